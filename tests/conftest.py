@@ -1,0 +1,20 @@
+"""Makes the repository importable as the package `maquette`, unless the tests run inside Blender.
+
+Inside Blender (MAQUETTE_PACKAGE is set) they test the installed zip, `bl_ext.user_default.maquette`.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if "MAQUETTE_PACKAGE" not in os.environ and "maquette" not in sys.modules:
+    spec = importlib.util.spec_from_file_location(
+        "maquette", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["maquette"] = module
+    spec.loader.exec_module(module)
