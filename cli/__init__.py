@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: the same jobs and scene as the window, without a window."""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for jobs, then putting the results where the command was asked to: scene, files, preview."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import bpy
+
+from .. import scene
+from ..client import JsonValue
+from ..jobs import JobRecord, State
+from .exits import CommandError, Exit
+from .progress import ProgressLine
+from .session import Session
+
+_TICK_S = 0.2
+_NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to a script
+_PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
+
+
+def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) -> list[JobRecord]:
+    """Follow `jobs` until each has ended or needs a person; Ctrl-C leaves them to `resume`.
+
+    Raises CommandError if the key is refused or the service is gone for ten minutes.
+    """
+    current = {job.id: job for job in jobs}
+    watch = session.watch()
+    trouble_since: float | None = None
+    told = ""
+    try:
+        while any(job.is_working for job in current.values()):
+            for job in watch.tick():
+                if job.id in current:
+                    current[job.id] = job
+            progress.tell(list(current.values()))
+            text, kind = session.store.get_trouble(session.service)
+            if text and text != told:
+                progress.line(text)
+            told = text
+            trouble_since = (trouble_since or time.monotonic()) if text else None
+            if trouble_since is not None and (
+                kind not in _PATIENT or time.monotonic() - trouble_since > _NO_SERVICE_S
+            ):
+                code = Exit.NO_SERVICE if kind in _PATIENT else Exit.NOT_ALLOWED
+                raise CommandError(
+                    f"{text} The jobs are kept: run `maquette resume` when that is mended.", code
+                )
+            time.sleep(_TICK_S)
+    finally:
+        progress.end()
+        watch.close()
+    return list(current.values())
+
+
+def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
+    """Place each ready job and write the outputs it was asked for; the files written by job id."""
+    written: dict[str, list[str]] = {}
+    groups: dict[str, list[JobRecord]] = {}
+    for job in jobs:
+        if job.state in (State.READY, State.PLACED):
+            groups.setdefault(str(job.placement.get("group", job.id)), []).append(job)
+    for group in groups.values():
+        for job in group:
+            written[job.id] = _deliver_one(session, job)
+    return written
+
+
+def _deliver_one(session: Session, job: JobRecord) -> list[str]:
+    outputs = [Path(str(name)) for name in cast("list[JsonValue]", job.placement.get("outputs") or [])]
+    preview = job.placement.get("preview")
+    blend = session.store.job_folder(job.id) / "result.blend"
+    if not blend.exists():  # formats that Blender cannot read stay as files
+        return [
+            str(session.store.job_folder(job.id) / str(cast("dict[str, JsonValue]", f)["path"]))
+            for f in job.files
+        ]
+    written: list[str] = []
+    if outputs or preview:
+        target = open_scene()
+        size = job.placement.get("size_m")
+        placement = scene.Placement(
+            location=target.cursor.location[:], size_m=float(size) if isinstance(size, int | float) else None
+        )
+        root = scene.append_result(
+            blend, name=job.name, scene=target, placement=placement, provenance=provenance_of(job)
+        )
+        bpy.context.view_layer.update()
+        for output in outputs:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            if output.suffix.lower() == ".blend":
+                scene.save_blend(output)
+            else:
+                scene.export_glb([root], output)
+            written.append(str(output))
+        if preview:
+            scene.render_preview([root], Path(str(preview)))
+            written.append(str(preview))
+    if job.state is State.READY:
+        session.store.move(job, State.PLACED)
+    return written
+
+
+def open_scene() -> bpy.types.Scene:
+    """The scene of the file that Blender was started with, else an empty one."""
+    if not bpy.data.filepath and not bpy.data.collections.get("Maquette"):
+        for item in list(bpy.data.objects):
+            bpy.data.objects.remove(item)
+        for collection in list(bpy.data.collections):
+            bpy.data.collections.remove(collection)
+    found = bpy.context.scene
+    assert found is not None
+    return found
+
+
+def provenance_of(job: JobRecord) -> Mapping[str, str | int | float]:
+    """What the placed object tells about its making; no path and no key."""
+    values: dict[str, str | int | float] = {
+        "job": job.id,
+        "remote_job": job.remote_id or "",
+        "model": job.model_id,
+        "source": job.source,
+        "parameters": json.dumps({name: _plain(value) for name, value in job.inputs.items()}, sort_keys=True),
+    }
+    seed = job.inputs.get("seed")
+    if isinstance(seed, int | float):
+        values["seed"] = str(int(seed))  # seeds exceed what a custom property's integer holds
+    if job.cost_cu is not None:
+        values["cost_cu"] = job.cost_cu
+    return values
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value["name"] if isinstance(value, dict) and "file" in value else value

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`blender --background --command maquette …`: the words it knows, and how it ends.
+
+Exit codes: 0 done, 1 a job failed, 2 wrong usage, 3 not signed in or not allowed, 4 over the cost
+limit, 5 network or server, 130 interrupted.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from .exits import EXPECTED, CommandError, Exit, exit_for
+from .generate import run_cost, run_generate, run_resume
+from .listing import CAPABILITIES, run_jobs, run_models
+from .session import start_sandbox, stop_sandbox
+
+
+def run(words: list[str]) -> int:
+    """Carry out one command; returns the exit code, errors are one line on stderr."""
+    # Blender in the background keeps Ctrl-C for renders; here it interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        arguments = _parser().parse_args(words)
+        return int(arguments.run(arguments))
+    except SystemExit as end:  # argparse has said why
+        return end.code if isinstance(end.code, int) else int(Exit.USAGE)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except CommandError as error:
+        print(f"maquette: {error}", file=sys.stderr)
+        return error.code
+    except EXPECTED as error:
+        print(f"maquette: {error}", file=sys.stderr)
+        return exit_for(error)
+
+
+def _run_sandbox(arguments: argparse.Namespace) -> int:
+    """Keep a sandbox running until Ctrl-C; its one line on stdout says where it is."""
+    from .. import preferences
+
+    data = (
+        Path(arguments.data).expanduser().resolve()
+        if arguments.data
+        else preferences.user_folder() / "sandbox"
+    )
+    data.mkdir(parents=True, exist_ok=True)
+    options: list[str] = []
+    for name in ("delay", "price", "credits"):
+        if getattr(arguments, name) is not None:
+            options += [f"--{name}", str(getattr(arguments, name))]
+    process = start_sandbox(data, port=arguments.port, stdout=None, stderr=None, options=tuple(options))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return Exit.DONE
+    finally:
+        stop_sandbox(process)
+
+
+def _add_service(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("service")
+    group.add_argument(
+        "--sandbox", action="store_true", help="use a private stand-in for the service: no account, no cost"
+    )
+    group.add_argument("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
+    group.add_argument("--state", metavar="DIR", help="folder for jobs and results")
+    group.add_argument("--json", action="store_true", help="print one machine-readable result on stdout")
+
+
+def _add_request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="picture, or other file that the model takes"
+    )
+    parser.add_argument("--prompt", metavar="TEXT", help="words to make a model from")
+    parser.add_argument("--model", metavar="ID", help="which model makes it; `models` lists them")
+    parser.add_argument(
+        *("--param", "-p"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one of the model's inputs; repeatable",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="maquette",
+        description="Turn images, text and geometry into 3D models through the Scenario API.",
+        epilog=(__doc__ or "").split("\n\n")[1],
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, run_it: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(run=run_it)
+        return command
+
+    generate = add("generate", run_generate, "Make a 3D model and write it to a file.")
+    _add_request(generate)
+    generate.add_argument("--name", help="name of the object")
+    generate.add_argument(
+        "--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`"
+    )
+    generate.add_argument(
+        "-o", "--output", action="append", default=[], metavar="FILE", help="OUT.blend or OUT.glb; repeatable"
+    )
+    generate.add_argument("--preview", metavar="FILE", help="render a small picture of the result (.png)")
+    generate.add_argument(
+        "--dry-run", action="store_true", help="check everything, ask for the price, spend nothing"
+    )
+    generate.add_argument("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
+    cost = add("cost", run_cost, "Tell what `generate` with the same words would cost, and the balance.")
+    _add_request(cost)
+    models = add("models", run_models, "List the 3D models, or one with its inputs.")
+    models.add_argument("id", nargs="?", metavar="ID")
+    models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
+    jobs = add("jobs", run_jobs, "List the jobs.")
+    jobs.add_argument("--limit", type=int, default=50, metavar="N")
+    jobs.add_argument(
+        "--cancel", metavar="ID", help="stop a job if it is not submitted, or ask the service to stop it"
+    )
+    jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
+    resume = add("resume", run_resume, "Carry on jobs that were interrupted; nothing is paid twice.")
+    resume.add_argument("ids", nargs="*", metavar="ID")
+    for command in (generate, cost, models, jobs, resume):
+        _add_service(command)
+    sandbox = add(
+        "sandbox", _run_sandbox, "Run a stand-in for the service on this machine until it is interrupted."
+    )
+    sandbox.add_argument("--port", type=int, default=0, metavar="N", help="any free one if not given")
+    sandbox.add_argument("--data", metavar="DIR", help="where it keeps what it is sent and makes")
+    sandbox.add_argument("--delay", type=float, metavar="S", help="seconds that a job takes at least")
+    sandbox.add_argument("--price", type=float, metavar="CU", help="made-up price of every job")
+    sandbox.add_argument("--credits", type=float, metavar="CU", help="made-up balance")
+    return parser
+
+
+def _size(text: str) -> float | None:
+    if text == "original":
+        return None
+    size = float(text)
+    if not 1e-6 <= size <= 1e6:
+        raise argparse.ArgumentTypeError("a length in metres, or `original`")
+    return size

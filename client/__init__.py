@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Scenario API as typed Python: no Blender, no state on disk, every byte from the network distrusted."""
+
+from .api import DEFAULT_API_URL, Scenario
+from .download import Progress
+from .errors import (
+    AnswerError,
+    CancelRefusedError,
+    CreditsError,
+    DiskFullError,
+    InputError,
+    NetworkError,
+    NotAllowedError,
+    NotFoundError,
+    PlanError,
+    RateLimitedError,
+    ScenarioError,
+    ServerError,
+    SignInError,
+    TransferError,
+    UsageError,
+)
+from .fields import JsonValue
+from .models import Condition, Input, Model, Required
+from .records import (
+    Asset,
+    Balance,
+    Cost,
+    Credentials,
+    Download,
+    Job,
+    JobStatus,
+    Limits,
+    Submission,
+    Team,
+)
+from .schema import check_inputs, describe_input, parse_value
+
+__all__ = [
+    "DEFAULT_API_URL",
+    "AnswerError",
+    "Asset",
+    "Balance",
+    "CancelRefusedError",
+    "Condition",
+    "Cost",
+    "Credentials",
+    "CreditsError",
+    "DiskFullError",
+    "Download",
+    "Input",
+    "InputError",
+    "Job",
+    "JobStatus",
+    "JsonValue",
+    "Limits",
+    "Model",
+    "NetworkError",
+    "NotAllowedError",
+    "NotFoundError",
+    "PlanError",
+    "Progress",
+    "RateLimitedError",
+    "Required",
+    "Scenario",
+    "ScenarioError",
+    "ServerError",
+    "SignInError",
+    "Submission",
+    "Team",
+    "TransferError",
+    "UsageError",
+    "check_inputs",
+    "describe_input",
+    "parse_value",
+]

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of one job that the worker takes: upload, submit, cancel, download, convert.
+
+The submission is the one step that spends: its intent is on disk before it, and it is never repeated.
+"""
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from ..client import (
+    CancelRefusedError,
+    JsonValue,
+    NetworkError,
+    NotFoundError,
+    RateLimitedError,
+    Scenario,
+    ScenarioError,
+    Submission,
+)
+from .follower import Follower
+from .ledger import Ledger, log
+from .record import JobRecord
+from .states import State
+from .tasks import Tasks
+from .transfers import ConvertError, Progress, convert_result, download_results, file_keys, upload_inputs
+
+_LOOKING = "Looking up whether the service got the request"
+
+
+class Steps:
+    """`blender` is the executable that runs the converter, `script` the converter."""
+
+    def __init__(
+        self, ledger: Ledger, api: Scenario, tasks: Tasks, follower: Follower, *, blender: str, script: Path
+    ) -> None:
+        self._ledger, self._api, self._tasks, self._follower = ledger, api, tasks, follower
+        self._blender, self._script = blender, script
+        self._is_clock_known = False
+
+    def take(self, job: JobRecord) -> None:
+        """The next step of a job that has one to be taken now."""
+        match job.state:
+            case State.PREPARED:
+                self._upload(self._ledger.move(job, State.UPLOADING, sent={}))
+            case State.UPLOADING if job.cancel:
+                self._ledger.end(job, State.CANCELED)
+            case State.UPLOADING if job.sent:
+                self._submit(job)
+            case State.UPLOADING:
+                self._upload(job)
+            case State.SUBMITTING:
+                if "submit" not in self._tasks:  # a worker died between the intent and the answer
+                    self._ledger.move(job, State.UNCERTAIN, message=_LOOKING)
+                    self._follower.hasten()
+            case State.QUEUED | State.RUNNING:
+                self._cancel(job)
+            case State.DOWNLOADING:
+                self._download(job)
+            case State.CONVERTING:
+                self._convert(job)
+            case _:
+                raise AssertionError(job.state)
+
+    def _folder(self, job: JobRecord) -> Path:
+        return self._ledger.store.job_folder(job.id)
+
+    def _upload(self, job: JobRecord) -> None:
+        folder, store = self._folder(job), self._ledger.store
+        try:
+            found = ((key, store.find_upload(job, *key)) for key in file_keys(job, folder))
+            known = {key: asset_id for key, asset_id in found if asset_id}
+        except OSError as error:
+            text = f"An input file cannot be read: {error}"
+            self._ledger.fail(job, text, type(error).__name__, State.PREPARED)
+            return
+
+        def work(progress: Progress) -> Any:
+            if (
+                not self._is_clock_known
+            ):  # an answer of the service sets its clock, which dates the submission
+                self._api.get_model(job.model_id)
+                self._is_clock_known = True
+            return upload_inputs(self._api, job, folder, known, progress)
+
+        self._tasks.start(job.id, "transfer", work, lambda future: self._uploaded(job.id, future))
+
+    def _uploaded(self, job_id: str, future: Future[Any]) -> None:
+        job = self._ledger.store.get(job_id)
+        error = future.exception()
+        if error is not None:
+            self._ledger.postpone_or_fail(job, error, State.PREPARED)
+            return
+        sent, made = future.result()
+        for (sha256, kind), asset_id in made.items():
+            self._ledger.store.remember_upload(job, sha256, kind, asset_id)
+        self._ledger.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
+
+    def _submit(self, job: JobRecord) -> None:
+        if "submit" in self._tasks:
+            return
+        # The intent is on disk before the one POST that spends.
+        job = self._ledger.move(job, State.SUBMITTING, submitted_at=self._api.now())
+        self._tasks.start(
+            "submit",
+            "submit",
+            lambda _: self._api.generate(job.model_id, job.sent),
+            lambda future: self._submitted(job.id, future),
+        )
+
+    def _submitted(self, job_id: str, future: Future[Any]) -> None:
+        job = self._ledger.store.get(job_id)
+        error = future.exception()
+        if error is None:
+            answer: Submission = future.result()
+            cost = answer.cost.creative_units if answer.cost else answer.job.cost_cu
+            self._follower.note(
+                self._ledger.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
+            )
+            self._follower.hasten(1.0)
+        elif not isinstance(error, ScenarioError) or error.may_have_arrived:
+            log.warning("job %s: the answer to the submission is unknown: %s", job.id, error)
+            self._ledger.move(job, State.UNCERTAIN, message=_LOOKING)
+            self._follower.hasten()
+        elif isinstance(error, RateLimitedError | NetworkError):
+            # Refused, or never reached: nothing was spent, so it may wait and be submitted then.
+            job = self._ledger.move(job, State.UPLOADING)
+            self._ledger.postpone_or_fail(job, error, State.PREPARED)
+        else:
+            if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
+                self._ledger.store.forget_uploads(job.service, _texts(list(job.sent.values())))
+            self._ledger.fail(job, str(error), type(error).__name__, State.PREPARED)
+
+    def _cancel(self, job: JobRecord) -> None:
+        remote_id = job.remote_id or ""
+        self._tasks.start(
+            job.id,
+            "transfer",
+            lambda _: self._api.cancel_job(remote_id),
+            lambda future: self._canceled(job.id, future),
+        )
+
+    def _canceled(self, job_id: str, future: Future[Any]) -> None:
+        job = self._ledger.store.get(job_id)
+        error = future.exception()
+        if error is None:
+            self._follower.apply(self._ledger.update(job, cancel=""), future.result())
+        elif isinstance(error, CancelRefusedError):
+            text = "The service cannot stop this job any more; its result will be kept in the list"
+            self._ledger.update(job, cancel="refused", message=text)
+        else:
+            text = f"Canceling did not work, the job goes on. {error}"
+            self._ledger.update(job, cancel="", message=text)
+
+    def _download(self, job: JobRecord) -> None:
+        folder = self._folder(job)
+
+        def work(progress: Progress) -> Any:
+            remote = self._api.get_job(job.remote_id or "")
+            return download_results(self._api, list(remote.asset_ids), folder, progress)
+
+        self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job.id, future))
+
+    def _downloaded(self, job_id: str, future: Future[Any]) -> None:
+        job = self._ledger.store.get(job_id)
+        error = future.exception()
+        if error is None:
+            self._ledger.move(job, State.CONVERTING, files=future.result(), progress=None, attempts=0)
+        elif isinstance(error, NotFoundError):
+            text = f"The service no longer has the result. {error}"
+            self._ledger.end(job, State.EXPIRED, message=text, error_kind=type(error).__name__)
+        else:
+            self._ledger.postpone_or_fail(job, error, State.DOWNLOADING)
+
+    def _convert(self, job: JobRecord) -> None:
+        folder = self._folder(job)
+        self._tasks.start(
+            job.id,
+            "convert",
+            lambda _: convert_result(self._blender, self._script, job, folder),
+            lambda future: self._converted(job.id, future),
+        )
+
+    def _converted(self, job_id: str, future: Future[Any]) -> None:
+        job = self._ledger.store.get(job_id)
+        error = future.exception()
+        if error is None:
+            answer = future.result()
+            self._ledger.end(job, State.READY, result=answer, message=str(answer.get("message") or ""))
+        else:
+            text = (
+                str(error)
+                if isinstance(error, ConvertError)
+                else f"The result could not be converted: {error}"
+            )
+            self._ledger.fail(job, text, type(error).__name__, State.CONVERTING)
+
+
+def _texts(value: JsonValue) -> list[str]:
+    """Every string in a list of values and lists."""
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The job store: one SQLite file that the window, the worker and the command line share.
+
+Each move of a job is one transaction that checks the state it starts from and, for the
+worker, that it still holds the lease; so two processes can never take the same step.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, cast
+
+from ..client import JsonValue
+from .database import StoreError, open_database, transaction
+from .files import safe_name
+from .record import COLUMNS, JSON_COLUMNS, InputFile, InputValue, JobRecord, NewJob
+from .states import WORKING, State, check_move
+
+LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
+
+
+class StaleError(Exception):
+    """The job is no longer in the expected state: nothing was written, read it again."""
+
+
+class LeaseLostError(StaleError):
+    """Another worker has the store: stop at once."""
+
+
+class Store:
+    """Jobs under `folder`: the database, and a folder `jobs/ID` each for inputs and results.
+
+    Belongs to the thread that made it. Raises StoreError if the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._db = open_database(folder)
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Reading.
+
+    def data_version(self) -> int:
+        """A number that changes when another process has written; costs microseconds, opens nothing."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def get(self, job_id: str) -> JobRecord:
+        row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            raise StoreError(f"There is no job {job_id} in {self.folder}. `maquette jobs` lists them.")
+        return _record(row)
+
+    def is_claimed(self, service: str, remote_id: str) -> bool:
+        """Whether a job here is the service's job `remote_id` already."""
+        found = self._db.execute(
+            "SELECT 1 FROM jobs WHERE service = ? AND remote_id = ?", (service, remote_id)
+        )
+        return found.fetchone() is not None
+
+    def list_jobs(
+        self, *, service: str | None = None, states: Collection[State] | None = None, limit: int = -1
+    ) -> list[JobRecord]:
+        """Newest first."""
+        where, values = ["1"], cast("list[str | int]", [])
+        if service is not None:
+            where.append("service = ?")
+            values.append(service)
+        if states is not None:
+            where.append(f"state IN ({','.join('?' * len(states))})")
+            values.extend(states)
+        query = f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY rowid DESC LIMIT ?"
+        return [_record(row) for row in self._db.execute(query, (*values, limit))]
+
+    def changed_since(self, change: int) -> list[JobRecord]:
+        """Jobs written after the write numbered `change`, oldest write first."""
+        return [
+            _record(r)
+            for r in self._db.execute("SELECT * FROM jobs WHERE change > ? ORDER BY change", (change,))
+        ]
+
+    def typical_duration_s(self, model_id: str) -> float | None:
+        """Median time from the wish to the finished result in this model's past runs here."""
+        rows = self._db.execute(
+            "SELECT finished_at - created_at FROM jobs WHERE model_id = ? AND finished_at IS NOT NULL"
+            " AND state IN ('ready', 'placed') ORDER BY finished_at DESC LIMIT 21",
+            (model_id,),
+        ).fetchall()
+        return sorted(float(r[0]) for r in rows)[len(rows) // 2] if rows else None
+
+    def has_work(self, service: str) -> bool:
+        """Whether a worker has something to do: `JobRecord.is_working` of any of them."""
+        row = self._db.execute(
+            f"SELECT 1 FROM jobs WHERE service = ? AND state IN ({','.join('?' * len(WORKING))})"
+            " AND NOT (state = 'uncertain' AND resume_state IS NOT NULL) LIMIT 1",
+            (service, *WORKING),
+        ).fetchone()
+        return row is not None
+
+    def list_actionable(self, service: str, limit: int) -> list[JobRecord]:
+        """Jobs with a step for a worker to take now, results before new requests, then oldest first."""
+        rows = self._db.execute(
+            "SELECT * FROM jobs WHERE service = ?1 AND not_before <= ?2"
+            " AND (state IN ('prepared', 'uploading', 'submitting', 'downloading', 'converting')"
+            " OR (state IN ('queued', 'running') AND cancel = 'requested'))"
+            " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
+            (service, self._clock(), limit),
+        )
+        return [_record(row) for row in rows]
+
+    def job_folder(self, job_id: str) -> Path:
+        return self.folder / "jobs" / job_id
+
+    # Writing.
+
+    def add(self, new: NewJob) -> JobRecord:
+        """Write a job down as prepared; its input files are copied, so the originals may change."""
+        now = self._clock()
+        job_id = f"{int(now * 1000):011x}{secrets.token_hex(4)}"
+        folder = self.job_folder(job_id)
+        try:
+            (folder / "input").mkdir(parents=True)
+            inputs = {name: _keep_files(value, folder) for name, value in new.inputs.items()}
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StoreError(
+                f"An input could not be copied to {folder}: {error.strerror or error}."
+            ) from error
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name,"
+                " inputs, estimate_cu, created_at, updated_at, placement, change)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(job_id, new.service, new.project_id, State.PREPARED, new.name, new.source),
+                    *(new.model_id, new.model_name, json.dumps(inputs), new.estimate_cu, now, now),
+                    *(json.dumps(dict(new.placement)), self._next_change()),
+                ),
+            )
+        return self.get(job_id)
+
+    def move(self, job: JobRecord, state: State, *, lease: str | None = None, **values: Any) -> JobRecord:
+        """Bring `job` from the state it was read in to `state`, with other columns, or raise StaleError.
+
+        With `lease` (the worker's name) also LeaseLostError if another worker holds the lease by now.
+        """
+        check_move(job.state, state)
+        values.setdefault("message", "")
+        values.setdefault("error_kind", "")
+        values.setdefault("resume_state", None)
+        return self._write(job, lease, state=state, **values)
+
+    def update(self, job: JobRecord, *, lease: str | None = None, **values: Any) -> JobRecord:
+        """Write columns of a job that stays in its state, or raise StaleError as `move` does."""
+        return self._write(job, lease, **values)
+
+    def _write(self, job: JobRecord, lease: str | None, **values: Any) -> JobRecord:
+        for name in JSON_COLUMNS:
+            if name in values:
+                values[name] = json.dumps(values[name])
+        unknown = values.keys() - set(COLUMNS)
+        assert not unknown, unknown
+        with transaction(self._db):
+            if lease is not None and not self._holds(job.service, lease):
+                raise LeaseLostError(f"another worker has taken over {self.folder}")
+            values |= {"updated_at": self._clock(), "change": self._next_change()}
+            done = self._db.execute(
+                f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ? AND state = ?",
+                (*values.values(), job.id, job.state),
+            )
+            if done.rowcount != 1:
+                raise StaleError(f"job {job.id} is no longer {job.state}")
+        return self.get(job.id)
+
+    def _next_change(self) -> int:
+        self._db.execute("UPDATE counter SET value = value + 1")
+        return int(self._db.execute("SELECT value FROM counter").fetchone()[0])
+
+    def resume(self, job: JobRecord) -> JobRecord:
+        """By a person's wish only: take a stopped job up where nothing is paid twice. Raises StoreError."""
+        if job.resume_state is None:
+            raise StoreError(f"Job {job.id} is {job.state}: there is nothing to resume.")
+        return self.move(job, job.resume_state, attempts=0, not_before=0.0, progress=None, finished_at=None)
+
+    def request_cancel(self, job: JobRecord) -> JobRecord:
+        """Stop a job that is not submitted; a submitted one is asked of the service, which may refuse."""
+        if job.state is State.PREPARED or (job.state is State.UNCERTAIN and job.resume_state):
+            return self.move(job, State.CANCELED, finished_at=self._clock())
+        return self.update(job, cancel="requested")
+
+    def remove(self, job: JobRecord) -> None:
+        """Forget a finished job and delete its files; StoreError while it is under way."""
+        with transaction(self._db):
+            marks = ",".join("?" * len(WORKING))
+            done = self._db.execute(
+                f"DELETE FROM jobs WHERE id = ? AND (state NOT IN ({marks}) OR resume_state IS NOT NULL)",
+                (job.id, *WORKING),
+            )
+            self._next_change()
+        if done.rowcount != 1:
+            raise StoreError(f"Job {job.id} is {job.state}: cancel it or let it finish first.")
+        shutil.rmtree(self.job_folder(job.id), ignore_errors=True)
+
+    # Uploads: the same file is sent to a service once.
+
+    def find_upload(self, job: JobRecord, sha256: str, kind: str) -> str | None:
+        row = self._db.execute(
+            "SELECT asset_id FROM uploads WHERE service = ? AND project_id = ? AND sha256 = ? AND kind = ?",
+            (job.service, job.project_id or "", sha256, kind),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def remember_upload(self, job: JobRecord, sha256: str, kind: str, asset_id: str) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)",
+            (job.service, job.project_id or "", sha256, kind, asset_id),
+        )
+
+    def forget_uploads(self, service: str, asset_ids: Collection[str]) -> None:
+        marks = ",".join("?" * len(asset_ids))
+        self._db.execute(
+            f"DELETE FROM uploads WHERE service = ? AND asset_id IN ({marks})", (service, *asset_ids)
+        )
+
+    # The lease: one worker for each service in a store.
+
+    def take_lease(self, service: str, owner: str) -> bool:
+        """Take or renew the lease; False while another worker's is alive."""
+        now = self._clock()
+        with transaction(self._db):
+            done = self._db.execute(
+                "INSERT INTO lease (service, owner, renewed_at) VALUES (?1, ?2, ?3) ON CONFLICT (service)"
+                " DO UPDATE SET owner = ?2, renewed_at = ?3"
+                " WHERE owner = ?2 OR renewed_at < ?4 OR renewed_at > ?5",
+                (service, owner, now, now - LEASE_S, now + LEASE_S),
+            )
+        return done.rowcount == 1
+
+    def drop_lease(self, service: str, owner: str) -> None:
+        self._db.execute("DELETE FROM lease WHERE service = ? AND owner = ?", (service, owner))
+
+    def is_lease_alive(self, service: str) -> bool:
+        row = self._db.execute("SELECT renewed_at FROM lease WHERE service = ?", (service,)).fetchone()
+        return row is not None and abs(self._clock() - float(row[0])) <= LEASE_S
+
+    def _holds(self, service: str, owner: str) -> bool:
+        row = self._db.execute("SELECT owner FROM lease WHERE service = ?", (service,)).fetchone()
+        return row is not None and row[0] == owner
+
+    def set_trouble(self, service: str, owner: str, text: str, kind: str) -> None:
+        """Tell whoever watches what keeps the worker from going on; empty: all is well."""
+        self._db.execute(
+            "UPDATE lease SET trouble = ?, trouble_kind = ? WHERE service = ? AND owner = ?",
+            (text, kind, service, owner),
+        )
+
+    def get_trouble(self, service: str) -> tuple[str, str]:
+        """(text for a person, class name of the error) or two empty strings."""
+        row = self._db.execute(
+            "SELECT trouble, trouble_kind FROM lease WHERE service = ?", (service,)
+        ).fetchone()
+        return ("", "") if row is None else (str(row[0]), str(row[1]))
+
+
+def _keep_files(value: InputValue, folder: Path) -> JsonValue:
+    if isinstance(value, InputFile):
+        number = len(os.listdir(folder / "input"))
+        target = f"input/{number}-{safe_name(value.path.name)}"
+        shutil.copyfile(value.path, folder / target)
+        return {"file": target, "name": value.path.name, "kind": value.kind}
+    if isinstance(value, list):
+        return [_keep_files(cast("InputValue", item), folder) for item in value]
+    return value
+
+
+def _record(row: sqlite3.Row) -> JobRecord:
+    values: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    values["state"] = State(values["state"])
+    values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None
+    for name in JSON_COLUMNS:
+        values[name] = json.loads(values[name])
+    return JobRecord(**values)

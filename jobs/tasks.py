@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's threads: they wait for the network or a child, the worker's loop acts on what came of it.
+
+Threads are for the worker process alone, which is plain Python; nothing here runs inside Blender.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from .transfers import Progress, StoppedError
+
+MAX_AT_ONCE = 12
+# One POST that spends at a time, so that a crash leaves one outcome unknown at most.
+_POOLS = {"transfer": 4, "submit": 1, "convert": 1, "poll": 1}
+
+
+class Tasks:
+    """What is under way, by key: a job's id, "submit" or "poll"."""
+
+    def __init__(self) -> None:
+        self._pools = {name: ThreadPoolExecutor(size, name) for name, size in _POOLS.items()}
+        self._running: dict[str, tuple[Future[Any], Callable[[Future[Any]], None], Progress]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._running
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._running) >= MAX_AT_ONCE
+
+    def start(
+        self, key: str, pool: str, work: Callable[[Progress], Any], then: Callable[[Future[Any]], None]
+    ) -> None:
+        """Have `work` done by a thread of `pool`; its future goes to `then`, in the loop, once it is done."""
+        progress = Progress()
+        self._running[key] = (self._pools[pool].submit(work, progress), then, progress)
+
+    def collect(self) -> Iterator[Callable[[], None]]:
+        """What is to be done about each task that has ended."""
+        for key, (future, then, _) in list(self._running.items()):
+            if future.done():
+                del self._running[key]
+                if not isinstance(future.exception(), StoppedError):
+                    yield lambda then=then, future=future: then(future)
+
+    def progress(self) -> Iterator[tuple[str, float]]:
+        """Key and 0..1 of each transfer that has got on since the last call."""
+        for key, (_, _, progress) in self._running.items():
+            if progress.value is not None and progress.value != progress.told:
+                progress.told = progress.value
+                yield key, progress.value
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Until a task ends or the time is up; False at once if there is none."""
+        futures = [future for future, _, _ in self._running.values()]
+        if futures:
+            wait(futures, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        return bool(futures)
+
+    def shutdown(self) -> None:
+        """Abort transfers (what arrived is kept), and wait for what cannot be aborted."""
+        for _, _, progress in self._running.values():
+            progress.is_stopped = True
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following a store: what changed since the last look, and a worker that is there while it is needed.
+
+One look costs microseconds when nothing happened. The window calls it from a timer, the
+command line in a loop.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable
+
+from .record import JobRecord
+from .store import Store
+
+_MAX_STARTS = 3  # in a row, without the worker showing life
+
+
+class WorkerError(Exception):
+    """The worker cannot be kept running; the text says where its log is."""
+
+
+class Watch:
+    """Looks at `store` for one service; `start` starts a worker and returns its process."""
+
+    def __init__(
+        self,
+        store: Store,
+        service: str,
+        start: Callable[[], subprocess.Popen[bytes]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._service, self._start, self._clock = store, service, start, clock
+        self._version: int | None = None
+        self._change = 0
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._starts = 0
+        self._next_check = 0.0
+
+    def tick(self) -> list[JobRecord]:
+        """Jobs written since the last tick (the first tick: all), oldest write first.
+
+        Raises WorkerError if the worker died several times in a row.
+        """
+        if self._clock() >= self._next_check:
+            self._next_check = self._clock() + 1.0
+            self._keep_worker()
+        version = self._store.data_version()
+        if version == self._version:
+            return []
+        self._version = version
+        jobs = self._store.changed_since(self._change)
+        if jobs:
+            self._change = jobs[-1].change
+        return jobs
+
+    def touch(self) -> None:
+        """After a write through the same store, which data_version does not show: look again."""
+        self._version = None
+        self._next_check = 0.0
+
+    def _keep_worker(self) -> None:
+        if self._worker is not None:
+            code = self._worker.poll()
+            if code is None:
+                return
+            self.close()
+            self._starts = self._starts + 1 if code else 0
+        if not self._store.has_work(self._service) or self._store.is_lease_alive(self._service):
+            return
+        if self._starts >= _MAX_STARTS:
+            raise WorkerError(
+                f"Maquette's worker process ended {self._starts} times in a row."
+                f" {self._store.folder / 'worker.log'} tells why; the jobs are kept."
+            )
+        self._worker = self._start()
+
+    def close(self) -> None:
+        """Let the worker end by itself: it finishes its transfers first. Returns at once."""
+        if self._worker is not None:
+            assert self._worker.stdin is not None
+            self._worker.stdin.close()
+            if self._worker.poll() is None:
+                self._worker.returncode = 0  # it is not waited for: Python need not warn about it
+            self._worker = None

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes results to files for elsewhere; a file appears whole or not at all."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import bpy
+
+
+class ExportError(RuntimeError):
+    """Blender could not write the file; the text says why."""
+
+
+def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
+    """Writes the hierarchies under the roots, and nothing else of the scene, as one GLB (Y up, textures inside).
+
+    The roots' custom properties go along as glTF extras. Raises ExportError.
+    """
+    options = {
+        "export_format": "GLB",
+        "use_active_scene": True,
+        "export_yup": True,
+        "export_extras": True,
+        "export_cameras": False,
+        "export_lights": False,
+        "export_draco_mesh_compression_enable": False,
+        "export_image_format": "AUTO",
+    }
+    with alone(roots) as scene, replacing(path) as part:
+        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+            _run(bpy.ops.export_scene.gltf, filepath=str(part), **options)
+
+
+def save_blend(path: Path) -> None:
+    """Saves a copy of the open file, leaving it as it is; results carry their textures packed. Raises ExportError."""
+    with replacing(path) as part:
+        _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
+
+
+@contextlib.contextmanager
+def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
+    """A passing scene that shows only these hierarchies; the artist's own scene is not touched."""
+    scene = bpy.data.scenes.new("Maquette alone")
+    try:
+        for root in roots:
+            for each in (root, *root.children_recursive):
+                if each.name not in scene.collection.objects:
+                    scene.collection.objects.link(each)
+        scene.view_layers[0].update()
+        yield scene
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+def _run(operator, **options: object) -> None:
+    try:
+        finished = operator(**options)
+    except RuntimeError as error:
+        raise ExportError(f"Blender could not write the file: {str(error).strip().splitlines()[-1]}") from error
+    if "FINISHED" not in finished:
+        raise ExportError("Blender could not write the file. Is the folder writable and the disk not full?")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new name beside the target, with its suffix, that takes its place in one step or vanishes on failure."""
+    path = Path(path)
+    part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield part
+        if not part.exists():
+            raise ExportError(f"Blender wrote no {path.suffix} file. Is the name's ending right?")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a result stands and how large it is.
+
+Everything follows from the bounds that the converter left on the root: nothing is evaluated, whatever the size.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import bpy
+from mathutils import Matrix, Vector
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A point on the ground and a size.
+
+    `location` is in the scene's units, like the 3D cursor's; `rotation_z` in radians; `size_m` is the longest
+    side in metres, None for the size as delivered.
+    """
+
+    location: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    rotation_z: float = 0.0
+    size_m: float | None = 1.0
+
+
+def place(root: bpy.types.Object, placement: Placement) -> None:
+    """Stands the root's bottom centre on the point, turned and scaled evenly; heeds its scene's unit scale."""
+    size_m = placement.size_m
+    if size_m is not None and not (math.isfinite(size_m) and size_m > 0):
+        raise ValueError(f"A size must be above 0 metres, not {size_m}.")
+    low, high = bounds_of(root)
+    factor = 1.0 if size_m is None else size_m / max(high - low)
+    scale = factor / _metres_per_unit(root)
+    root.rotation_mode = "XYZ"
+    root.location = placement.location
+    root.rotation_euler = (0.0, 0.0, placement.rotation_z)
+    root.scale = (scale, scale, scale)
+
+
+def row_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple[float, float, float]]:
+    """Locations on the ground that put the roots side by side along X, as they are turned and scaled now.
+
+    The row is centred on the world's origin; `gap_m` is the free space between two neighbours in metres.
+    """
+    extents: list[tuple[float, float]] = []
+    for root in roots:
+        turned = root.matrix_basis.to_3x3()
+        reach = [(turned @ corner).x for corner in corners_of(root)]
+        extents.append((min(reach), max(reach)))
+    gap = gap_m / _metres_per_unit(roots[0]) if roots else 0.0
+    total = sum(high - low for low, high in extents) + gap * max(len(extents) - 1, 0)
+    edge = -total / 2
+    row: list[tuple[float, float, float]] = []
+    for low, high in extents:
+        row.append((edge - low, 0.0, 0.0))
+        edge += high - low + gap
+    return row
+
+
+def bounds_of(root: bpy.types.Object) -> tuple[Vector, Vector]:
+    """The lowest and highest corner of the result in the root's own space; ValueError if it is no result."""
+    try:
+        return Vector(root["maquette_min"]), Vector(root["maquette_max"])
+    except KeyError:
+        raise ValueError(f"{root.name!r} is not the root of a Maquette result: its bounds are missing.") from None
+
+
+def corners_of(root: bpy.types.Object) -> list[Vector]:
+    """The eight corners of `bounds_of`."""
+    low, high = bounds_of(root)
+    return [Vector((x, y, z)) for x in (low.x, high.x) for y in (low.y, high.y) for z in (low.z, high.z)]
+
+
+def world_of(root: bpy.types.Object) -> Matrix:
+    """The root's transform in the world, also right after `place`, when Blender has not evaluated it yet."""
+    if root.parent is None:
+        return root.matrix_basis.copy()
+    return root.matrix_world.copy()
+
+
+def _metres_per_unit(root: bpy.types.Object) -> float:
+    scenes = root.users_scene
+    settings = scenes[0].unit_settings if scenes else None
+    return settings.scale_length if settings and settings.system != "NONE" else 1.0

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long converting takes beside the direct glTF import of the same file, each in a background Blender of its own.
+
+    python tests/bench/bench_convert.py BLENDER [ARGUMENT…] [--faces 200000,500000,1500000]
+
+The goal: converting takes at most 1.3 times the import plus the bare start. The runs alternate and the fastest of each counts.
+"""
+
+import argparse
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "convert.py"
+TEXTURE_PX = 2048
+START = "import os; os._exit(0)"
+IMPORT = "import bpy, os, sys; bpy.ops.import_scene.gltf(filepath=sys.argv[-1]); os._exit(0)"
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """The pixels, height x width x 3 of uint8, as a PNG file."""
+    rows = np.pad(pixels.reshape(len(pixels), -1), ((0, 0), (1, 0)))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows.tobytes(), 1)),
+        (b"IEND", b""),
+    )
+    chunks = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def sphere(faces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A bumpy sphere of about so many triangles: positions, normals, texture coordinates, indices."""
+    rows = round((faces / 4) ** 0.5)
+    u, v = np.meshgrid(np.linspace(0, 1, 2 * rows + 1), np.linspace(0.001, 0.999, rows + 1))
+    turn, tilt = u * 2 * np.pi, v * np.pi
+    normals = np.stack((np.sin(tilt) * np.cos(turn), np.cos(tilt), np.sin(tilt) * np.sin(turn)), -1).reshape(-1, 3)
+    positions = normals * (1 + 0.05 * np.sin(turn * 20) * np.sin(tilt * 20)).reshape(-1, 1)
+    corner = (np.arange(rows)[:, None] * (2 * rows + 1) + np.arange(2 * rows)).reshape(-1)
+    below = corner + 2 * rows + 1
+    triangles = np.stack((corner, corner + 1, below, corner + 1, below + 1, below), -1).reshape(-1)
+    return positions, normals, np.stack((u, v), -1).reshape(-1, 2), triangles
+
+
+def write_glb(path: Path, faces: int) -> int:
+    """Writes a textured GLB and returns how many triangles it has."""
+    positions, normals, uvs, triangles = sphere(faces)
+    noise = np.random.default_rng(1).integers(0, 255, (TEXTURE_PX // 8, TEXTURE_PX // 8, 3), np.uint8)
+    blobs = [each.astype("<f4").tobytes() for each in (positions, normals, uvs)]
+    blobs += [triangles.astype("<u4").tobytes(), png(noise.repeat(8, 0).repeat(8, 1))]
+    blobs = [blob + b"\0" * (-len(blob) % 4) for blob in blobs]
+    starts = np.cumsum([0, *map(len, blobs)])
+    kinds = (("VEC3", 5126, positions), ("VEC3", 5126, normals), ("VEC2", 5126, uvs), ("SCALAR", 5125, triangles))
+    accessors = [
+        {"bufferView": at, "type": kind, "componentType": component, "count": len(values)}
+        for at, (kind, component, values) in enumerate(kinds)
+    ]
+    accessors[0] |= {"min": positions.min(0).tolist(), "max": positions.max(0).tolist()}
+    attributes = {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}
+    document = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        "textures": [{"source": 0}],
+        "images": [{"bufferView": 4, "mimeType": "image/png"}],
+        "accessors": accessors,
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": int(start), "byteLength": len(blob)} for start, blob in zip(starts, blobs)
+        ],
+        "buffers": [{"byteLength": int(starts[-1])}],
+    }
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", starts[-1], b"BIN\0") + b"".join(blobs)
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, len(body) + 12) + body)
+    return len(triangles) // 3
+
+
+def seconds(command: list[str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
+    return time.perf_counter() - begun
+
+
+def measure(blender: list[str], folder: Path, faces: int, runs: int) -> tuple[int, list[float]]:
+    """The triangles of the file, and the fastest of the bare start, the direct import and the conversion, in s."""
+    model, answer = folder / "model.glb", folder / "answer.json"
+    count = write_glb(model, faces)
+    request = folder / "request.json"
+    wish = {"sources": [{"path": str(model), "role": "mesh", "name": "model.glb"}], "name": "model"}
+    request.write_text(json.dumps(wish | {"target": str(folder / "result.blend"), "answer": str(answer)}))
+    base = [*blender, "--background", "--factory-startup", "--python-exit-code", "3"]
+    commands = (
+        [*base, "--python-expr", START],
+        [*base, "--python-expr", IMPORT, "--", str(model)],
+        [*base, "--python", str(CONVERTER), "--", str(request)],
+    )
+    times = [[seconds(command) for command in commands] for _ in range(runs)]
+    found = json.loads(answer.read_text())
+    if not found["ok"] or found["faces"] != count:
+        raise SystemExit(f"The conversion failed: {found}")
+    return count, [min(column) for column in zip(*times)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("blender", nargs="+", help="the command that starts Blender")
+    parser.add_argument("--faces", default="200000,500000,1500000")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    print(f"{'faces':>9} {'start':>7} {'import':>7} {'convert':>8}  ratio (goal 1.3 at most)")
+    worst = 0.0
+    for faces in map(int, options.faces.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            count, (start, imported, converted) = measure(options.blender, Path(folder), faces, options.runs)
+        ratio = (converted - start) / (imported - start)
+        worst = max(worst, ratio)
+        print(f"{count:>9} {start:7.2f} {imported - start:7.2f} {converted - start:8.2f}  {ratio:.2f}", flush=True)
+    return int(worst > 1.3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""A service in memory for tests of the jobs: what the worker asks of `Scenario`, with failures to order."""
+
+import itertools
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maquette.client import Asset, Cost, Download, Job, JobStatus, NotFoundError, Submission
+
+
+class Clock:
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.time = now
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Service:
+    """Stands for `Scenario`. `outcome` decides how each POST that spends ends: a callable that may raise."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.jobs: dict[str, Job] = {}
+        self.paid: list[tuple[str, Mapping[str, Any]]] = []
+        self.calls: Counter[str] = Counter()
+        self.fail: dict[str, list[Exception]] = {}
+        self.lose_answer = False
+        self.final = JobStatus.SUCCESS
+        self.is_finishing = True
+        self.assets_gone = False
+        self.uploads: list[tuple[str, str]] = []
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def _call(self, name: str) -> None:
+        with self._lock:
+            self.calls[name] += 1
+            if self.fail.get(name):
+                raise self.fail[name].pop(0)
+
+    def now(self) -> float:
+        return self.clock()
+
+    def get_model(self, _model_id: str) -> None:
+        self._call("get_model")
+
+    def upload(self, path: Path, *, kind: str, name: str | None = None, progress: Any = None) -> str:
+        self._call("upload")
+        size = path.stat().st_size
+        if progress:
+            progress(size, size)
+        self.uploads.append((path.name, kind))
+        return f"asset_{len(self.uploads)}"
+
+    def generate(self, model_id: str, inputs: Mapping[str, Any]) -> Submission:
+        self._call("generate")
+        job = self.make(model_id, inputs)
+        if self.fail.get("answer"):
+            raise self.fail["answer"].pop(0)
+        return Submission(job, Cost(2.5))
+
+    def make(self, model_id: str, inputs: Mapping[str, Any], *, has_model: bool = True) -> Job:
+        """What the service does when the request arrives: a job, and a bill."""
+        self.paid.append((model_id, inputs))
+        now = self.clock()
+        job = Job(
+            id=f"job_{next(self._ids)}",
+            type="custom",
+            status=JobStatus.QUEUED,
+            progress=None,
+            asset_ids=(),
+            error=None,
+            hint=None,
+            input=dict(inputs),
+            model_id=model_id if has_model else None,
+            cost_cu=2.5,
+            created_at=now,
+            updated_at=now,
+        )
+        self.jobs[job.id] = job
+        return job
+
+    def _seen(self, job: Job) -> Job:
+        if self.is_finishing and not job.is_done:
+            job = _with(job, status=self.final, asset_ids=(f"asset_of_{job.id}",), progress=1.0)
+            if self.final is JobStatus.FAILURE:
+                job = _with(job, error="The subject was not found.", hint="Use another picture.")
+            self.jobs[job.id] = job
+        return job
+
+    def list_jobs(
+        self, *, updated_after: float | None = None, types: Any = ("custom",), max_pages: int = 50
+    ) -> Any:
+        self._call("list_jobs")
+        return iter(
+            [self._seen(job) for job in list(self.jobs.values()) if job.updated_at >= (updated_after or 0)]
+        )
+
+    def get_job(self, job_id: str) -> Job:
+        self._call("get_job")
+        return self._seen(self.jobs[job_id])
+
+    def cancel_job(self, job_id: str) -> Job:
+        self._call("cancel_job")
+        self.jobs[job_id] = _with(self.jobs[job_id], status=JobStatus.CANCELED)
+        return self.jobs[job_id]
+
+    def get_assets(self, asset_ids: list[str]) -> list[Asset]:
+        self._call("get_assets")
+        if self.assets_gone:
+            raise NotFoundError("gone")
+        return [asset(name) for name in asset_ids]
+
+    def download(self, wanted: Asset, target: Path, *, max_bytes: int, progress: Any = None) -> Download:
+        self._call("download")
+        target.write_bytes(b"glTF of " + wanted.id.encode())
+        return Download(target, target.stat().st_size, "0" * 64)
+
+
+def asset(asset_id: str, **values: Any) -> Asset:
+    defaults: dict[str, Any] = {
+        "id": asset_id,
+        "url": "http://127.0.0.1/x",
+        "kind": "3d",
+        "mime_type": "model/gltf-binary",
+        "status": "success",
+        "size_bytes": 10,
+        "file_name": None,
+        "parent_id": None,
+        "root_parent_id": None,
+        "parent_job_id": None,
+        "output_index": None,
+        "type": "img23d",
+        "thumbnail_url": None,
+        "original_url": None,
+        "original_mime_type": None,
+        "properties": {},
+    }
+    return Asset(**(defaults | values))
+
+
+def _with(job: Job, **values: Any) -> Job:
+    from dataclasses import replace
+
+    return replace(job, **values)
+
+
+def fake_blender(folder: Path, answer: dict[str, Any] | None) -> str:
+    """An executable that converts as asked: writes `answer`, or crashes if there is none."""
+    script = folder / "blender"
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import json, os, pathlib, sys\n"
+        "request = json.loads(pathlib.Path(sys.argv[-1]).read_text())\n"
+        "print('secrets:', [n for n in os.environ if n.startswith('SCENARIO_')])\n"
+        f"answer = json.loads({json.dumps(answer)!r})\n"
+        "if answer is None: sys.exit(11)\n"
+        "pathlib.Path(request['target']).write_bytes(b'BLENDER')\n"
+        "pathlib.Path(request['answer']).write_text(json.dumps(answer))\n"
+    )
+    script.chmod(0o755)
+    return str(script)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the service says, as records: both vocabularies, missing fields, hostile values."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from maquette.client import AnswerError, Asset, Credentials, Input, Job, JobStatus, Limits, Model, Required, Team
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def job(**more: Any) -> Job:
+    return Job.from_json({"jobId": "job_1", "status": "queued", **more})
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "is_done"),
+    [
+        ("pending", JobStatus.PENDING, False),
+        ("queued", JobStatus.QUEUED, False),
+        ("warming-up", JobStatus.WARMING_UP, False),
+        ("warming_up", JobStatus.WARMING_UP, False),
+        ("in-progress", JobStatus.IN_PROGRESS, False),
+        ("processing", JobStatus.IN_PROGRESS, False),
+        ("finalizing", JobStatus.FINALIZING, False),
+        ("success", JobStatus.SUCCESS, True),
+        ("complete", JobStatus.SUCCESS, True),
+        ("completed", JobStatus.SUCCESS, True),
+        ("succeeded", JobStatus.SUCCESS, True),
+        ("failure", JobStatus.FAILURE, True),
+        ("failed", JobStatus.FAILURE, True),
+        ("error", JobStatus.FAILURE, True),
+        ("canceled", JobStatus.CANCELED, True),
+        ("Cancelled", JobStatus.CANCELED, True),
+        ("on-holiday", JobStatus.UNKNOWN, False),
+        ("unknown", JobStatus.UNKNOWN, False),
+    ],
+)
+def test_both_vocabularies_of_the_job_status_are_read(word: str, status: JobStatus, is_done: bool) -> None:
+    record = job(status=word)
+    assert record.status is status
+    assert record.is_done is is_done
+    assert record.is_success is (status is JobStatus.SUCCESS)
+
+
+def test_a_whole_job_is_read() -> None:
+    record = job(
+        jobType="custom",
+        progress=0.5,
+        metadata={
+            "assetIds": ["asset_1", "asset_2"],
+            "error": "no subject",
+            "hint": "crop it",
+            "input": {"modelId": "model_x", "steps": 30},
+        },
+        billing={"cuCost": 7.25},
+        createdAt="2026-09-01T10:00:00.500Z",
+        updatedAt="2026-09-01T10:00:02Z",
+        somethingNew={"a": 1},
+    )
+    assert (record.type, record.progress, record.asset_ids) == ("custom", 0.5, ("asset_1", "asset_2"))
+    assert (record.error, record.hint, record.model_id, record.cost_cu) == ("no subject", "crop it", "model_x", 7.25)
+    assert record.input["steps"] == 30
+    assert record.updated_at - record.created_at == pytest.approx(1.5)
+
+
+def test_a_progress_of_zero_is_unknown_and_one_above_1_is_1() -> None:
+    assert job(progress=0).progress is None
+    assert job(progress=1.5).progress == 1
+
+
+def test_the_error_and_price_are_found_where_the_guides_have_them() -> None:
+    record = job(error="broken", creativeUnitsCost=3)
+    assert (record.error, record.cost_cu) == ("broken", 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"jobId": 5},
+        {"jobId": ""},
+        {"status": None},
+        {"status": ["queued"]},
+        {"progress": "half"},
+        {"progress": float("inf")},
+        {"progress": 10**400},
+        {"metadata": []},
+        {"metadata": {"assetIds": "asset_1"}},
+        {"metadata": {"assetIds": [1]}},
+        {"createdAt": "yesterday"},
+        {"createdAt": 5},
+    ],
+)
+def test_a_field_of_the_wrong_type_is_an_answer_error_that_names_it(wrong: dict[str, Any]) -> None:
+    with pytest.raises(AnswerError, match=r"job[.\w]* should be"):
+        job(**wrong)
+
+
+@pytest.mark.parametrize("parse", [Job.from_json, Asset.from_json, Model.from_json, Input.from_json, Team.from_json, Limits.from_json, Required.from_json])
+@given(value=json_values)
+def test_no_json_gets_anything_but_a_record_or_an_answer_error(parse: Any, value: object) -> None:
+    try:
+        parse(value)
+    except AnswerError:
+        pass
+
+
+@given(st.dictionaries(st.sampled_from(["jobId", "status", "progress", "metadata", "billing", "createdAt"]), json_values))
+def test_no_job_gets_anything_but_a_record_or_an_answer_error(value: object) -> None:
+    try:
+        Job.from_json(value)
+    except AnswerError:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("told", "safe"),
+    [
+        ("model.glb", "model.glb"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\windows\\system.ini", "system.ini"),
+        ("/etc/", None),
+        ("..", None),
+        ("", None),
+        ("a\x00b\nc.obj", "abc.obj"),
+        ("C:model?.glb", "C_model_.glb"),
+        ("con.mtl", "_con.mtl"),
+        ("NUL", "_NUL"),
+        ("name. . ", "name"),
+        ("é" * 300 + ".png", "é" * 116 + ".png"),
+    ],
+)
+def test_a_hostile_file_name_becomes_a_plain_one(told: str, safe: str | None) -> None:
+    asset = Asset.from_json({"id": "asset_1", "metadata": {"fileName": told}})
+    assert asset.file_name == safe
+
+
+def test_a_whole_asset_is_read() -> None:
+    asset = Asset.from_json(
+        {
+            "id": "asset_1",
+            "url": "https://cdn.test/a",
+            "mimeType": "model/spz",
+            "kind": "3d",
+            "status": "success",
+            "outputIndex": 2,
+            "originalFileUrl": "https://cdn.test/o",
+            "originalMimeType": "model/ply",
+            "thumbnail": {"assetId": "asset_t", "url": "https://cdn.test/t"},
+            "metadata": {"type": "img2splat", "parentId": "asset_p", "rootParentId": "asset_r", "parentJobId": "job_1"},
+            "properties": {"size": 1234, "faceCount": 7},
+        }
+    )
+    assert (asset.size_bytes, asset.output_index, asset.type) == (1234, 2, "img2splat")
+    assert (asset.parent_id, asset.root_parent_id, asset.parent_job_id) == ("asset_p", "asset_r", "job_1")
+    assert (asset.thumbnail_url, asset.original_url) == ("https://cdn.test/t", "https://cdn.test/o")
+    assert asset.properties["faceCount"] == 7
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, "12", True])
+def test_a_size_that_is_none_is_an_answer_error(size: object) -> None:
+    with pytest.raises(AnswerError, match=r"asset\.properties\.size"):
+        Asset.from_json({"id": "asset_1", "properties": {"size": size}})
+
+
+def test_a_model_is_read_with_every_form_of_required() -> None:
+    model = Model.from_json(
+        {
+            "id": "model_x-3.0",
+            "name": "X",
+            "capabilities": ["img23d"],
+            "tags": ["sc:featured", "deprecated:model_y"],
+            "accessRestrictions": 50,
+            "uiConfig": {"selects": {"style": {"a": "Style A", "b": 5}, "odd": []}},
+            "thumbnail": {"assetId": "asset_t"},
+            "inputs": [
+                {"name": "a", "type": "file", "required": True},
+                {"name": "b", "type": "file", "required": {"always": True}},
+                {"name": "c", "type": "string", "required": {"ifDefined": {"a": "needs it"}}},
+                {"name": "d", "type": "string", "required": {"ifNotDefined": {"a": {"message": "one of both"}}}},
+                {"name": "e", "type": "string", "required": {"conditional": {"values": {"a": [1, 3], "b": 2}, "operator": "or"}}},
+                {"name": "f", "type": "inputs_array", "inputs": [{"name": "g", "type": "number", "min": 1}]},
+            ],
+        }
+    )
+    a, b, c, d, e, f = model.inputs
+    assert a.required == b.required == Required(is_always=True)
+    assert c.required.if_defined == {"a": "needs it"}
+    assert d.required.if_not_defined == {"a": "one of both"}
+    assert e.required.conditional is not None
+    assert e.required.conditional.values == {"a": (1, 3), "b": (2,)}
+    assert e.required.conditional.is_any
+    assert f.inputs[0].min == 1
+    assert model.ui_labels == {"style": {"a": "Style A"}}
+    assert (model.required_plan_name, model.replaced_by, model.thumbnail_asset_id) == ("Pro", "model_y", "asset_t")
+
+
+def test_inputs_nested_without_end_are_an_answer_error() -> None:
+    spec: dict[str, Any] = {"name": "x", "type": "inputs_array"}
+    for _ in range(100_000):
+        spec = {"name": "x", "type": "inputs_array", "inputs": [spec]}
+    with pytest.raises(AnswerError, match="nested"):
+        Model.from_json({"id": "model_x", "inputs": [spec]})
+    while spec.get("inputs"):  # taken apart by hand: freeing it in one go is as deep
+        spec = spec.pop("inputs")[0]
+
+
+def test_a_secret_is_not_in_the_repr() -> None:
+    assert "hush" not in repr(Credentials("key", "hush"))

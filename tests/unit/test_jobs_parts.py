@@ -1,0 +1,181 @@
+"""Names of files, polling, accounts, the watch, and the real worker process."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from maquette.client import Credentials
+from maquette.jobs import (
+    AccountError,
+    NewJob,
+    State,
+    Store,
+    Watch,
+    WorkerError,
+    WorkerSettings,
+    erase_credentials,
+    read_credentials,
+    safe_name,
+    start_worker,
+    write_credentials,
+)
+from maquette.jobs.polling import POLL_MAX_S, POLL_MIN_S, is_equal, is_same_request, poll_interval_s
+from service import Clock, Service
+
+
+@given(st.text())
+def test_no_name_leaves_its_folder(name: str) -> None:
+    safe = safe_name(name)
+    assert safe
+    assert len(safe) <= 82
+    assert Path("/x", safe).parent == Path("/x")
+    assert not set(safe) & set('/\\:*?"<>|\0\n')
+    assert safe not in (".", "..")
+    assert safe.split(".")[0].lower() not in ("con", "nul", "aux", "prn", "com1")
+
+
+def test_a_name_keeps_its_suffix() -> None:
+    assert safe_name("C:\\fakepath\\Meine Küche.PNG") == "Meine Küche.PNG"
+    assert safe_name("x" * 300 + ".glb").endswith("x.glb")
+    assert safe_name("con.glb") == "_con.glb"
+
+
+def job_at(store: Store, **values: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(store.add(NewJob(name="n", model_id="m", inputs={})), **values)
+
+
+def test_polling_is_quick_when_a_job_is_due_and_slow_early_in_a_long_one(tmp_path: Path) -> None:
+    clock = Clock()
+    store = Store(tmp_path, clock=clock)
+    now = clock()
+    young, old = job_at(store, submitted_at=now), job_at(store, submitted_at=now - 3600)
+    assert poll_interval_s([young], now, {"m": None}) == POLL_MIN_S
+    assert poll_interval_s([old], now, {"m": None}) == POLL_MAX_S
+    assert poll_interval_s([young], now, {"m": 1200.0}) == POLL_MAX_S
+    assert poll_interval_s([job_at(store, submitted_at=now - 1190)], now, {"m": 1200.0}) == POLL_MIN_S
+    assert poll_interval_s([old, young], now, {"m": None}) == POLL_MIN_S
+    assert poll_interval_s([job_at(store, submitted_at=now - 3600, progress=0.95)], now, {}) == POLL_MIN_S
+    assert poll_interval_s([], now, {}) == POLL_MAX_S
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
+def test_a_value_equals_itself(value: Any) -> None:
+    assert is_equal(value, json.loads(json.dumps(value)))
+
+
+def test_numbers_are_equal_by_value_and_booleans_are_no_numbers() -> None:
+    assert is_equal(30, 30.0)
+    assert not is_equal(True, 1)
+    assert not is_equal(30, 31)
+
+
+def test_a_job_made_before_the_submission_is_not_ours(tmp_path: Path) -> None:
+    clock = Clock()
+    service = Service(clock)
+    ours = job_at(Store(tmp_path, clock=clock), submitted_at=clock(), sent={"image": "a"})
+    assert is_same_request(ours, service.make("m", {"image": "a", "modelId": "m"}))
+    assert is_same_request(ours, service.make("m", {"image": "a"}, has_model=False))
+    assert not is_same_request(ours, service.make("other", {"image": "a"}))
+    assert not is_same_request(ours, service.make("m", {}))
+    clock.time -= 600
+    assert not is_same_request(ours, service.make("m", {"image": "a"}))
+
+
+def test_the_key_comes_from_the_environment_before_the_file(tmp_path: Path) -> None:
+    assert read_credentials(tmp_path, {}) is None
+    write_credentials(tmp_path, Credentials("k", "s"))
+    assert read_credentials(tmp_path, {}) == Credentials("k", "s")
+    named = {"SCENARIO_SDK_API_KEY": "e", "SCENARIO_SDK_API_SECRET": "f"}
+    assert read_credentials(tmp_path, named) == Credentials("e", "f")
+    with pytest.raises(AccountError, match="SCENARIO_SDK_API_SECRET is not set"):
+        read_credentials(tmp_path, {"SCENARIO_SDK_API_KEY": "e"})
+    erase_credentials(tmp_path)
+    assert read_credentials(tmp_path, {}) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems guard the user's folder by themselves")
+def test_the_key_file_is_its_owners_alone_and_refused_otherwise(tmp_path: Path) -> None:
+    write_credentials(tmp_path, Credentials("k", "s"))
+    path = tmp_path / "account.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with pytest.raises(AccountError, match="chmod 600"):
+        read_credentials(tmp_path, {})
+
+
+def test_a_broken_key_file_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "account.json").touch(0o600)
+    with pytest.raises(AccountError, match="Enter it again"):
+        read_credentials(tmp_path, {})
+
+
+def test_the_watch_tells_of_changes_by_others_and_of_its_own_on_touch(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), Store(tmp_path)
+    watch = Watch(store, "s", lambda: pytest.fail("nothing to do, no worker"))
+    assert watch.tick() == []
+    job = other.add(NewJob(name="n", model_id="m", inputs={}, service="elsewhere"))
+    assert [seen.id for seen in watch.tick()] == [job.id]
+    assert watch.tick() == []
+    store.request_cancel(job)
+    watch.touch()
+    assert [seen.state for seen in watch.tick()] == [State.CANCELED]
+
+
+def test_a_worker_that_dies_at_once_is_not_started_for_ever(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(NewJob(name="n", model_id="m", inputs={}, service="s"))
+    clock = Clock()
+
+    def start() -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], stdin=subprocess.PIPE)
+        process.wait()
+        return process
+
+    watch = Watch(store, "s", start, clock=clock)
+    for _ in range(3):
+        watch.tick()
+        clock.time += 2
+    with pytest.raises(WorkerError, match=r"worker\.log"):
+        watch.tick()
+
+
+def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    store.add(NewJob(name="n", model_id="m", inputs={"prompt": "x"}, service="s"))
+    settings = WorkerSettings(
+        api_url="http://127.0.0.1:9/v1",
+        credentials=Credentials("thekey", "thesecret"),
+        service="s",
+        blender="b",
+    )
+    process = start_worker(store.folder, settings)
+    deadline = time.monotonic() + 30
+    while not store.is_lease_alive("s"):
+        assert process.poll() is None, (store.folder / "worker.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    shown = process.args
+    if Path("/proc/self").exists():
+        shown = [
+            *shown,  # type: ignore[misc]
+            Path(f"/proc/{process.pid}/environ").read_text(),
+            Path(f"/proc/{process.pid}/cmdline").read_text(),
+        ]
+    assert "thesecret" not in str(shown)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+    assert "thesecret" not in (store.folder / "worker.log").read_text()
+    for path in store.folder.glob("maquette.db*"):
+        assert b"thesecret" not in path.read_bytes()
+    assert not store.is_lease_alive("s")

@@ -1,0 +1,154 @@
+"""The store: one truth for several processes, where no step is taken twice."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from maquette.jobs import InputFile, JobRecord, NewJob, StaleError, State, Store, StoreError
+from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
+from maquette.jobs.store import LEASE_S, LeaseLostError
+from service import Clock
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state", clock=Clock())
+
+
+def add(store: Store, **values: object) -> JobRecord:
+    return store.add(
+        NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s", **values)
+    )  # type: ignore[arg-type]
+
+
+def test_every_state_has_its_moves_and_no_other_is_made(store: Store) -> None:
+    assert set(MOVES) == set(State)
+    for old in State:
+        for new in State:
+            if new not in MOVES[old]:
+                with pytest.raises(IllegalMoveError):
+                    check_move(old, new)
+    with pytest.raises(IllegalMoveError):
+        store.move(add(store), State.READY)
+
+
+def test_every_working_state_leads_to_an_end() -> None:
+    ends = set(State) - WORKING
+    for state in WORKING:
+        reached, todo = set[State](), {state}
+        while todo:
+            reached |= todo
+            todo = {new for old in todo for new in MOVES[old]} - reached
+        assert reached & ends
+
+
+def test_a_job_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
+    picture = tmp_path / "a b%.png"
+    picture.write_bytes(b"pixels")
+    inputs = {"image": [InputFile(picture), "asset_1"], "steps": 3, "paint": False}
+    job = store.add(NewJob(name="n", model_id="m", inputs=inputs, placement={"size_m": 2.0}))  # type: ignore[arg-type]
+    assert job == store.get(job.id)
+    kept = job.inputs["image"]
+    assert kept == [{"file": "input/0-a b_.png", "name": "a b%.png", "kind": "image"}, "asset_1"]
+    assert (store.job_folder(job.id) / "input/0-a b_.png").read_bytes() == b"pixels"
+    assert job.placement == {"size_m": 2.0}
+
+
+def test_a_missing_input_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="could not be copied"):
+        store.add(NewJob(name="n", model_id="m", inputs={"image": InputFile(tmp_path / "no.png")}))
+    assert store.list_jobs() == []
+    assert list((store.folder / "jobs").iterdir()) == []
+
+
+def test_a_step_is_taken_once(store: Store) -> None:
+    job = add(store)
+    store.move(job, State.UPLOADING)
+    with pytest.raises(StaleError):
+        store.move(job, State.UPLOADING)
+
+
+def test_the_lease_is_one_workers_until_it_is_silent(tmp_path: Path) -> None:
+    clock = Clock()
+    one, two = Store(tmp_path, clock=clock), Store(tmp_path, clock=clock)
+    assert one.take_lease("s", "a")
+    assert not two.take_lease("s", "b")
+    assert two.take_lease("other", "b")
+    clock.time += LEASE_S - 1
+    assert one.take_lease("s", "a")
+    clock.time += LEASE_S + 1
+    assert not one.is_lease_alive("s")
+    assert two.take_lease("s", "b")
+    job = add(one)
+    with pytest.raises(LeaseLostError):
+        one.move(job, State.UPLOADING, lease="a")
+    assert one.get(job.id).state is State.PREPARED
+    one.drop_lease("s", "a")
+    assert two.is_lease_alive("s")
+
+
+def test_a_clock_set_back_does_not_keep_a_dead_lease_alive(tmp_path: Path) -> None:
+    clock = Clock()
+    store = Store(tmp_path, clock=clock)
+    assert store.take_lease("s", "a")
+    clock.time -= 86_400
+    assert store.take_lease("s", "b")
+
+
+def test_changes_are_told_once_and_in_order(tmp_path: Path) -> None:
+    writer, reader = Store(tmp_path), Store(tmp_path)
+    version = reader.data_version()
+    first, second = add(writer), add(writer)
+    writer.move(first, State.UPLOADING)
+    assert reader.data_version() != version
+    changed = reader.changed_since(0)
+    assert [job.id for job in changed] == [second.id, first.id]
+    assert reader.changed_since(changed[-1].change) == []
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "maquette.db") as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(StoreError, match="newer Maquette"):
+        Store(tmp_path)
+
+
+def test_a_folder_that_cannot_be_used_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="Choose another folder"):
+        Store(tmp_path / "file")
+
+
+def test_a_job_under_way_is_not_removed(store: Store) -> None:
+    job = add(store)
+    with pytest.raises(StoreError, match="cancel it"):
+        store.remove(job)
+    store.remove(store.request_cancel(job))
+    assert store.list_jobs() == []
+    assert not store.job_folder(job.id).exists()
+
+
+def test_work_is_seen_while_there_is_some(store: Store) -> None:
+    assert not store.has_work("s")
+    job = add(store)
+    assert store.has_work("s")
+    assert not store.has_work("other")
+    for state in (State.UPLOADING, State.SUBMITTING, State.UNCERTAIN):
+        job = store.move(job, state)
+    assert store.has_work("s")
+    job = store.update(job, resume_state=State.PREPARED)
+    assert not store.has_work("s")
+    assert not job.is_working
+
+
+def test_an_upload_is_known_for_its_service_and_kind_alone(store: Store) -> None:
+    job = add(store)
+    store.remember_upload(job, "aa", "image", "asset_1")
+    assert store.find_upload(job, "aa", "image") == "asset_1"
+    assert store.find_upload(job, "aa", "3d") is None
+    other = store.add(NewJob(name="n", model_id="m", inputs={}, service="t"))
+    assert store.find_upload(other, "aa", "image") is None
+    store.forget_uploads("s", ["asset_1"])
+    assert store.find_upload(job, "aa", "image") is None

@@ -1,0 +1,373 @@
+"""The worker takes a job through its life, and pays once whatever happens on the way."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from maquette.client import (
+    CancelRefusedError,
+    InputError,
+    JobStatus,
+    NetworkError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    SignInError,
+    TransferError,
+)
+from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
+from maquette.jobs.store import LeaseLostError
+from maquette.jobs.worker import Worker
+from service import Clock, Service, asset, fake_blender
+
+LOST = NetworkError("The connection broke", kind="broken", may_have_arrived=True)
+ANSWER = {"ok": True, "faces": 12, "objects": 1}
+
+
+class Scene:
+    """A store, a service and a worker that runs in the test's own thread, its clock turned by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, Clock()
+        self.store = Store(folder / "state", clock=self.clock)
+        self.service = Service(self.clock)
+        self.picture = folder / "horse.png"
+        self.picture.write_bytes(b"picture")
+        self.blender = fake_blender(folder, ANSWER)
+
+    def add(self, **values: Any) -> JobRecord:
+        inputs = values.pop("inputs", {"image": InputFile(self.picture), "targetFaceNum": 4000})
+        new = NewJob(name="horse", model_id="model_x", inputs=inputs, service="test", **values)
+        return self.store.add(new)
+
+    def worker(self) -> Worker:
+        return Worker(
+            self.store,
+            self.service,  # type: ignore[arg-type]
+            service="test",
+            blender=self.blender,
+            script=self.folder / "convert.py",
+            clock=self.clock,
+        )
+
+    def run(self, *, until: State | None = None, rounds: int = 4000) -> JobRecord:
+        """Rounds of a worker until it has nothing to do, or its job has come to `until`."""
+        worker = self.worker()
+        assert worker.take_lease()
+        for _ in range(rounds):
+            job = self.store.list_jobs()[0]
+            if job.state is until:
+                self.clock.time += 100  # the lease of this worker, which is never heard of again
+                for future, _then, _progress in worker.tasks._running.values():
+                    future.exception(timeout=10)
+                return job
+            if not worker.round():
+                self.store.drop_lease("test", worker.name)
+                return self.store.list_jobs()[0]
+            for future, _then, _progress in worker.tasks._running.values():
+                future.exception(timeout=10)
+            self.clock.time += 1.0
+        self.clock.time += 100
+        raise AssertionError(f"still {self.store.list_jobs()[0].state}")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_job_ends_ready_with_its_result_on_disk(scene: Scene) -> None:
+    scene.add()
+    job = scene.run()
+    assert job.state is State.READY
+    assert job.result == ANSWER
+    assert job.cost_cu == 2.5
+    assert (scene.store.job_folder(job.id) / "result.blend").read_bytes() == b"BLENDER"
+    assert scene.service.paid == [("model_x", {"image": "asset_1", "targetFaceNum": 4000})]
+
+
+def test_the_converter_is_given_no_secrets(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCENARIO_SDK_API_SECRET", "s3cret")
+    scene.add()
+    job = scene.run()
+    assert "secrets: []" in (scene.store.job_folder(job.id) / "convert.log").read_text()
+
+
+def test_the_input_may_change_after_the_job_was_prepared(scene: Scene) -> None:
+    scene.add()
+    scene.picture.unlink()
+    assert scene.run().state is State.READY
+
+
+def test_the_same_file_is_uploaded_once_for_two_jobs(scene: Scene) -> None:
+    scene.add()
+    scene.run()
+    scene.add()
+    scene.run()
+    assert scene.service.calls["upload"] == 1
+    assert len(scene.service.paid) == 2
+
+
+@pytest.mark.parametrize(
+    "until", [State.UPLOADING, State.QUEUED, State.RUNNING, State.DOWNLOADING, State.CONVERTING]
+)
+def test_a_worker_killed_in_any_state_is_followed_by_one_that_finishes_and_pays_once(
+    scene: Scene, until: State
+) -> None:
+    scene.add()
+    if until is State.RUNNING:
+        scene.service.is_finishing = False
+        job = scene.run(until=State.QUEUED)
+        remote = next(iter(scene.service.jobs))
+        scene.service.jobs[remote] = scene.service.jobs[remote].__class__(
+            **{**_fields(scene.service.jobs[remote]), "status": JobStatus.IN_PROGRESS, "progress": 0.4}
+        )
+        job = scene.run(until=State.RUNNING)
+        assert job.progress == 0.4
+        scene.service.is_finishing = True
+    else:
+        scene.run(until=until)
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def test_a_submission_whose_answer_is_lost_is_found_in_the_list_and_not_repeated(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST]
+    scene.add()
+    job = scene.run()
+    assert job.state is State.READY
+    assert job.remote_id == "job_1"
+    assert scene.service.calls["generate"] == 1
+    assert len(scene.service.paid) == 1
+
+
+def test_a_worker_killed_during_the_post_is_followed_by_one_that_finds_the_job(scene: Scene) -> None:
+    scene.add()
+    scene.run(until=State.SUBMITTING)
+    assert scene.run().state is State.READY
+    assert scene.service.calls["generate"] == 1
+
+
+def test_a_worker_killed_before_the_post_left_is_not_followed_by_a_second_post(scene: Scene) -> None:
+    scene.service.fail["generate"] = [LOST]  # the request never arrived, and nobody here can know
+    scene.add()
+    job = scene.run()
+    assert job.state is State.UNCERTAIN
+    assert job.resume_state is State.PREPARED
+    assert "nothing was paid" in job.message
+    assert scene.service.calls["generate"] == 1
+    scene.store.resume(job)  # a person's wish
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def test_a_job_of_somebody_else_with_other_inputs_is_not_taken_for_ours(scene: Scene) -> None:
+    scene.service.fail["generate"] = [LOST]
+    scene.service.make("model_x", {"image": "asset_of_somebody", "targetFaceNum": 4000})
+    scene.service.make("model_y", {"image": "asset_1", "targetFaceNum": 4000})
+    scene.add()
+    assert scene.run().state is State.UNCERTAIN
+
+
+def test_two_lost_answers_for_the_same_inputs_find_a_job_each(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST, LOST]
+    scene.add()
+    scene.add()
+    scene.run()
+    jobs = scene.store.list_jobs()
+    assert {job.state for job in jobs} == {State.READY}
+    assert {job.remote_id for job in jobs} == {"job_1", "job_2"}
+    assert len(scene.service.paid) == 2
+
+
+def test_a_refusal_for_too_many_jobs_is_waited_out_and_paid_once(scene: Scene) -> None:
+    scene.service.fail["generate"] = [RateLimitedError("Too many", retry_after_s=7.0)] * 3
+    scene.add()
+    assert scene.run().state is State.READY
+    assert scene.service.calls["generate"] == 4
+    assert len(scene.service.paid) == 1
+
+
+def test_a_request_that_never_left_this_machine_is_sent_later(scene: Scene) -> None:
+    scene.service.fail["generate"] = [NetworkError("refused", kind="refused")]
+    scene.add()
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(SignInError("Check the key."), "SignInError"), (InputError("image is wrong"), "InputError")],
+)
+def test_a_refused_request_fails_with_the_services_words_and_can_be_resumed(
+    scene: Scene, error: Exception, kind: str
+) -> None:
+    scene.service.fail["generate"] = [error]
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.error_kind, job.message) == (State.FAILED, kind, str(error))
+    assert scene.store.resume(job).state is State.PREPARED
+    assert scene.run().state is State.READY
+
+
+def test_an_upload_that_the_service_forgot_is_made_again_on_resume(scene: Scene) -> None:
+    scene.add()
+    scene.run()
+    scene.service.fail["generate"] = [NotFoundError("unknown asset")]
+    scene.add()
+    job = scene.run()
+    assert job.state is State.FAILED
+    scene.store.resume(job)
+    assert scene.run().state is State.READY
+    assert scene.service.calls["upload"] == 2
+
+
+def test_a_failed_generation_tells_the_services_reason_and_cannot_be_resumed(scene: Scene) -> None:
+    scene.service.final = JobStatus.FAILURE
+    scene.add()
+    job = scene.run()
+    assert job.state is State.FAILED
+    assert job.message == "The subject was not found. Use another picture."
+    assert job.resume_state is None
+
+
+def test_a_canceled_generation_is_canceled(scene: Scene) -> None:
+    scene.service.final = JobStatus.CANCELED
+    scene.add()
+    assert scene.run().state is State.CANCELED
+
+
+def test_a_download_that_failed_is_resumed_without_paying_again(scene: Scene) -> None:
+    scene.service.fail["download"] = [TransferError("broken for good")]
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
+    scene.store.resume(job)
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def test_server_trouble_during_transfers_and_polls_is_waited_out(scene: Scene) -> None:
+    for name in ("upload", "list_jobs", "get_assets", "download"):
+        scene.service.fail[name] = [ServerError("500"), NetworkError("down", kind="dns")]
+    scene.add()
+    assert scene.run().state is State.READY
+    assert scene.store.get_trouble("test") == ("", "")
+
+
+def test_while_polling_fails_the_trouble_is_told(scene: Scene) -> None:
+    scene.service.fail["list_jobs"] = [SignInError("The key is refused.")] * 500
+    scene.add()
+    with pytest.raises(AssertionError, match="still queued"):
+        scene.run(rounds=60)
+    assert scene.store.get_trouble("test") == ("The key is refused.", "SignInError")
+
+
+def test_a_result_that_is_gone_is_expired(scene: Scene) -> None:
+    scene.service.assets_gone = True
+    scene.add()
+    assert scene.run().state is State.EXPIRED
+
+
+def test_a_converter_that_crashes_is_a_job_error_and_can_be_tried_again(scene: Scene) -> None:
+    scene.blender = fake_blender(scene.folder, None)
+    scene.add()
+    job = scene.run()
+    assert job.state is State.FAILED
+    assert "exit code 11" in job.message
+    scene.blender = fake_blender(scene.folder, {"ok": False, "error": "The file is empty."})
+    scene.store.resume(job)
+    assert scene.run().message == "The file is empty."
+    assert scene.service.calls["download"] == 1
+
+
+def test_a_missing_blender_is_a_clear_job_error(scene: Scene) -> None:
+    scene.blender = str(scene.folder / "nowhere")
+    scene.add()
+    assert "could not be started" in scene.run().message
+
+
+def test_a_cancel_before_the_submission_costs_nothing(scene: Scene) -> None:
+    job = scene.add()
+    assert scene.store.request_cancel(job).state is State.CANCELED
+    scene.add()
+    job = scene.run(until=State.UPLOADING)
+    assert scene.store.request_cancel(job).cancel == "requested"
+    assert scene.run().state is State.CANCELED
+    assert scene.service.paid == []
+
+
+def test_a_cancel_that_the_service_refuses_keeps_the_result(scene: Scene) -> None:
+    scene.service.is_finishing = False
+    scene.service.fail["cancel_job"] = [CancelRefusedError("no")]
+    scene.add()
+    job = scene.run(until=State.QUEUED)
+    scene.store.request_cancel(job)
+    with pytest.raises(AssertionError, match="still"):
+        scene.run(rounds=20)
+    assert scene.store.get(job.id).cancel == "refused"
+    scene.service.is_finishing = True
+    assert scene.run().state is State.READY
+
+
+def test_a_cancel_that_the_service_grants_cancels(scene: Scene) -> None:
+    scene.service.is_finishing = False
+    scene.add()
+    job = scene.run(until=State.QUEUED)
+    scene.store.request_cancel(job)
+    assert scene.run().state is State.CANCELED
+
+
+def test_sixty_running_jobs_cost_no_more_requests_than_one(scene: Scene) -> None:
+    def requests_of(count: int) -> tuple[int, int]:
+        scene.service.is_finishing = False
+        for _ in range(count):
+            scene.add(inputs={"prompt": "a horse"})
+        with pytest.raises(AssertionError):
+            scene.run(rounds=count * 2 + 10)
+        scene.service.calls.clear()
+        with pytest.raises(AssertionError):
+            scene.run(rounds=120)
+        return scene.service.calls["list_jobs"], scene.service.calls["get_job"]
+
+    one = requests_of(1)
+    many = requests_of(59)
+    assert many[0] <= one[0] * 1.2 + 1
+    assert many[1] <= many[0]
+
+
+def test_a_second_worker_leaves_the_store_alone(scene: Scene) -> None:
+    scene.add()
+    first, second = scene.worker(), scene.worker()
+    assert first.take_lease()
+    assert not scene.store.take_lease("test", second.name)
+    scene.clock.time += 100
+    assert scene.store.take_lease("test", second.name)
+    with pytest.raises(LeaseLostError):
+        first.round()
+    assert scene.service.paid == []
+
+
+def test_textures_and_other_formats_of_a_mesh_are_told_apart(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assets = [
+        asset("m1", file_name="../../etc/horse.glb", output_index=0),
+        asset("m2", file_name="horse.obj", mime_type="model/obj", parent_id="m1", output_index=1),
+        asset("t1", kind="image", type="3d-texture-albedo", mime_type="image/png", parent_id="m2"),
+        asset("t2", kind="image", type="3d-texture-normal", mime_type="image/png", file_name="horse.glb"),
+    ]
+    monkeypatch.setattr(scene.service, "get_assets", lambda _ids: assets)
+    scene.add()
+    job = scene.run()
+    entries = {entry["path"]: entry["role"] for entry in job.files if isinstance(entry, dict)}
+    assert entries == {
+        "result/horse.glb": "mesh",
+        "result/horse.obj": "derived",
+        "result/t1.png": "companion",
+        "result/3-horse.glb": "companion",
+    }

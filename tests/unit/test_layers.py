@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps the layers: which part may import which, where sockets, threads and bpy may be, what files have."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Part → the other parts of ours that it may import, at the top of a file or inside a function.
+MAY_IMPORT = {
+    "client": set[str](),
+    "jobs": {"client"},
+    "scene": set[str](),
+    "preferences": {"jobs"},
+    "properties": {"jobs"},
+    "operators": {"client", "jobs", "scene", "preferences", "properties"},
+    "panels": {"jobs", "preferences", "properties"},
+    "cli": {"client", "jobs", "scene", "preferences"},
+    "sandbox": set[str](),
+    "registration": {"client", "jobs", "scene", "preferences", "properties", "operators", "panels", "cli"},
+    "__init__": {"registration"},
+}
+NO_BPY = {"client", "jobs"}
+NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
+THREADS = {"_thread", "asyncio", "concurrent", "multiprocessing", "threading"}
+FILES = sorted(
+    path
+    for path in [*ROOT.glob("*.py"), *(p for part in MAY_IMPORT for p in (ROOT / part).rglob("*.py"))]
+    if "__pycache__" not in path.parts
+)
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, str, int]]:
+    """(part of ours, "", line) or ("", module from elsewhere, line) for each name that a file imports."""
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (("", alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield "", node.module or "", node.lineno
+            yield from (("", f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            for alias in node.names:
+                yield [*filter(None, base), alias.name][0], "", node.lineno
+
+
+def is_in(module: str, names: set[str]) -> bool:
+    return any(module == name or module.startswith(name + ".") for name in names)
+
+
+@each_file
+def test_a_part_imports_only_the_parts_below_it(path: Path) -> None:
+    own = part_of(path)
+    assert own in MAY_IMPORT, f"{own} is in no layer: add it to the table"
+    wrong = {part for part, _, _ in imports(path) if part and part != own} - MAY_IMPORT[own]
+    assert not wrong
+
+
+@each_file
+def test_imports_of_ours_are_relative(path: Path) -> None:
+    ours = {"maquette", "bl_ext"} | {part for part in MAY_IMPORT if part != "__init__"}
+    # A script that Blender runs by its path has no package: it names its neighbours through sys.path.
+    assert path.name == "convert.py" or not [module for _, module, _ in imports(path) if is_in(module, ours)]
+
+
+@each_file
+def test_the_plain_parts_need_no_blender(path: Path) -> None:
+    if part_of(path) in NO_BPY:
+        assert not [m for _, m, _ in imports(path) if is_in(m, {"bpy", "bmesh", "mathutils", "addon_utils"})]
+
+
+def test_one_module_alone_opens_sockets() -> None:
+    users = {path for path in FILES if any(is_in(module, NETWORK) for _, module, _ in imports(path))}
+    assert [path.parent.name for path in users if part_of(path) != "sandbox"] == ["client"]
+
+
+@each_file
+def test_a_thread_has_its_reason_beside_it(path: Path) -> None:
+    """Python threads are not supported in Blender past a script's end; the sandbox is its own process."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for _, module, line in imports(path):
+        if is_in(module, THREADS) and part_of(path) != "sandbox":
+            assert "#" in lines[line - 1] or lines[line - 2].startswith("#"), f"line {line}: {module}, why?"
+
+
+@each_file
+def test_a_file_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n")
+    docstring = ast.get_docstring(ast.parse(text))
+    assert docstring
+    assert len(docstring.splitlines()) <= 12
+    assert text.count("\n") <= 300 or re.search(r"^# Long: \w", text, re.MULTILINE), (
+        "`# Long: why`, or split it"
+    )
+
+
+@each_file
+def test_what_a_module_exports_is_there(path: Path) -> None:
+    """Ruff keeps the order (RUF022)."""
+    tree = ast.parse(path.read_bytes())
+    defined: set[str] = set()
+    exported: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            defined |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined |= {target.id for target in targets if isinstance(target, ast.Name)}
+            if node.value and any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
+                exported = list(ast.literal_eval(node.value))
+    assert len(exported) == len(set(exported))
+    assert set(exported) <= defined

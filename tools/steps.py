@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A task's steps: each says what it does and how long it took; one that fails names itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Iterator, Mapping, NoReturn, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+IS_CI = os.environ.get("CI") == "true"
+IS_WINDOWS = os.name == "nt"
+
+
+class Failure(Exception):
+    """A step could not be done; the text says why and what to do."""
+
+
+def fail(message: str) -> NoReturn:
+    raise Failure(message)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")  # in one piece: two may speak at once
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def step(title: str) -> Iterator[None]:
+    """Prints `title` before and the seconds after; a failure inside gets the title as its name."""
+    say(f"- {title} ...")
+    start = time.monotonic()
+    try:
+        yield
+    except Failure as failure:
+        raise Failure(f"{title}: {failure}") from None
+    say(f"  {title}: {time.monotonic() - start:.1f} s")
+
+
+def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
+    """Runs a command in the project's folder, its output on the screen; an exit code but 0 is a Failure."""
+    code = subprocess.call([str(part) for part in command], cwd=ROOT, env=env)
+    if code:
+        fail(f"{Path(command[0]).name} ended with exit code {code}")
+
+
+def ask(command: Sequence[str | Path], *, timeout_s: float = 60) -> tuple[int, str]:
+    """Runs a command quietly; returns its exit code (127: not there, 124: too slow) and its output."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+        )
+    except OSError as error:
+        return 127, str(error)
+    except subprocess.TimeoutExpired:
+        return 124, f"no end after {timeout_s:.0f} s"
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def quietly(command: Sequence[str | Path], *, timeout_s: float = 1800) -> None:
+    """Runs a command that has nothing to say unless it fails: then the Failure has the end of its output."""
+    code, output = ask(command, timeout_s=timeout_s)
+    if code:
+        end = "\n    ".join(output.strip().splitlines()[-25:])
+        fail(f"exit code {code} from {' '.join(str(part) for part in command)}\n    {end}")
+
+
+def is_root_on_debian() -> bool:
+    return sys.platform == "linux" and os.geteuid() == 0 and Path("/etc/debian_version").exists()

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The project's tasks, the same for people and CI, on Linux, macOS and Windows: python3 tools/task.py NAME
+
+Needs nothing but a Python from 3.8 on. Without a name it lists the tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Callable, List
+
+import blenders
+import steps
+import venvs
+from blenders import Outcome
+from steps import BUILD, ROOT, quietly, run, say, step
+
+Rest = List[str]
+
+
+def venv(rest: Rest) -> int:
+    """make .venv with the newest Blender module for this machine and its `blender` command"""
+    _, folder = venvs.make_main()
+    say(f"  the command: {venvs.launcher(folder).relative_to(ROOT)} --background ...")
+    return 0
+
+
+def build(rest: Rest) -> int:
+    """build and validate the extension's zip, by Blender's own tool, into dist/"""
+    say(f"  {build_zip()}")
+    return 0
+
+
+def build_zip() -> Path:
+    """Builds the zip with the environment's Blender; returns its path."""
+    _, folder = venvs.make_main()
+    with step("the extension's zip"):
+        dist = ROOT / "dist"
+        shutil.rmtree(dist, ignore_errors=True)
+        dist.mkdir()
+        extension = [venvs.launcher(folder), "--command", "extension"]
+        quietly([*extension, "build", "--source-dir", ROOT, "--output-dir", dist])
+        (zip_file,) = dist.glob("*.zip")
+        quietly([*extension, "validate", zip_file])
+    return zip_file
+
+
+def demo(rest: Rest) -> int:
+    """turn three pictures, a text and four views into 3D models in one scene: out/demo.png and more"""
+    zip_file = build_zip()
+    python = venvs.program(ROOT / ".venv", "python")
+    run([python, ROOT / "tools" / "demo.py", venvs.launcher(ROOT / ".venv"), zip_file, *rest])
+    return 0
+
+
+def lint(rest: Rest) -> int:
+    """check the code with ruff (`lint --fix` repairs and formats)"""
+    ruff = venvs.program(venvs.make_dev(), "ruff")
+    with step("lint"):
+        run([ruff, "check", *rest, "."])
+        run([ruff, "format", *([] if rest else ["--check"]), "."])
+    return 0
+
+
+def types(rest: Rest) -> int:
+    """check the types with pyright"""
+    dev = venvs.make_dev()
+    with step("types"):
+        link_as_package()
+        run([venvs.program(dev, "pyright"), "--pythonpath", venvs.program(dev, "python"), *rest])
+    return 0
+
+
+def link_as_package() -> None:
+    """Lets pyright find the repository under the name that the tests import it by."""
+    link = BUILD / "types" / "maquette"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if link.exists():
+        return
+    if steps.IS_WINDOWS:  # a junction needs no special rights there, a symbolic link does
+        quietly(["cmd", "/c", "mklink", "/J", link, ROOT])
+    else:
+        link.symlink_to(ROOT)
+
+
+def unit(rest: Rest) -> int:
+    """run the tests that need no Blender, on each Python that Blender uses"""
+    return blenders.summarize(unit_outcomes(rest))
+
+
+def unit_outcomes(rest: Rest) -> list[Outcome]:
+    """Runs the unit tests on Python 3.11 and 3.13, where the machine has them."""
+    outcomes = []
+    dev = venvs.make_dev()
+    environments = {venvs.read_stamp(dev)["python"]: dev}
+    try:
+        wheel, main = venvs.make_main(("test",))
+        environments.setdefault(wheel.python, main)
+    except steps.Failure as failure:
+        say(f"  {failure}")
+    for version in sorted({wheel.python for wheel in venvs.WHEELS}):
+        name = f"unit tests on Python {version}"
+        if version not in environments:
+            outcomes.append(Outcome(name, skipped=1, note=venvs.pythons.look_for(version)[1]))
+            continue
+        report = BUILD / "tests" / f"unit-{version}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink() if report.exists() else None
+        command = [venvs.program(environments[version], "python"), "-m", "pytest", f"--junitxml={report}"]
+        say(f"- {name} ...")
+        try:
+            run([*command, *(["-v"] if steps.IS_CI else []), *rest], env=blenders.clean_environment())
+            code = 0
+        except steps.Failure:
+            code = 1
+        outcomes.append(blenders.read_report(name, report, code))
+    return outcomes
+
+
+def blender(rest: Rest) -> int:
+    """run the tests inside every Blender that this machine can have, against the installed zip"""
+    return blenders.summarize(blenders.run_all(build_zip(), rest))
+
+
+def test(rest: Rest) -> int:
+    """lint, types, unit tests and the tests inside Blender; goes on after a failure and sums up"""
+    outcomes = [check(lint), check(types), *unit_outcomes([])]
+    try:
+        outcomes += blenders.run_all(build_zip(), [])
+    except steps.Failure as failure:
+        outcomes.append(Outcome("tests in Blender", failed=1, note=str(failure)))
+    return blenders.summarize(outcomes)
+
+
+def check(task: Callable[[Rest], int]) -> Outcome:
+    """Runs a task as one check of many."""
+    try:
+        task([])
+    except steps.Failure as failure:
+        say(f"  FAILED: {failure}")
+        return Outcome(task.__name__, failed=1, note=str(failure))
+    return Outcome(task.__name__, passed=1)
+
+
+def bench(rest: Rest) -> int:
+    """measure speed and memory of downloads, conversion and polling: tests/bench/"""
+    _, folder = venvs.make_main(("test",))
+    scripts = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
+    if not scripts:
+        steps.fail("there is nothing in tests/bench/")
+    for script in scripts:
+        with step(script.stem):
+            env = {**blenders.clean_environment(), "MAQUETTE_BLENDER": str(venvs.launcher(folder))}
+            run([venvs.program(folder, "python"), script, *rest], env=env)
+    return 0
+
+
+def real_blender(rest: Rest) -> int:
+    """install a genuine Blender 4.3.2 into a chroot for the tests (Debian, as root)"""
+    say(f"  the command: {blenders.set_up_real().relative_to(ROOT)} --background ...")
+    return 0
+
+
+def clean(rest: Rest) -> int:
+    """remove what the tasks made: out/, build/, dist/ (`clean --all`: the environments too)"""
+    names = ["out", "build", "dist", ".pytest_cache", ".ruff_cache"]
+    link = BUILD / "types" / "maquette"
+    if steps.IS_WINDOWS and link.exists():
+        link.rmdir()  # the junction alone: nothing may follow it into the repository
+    for name in names + ([".venv", ".venvs"] if "--all" in rest else []):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+    return 0
+
+
+TASKS: dict[str, Callable[[Rest], int]] = {
+    task.__name__.replace("_", "-"): task
+    for task in (venv, demo, test, lint, types, unit, blender, bench, build, clean, real_blender)
+}
+
+
+def main(argv: Rest) -> int:
+    parser = argparse.ArgumentParser(
+        prog="task.py", description=(__doc__ or "").split("\n")[0], add_help=False
+    )
+    parser.add_argument("name", nargs="?", choices=TASKS)
+    chosen, rest = parser.parse_known_args(argv)
+    if chosen.name is None:
+        for name, task in TASKS.items():
+            say(f"  {name:13} {task.__doc__}")
+        return 0
+    start = time.monotonic()
+    try:
+        return TASKS[chosen.name](rest)
+    except steps.Failure as failure:
+        sys.stdout.flush()
+        print(f"\n{chosen.name} failed: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    finally:
+        if chosen.name not in ("test", "unit", "blender"):  # their last line is the count
+            say(f"{chosen.name}: {time.monotonic() - start:.1f} s in all")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUTF8", "1")  # for the Pythons started from here
+    sys.exit(main(sys.argv[1:]))
