@@ -2,8 +2,11 @@
 """Waiting for jobs, then putting the results where the command was asked to: scene, files, preview."""
 
 import json
+import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +14,7 @@ import bpy
 
 from .. import scene
 from ..client import JsonValue
-from ..jobs import JobRecord, State
+from ..jobs import DONE, JobRecord, State
 from .exits import CommandError, Exit
 from .progress import ProgressLine
 from .session import Session
@@ -57,50 +60,65 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) ->
 
 def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
     """Place each ready job and write the outputs it was asked for; the files written by job id."""
-    written: dict[str, list[str]] = {}
-    groups: dict[str, list[JobRecord]] = {}
-    for job in jobs:
-        if job.state in (State.READY, State.PLACED):
-            groups.setdefault(str(job.placement.get("group", job.id)), []).append(job)
-    for group in groups.values():
-        for job in group:
-            written[job.id] = _deliver_one(session, job)
-    return written
+    with _quiet(session.folder / "blender.log"):
+        return {job.id: _deliver_one(session, job) for job in jobs if job.state in DONE}
 
 
 def _deliver_one(session: Session, job: JobRecord) -> list[str]:
+    folder = session.store.job_folder(job.id)
+    blend = folder / "result.blend"
+    if not blend.exists():  # formats that Blender cannot read stay as files
+        return [str(folder / str(cast("dict[str, JsonValue]", entry)["path"])) for entry in job.files]
     outputs = [Path(str(name)) for name in cast("list[JsonValue]", job.placement.get("outputs") or [])]
     preview = job.placement.get("preview")
-    blend = session.store.job_folder(job.id) / "result.blend"
-    if not blend.exists():  # formats that Blender cannot read stay as files
-        return [
-            str(session.store.job_folder(job.id) / str(cast("dict[str, JsonValue]", f)["path"]))
-            for f in job.files
-        ]
-    written: list[str] = []
     if outputs or preview:
-        target = open_scene()
-        size = job.placement.get("size_m")
-        placement = scene.Placement(
-            location=target.cursor.location[:], size_m=float(size) if isinstance(size, int | float) else None
-        )
-        root = scene.append_result(
-            blend, name=job.name, scene=target, placement=placement, provenance=provenance_of(job)
-        )
-        bpy.context.view_layer.update()
+        root = _place(job, blend)
         for output in outputs:
             output.parent.mkdir(parents=True, exist_ok=True)
             if output.suffix.lower() == ".blend":
                 scene.save_blend(output)
             else:
                 scene.export_glb([root], output)
-            written.append(str(output))
         if preview:
-            scene.render_preview([root], Path(str(preview)))
-            written.append(str(preview))
+            outputs.append(Path(str(preview)))
+            outputs[-1].parent.mkdir(parents=True, exist_ok=True)
+            scene.render_preview([root], outputs[-1])
+        for item in (*root.children_recursive, root):  # the next job's files are to hold that job alone
+            bpy.data.objects.remove(item)
+        bpy.data.orphans_purge(do_recursive=True)
     if job.state is State.READY:
         session.store.move(job, State.PLACED)
-    return written
+    return [str(output) for output in outputs]
+
+
+def _place(job: JobRecord, blend: Path) -> bpy.types.Object:
+    target = open_scene()
+    size = job.placement.get("size_m")
+    placement = scene.Placement(
+        location=target.cursor.location[:], size_m=float(size) if isinstance(size, int | float) else None
+    )
+    return scene.append_result(
+        blend, name=job.name, scene=target, placement=placement, provenance=provenance_of(job)
+    )
+
+
+@contextmanager
+def _quiet(log_path: Path) -> Generator[None]:
+    """What Blender's exporters and renderer print goes into a file: stdout and stderr are ours."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with log_path.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for target, descriptor in enumerate(kept, 1):
+            os.dup2(descriptor, target)
+            os.close(descriptor)
 
 
 def open_scene() -> bpy.types.Scene:

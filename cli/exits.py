@@ -3,7 +3,7 @@
 
 from enum import IntEnum
 
-from .. import client
+from .. import client, scene
 from ..jobs import AccountError, JobRecord, State, StoreError, WorkerError
 
 
@@ -36,6 +36,7 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (StoreError, Exit.USAGE),
     (client.DiskFullError, Exit.JOB_FAILED),
     (WorkerError, Exit.JOB_FAILED),
+    (scene.ExportError, Exit.JOB_FAILED),
     (client.ScenarioError, Exit.NO_SERVICE),
 )
 EXPECTED = tuple(kind for kind, _ in _CODES)

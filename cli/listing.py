@@ -39,9 +39,8 @@ def run_jobs(arguments: Namespace) -> int:
     with Session(arguments) as session:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
-            print(
-                f"{job.name}: {'asked to stop; `maquette resume` carries it on' if job.cancel else 'canceled'}"
-            )
+            told = "asked to stop; `maquette resume` carries it on" if job.cancel else "canceled"
+            print(f"{job.name}: {told}")
             return Exit.DONE
         if arguments.remove:
             job = session.store.get(arguments.remove)

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from .exits import EXPECTED, CommandError, Exit, exit_for
 from .generate import run_cost, run_generate, run_resume
@@ -85,8 +86,13 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, f"maquette: {message} (`{self.prog} --help` tells more)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="maquette",
         description="Turn images, text and geometry into 3D models through the Scenario API.",
         epilog=(__doc__ or "").split("\n\n")[1],
@@ -141,7 +147,10 @@ def _parser() -> argparse.ArgumentParser:
 def _size(text: str) -> float | None:
     if text == "original":
         return None
-    size = float(text)
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
     if not 1e-6 <= size <= 1e6:
-        raise argparse.ArgumentTypeError("a length in metres, or `original`")
+        raise argparse.ArgumentTypeError("give a length in metres, or `original`")
     return size

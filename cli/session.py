@@ -22,51 +22,46 @@ _SANDBOX_START_S = 60.0
 
 
 class Session:
-    """Opened by each command that needs more than its words; closes what it started."""
+    """Opened by each command; reaches for the service, or starts a sandbox, when first asked to."""
 
     def __init__(self, arguments: Namespace, environment: Mapping[str, str] = os.environ) -> None:
-        self._sandbox: subprocess.Popen[bytes] | None = None
         state = arguments.state or environment.get("MAQUETTE_STATE")
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
-        self.project_id: str | None = environment.get("MAQUETTE_PROJECT_ID") or None
-        self._credentials: Credentials | None
-        if arguments.sandbox:
-            self._open_store()
-            self.service, self.project_id = SANDBOX_SERVICE, None
-            self.api_url, self._credentials = self._start_sandbox()
-        else:
-            self.api_url = arguments.api_url or environment.get("MAQUETTE_API_URL") or DEFAULT_API_URL
-            self.api_url = self.api_url.rstrip("/")
-            self.service = self.api_url
-            self._credentials = read_credentials(preferences.user_folder(), environment)
-            self._check_online()
-            self._open_store()
-        self.api = Scenario(self.api_url, self._credentials, project_id=self.project_id)
-
-    def _open_store(self) -> None:
+        self._is_sandbox: bool = arguments.sandbox
+        url = arguments.api_url or environment.get("MAQUETTE_API_URL") or DEFAULT_API_URL
+        self._api_url = str(url).rstrip("/")
+        self.service = SANDBOX_SERVICE if self._is_sandbox else self._api_url
+        self.project_id = None if self._is_sandbox else environment.get("MAQUETTE_PROJECT_ID") or None
+        self._environment = environment
+        self._sandbox: subprocess.Popen[bytes] | None = None
+        self._credentials: Credentials | None = None
+        self._api: Scenario | None = None
         self.store = Store(self.folder)
 
-    def _check_online(self) -> None:
-        is_local = self.api_url.startswith(("http://127.", "http://localhost", "http://[::1]"))
-        if not bpy.app.online_access and not is_local:
-            raise CommandError(
-                "Blender's online access is off. Start Blender with --online-mode, or use --sandbox.",
-                Exit.NOT_ALLOWED,
-            )
+    @property
+    def api(self) -> Scenario:
+        if self._api is None:
+            if self._is_sandbox:
+                self._api_url, self._credentials = self._start_sandbox()
+            else:
+                _check_online(self._api_url)
+                self._credentials = read_credentials(preferences.user_folder(), self._environment)
+            self._api = Scenario(self._api_url, self._credentials, project_id=self.project_id)
+        return self._api
 
     @property
     def credentials(self) -> Credentials:
-        if self._credentials is None:
+        if self.api and self._credentials is None:
             raise CommandError(
                 "Not signed in. Set SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, or try --sandbox.",
                 Exit.NOT_ALLOWED,
             )
-        return self._credentials
+        return cast("Credentials", self._credentials)
 
     def watch(self) -> Watch:
         settings = WorkerSettings(
-            api_url=self.api_url,
             credentials=self.credentials,
+            api_url=self._api_url,
             service=self.service,
             blender=blender_binary(),
             project_id=self.project_id,
@@ -95,10 +90,9 @@ class Session:
             ) from None
 
     def close(self) -> None:
-        if hasattr(self, "api"):
-            self.api.close()
-        if hasattr(self, "store"):
-            self.store.close()
+        if self._api is not None:
+            self._api.close()
+        self.store.close()
         if self._sandbox is not None:
             stop_sandbox(self._sandbox)
             self._sandbox = None
@@ -108,6 +102,15 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_online(url: str) -> None:
+    is_local = url.startswith(("http://127.", "http://localhost", "http://[::1]"))
+    if not bpy.app.online_access and not is_local:
+        raise CommandError(
+            "Blender's online access is off. Start Blender with --online-mode, or use --sandbox.",
+            Exit.NOT_ALLOWED,
+        )
 
 
 def blender_binary() -> str:

@@ -67,6 +67,16 @@ class Answer:
         except _FAILURES as error:
             raise _network_error(error, self._url, may_have_arrived=self._has_effect) from None
 
+    def read_all(self, most: int) -> bytes:
+        """The body, cut after `most` + 1 bytes; raises NetworkError, also if it ends too early."""
+        body = b""
+        while len(body) <= most and (piece := self.read(most + 1 - len(body))):
+            body += piece
+        length = self.headers.get("Content-Length", "")
+        if len(body) <= most and length.isdecimal() and len(body) < int(length[:18]):
+            raise _network_error(EOFError(), self._url, may_have_arrived=self._has_effect)
+        return body
+
 
 class Sender:
     """Sends requests as they are told, over connections that it keeps; `is_retrying` repeats what fails.
@@ -263,6 +273,8 @@ def _kind(error: BaseException) -> str | None:
         return "refused"
     if isinstance(error, ssl.SSLError | wire_errors.SSLError) or "TLS CA certificate" in str(error):
         return "tls"
+    if isinstance(error, wire_errors.NewConnectionError):
+        return None  # some versions count it among the timeouts; the reason comes behind it
     if isinstance(error, TimeoutError | wire_errors.TimeoutError):
         return "timeout"
     return None

@@ -30,6 +30,7 @@ from .failures import error_from_answer
 from .records import Credentials
 
 MAX_ANSWER_BYTES = 32 << 20
+MAX_ERROR_BYTES = 1 << 20
 MAX_REDIRECTS = 5
 BODY_TRIES = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -84,7 +85,7 @@ class Transport:
         self._require_usable(url)
         headers = {"User-Agent": self._user_agent, "Content-Type": content_type}
         with self._files.send("PUT", url, headers, body) as answer:
-            text = answer.read(MAX_ANSWER_BYTES >> 5)
+            text = answer.read_all(MAX_ERROR_BYTES)
             if 200 <= answer.status < 300:
                 return None
             return error_from_answer(answer.status, answer.headers, text, has_effect=False)
@@ -141,7 +142,7 @@ class Transport:
         for tries_left in reversed(range(BODY_TRIES if is_safe else 1)):
             with sender.send(method, url, headers, data, has_effect=not is_safe) as answer:
                 try:
-                    content = answer.read(MAX_ANSWER_BYTES + 1)
+                    content = answer.read_all(MAX_ANSWER_BYTES)
                 except NetworkError:
                     if not tries_left:
                         raise
@@ -155,7 +156,7 @@ class Transport:
         try:
             text = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:
-                return json.loads(text, parse_constant=_no_constant)
+                return _parsed(text)
         except (ValueError, RecursionError, zlib.error) as error:
             if is_good:
                 what = str(error) if isinstance(error, _TooLargeError) else "it is no proper JSON"
@@ -197,6 +198,14 @@ def _unpacked(content: bytes, encoding: str) -> bytes:
     if len(content) > MAX_ANSWER_BYTES:
         raise _TooLargeError(f"it is larger than {MAX_ANSWER_BYTES >> 20} MB")
     return content
+
+
+def _parsed(content: bytes) -> object:
+    text = content.decode("utf-8-sig")
+    value: object = json.loads(text, parse_constant=_no_constant)
+    if "\\ud" in text.lower():  # half characters can be neither stored nor shown: replaced
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -175,9 +175,6 @@ class _Part:
                     yield piece
                     left -= len(piece)
                     self._tell(self._start + self._size - left, self._total)
-        except OSError as error:
-            self.failure = TransferError(f"{self._path} cannot be read: {error.strerror}.")
-            raise
         except Exception as error:
             self.failure = error
             raise

@@ -4,7 +4,7 @@
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import bpy
@@ -43,6 +43,7 @@ def save_blend(path: Path) -> None:
 @contextlib.contextmanager
 def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
     """A passing scene that shows only these hierarchies; the artist's own scene is not touched."""
+    shown = [(window, window.scene) for window in bpy.context.window_manager.windows]
     scene = bpy.data.scenes.new("Maquette alone")
     try:
         for root in roots:
@@ -52,10 +53,13 @@ def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
         scene.view_layers[0].update()
         yield scene
     finally:
+        for window, before in shown:
+            if window.scene != before:  # Blender's glTF exporter leaves the window in the scene that it wrote
+                window.scene = before
         bpy.data.scenes.remove(scene)
 
 
-def _run(operator, **options: object) -> None:
+def _run(operator: Callable[..., set[str]], **options: object) -> None:
     try:
         finished = operator(**options)
     except RuntimeError as error:

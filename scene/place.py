@@ -24,14 +24,15 @@ class Placement:
     rotation_z: float = 0.0
     size_m: float | None = 1.0
 
+    def __post_init__(self) -> None:
+        if self.size_m is not None and not (math.isfinite(self.size_m) and self.size_m > 0):
+            raise ValueError(f"A size must be above 0 metres, not {self.size_m}.")
+
 
 def place(root: bpy.types.Object, placement: Placement) -> None:
     """Stands the root's bottom centre on the point, turned and scaled evenly; heeds its scene's unit scale."""
-    size_m = placement.size_m
-    if size_m is not None and not (math.isfinite(size_m) and size_m > 0):
-        raise ValueError(f"A size must be above 0 metres, not {size_m}.")
     low, high = bounds_of(root)
-    factor = 1.0 if size_m is None else size_m / max(high - low)
+    factor = 1.0 if placement.size_m is None else placement.size_m / max(high - low)
     scale = factor / _metres_per_unit(root)
     root.rotation_mode = "XYZ"
     root.location = placement.location

@@ -79,10 +79,10 @@ def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterat
         sun = bpy.data.lights.new("Maquette preview", "SUN")
         ground = bpy.data.meshes.new("Maquette preview")
         made += [camera, sun, ground, _backdrop(scene)]
-        sun.energy, sun.angle = 2.6, math.radians(25)
+        sun.energy, sun.angle = 1.9, math.radians(25)
         camera.lens = LENS_MM
-        camera.clip_start, camera.clip_end = radius * 0.01, radius * 100
-        half, low = radius * 20, min(point.z for point in points)
+        camera.clip_start, camera.clip_end = radius * 0.01, radius * 500
+        half, low = radius * 200, min(point.z for point in points)
         square = [(centre.x + x * half, centre.y + y * half, low) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
         ground.from_pydata(square, [], [(0, 1, 2, 3)])
         views = []
@@ -94,7 +94,7 @@ def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterat
         views[1].rotation_euler = (math.radians(38), math.radians(8), math.radians(-35))
         views[2].is_shadow_catcher = True
         scene.camera = views[0]
-        _frame(scene, views[0], points, AZIMUTH / math.sqrt(len(roots)))  # a row is looked at more from the front
+        _frame(scene, views[0], points, AZIMUTH / len(roots))  # a row is looked at more from the front
         yield
     finally:
         bpy.data.batch_remove(made)
@@ -125,7 +125,7 @@ def _backdrop(scene: bpy.types.Scene) -> bpy.types.World:
     out = tree.nodes.new("ShaderNodeOutputWorld")
     seen.inputs["Color"].default_value = (*BACKDROP, 1.0)
     light.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    light.inputs["Strength"].default_value = 0.75
+    light.inputs["Strength"].default_value = 0.5
     tree.links.new(path.outputs["Is Camera Ray"], mix.inputs[0])
     tree.links.new(light.outputs[0], mix.inputs[1])
     tree.links.new(seen.outputs[0], mix.inputs[2])

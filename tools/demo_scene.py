@@ -12,12 +12,13 @@ request = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding
 scene = importlib.import_module(request["package"] + ".scene")
 
 bpy.data.batch_remove(list(bpy.data.objects))  # the cube, the camera and the lamp of the start-up file
+SIZE_M = {"text": 1.6}  # the longest side; 1 m for the others
 roots = [
     scene.append_result(
         Path(blend),
         name=name,
         scene=bpy.context.scene,
-        placement=scene.Placement(),
+        placement=scene.Placement(size_m=SIZE_M.get(name, 1.0)),
         provenance={"source": name},
     )
     for name, blend in request["results"].items()
@@ -26,4 +27,4 @@ for root, location in zip(roots, scene.row_locations(roots, 0.2), strict=True):
     root.location = location
 bpy.context.view_layer.update()
 scene.save_blend(Path(request["blend"]))
-scene.render_preview(roots, Path(request["picture"]), resolution=(1600, 600), samples=64)
+scene.render_preview(roots, Path(request["picture"]), resolution=(1600, 600), samples=32)

@@ -51,9 +51,9 @@ def subject(rgba: Array) -> Array:
     alpha = rgba[..., 3]
     if 0.01 < (alpha < 0.5).mean() < 0.99:
         return alpha
-    lab = blur(to_lab(rgba[..., :3]), 1)
+    lab = blur(to_lab(rgba[..., :3]), 1, 1)
     mask, is_plain = _unlike_border(lab)
-    mask = tidy(mask, 0.0003 if is_plain else 0.08)
+    mask = tidy(mask, 0.00005 if is_plain else 0.08)
     if not is_plain or not _is_plausible(mask):
         guess = mask if _is_plausible(mask) else None
         mask = tidy(_by_colours(lab, guess), 0.08)

@@ -103,7 +103,8 @@ def paint(thing, views: dict[str, View]) -> None:
     size = points.max(0) - points.min(0)
     unit = (points - points.min(0)) / size - 0.5
     flat = np.cross(*(points[corners[:, i]] - points[corners[:, 0]] for i in (1, 2)))
-    facing = np.stack([flat @ _towards(name) - 0.001 * i for i, name in enumerate(names)], 1).argmax(1)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+    facing = np.stack([flat @ _towards(name) - 0.02 * i for i, name in enumerate(names)], 1).argmax(1)
     uv = np.empty((len(corners), 3, 2), np.float32)
     for i, name in enumerate(names):
         picked = facing == i

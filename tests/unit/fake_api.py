@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server on loopback that misbehaves to order: says what it is told to, and remembers every request it got."""
+"""A server on loopback that misbehaves to order, and remembers every request it got."""
 
 import json
 import re
@@ -104,7 +104,9 @@ class Handler(BaseHTTPRequestHandler):
         seen = Seen(self.command, unquote(parts.path), query, dict(self.headers), body, self.path)
         self.server.seen.append(seen)
         waiting = self.server.answers[self.command, seen.path]
-        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0] if waiting else Say({"reason": "no such"}, 404)
+        answer = (
+            waiting.pop(0) if len(waiting) > 1 else waiting[0] if waiting else Say({"reason": "no such"}, 404)
+        )
         (answer if isinstance(answer, Say) else answer(seen)).send(self)
 
     do_GET = do_POST = do_PUT = handle_any
@@ -116,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close() if not is_gentle else self.connection.shutdown(socket.SHUT_RDWR)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
     def finish(self) -> None:
@@ -174,4 +176,9 @@ class FakeApi:
         return Asset.from_json({"id": "asset_1", "url": url, "kind": "3d", **more})
 
 
-JOB = {"jobId": "job_1", "jobType": "custom", "status": "queued", "metadata": {"input": {"modelId": "model_x"}}}
+JOB = {
+    "jobId": "job_1",
+    "jobType": "custom",
+    "status": "queued",
+    "metadata": {"input": {"modelId": "model_x"}},
+}

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line as a person or a script uses it, each command in a Blender of its own, on the sandbox."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from commands import EXAMPLES, HORSE, Sandbox, command, read_json, run, running_sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("command"), "--delay", "1") as running:
+        yield running
+
+
+def glb_json(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    magic, version, length, size = struct.unpack_from("<4sIII", data)
+    assert (magic, version, length) == (b"glTF", 2, len(data))
+    return json.loads(data[20 : 20 + size])
+
+
+def test_a_picture_becomes_a_textured_model_in_every_form_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    glb, blend, preview = tmp_path / "new" / "horse.glb", tmp_path / "horse.blend", tmp_path / "horse.png"
+    done = run(
+        "generate", HORSE, "--param", "targetFaceNum=4000", "--size", "2.5", "--json",
+        "-o", str(glb), "-o", str(blend), "--preview", str(preview),
+        env=sandbox.env,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    job = read_json(done.stdout)["jobs"][0]
+    assert job["state"] == "placed"
+    assert job["outputs"] == [str(glb), str(blend), str(preview)]
+    assert 500 < job["faces"] <= 4000
+    content = glb_json(glb)
+    assert content["images"]
+    assert preview.read_bytes().startswith(b"\x89PNG")
+    with bpy.data.libraries.load(str(blend)) as (source, target):
+        assert "horse" in source.objects
+        target.objects = ["horse"]
+    root = target.objects[0]
+    assert root["maquette_model"] == "model_hunyuan-3d-v2-1"
+    assert root["maquette_source"] == "horse.png"
+    assert root["maquette_job"] == job["id"]
+    assert json.loads(root["maquette_parameters"]) == {"image": "horse.png", "targetFaceNum": 4000}
+    bpy.data.objects.remove(root)
+    size = [h - low for h, low in zip(root_max(content), root_min(content), strict=True)]
+    assert size
+    assert "CU" in done.stderr.splitlines()[0]
+
+
+def root_max(content: dict[str, Any]) -> list[float]:
+    return next(a["max"] for a in content["accessors"] if "max" in a and a["type"] == "VEC3")
+
+
+def root_min(content: dict[str, Any]) -> list[float]:
+    return next(a["min"] for a in content["accessors"] if "min" in a and a["type"] == "VEC3")
+
+
+def test_words_become_a_model(sandbox: Sandbox, tmp_path: Path) -> None:
+    target = tmp_path / "text.glb"
+    done = run("generate", "--prompt", "two words", "-o", str(target), env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    assert glb_json(target)["meshes"]
+
+
+def test_four_views_go_to_the_inputs_that_their_names_say(sandbox: Sandbox, tmp_path: Path) -> None:
+    views = [str(EXAMPLES / "views" / f"{view}.png") for view in ("back", "front", "left", "right")]
+    model = "model_tripo-v3-0-multiview-to-3d"
+    done = run("generate", *views, "--model", model, "-o", str(tmp_path / "v.glb"), "--json", env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    assert read_json(done.stdout)["jobs"][0]["state"] == "placed"
+
+
+def test_a_format_that_blender_cannot_read_stays_as_a_file(sandbox: Sandbox) -> None:
+    done = run("generate", HORSE, "--model", "model_vast-ai-triposplat", "--json", env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    outputs = read_json(done.stdout)["jobs"][0]["outputs"]
+    assert any(name.endswith(".spz") for name in outputs)
+    assert all(Path(name).exists() for name in outputs)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["generate", HORSE, "-p", "targetFaceNumm=4000"], 2, "did you mean targetFaceNum"),
+        (["generate", HORSE, "-p", "targetFaceNum=1"], 2, "100 to 1000000"),
+        (["generate", HORSE, "-p", "paint"], 2, "NAME=VALUE"),
+        (["generate", "no-such-file.png"], 2, "no such file"),
+        (["generate", __file__], 2, "neither an image"),
+        (["generate", HORSE, "-p", f"image={__file__}"], 2, "is not an image"),
+        (["generate", HORSE, "--model", "model_nope"], 2, "maquette models"),
+        (["generate", HORSE, HORSE], 2, "one image file at a time"),
+        (["generate", HORSE, "--prompt", "x"], 2, "takes no words"),
+        (["generate", HORSE, "-o", "x.fbx"], 2, ".blend or .glb"),
+        (["generate", HORSE, "--size", "nought"], 2, "length in metres"),
+        (["generate", HORSE, "--max-cost", "0.01"], 4, "--max-cost"),
+        (["generate"], 2, "--prompt"),
+        (["generate", HORSE, "--api-url", "http://example.com/v1"], 3, "online access"),
+        (["generate", HORSE, "--api-url", "http://127.0.0.1:1/v1"], 5, "127.0.0.1:1"),
+        (["resume", "nothing"], 2, "no job nothing"),
+        (["frobnicate"], 2, "--help"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(
+    sandbox: Sandbox, words: list[str], code: int, says: str
+) -> None:
+    paid = sandbox.stats()["paidJobs"]
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("maquette: ")]
+    assert len(told) == 1
+    assert sandbox.stats()["paidJobs"] == paid
+
+
+def test_a_wrong_key_is_refused_in_one_line(sandbox: Sandbox) -> None:
+    done = run("generate", HORSE, env={**sandbox.env, "SCENARIO_SDK_API_SECRET": "wrong"})
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "key" in done.stderr
+
+
+def test_without_a_key_it_says_where_to_put_it(sandbox: Sandbox) -> None:
+    env = {name: value for name, value in sandbox.env.items() if not name.startswith("SCENARIO_SDK_")}
+    done = run("generate", HORSE, env=env)
+    assert done.returncode == 3
+    assert "SCENARIO_SDK_API_KEY" in done.stderr
+
+
+def test_a_full_disk_is_told_before_anything_is_spent(sandbox: Sandbox) -> None:
+    full = Path("/dev/full")
+    if not full.exists() or os.geteuid() != 0:
+        pytest.skip("needs root on Linux, to mount a small disk")
+    folder = Path(sandbox.env["MAQUETTE_STATE"]).parent / "small"
+    folder.mkdir(exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine may not mount")
+    try:
+        paid = sandbox.stats()["paidJobs"]
+        done = run("generate", HORSE, "--state", str(folder), env=sandbox.env)
+        assert done.returncode == 1
+        assert "Make room" in done.stderr
+        assert sandbox.stats()["paidJobs"] == paid
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_dry_run_and_a_price_spend_nothing(sandbox: Sandbox) -> None:
+    paid = sandbox.stats()["paidJobs"]
+    done = run("generate", HORSE, "--dry-run", "--json", env=sandbox.env)
+    assert done.returncode == 0
+    cost = run("cost", HORSE, "--json", env=sandbox.env)
+    assert read_json(done.stdout)["cost_cu"] == read_json(cost.stdout)["cost_cu"] > 0
+    assert read_json(cost.stdout)["balance_cu"] > 0
+    assert sandbox.stats()["paidJobs"] == paid
+
+
+def test_models_are_listed_and_described(sandbox: Sandbox) -> None:
+    done = run("models", "--capability", "txt23d", env=sandbox.env)
+    assert "model_meshy-txt23d" in done.stdout
+    assert "model_hunyuan-3d-part" not in done.stdout
+    done = run("models", "model_hunyuan-3d-v2-1", env=sandbox.env)
+    assert "100 to 1000000" in done.stdout.replace("..", " to ") or "1000000" in done.stdout
+    assert "stand-in" in done.stdout
+
+
+def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Path) -> None:
+    env = {**sandbox.env, "MAQUETTE_STATE": str(tmp_path / "state")}
+    paid = sandbox.stats()["paidJobs"]
+    target = tmp_path / "horse.glb"
+    process = subprocess.Popen(
+        command("generate", HORSE, "-o", str(target)), env=env, stderr=subprocess.PIPE, text=True,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "queued" in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "maquette resume" in rest
+    assert "Traceback" not in rest
+    done = run("resume", env=env)
+    assert done.returncode == 0, done.stderr
+    assert target.exists()
+    assert sandbox.stats()["paidJobs"] == paid + 1
+    assert run("resume", env=env).stderr.strip() == "Nothing to resume."
+
+
+def test_the_private_sandbox_needs_nothing_and_leaves_no_process(tmp_path: Path) -> None:
+    target = tmp_path / "horse.glb"
+    state = tmp_path / "state"
+    done = run("generate", HORSE, "--sandbox", "--state", str(state), "-o", str(target))
+    assert done.returncode == 0, done.stderr
+    assert target.exists()
+    if Path("/proc/self").exists():
+        deadline = time.monotonic() + 20
+        while left := [line for line in process_lines() if str(state) in line]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.2)
+
+
+def process_lines() -> list[str]:
+    lines: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue  # it has ended meanwhile
+    return lines
+
+
+def test_the_jobs_are_listed_without_any_service(sandbox: Sandbox) -> None:
+    done = run("jobs", env={**sandbox.env, "MAQUETTE_API_URL": "http://127.0.0.1:1/v1"})
+    assert done.returncode == 0
+    assert "placed" in done.stdout
+    assert "Hunyuan 3D 2.1" in done.stdout

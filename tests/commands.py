@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the product's own commands from tests inside Blender, each in a Blender of its own."""
+
+import json
+import os
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+HORSE = str(EXAMPLES / "horse.png")
+TIMEOUT_S = 240
+
+
+def command(*words: str) -> list[str]:
+    return [os.environ["MAQUETTE_BLENDER"], "--background", "--command", "maquette", *words]
+
+
+def run(*words: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*words), env=env, capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL
+    )
+
+
+def read_json(text: str) -> Any:
+    """The one JSON line among what a genuine Blender says on stdout of itself."""
+    return json.loads(next(line for line in text.splitlines() if line.startswith(("{", "["))))
+
+
+@dataclass
+class Sandbox:
+    env: dict[str, str]
+    api: str
+
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.api.removesuffix("/v1") + "/sandbox/stats", timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def running_sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
+    """`maquette sandbox`, and the environment in which commands use it, with a state of its own."""
+    process = subprocess.Popen(
+        command("sandbox", "--data", str(folder / "sandbox"), *options),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = next(line for line in process.stdout if line.startswith("{"))
+        ready = json.loads(line)
+        env = {
+            **os.environ,
+            "SCENARIO_SDK_API_KEY": ready["key"],
+            "SCENARIO_SDK_API_SECRET": ready["secret"],
+            "MAQUETTE_API_URL": ready["api"],
+            "MAQUETTE_STATE": str(folder / "state"),
+        }
+        yield Sandbox(env, ready["api"])
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proxy before the sandbox's API that can hold a request: before it is passed on, or its answer back.
+
+So a test can kill a process at an exact point of the conversation.
+"""
+
+import http.client
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class HoldingProxy:
+    """`hold("POST /v1/generate", "answer")` holds the next such request; `is_held` tells when it is there."""
+
+    def __init__(self, api: str) -> None:
+        self._target = urlsplit(api)
+        self._pattern: re.Pattern[str] | None = None
+        self._point = ""
+        self.is_held = threading.Event()
+        self._go_on = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.api = f"http://127.0.0.1:{self._server.server_port}/v1"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def hold(self, pattern: str, point: str) -> None:
+        """`point` is "request" (it never arrives if its sender dies) or "answer" (it was carried out)."""
+        assert point in ("request", "answer")
+        self.is_held.clear()
+        self._go_on.clear()
+        self._pattern, self._point = re.compile(pattern), point
+
+    def go_on(self) -> None:
+        self._pattern = None
+        self._go_on.set()
+
+    def close(self) -> None:
+        self.go_on()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _wait(self, line: str, point: str) -> bool:
+        """True if the request is to be dropped: it was held before it arrived."""
+        if self._pattern is None or point != self._point or not self._pattern.match(line):
+            return False
+        self._pattern = None
+        self.is_held.set()
+        self._go_on.wait(60)
+        return point == "request"
+
+    def _handler(proxy) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+            def _pass_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                line = f"{self.command} {self.path}"
+                if proxy._wait(line, "request"):
+                    self.close_connection = True
+                    return
+                upstream = http.client.HTTPConnection(proxy._target.netloc, timeout=60)
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+                upstream.request(self.command, self.path, body, headers)
+                answer = upstream.getresponse()
+                content = answer.read()
+                upstream.close()
+                proxy._wait(line, "answer")
+                self.send_response_only(answer.status)
+                for name in ("Content-Type", "Date", "Retry-After"):
+                    if answer.getheader(name):
+                        self.send_header(name, str(answer.getheader(name)))
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = _pass_on
+
+        return Handler

@@ -1,0 +1,645 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API's calls against a server on loopback: routes, pages, the dry run, errors, retries, the clock."""
+
+import base64
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from maquette import client
+from maquette.client import (
+    AnswerError,
+    CancelRefusedError,
+    Credentials,
+    CreditsError,
+    InputError,
+    NetworkError,
+    NotAllowedError,
+    NotFoundError,
+    PlanError,
+    RateLimitedError,
+    Scenario,
+    ScenarioError,
+    ServerError,
+    SignInError,
+    UsageError,
+    connection,
+    transport,
+)
+
+from .fake_api import JOB, FakeApi, Say, Seen
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    monkeypatch.setattr(connection, "BACKOFF_S", 0)
+    with FakeApi() as running:
+        yield running
+
+
+def test_a_model_is_fetched_with_the_key_and_the_project(api: FakeApi) -> None:
+    api.on("GET", "/v1/models/model_x-3.0", Say({"model": {"id": "model_x-3.0"}}))
+    with api.client(project_id="proj_1", user_agent="Maquette/9") as scenario:
+        assert scenario.get_model("model_x-3.0").id == "model_x-3.0"
+    (seen,) = api.seen()
+    assert seen.headers["Authorization"] == "Basic " + base64.b64encode(b"key_1:s3cret-of-the-test").decode()
+    assert seen.headers["User-Agent"] == "Maquette/9"
+    assert seen.query == {"projectId": "proj_1"}
+
+
+def test_without_a_key_public_things_are_read_and_others_ask_for_it(api: FakeApi) -> None:
+    api.on("GET", "/v1/models/model_x", Say({"model": {"id": "model_x"}}))
+    scenario = api.client(credentials=None)
+    scenario.get_model("model_x")
+    assert api.seen()[0].headers["Authorization"] == "public-auth-token"
+    for call in (
+        lambda: scenario.generate("model_x", {}),
+        lambda: scenario.get_job("job_1"),
+        scenario.list_teams,
+    ):
+        with pytest.raises(SignInError, match="SCENARIO_SDK_API_KEY"):
+            call()
+    assert len(api.seen()) == 1
+
+
+@pytest.mark.parametrize(
+    "hostile", ["..", "a/../../teams", "a?dryRun=false", "a#b", "a%2fb", "a\r\nX: y", "ä"]
+)
+def test_an_id_stays_one_part_of_the_path(api: FakeApi, hostile: str) -> None:
+    scenario = api.client()
+    with pytest.raises(NotFoundError):
+        scenario.get_job(hostile)
+    for seen in api.seen():
+        assert seen.target.count("/") == 3
+        assert seen.path == f"/v1/jobs/{hostile}"
+        assert not seen.query
+
+
+def test_the_list_of_models_follows_pages_and_leaves_out_the_deprecated(api: FakeApi) -> None:
+    api.on(
+        "GET",
+        "/v1/models",
+        Say({"models": [{"id": "m1", "capabilities": ["img23d"]}], "nextPaginationToken": "t+/1="}),
+        Say({"models": [], "nextPaginationToken": "t2"}),
+        Say(
+            {
+                "models": [
+                    {"id": "m2", "capabilities": ["txt23d"], "tags": ["deprecated:m3"]},
+                    {"id": "m3", "capabilities": ["txt23d", "x"]},
+                ]
+            }
+        ),
+    )
+    assert [m.id for m in api.client().list_models(capabilities=["img23d", "txt23d"])] == ["m1", "m3"]
+    assert [s.query.get("paginationToken") for s in api.seen()] == [None, "t+/1=", "t2"]
+    assert {s.query["privacy"] for s in api.seen()} == {"public"}
+
+
+def test_a_list_that_goes_in_circles_or_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs", Say({"jobs": [JOB], "nextPaginationToken": "same"}))
+    with pytest.raises(AnswerError, match="circles"):
+        list(api.client().list_jobs())
+    tokens = iter(range(100))
+    api.on("GET", "/v1/jobs", lambda _: Say({"jobs": [JOB], "nextPaginationToken": f"t{next(tokens)}"}))
+    with pytest.raises(AnswerError, match="after 3 pages"):
+        list(api.client().list_jobs(max_pages=3))
+
+
+def test_jobs_are_listed_by_type_and_time_over_empty_pages(api: FakeApi) -> None:
+    api.on(
+        "GET",
+        "/v1/jobs",
+        Say({"jobs": [], "nextPaginationToken": "t1"}),
+        Say({"jobs": [JOB]}),
+    )
+    (job,) = api.client().list_jobs(updated_after=1_800_000_000.25, types=("custom", "upload"))
+    assert (job.id, job.model_id) == ("job_1", "model_x")
+    assert api.seen()[0].query == {
+        "types": "custom,upload",
+        "pageSize": "100",
+        "updatedAfter": "2027-01-15T08:00:00.250Z",
+    }
+
+
+def test_the_price_comes_with_status_269_and_the_dry_run_in_the_query_alone(api: FakeApi) -> None:
+    api.on(
+        "POST",
+        "/v1/generate/custom/model_x",
+        Say({"creativeUnitsCost": 13.25, "creativeUnitsDiscount": 1}, 269),
+    )
+    cost = api.client().estimate_cost("model_x", {"steps": 30})
+    assert (cost.creative_units, cost.discount) == (13.25, 1)
+    (seen,) = api.seen()
+    assert seen.query == {"dryRun": "true"}
+    assert seen.json == {"steps": 30}
+
+
+def test_a_price_without_a_number_is_an_error(api: FakeApi) -> None:
+    api.on("POST", "/v1/generate/custom/model_x", Say({"job": {}}, 269))
+    with pytest.raises(AnswerError, match="price"):
+        api.client().estimate_cost("model_x", {})
+
+
+def test_a_generation_is_sent_flat_and_gives_job_and_price(api: FakeApi) -> None:
+    api.on("POST", "/v1/generate/custom/model_x", Say({"job": JOB, "creativeUnitsCost": 7.25}))
+    submission = api.client().generate("model_x", {"image": "asset_1", "steps": 30})
+    assert submission.job.id == "job_1"
+    assert submission.cost is not None
+    assert submission.cost.creative_units == 7.25
+    (seen,) = api.seen()
+    assert seen.json == {"image": "asset_1", "steps": 30}
+    assert seen.query == {}
+
+
+ONCE: dict[str, tuple[Say, type[ScenarioError], bool]] = {
+    "reset after the body": (Say(drop=True), NetworkError, True),
+    "answer cut short": (Say({"job": JOB}, cut_after=5), ScenarioError, True),
+    "no JSON": (Say(b"<html>ok</html>"), AnswerError, True),
+    "no job": (Say({"creativeUnitsCost": 1}), AnswerError, True),
+    "an estimate": (Say({"creativeUnitsCost": 1, "job": {}}, 269), AnswerError, True),
+    "a redirect": (Say(b"", 307, {"Location": "/v1/generate/custom/model_x"}), AnswerError, True),
+    "500": (Say({"reason": "x"}, 500), ServerError, True),
+    "502": (Say(b"<html><body>Bad Gateway</body></html>", 502), ServerError, True),
+    "503 with Retry-After": (Say(b"", 503, {"Retry-After": "0"}), ServerError, True),
+    "504": (Say({"message": "Endpoint request timed out"}, 504), ServerError, True),
+    "429": (Say({"reason": "slow down"}, 429, {"Retry-After": "0"}), RateLimitedError, False),
+    "400": (Say({"reason": "bad"}, 400), InputError, False),
+    "401": (Say({"reason": "who?"}, 401), SignInError, False),
+    "402": (Say({"reason": "pay"}, 402), CreditsError, False),
+    "403": (Say({"reason": "no"}, 403), NotAllowedError, False),
+    "404": (Say({"reason": "what?"}, 404), NotFoundError, False),
+}
+
+
+@pytest.mark.parametrize("case", ONCE)
+def test_what_spends_is_sent_once_whatever_happens(api: FakeApi, case: str) -> None:
+    answer, error, may_have_arrived = ONCE[case]
+    api.on("POST", "/v1/generate/custom/model_x", answer)
+    with pytest.raises(error) as caught:
+        api.client().generate("model_x", {"a": 1})
+    assert caught.value.may_have_arrived is may_have_arrived
+    assert len(api.seen()) == 1
+
+
+def test_what_spends_is_sent_once_when_no_answer_comes_in_time(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.2)
+
+    def keep_waiting(_: Seen) -> Say:
+        api.server.is_over.wait(5)
+        return Say({"job": JOB})
+
+    api.on("POST", "/v1/generate/custom/model_x", keep_waiting)
+    with pytest.raises(NetworkError) as caught:
+        api.client().generate("model_x", {})
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("timeout", True)
+    assert len(api.seen()) == 1
+
+
+def test_what_spends_does_not_use_a_connection_that_may_be_stale(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}))
+    api.on("POST", "/v1/generate/custom/model_x", Say({"job": JOB}))
+    ports: list[int] = []
+    scenario = api.client()
+    real = api.server.finish_request
+
+    def note(request: Any, address: Any) -> None:
+        ports.append(address[1])
+        real(request, address)
+
+    api.server.finish_request = note  # type: ignore[method-assign]
+    scenario.get_job("job_1")
+    scenario.get_job("job_1")
+    scenario.generate("model_x", {})
+    scenario.generate("model_x", {})
+    assert len(ports) == len(set(ports)) == 3
+
+
+def test_nobody_there_means_that_nothing_can_have_arrived() -> None:
+    with FakeApi() as gone:
+        url = gone.url
+    scenario = Scenario(url, Credentials("a", "b"))
+    try:
+        raise ConnectionResetError("something else that the caller is busy with")
+    except ConnectionResetError:
+        with pytest.raises(NetworkError, match=r"Nothing answers at 127\.0\.0\.1") as caught:
+            scenario.generate("model_x", {})
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("refused", False)
+
+
+def test_an_unknown_host_means_that_nothing_can_have_arrived() -> None:
+    with pytest.raises(NetworkError, match=r"no-such-host\.invalid cannot be found") as caught:
+        Scenario("https://no-such-host.invalid/v1", Credentials("a", "b")).generate("model_x", {})
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("dns", False)
+
+
+def test_a_server_without_tls_means_that_nothing_can_have_arrived(api: FakeApi) -> None:
+    scenario = Scenario(api.url.replace("http:", "https:"), Credentials("a", "b"))
+    with pytest.raises(NetworkError, match="REQUESTS_CA_BUNDLE") as caught:
+        scenario.generate("model_x", {})
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("tls", False)
+
+
+def test_a_missing_certificate_file_is_told_as_such(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with pytest.raises(NetworkError) as caught:
+        Scenario("https://127.0.0.1:9/v1", Credentials("a", "b")).generate("model_x", {})
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("tls", False)
+
+
+def test_a_proxy_that_is_not_there_means_that_nothing_can_have_arrived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FakeApi() as gone:
+        proxy = gone.root
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(NetworkError, match="proxy") as caught:
+        Scenario("https://no-such-host.invalid/v1", Credentials("a", "b")).generate("model_x", {})
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("proxy", False)
+
+
+def test_a_proxy_gets_the_request_and_loopback_goes_past_it(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeApi() as proxy:
+        for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.root)
+        api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}))
+        api.client().get_job("job_1")
+        assert not proxy.seen()
+        with pytest.raises(NetworkError):  # it refuses CONNECT: the try is what counts
+            Scenario("https://elsewhere.invalid/v1", Credentials("a", "b")).generate("model_x", {})
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_reads_is_tried_again(api: FakeApi, status: int) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(b"", status), Say(b"", status), Say({"job": JOB}))
+    assert api.client().get_job("job_1").id == "job_1"
+    assert len(api.seen()) == 3
+
+
+@pytest.mark.parametrize("trouble", [Say(drop=True), Say({"job": JOB}, cut_after=7)])
+def test_what_reads_is_tried_again_after_a_break(api: FakeApi, trouble: Say) -> None:
+    api.on("GET", "/v1/jobs/job_1", trouble, Say({"job": JOB}))
+    assert api.client().get_job("job_1").id == "job_1"
+
+
+def test_the_safe_posts_are_tried_again_and_no_others(api: FakeApi, tmp_path: Path) -> None:
+    api.on("POST", "/v1/assets/get-bulk", Say(b"", 503), Say({"assets": [{"id": "asset_1"}]}))
+    api.on("POST", "/v1/generate/custom/m", Say(drop=True), Say({"creativeUnitsCost": 1}, 269))
+    api.on("POST", "/v1/jobs/job_1/action", Say(b"", 503))
+    scenario = api.client()
+    assert scenario.get_assets(["asset_1"])[0].id == "asset_1"
+    assert scenario.estimate_cost("m", {}).creative_units == 1
+    with pytest.raises(ServerError) as caught:
+        scenario.cancel_job("job_1")
+    assert caught.value.may_have_arrived
+    assert len(api.seen(path="/v1/jobs/job_1/action")) == 1
+
+
+def test_patience_ends(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "still warming up"}, 503))
+    with pytest.raises(ServerError, match="still warming up") as caught:
+        api.client().get_job("job_1")
+    assert not caught.value.may_have_arrived
+    assert len(api.seen()) == 1 + connection.RETRIES
+
+
+def test_retry_after_is_obeyed(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(b"", 429, {"Retry-After": "1"}), Say({"job": JOB}))
+    began = time.monotonic()
+    api.client().get_job("job_1")
+    assert time.monotonic() - began >= 1
+
+
+@pytest.mark.parametrize("wait", ["900", "Fri, 31 Dec 2100 23:59:59 GMT"])
+def test_a_long_retry_after_is_an_error_at_once(api: FakeApi, wait: str) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "cooldown"}, 429, {"Retry-After": wait}))
+    with pytest.raises(RateLimitedError, match="after") as caught:
+        api.client().get_job("job_1")
+    assert caught.value.retry_after_s is not None
+    assert caught.value.retry_after_s >= 899
+    assert len(api.seen()) == 1
+
+
+@pytest.mark.parametrize("wait", ["soon", "-5", "1e9999", "Fri, 99 Foo 2100", "9" * 30])
+def test_a_senseless_retry_after_is_passed_over(api: FakeApi, wait: str) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(b"", 429, {"Retry-After": wait}), Say({"job": JOB}))
+    assert api.client().get_job("job_1").id == "job_1"
+
+
+def test_the_cooldown_in_the_body_is_told(api: FakeApi) -> None:
+    api.on("POST", "/v1/generate/custom/m", Say({"reason": "cooldown", "remainingSeconds": 900}, 429))
+    with pytest.raises(RateLimitedError, match=r"\(in 15 min\)") as caught:
+        api.client().generate("m", {})
+    assert caught.value.retry_after_s == 900
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"reason": "R", "message": "M"}, "R"),
+        ({"status": "error", "code": "INVALID_PARAMETER", "message": "M", "error": "E"}, "M"),
+        ({"error": "E", "detail": "D"}, "E"),
+        ({"error": {"message": "inner"}}, "inner"),
+        ({"detail": "D"}, "D"),
+        ({"odd": 1}, '{"odd": 1}'),
+        (b"plain words", "plain words"),
+        (b"<!DOCTYPE html><style>x{}</style><h1>Sorry</h1> &amp; bye<script>evil()</script>", "Sorry & bye"),
+        ({"reason": "a\x1b[31mb\x00\nc\u202ed"}, "a [31mb c d"),
+    ],
+)
+def test_the_reason_is_found_in_every_kind_of_body(api: FakeApi, body: Any, text: str) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(body, 400))
+    with pytest.raises(InputError) as caught:
+        api.client().get_job("job_1")
+    assert f"refuses the request: {text}" in str(caught.value)
+
+
+def test_a_long_reason_is_trimmed_and_the_trace_id_kept(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "x" * 10_000, "traceId": "Root=1-abc\n"}, 400))
+    with pytest.raises(InputError, match=r"trace id Root1-abc") as caught:
+        api.client().get_job("job_1")
+    assert len(str(caught.value)) < 600
+    assert caught.value.trace_id == "Root1-abc"
+
+
+def test_a_secret_that_comes_back_is_not_repeated(api: FakeApi) -> None:
+    pair = base64.b64encode(b"key_1:s3cret-of-the-test").decode()
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": f"bad secret s3cret-of-the-test in {pair}"}, 401))
+    with pytest.raises(SignInError) as caught:
+        api.client().get_job("job_1")
+    shown = str(caught.value) + repr(caught.value)
+    assert "s3cret" not in shown
+    assert pair not in shown
+
+
+def test_a_plan_that_is_too_low_is_told_with_its_name(api: FakeApi) -> None:
+    body = {
+        "name": "ModelAccessRestrictedError",
+        "reason": "restricted",
+        "modelId": "model_x",
+        "requiredPlan": 50,
+    }
+    api.on("POST", "/v1/generate/custom/model_x", Say(body, 403))
+    with pytest.raises(PlanError, match="model_x needs the plan Pro") as caught:
+        api.client().estimate_cost("model_x", {})
+    assert (caught.value.required_plan, caught.value.model_id) == ("Pro", "model_x")
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (403, "Insufficient creative units"),
+        (429, "Not enough credits left"),
+        (400, "CU limit exceeded"),
+        (402, "x"),
+    ],
+)
+def test_too_few_credits_are_told_whatever_the_status(api: FakeApi, status: int, text: str) -> None:
+    api.on("POST", "/v1/generate/custom/m", Say({"reason": text}, status))
+    with pytest.raises(CreditsError, match="too few creative units"):
+        api.client().generate("m", {})
+
+
+def test_a_refused_input_is_named(api: FakeApi) -> None:
+    api.on("POST", "/v1/generate/custom/m", Say({"reason": "faceLimit must be below 5"}, 400))
+    with pytest.raises(InputError) as caught:
+        api.client().generate("m", {"face": 1, "faceLimit": 9})
+    assert [name for name, _ in caught.value.problems] == ["faceLimit"]
+
+
+def test_a_cancel_that_is_refused_says_so(api: FakeApi) -> None:
+    api.on("POST", "/v1/jobs/job_1/action", Say({"reason": "Cannot cancel this type of job."}, 400))
+    with pytest.raises(CancelRefusedError, match="goes on and is paid for"):
+        api.client().cancel_job("job_1")
+    api.on("POST", "/v1/jobs/job_1/action", Say({"job": {**JOB, "status": "canceled"}}))
+    assert api.client().cancel_job("job_1").is_done
+    assert api.seen()[-1].json == {"action": "cancel"}
+
+
+def test_assets_come_in_the_order_asked_for_in_bulks_of_200(api: FakeApi) -> None:
+    def bulk(seen: Seen) -> Say:
+        ids = seen.json["assetIds"]
+        assert len(ids) <= 200
+        return Say({"assets": [{"id": one} for one in reversed(ids) if one != "a7"]})
+
+    api.on("POST", "/v1/assets/get-bulk", bulk)
+    wanted = [f"a{n}" for n in range(450)]
+    assert [a.id for a in api.client().get_assets(wanted)] == [w for w in wanted if w != "a7"]
+    assert len(api.seen()) == 3
+
+
+def limits(**more: Any) -> dict[str, Any]:
+    return {
+        "plan": "cu-pro",
+        "limits": {"creativeUnits": 100, "parallelCustomJobs": 4},
+        "values": {"creativeUnits": 30.5},
+        **more,
+    }
+
+
+def test_the_balance_adds_packs_that_have_not_expired(api: FakeApi) -> None:
+    packs = [
+        {"remaining": 5, "expiration": "2020-01-01T00:00:00Z"},
+        {"remaining": 7, "expiration": "2100-01-01T00:00:00Z"},
+    ]
+    api.on(
+        "GET",
+        "/v1/teams",
+        Say({"teams": [{"id": "team_0"}, {"id": "team_1", "projects": [{"id": "proj_1"}]}]}),
+    )
+    api.on("GET", "/v1/teams/team_1/limits", Say(limits(oneShotCreativeUnits=packs)))
+    balance = api.client(project_id="proj_1").get_balance()
+    assert balance is not None
+    assert (balance.remaining_cu, balance.parallel_jobs, balance.plan) == (76.5, 4, "cu-pro")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_no_balance_where_the_key_may_not_read_it(api: FakeApi, status: int) -> None:
+    api.on("GET", "/v1/teams", Say({"teams": [{"id": "team_1"}]}))
+    api.on(
+        "GET",
+        "/v1/teams/team_1/limits",
+        Say({"reason": "API Keys cannot access protected resources"}, status),
+    )
+    assert api.client().get_balance() is None
+
+
+def test_no_balance_where_no_limit_is_told(api: FakeApi) -> None:
+    api.on("GET", "/v1/teams", Say({"teams": [{"id": "team_1"}]}), Say({"teams": []}))
+    api.on("GET", "/v1/teams/team_1/limits", Say({"plan": "enterprise"}))
+    assert api.client().get_balance() is None
+    assert api.client().get_balance() is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nope",
+        b"[1]",
+        b'{"job": 5}',
+        b'{"job": NaN}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"job": ' + b"9" * 5000 + b"}",
+        b"null",
+        b'{"job": {"jobId": "a", "status": "\xed\xa0\x80"}}',
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_an_answer_error(api: FakeApi, body: bytes) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(body))
+    with pytest.raises(AnswerError):
+        api.client().get_job("job_1")
+
+
+def test_half_characters_do_not_get_in(api: FakeApi) -> None:
+    api.on(
+        "GET",
+        "/v1/jobs/job_1",
+        Say(b'{"job": {"jobId": "job_1", "status": "q", "error": "a\\uD800b \\ud83d\\ude00"}}'),
+    )
+    assert api.client().get_job("job_1").error == "a?b \U0001f600"
+
+
+def test_packed_answers_are_unpacked_and_a_bomb_stays_small(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = {"Content-Encoding": "gzip"}
+    api.on("GET", "/v1/jobs/job_1", Say(gzip.compress(json.dumps({"job": JOB}).encode()), headers=packed))
+    assert api.client().get_job("job_1").id == "job_1"
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1 << 20)
+    bomb = gzip.compress(bytes(64 << 20))
+    assert len(bomb) < 1 << 17
+    for status in (200, 400):
+        api.on("GET", "/v1/jobs/job_1", Say(bomb, status, packed))
+        with pytest.raises(AnswerError if status == 200 else InputError):
+            api.client().get_job("job_1")
+    api.on("GET", "/v1/jobs/job_1", Say(b"not gzip", headers=packed))
+    with pytest.raises(AnswerError):
+        api.client().get_job("job_1")
+    api.on("GET", "/v1/jobs/job_1", Say(b"{}", headers={"Content-Encoding": "br"}))
+    with pytest.raises(AnswerError):
+        api.client().get_job("job_1")
+
+
+def test_an_answer_that_is_too_long_is_refused(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1000)
+    api.on("GET", "/v1/jobs/job_1", Say(b" " * 1001))
+    with pytest.raises(AnswerError, match="larger"):
+        api.client().get_job("job_1")
+
+
+@pytest.mark.parametrize("where", ["body", "head"])
+def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(transport, "BODY_TRIES", 1)
+    monkeypatch.setattr(connection, "RETRIES", 0)
+
+    class DripHead(Say):
+        def send(self, handler: Any) -> None:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while not handler.server.is_over.wait(0.05):
+                handler.wfile.write(b"X: y\r\n")
+
+    api.on("GET", "/v1/jobs/job_1", DripHead() if where == "head" else Say(b" " * 1000, drip_s=0.05))
+    began = time.monotonic()
+    with pytest.raises(NetworkError, match="in time") as caught:
+        api.client().get_job("job_1")
+    assert caught.value.kind == "timeout"
+    assert time.monotonic() - began < 3
+
+
+def test_a_head_without_end_is_refused(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRIES", 0)
+    api.on("GET", "/v1/jobs/job_1", Say(b"{}", headers={f"X-{n}": "y" for n in range(200)}))
+    with pytest.raises(NetworkError):
+        api.client().get_job("job_1")
+
+
+def test_a_redirect_of_the_api_is_not_followed_and_its_body_not_swallowed(api: FakeApi) -> None:
+    with FakeApi() as other:
+        api.on("GET", "/v1/jobs/job_1", Say(b"", 302, {"Location": f"{other.url}/jobs/job_1"}))
+        with pytest.raises(AnswerError, match="redirect"):
+            api.client().get_job("job_1")
+        assert not other.seen()
+
+
+def test_netrc_is_not_asked_for_a_key(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login thief password leak\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    api.on("GET", "/v1/models/model_x", Say({"model": {"id": "model_x"}}))
+    api.on("GET", "/file", Say(b"content"))
+    scenario = api.client(credentials=None)
+    scenario.get_model("model_x")
+    scenario.download(api.asset(f"{api.root}/file"), tmp_path / "out")
+    assert [s.headers.get("Authorization") for s in api.seen()] == ["public-auth-token", None]
+
+
+def test_cookies_are_not_kept(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}, headers={"Set-Cookie": "a=b; Path=/"}))
+    scenario = api.client()
+    scenario.get_job("job_1")
+    scenario.get_job("job_1")
+    assert not [s for s in api.seen() if "Cookie" in s.headers]
+
+
+def test_the_clock_is_the_services(api: FakeApi) -> None:
+    class Dated(Say):
+        def send(self, handler: Any) -> None:
+            handler.date_time_string = lambda timestamp=None: "Fri, 15 Jan 2027 08:00:00 GMT"
+            super().send(handler)
+
+    scenario = api.client()
+    assert abs(scenario.now() - time.time()) < 1
+    api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
+    scenario.get_job("job_1")
+    assert abs(scenario.now() - 1_800_000_000) < 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.test/v1", "ftp://127.0.0.1/", "127.0.0.1:80", "", "https://", "https://me:pw@api.test/v1",
+        "http://127.0.0.1@evil.test/v1", "http://127.0.0.1\\@evil.test/", "https://api.test/v1?x=1", "http://localhost.evil.test/",
+        "https://api.test:port/", "https://[::1/", "http://2130706433/",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="API address") as caught:
+        Scenario(url, Credentials("key", "secret"))
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.test/v1/", "http://127.0.0.1:80/v1", "http://localhost/v1", "http://[::1]:8/v1"]
+)
+def test_https_and_this_very_machine_are_good_addresses(url: str) -> None:
+    with Scenario(url, Credentials("key", "secret")) as scenario:
+        assert scenario.api_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("credentials", [Credentials("", "x"), Credentials("x", "")])
+def test_an_empty_key_is_refused_at_once(credentials: Credentials) -> None:
+    with pytest.raises(SignInError, match="empty"):
+        Scenario(credentials=credentials)
+
+
+def test_every_error_is_one_of_the_tree_and_tells_whether_it_may_have_arrived() -> None:
+    errors = [value for name, value in vars(client).items() if name.endswith("Error")]
+    assert len(errors) == 15
+    assert all(issubclass(error, ScenarioError) for error in errors)
+    assert not UsageError("x").may_have_arrived
+
+
+def test_what_the_client_offers_is_sorted_and_there() -> None:
+    assert sorted(client.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n)) == client.__all__
+    assert all(hasattr(client, name) for name in client.__all__)
