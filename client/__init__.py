@@ -22,6 +22,7 @@ from .errors import (
 )
 from .fields import JsonValue
 from .models import Condition, Input, Model, Required
+from .notation import describe_input, parse_value
 from .records import (
     Asset,
     Balance,
@@ -34,7 +35,7 @@ from .records import (
     Submission,
     Team,
 )
-from .schema import check_inputs, describe_input, parse_value
+from .schema import check_inputs
 
 __all__ = [
     "DEFAULT_API_URL",

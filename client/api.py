@@ -117,7 +117,7 @@ class Scenario:
             raise UsageError("Jobs are listed by type: name at least one.")
         query = {"types": ",".join(types), "pageSize": "100"}
         if updated_after is not None:
-            moment = datetime.fromtimestamp(updated_after, UTC)
+            moment = datetime.fromtimestamp(max(0.0, updated_after), UTC)
             query["updatedAfter"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         for page in self._pages("jobs", query, max_pages):
             yield from page.items("jobs", Job.from_json)

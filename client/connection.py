@@ -265,7 +265,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _kind(error: BaseException) -> str | None:
-    if isinstance(error, wire_errors.ProxyError):
+    if isinstance(
+        error,
+        wire_errors.ProxyError | requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema,
+    ):
         return "proxy"
     if isinstance(error, socket.gaierror):
         return "dns"

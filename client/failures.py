@@ -49,10 +49,11 @@ def error_from_answer(
     trace = _first_text(fields, "trace_id", "traceId", "requestId")
     trace = re.sub(r"[^\w.:-]", "", trace)[:80] if trace else None
     name = _first_text(fields, "name", "code") or ""
-    if 300 <= status < 400:
+    if not 400 <= status < 600:
         # A 307 was not carried out, a 303 was: without following it there is no telling.
+        what = "a redirect" if status < 400 else "an unknown status"
         return AnswerError(
-            f"The service's address answers with a redirect ({status}). Check the API address.",
+            f"The service's address answers with {what} ({status}). Check the API address.",
             trace_id=trace,
             may_have_arrived=has_effect,
         )

@@ -11,10 +11,9 @@ from typing import cast
 
 from .errors import InputError
 from .fields import JsonValue
-from .models import Input, Model, Required
+from .models import Input, Model
 
-_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
-_ITEM_TYPES = {
+ITEM_TYPES = {
     "file_array": "file",
     "string_array": "string",
     "number_array": "number",
@@ -33,46 +32,8 @@ def check_inputs(model: Model, values: Mapping[str, object]) -> dict[str, JsonVa
     problems: Problems = []
     checked = _check_table(model.inputs, values, "", problems)
     if problems:
-        raise _input_error(problems)
+        raise input_error(problems)
     return checked
-
-
-def parse_value(spec: Input, text: str) -> JsonValue:
-    """The value that `text` (from a command line or a table) means for this input.
-
-    Booleans as true/false, on/off, yes/no, 1/0; lists as JSON or separated by commas; inputs_array as JSON.
-    Raises InputError.
-    """
-    problems: Problems = []
-    value = _parse(spec, text, problems)
-    if not problems:
-        value = _check_value(spec, value, spec.name, problems)
-    if problems:
-        raise _input_error(problems)
-    return value
-
-
-def describe_input(spec: Input) -> str:
-    """One line with the type, range, choices, need and default of an input, for listings."""
-    item = _ITEM_TYPES.get(spec.type)
-    kind = f"{spec.kind} file" if spec.is_file else spec.type if item is None else item
-    if item is not None:
-        most = f"up to {spec.max_length} " if spec.max_length else "list of "
-        least = f", at least {spec.min_length}" if spec.min_length else ""
-        parts = [f"{most}{kind}s{least}"]
-    elif spec.type == "inputs_array":
-        parts = ["list of {" + "; ".join(f"{sub.name}: {describe_input(sub)}" for sub in spec.inputs) + "}"]
-    else:
-        parts = [kind + (f" {span}" if (span := _span(spec)) else "")]
-    if spec.allowed_values:
-        parts.append("one of " + _choices(spec))
-    if spec.default is not None:
-        parts.append(f"default {_shown(spec.default)}")
-    elif spec.required.is_always:
-        parts.append("required")
-    elif rule := _rule_text(spec.required):
-        parts.append(rule)
-    return ", ".join(parts)
 
 
 def _check_table(
@@ -90,7 +51,7 @@ def _check_table(
     checked: dict[str, JsonValue] = {}
     for name, spec in known.items():
         if name in given:
-            checked[name] = _check_value(spec, given[name], prefix + name, problems)
+            checked[name] = check_value(spec, given[name], prefix + name, problems)
         if (why := _need(spec, specs, given)) and not _is_defined(spec, given.get(name)):
             if spec.default is None:
                 problems.append((prefix + name, why))
@@ -134,10 +95,10 @@ def _is_defined(spec: Input, value: object) -> bool:
     return not (value is None or (isinstance(value, list | tuple) and not value))
 
 
-def _check_value(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
+def check_value(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     """The value as JSON has it; what is wrong with it goes to `problems`."""
     before = len(problems)
-    item_type = _ITEM_TYPES.get(spec.type)
+    item_type = ITEM_TYPES.get(spec.type)
     checked: JsonValue
     if item_type or spec.type == "inputs_array":
         return _check_list(spec, value, name, item_type, problems)
@@ -147,7 +108,7 @@ def _check_value(spec: Input, value: object, name: str, problems: Problems) -> J
     if is_choice and len(problems) == before and not _among(checked, spec.allowed_values):
         close = difflib.get_close_matches(str(checked), [str(choice) for choice in spec.allowed_values], 1)
         advice = f" (did you mean {close[0]}?)" if close else ""
-        problems.append((name, f"{_shown(checked)} is not one of {_choices(spec)}{advice}"))
+        problems.append((name, f"{shown(checked)} is not one of {choices(spec)}{advice}"))
     return checked
 
 
@@ -155,7 +116,7 @@ def _check_list(
     spec: Input, value: object, name: str, item_type: str | None, problems: Problems
 ) -> JsonValue:
     if not isinstance(value, list | tuple):
-        problems.append((name, f"must be a list, not {_shown(value)}"))
+        problems.append((name, f"must be a list, not {shown(value)}"))
         return None
     items = cast(Sequence[object], value)
     if spec.min_length is not None and len(items) < spec.min_length and items:
@@ -167,7 +128,7 @@ def _check_list(
         where = f"{name}[{place}]"
         if item_type:
             one = Input(spec.name, item_type, min=spec.min, max=spec.max, allowed_values=spec.allowed_values)
-            checked.append(_check_value(one, item, where, problems))
+            checked.append(check_value(one, item, where, problems))
         elif isinstance(item, dict):
             checked.append(_check_table(spec.inputs, cast(dict[str, object], item), f"{where}.", problems))
         else:
@@ -178,27 +139,27 @@ def _check_list(
 def _check_boolean(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     if isinstance(value, bool):
         return value
-    problems.append((name, f"must be true or false, not {_shown(value)}"))
+    problems.append((name, f"must be true or false, not {shown(value)}"))
     return None
 
 
 def _check_number(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -_HUGE < value < _HUGE:
-        problems.append((name, f"must be a number, not {_shown(value)}"))
+        problems.append((name, f"must be a number, not {shown(value)}"))
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if (spec.min is not None and value < spec.min) or (spec.max is not None and value > spec.max):
-        problems.append((name, f"must be {_span(spec)}, not {_shown(value)}"))
+        problems.append((name, f"must be {span(spec)}, not {shown(value)}"))
     # Finer steps are a matter of sliders; a whole step says that the number counts something.
     if spec.step is not None and spec.step >= 1 and spec.step.is_integer() and not isinstance(value, int):
-        problems.append((name, f"must be a whole number, not {_shown(value)}"))
+        problems.append((name, f"must be a whole number, not {shown(value)}"))
     return value
 
 
 def _check_text(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     if not isinstance(value, str):
-        problems.append((name, f"must be a text, not {_shown(value)}"))
+        problems.append((name, f"must be a text, not {shown(value)}"))
         return None
     if spec.max_length is not None and len(value) > spec.max_length:
         problems.append((name, f"takes at most {spec.max_length} characters, not {len(value)}"))
@@ -210,7 +171,7 @@ def _check_text(spec: Input, value: object, name: str, problems: Problems) -> Js
 def _check_file(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     if isinstance(value, str) and value:
         return value
-    problems.append((name, f"must be a file or an asset id, not {_shown(value)}"))
+    problems.append((name, f"must be a file or an asset id, not {shown(value)}"))
     return None
 
 
@@ -219,7 +180,7 @@ def _check_any(spec: Input, value: object, name: str, problems: Problems) -> Jso
     try:
         return cast(JsonValue, json.loads(json.dumps(value, allow_nan=False)))
     except (ValueError, TypeError, RecursionError):
-        problems.append((name, f"cannot be sent: {_shown(value)}"))
+        problems.append((name, f"cannot be sent: {shown(value)}"))
         return None
 
 
@@ -232,42 +193,12 @@ _CHECKS: dict[str, Callable[[Input, object, str, Problems], JsonValue]] = {
 }
 
 
-def _parse(spec: Input, text: str, problems: Problems) -> JsonValue:
-    word = text.strip()
-    if spec.type in ("string", "model", "file"):
-        return text
-    if spec.type == "boolean":
-        return True if word.lower() in _TRUE else False if word.lower() in _FALSE else text
-    if spec.type == "number":
-        return _number(word)
-    item_type = _ITEM_TYPES.get(spec.type)
-    if item_type and not word.startswith("["):
-        words = [part.strip() for part in word.split(",") if part.strip()]
-        return [_number(part) if item_type == "number" else part for part in words]
-    try:
-        return cast(JsonValue, json.loads(word))
-    except (ValueError, RecursionError):
-        if spec.type == "inputs_array" or item_type:
-            problems.append((spec.name, f"must be a list written as JSON, not {_shown(text)}"))
-        return text
-
-
-def _number(word: str) -> JsonValue:
-    try:
-        return int(word)
-    except ValueError:
-        try:
-            return float(word)
-        except ValueError:
-            return word
-
-
 def _among(value: object, choices: Iterable[JsonValue]) -> bool:
     """JSON equality: 5 is 5.0, but true is not 1."""
     return any(value == choice and isinstance(value, bool) is isinstance(choice, bool) for choice in choices)
 
 
-def _span(spec: Input) -> str:
+def span(spec: Input) -> str:
     if spec.type not in ("number", "number_array"):
         return ""
     if spec.min is not None and spec.max is not None:
@@ -277,26 +208,18 @@ def _span(spec: Input) -> str:
     return "" if spec.max is None else f"{spec.max:.10g} or less"
 
 
-def _choices(spec: Input) -> str:
-    return ", ".join(_shown(choice) for choice in spec.allowed_values)
+def choices(spec: Input) -> str:
+    return ", ".join(shown(choice) for choice in spec.allowed_values)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = value if isinstance(value, str) and value else '""' if value == "" else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _rule_text(rule: Required) -> str:
-    if rule.if_not_defined:
-        return f"required unless {' or '.join(rule.if_not_defined)} is given"
-    if rule.if_defined:
-        return f"required with {' or '.join(rule.if_defined)}"
-    return f"required depending on {', '.join(rule.conditional.values)}" if rule.conditional else ""
-
-
-def _input_error(problems: Problems) -> InputError:
+def input_error(problems: Problems) -> InputError:
     return InputError(
         " ".join(f"{name}: {text}{'' if text[-1] in '.?)' else '.'}" for name, text in problems),
         problems=problems,

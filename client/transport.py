@@ -19,6 +19,7 @@ from .address import address_problem, host_of, is_loopback
 from .connection import Answer, Body, Sender
 from .errors import (
     AnswerError,
+    InputError,
     NetworkError,
     NotFoundError,
     ScenarioError,
@@ -136,7 +137,10 @@ class Transport:
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
         }
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        try:
+            data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            raise InputError("The inputs hold what JSON cannot express, such as an endless number.") from None
         if data is not None:
             headers["Content-Type"] = "application/json"
         for tries_left in reversed(range(BODY_TRIES if is_safe else 1)):

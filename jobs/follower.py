@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Follows the jobs that the service has, with one list for all of them, and finds those that went astray."""
 
-from concurrent.futures import Future
+from concurrent.futures import Future  # of the worker process, which is plain Python
 from typing import Any
 
 from ..client import Job as RemoteJob

@@ -4,7 +4,7 @@
 The submission is the one step that spends: its intent is on disk before it, and it is never repeated.
 """
 
-from concurrent.futures import Future
+from concurrent.futures import Future  # of the worker process, which is plain Python
 from pathlib import Path
 from typing import Any
 

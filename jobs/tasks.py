@@ -5,7 +5,7 @@ Threads are for the worker process alone, which is plain Python; nothing here ru
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait  # not inside Blender
 from typing import Any
 
 from .transfers import Progress, StoppedError

@@ -11,7 +11,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import cast
 
 from .assets import Assets, Uploads
 from .catalogue import Catalogue, check_inputs, price_cu, work
@@ -35,10 +34,16 @@ class Call:
 
 
 class Api:
-    """The service behind the routes. `requests` counts what was asked, `auth_headers` what the CDN should not see."""
+    """The service behind the routes. It counts requests, and the CDN's unwanted headers."""
 
     def __init__(
-        self, state: State, assets: Assets, lifecycle: Lifecycle, *, credits_cu: float, fixed_price: float | None
+        self,
+        state: State,
+        assets: Assets,
+        lifecycle: Lifecycle,
+        *,
+        credits_cu: float,
+        fixed_price: float | None,
     ) -> None:
         self.state = state
         self.assets = assets
@@ -69,8 +74,11 @@ class Api:
         spent, paid = self.lifecycle.spent_cu(), self.lifecycle.paid_jobs()
         counts = dict(sorted(self.requests.items()))
         return {
-            "paidJobs": paid, "spentCu": spent, "requests": counts, "authHeadersOnCdn": self.auth_headers.total()
-        }  # fmt: skip
+            "paidJobs": paid,
+            "spentCu": spent,
+            "requests": counts,
+            "authHeadersOnCdn": self.auth_headers.total(),
+        }
 
     def list_models(self, call: Call) -> Record:
         if call.query.get("privacy", "private") != "public":
@@ -99,7 +107,9 @@ class Api:
         with self.state.lock:  # two submissions must not both take the last credits
             left = self.credits_cu - self.lifecycle.spent_cu()
             if price > left:
-                raise ApiError(402, f"Not enough creative units: this costs {price:g} CU, {left:g} CU are left")
+                raise ApiError(
+                    402, f"Not enough creative units: this costs {price:g} CU, {left:g} CU are left"
+                )
             job = self.lifecycle.submit(model, call.body, work(model, call.body, self.assets.path), price)
         return {"job": public(job), **cost}
 
@@ -113,7 +123,7 @@ class Api:
         return job
 
     def list_jobs(self, call: Call) -> Record:
-        """Newest first; filtered after a page was read, so that a page may be short or empty before the end."""
+        """Newest first; filtered after a page was read, so a page may be short or empty before the end."""
         query = call.query
         types = set(filter(None, (query.get("types") or query.get("type") or "").split(",")))
         is_filtered = bool(types or "status" in query)
@@ -159,9 +169,9 @@ class Api:
 
     def download_asset(self, call: Call) -> Record:
         """The address of the original; converting is refused, as some clients report of the service."""
-        asset = cast(Record, self.get_asset(call)["asset"])
+        asset = self.get_asset(call)["asset"]
         wanted = call.body.get("targetFormat")
-        if wanted not in (None, cast(Record, asset["properties"]).get("format")):
+        if wanted not in (None, asset["properties"].get("format")):
             raise ApiError(400, "Invalid target format")
         return {"url": asset["url"], "mimeType": asset["mimeType"]}
 
@@ -207,7 +217,7 @@ ROUTES = (
 
 
 class ApiHandler(Handler):
-    """Finds the route of a request, checks who asks, and sends what the route returns. `api` is set on a subclass."""
+    """Finds a request's route, checks who asks, and sends what it returns. `api` is set on a subclass."""
 
     api: Api
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Assets and uploads: what came in and what jobs made, as files with records; nothing is believed by its name."""
+"""Assets and uploads: what came in and what jobs made, as files with records; no name is believed."""
 
 import base64
 import binascii
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from .cdn import Signer
 from .state import Record, State, iso, new_id, public
@@ -40,7 +41,9 @@ MESHES = (
 def recognise(head: bytes, kind: str, name: str) -> tuple[str, str] | None:
     """Return (suffix, MIME type) of content by its first bytes, or None if it is not of this kind."""
     if kind == "3d" and Path(name).suffix.lower() == ".obj":
-        return ("obj", "model/obj") if b"\0" not in head and re.search(rb"(?m)^(v|#|o|mtllib) ?", head) else None
+        return (
+            ("obj", "model/obj") if b"\0" not in head and re.search(rb"(?m)^(v|#|o|mtllib) ?", head) else None
+        )
     if kind == "video":
         is_video = re.match(rb"(?s)....ftyp|\x1aE\xdf\xa3", head)
         return ("mp4", "video/mp4") if is_video else None
@@ -67,13 +70,20 @@ class Assets:
         assert asset is not None, "checked with the inputs"
         return str(self.state.files / str(asset["_file"]))
 
-    def add(self, source: Path, kind: str, mime: str, metadata: Record, properties: Record, **more: object) -> Record:
+    def add(
+        self, source: Path, kind: str, mime: str, metadata: Record, properties: Record, **more: Any
+    ) -> Record:
         """Take a file over (it is moved) and return the asset's record.
 
-        `more` may hold `thumbnail`, a picture to copy, `original` (file, MIME type), `asset_id` and `outputIndex`.
+        `more` may hold `thumbnail`, a picture to copy, `original` (file, MIME type) and fields of the record.
         """
-        asset_id = str(more.pop("asset_id", None) or new_id("asset"))
-        record: Record = {"id": asset_id, "ownerId": self.project_id, "authorId": "sandbox", "status": "success"}
+        asset_id = new_id("asset")
+        record: Record = {
+            "id": asset_id,
+            "ownerId": self.project_id,
+            "authorId": "sandbox",
+            "status": "success",
+        }
         record |= {"kind": kind, "mimeType": mime, "privacy": "private", "tags": [], "collectionIds": []}
         record |= {"source": str(metadata["type"]), "metadata": {"kind": kind, **metadata}}
         record["properties"] = {"size": source.stat().st_size, **properties}
@@ -81,7 +91,7 @@ class Assets:
         if thumbnail := more.pop("thumbnail", None):
             record["_thumbnail"] = self._keep(Path(str(thumbnail)), f"{asset_id}.thumbnail.png", move=False)
         if original := more.pop("original", None):
-            file, record["originalMimeType"] = original  # type: ignore[misc]
+            file, record["originalMimeType"] = original
             record["_original"] = self._keep(file, f"{asset_id}.original{file.suffix}", move=True)
         return self.state.put("asset", asset_id, record | more)
 
@@ -108,7 +118,9 @@ class Assets:
         if not isinstance(image, str) or not image:
             raise ApiError(400, "Either 'image' or 'canvas' must be provided")
         try:
-            data = base64.b64decode(re.sub(r"^data:[^,]*;base64,", "", image[:200]) + image[200:], validate=True)
+            data = base64.b64decode(
+                re.sub(r"^data:[^,]*;base64,", "", image[:200]) + image[200:], validate=True
+            )
         except (binascii.Error, ValueError):
             raise ApiError(400, "Unhandled image format") from None
         found = recognise(data[:4096], "image", name)
@@ -120,7 +132,7 @@ class Assets:
 
 
 class Uploads:
-    """Multipart uploads: announced, sent in parts to signed URLs, completed, then validated a moment later."""
+    """Multipart uploads: announced, sent in parts to signed URLs, completed, validated a moment later."""
 
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
@@ -136,14 +148,26 @@ class Uploads:
             raise ApiError(400, f"'parts' must be between 1 and {MAX_PARTS}")
         upload_id, job_id = new_id("upload"), new_id("job")
         upload: Record = {key: body.get(key) for key in ("fileName", "contentType", "fileSize", "kind")}
-        upload |= {"id": upload_id, "jobId": job_id, "source": "multipart", "status": "pending", "partsCount": parts}
-        upload |= {"ownerId": self.assets.project_id, "authorId": "sandbox", "originalFileName": body["fileName"]}
+        upload |= {
+            "id": upload_id,
+            "jobId": job_id,
+            "source": "multipart",
+            "status": "pending",
+            "partsCount": parts,
+        }
+        upload |= {
+            "ownerId": self.assets.project_id,
+            "authorId": "sandbox",
+            "originalFileName": body["fileName"],
+        }
         self.state.put("upload", upload_id, upload)
         self._job(upload, "pending")
         expires = iso(self.state.clock() + self.assets.signer.lifetime_s)
         urls = [self.assets.signer.url(f"/uploads/{upload_id}/{number}") for number in range(1, parts + 1)]
         return public(upload) | {
-            "parts": [{"number": number, "url": url, "expires": expires} for number, url in enumerate(urls, 1)]
+            "parts": [
+                {"number": number, "url": url, "expires": expires} for number, url in enumerate(urls, 1)
+            ]
         }
 
     def _get(self, upload_id: str) -> Record:
@@ -164,7 +188,7 @@ class Uploads:
         with self.state.lock:  # two readers must not both import it
             upload = self._get(upload_id)
             if "_completed" in upload and upload["status"] not in ("imported", "failed"):
-                passed = (self.state.clock() - float(upload["_completed"])) / STAGE_S  # type: ignore[arg-type]
+                passed = (self.state.clock() - float(upload["_completed"])) / STAGE_S
                 stage = STAGES[min(int(passed), 3)]
                 if stage == "imported":
                     self._import(upload)
@@ -201,7 +225,11 @@ class Uploads:
         with file.open("rb") as stream:
             found = recognise(stream.read(4096), kind, name)
         if found is None:
-            return "Unhandled image format" if kind == "image" else f"The file is no {kind} file that is understood"
+            return (
+                "Unhandled image format"
+                if kind == "image"
+                else f"The file is no {kind} file that is understood"
+            )
         os.replace(file, file := file.with_suffix(f".{found[0]}"))
         types = {"image": "uploaded", "3d": "uploaded-3d", "video": "uploaded-video"}
         metadata: Record = {"type": types.get(kind, "uploaded"), "name": name, "fileName": name}
@@ -211,9 +239,14 @@ class Uploads:
 
     def _job(self, upload: Record, status: str) -> None:
         job_id = str(upload["jobId"])
-        job = self.state.get("job", job_id) or {"jobId": job_id, "jobType": "upload", "metadata": {}, "statusHistory": []}
+        job = self.state.get("job", job_id) or {
+            "jobId": job_id,
+            "jobType": "upload",
+            "metadata": {},
+            "statusHistory": [],
+        }
         job |= {"status": status, "progress": 1 if status == "success" else 0}
-        job["statusHistory"] = [*job["statusHistory"], {"status": status, "date": iso(self.state.clock())}]  # type: ignore[misc]
+        job["statusHistory"] = [*job["statusHistory"], {"status": status, "date": iso(self.state.clock())}]
         if "entityId" in upload:
             job["metadata"] = {"output": {"entityId": upload["entityId"]}}
         self.state.put("job", job_id, job)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds one job's result inside a background Blender: `blender -b --python build.py -- request.json`.
 
-The request is what `catalogue.work` returns plus `folder`; the answer is `result.json` and the files in that folder.
+The request is what `catalogue.work` returns plus `folder`, which gets `result.json` and the files.
 """
 
 import importlib
@@ -29,7 +29,8 @@ def build(request: dict) -> dict:
 
     name = _package() + ".geometry."
     meshes, points, lettering, picture, rework = (
-        importlib.import_module(name + module) for module in ("meshes", "points", "lettering", "picture", "rework")
+        importlib.import_module(name + module)
+        for module in ("meshes", "points", "lettering", "picture", "rework")
     )
     folder = Path(request["folder"])
     for thing in list(bpy.data.objects):

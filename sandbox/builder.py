@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has Blender, in the background, build what a job asks for: one process a build, nothing shared but two JSON files."""
+"""Has a background Blender build what a job asks for: one process a build, two JSON files between them."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class BlenderBuilder:
         return result
 
     def _run(self, command: list[str], folder: Path) -> str:
-        flags = subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0  # type: ignore[attr-defined]
+        flags = subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
         log = folder / "blender.log"
         with log.open("wb") as output, self._lock:
             if self._stopped:

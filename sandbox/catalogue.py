@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The models of the sandbox: their records, the service's input checks, made-up prices, and the work to do.
 
-The input tables in `models3d.json` follow the service's public pages; everything else about a model is the sandbox's own.
+The input tables in `models3d.json` follow the service's public pages; the rest is the sandbox's own.
 """
 
 import json
@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .state import Record
 from .web import ApiError
@@ -17,7 +18,7 @@ SINCE = "2026-01-01T00:00:00.000Z"
 BASE_PRICE_CU = {"img23d": 18.0, "txt23d": 22.0, "3d23d": 9.5, "video23d": 30.0}
 FACE_INPUTS = ("targetFaceNum", "faceCount", "faceLimit", "targetPolycount", "decimationTarget", "face")
 VIEWS = ("front", "left", "back", "right", "top", "bottom", "leftFront", "rightFront")
-# The first entry whose word is in the model's id says what is done to a mesh; no entry: it is handed back as it is.
+# The first word found in the model's id says what is done to a mesh; without one it is handed back as it is.
 MESH_WORK = (
     ("remesh", "decimate"),
     ("retopology", "decimate"),
@@ -61,14 +62,19 @@ def _model(entry: dict) -> Record:
     )
     fixed = {"type": "custom", "custom": True, "privacy": "public", "source": "other", "status": "trained"}
     record = {"id": entry["id"], "name": entry["name"], "shortDescription": text, **fixed}
-    record |= {"capabilities": entry["capabilities"], "tags": ["sandbox"], "exampleAssetIds": [], "parameters": {}}
+    record |= {
+        "capabilities": entry["capabilities"],
+        "tags": ["sandbox"],
+        "exampleAssetIds": [],
+        "parameters": {},
+    }
     record |= {"accessRestrictions": 0, "createdAt": SINCE, "updatedAt": SINCE, "inputs": entry["inputs"]}
     return record
 
 
 def check_inputs(model: Record, body: Record, find_asset: FindAsset | None) -> None:
     """Raise the service's 400 or 404 for the first input that is wrong; no `find_asset` on a dry run."""
-    specs = {spec["name"]: spec for spec in model["inputs"]}  # type: ignore[union-attr]
+    specs = {spec["name"]: spec for spec in model["inputs"]}
     for name, value in body.items():
         if name not in specs:
             raise ApiError(400, f"Unknown input '{name}' for model {model['id']}")
@@ -79,9 +85,9 @@ def check_inputs(model: Record, body: Record, find_asset: FindAsset | None) -> N
     sources = [name for name, spec in specs.items() if spec["type"].startswith("file") or name == "prompt"]
     if not any(body.get(name) for name in sources):
         raise ApiError(400, f"At least one of these inputs is required: {', '.join(sources)}")
-    for name in body if find_asset else ():
-        if specs[name]["type"].startswith("file"):
-            _check_assets(specs[name], body[name], find_asset)  # type: ignore[arg-type]
+    for name in body:
+        if find_asset and specs[name]["type"].startswith("file"):
+            _check_assets(specs[name], body[name], find_asset)
 
 
 def _required(rules: dict, body: Record) -> str:
@@ -113,26 +119,28 @@ def _check_value(spec: dict, value: object) -> None:
     if isinstance(value, (str, list)):
         most, least = spec.get("maxLength", 10_000), spec.get("minLength", 0)
         if not least <= len(value) <= most:
-            raise wrong(f"must have between {least} and {most} {'items' if isinstance(value, list) else 'characters'}")
+            raise wrong(
+                f"must have between {least} and {most} {'items' if isinstance(value, list) else 'characters'}"
+            )
 
 
-def _check_assets(spec: dict, value: object, find_asset: FindAsset) -> None:
+def _check_assets(spec: dict, value: Any, find_asset: FindAsset) -> None:
     for asset_id in value if isinstance(value, list) else [value]:
         asset = find_asset(asset_id)
         if asset is None:
             raise ApiError(404, f"Asset {asset_id} not found (input '{spec['name']}')")
         if asset["kind"] != spec["kind"]:
             raise ApiError(400, f"Input '{spec['name']}' takes {spec['kind']} assets, not {asset['kind']}")
-        size = asset["properties"]["size"]  # type: ignore[index]
+        size = asset["properties"]["size"]
         if size > spec.get("maxSize", size):
             raise ApiError(400, f"Input '{spec['name']}' must not be larger than {spec['maxSize']} bytes")
 
 
 def price_cu(model: Record, body: Record) -> float:
-    """Return a made-up price: by capability and model, and a quarter or more for each costly input that is set."""
+    """Return a made-up price: by capability and model, and more for each costly input that is set."""
     factor = 0.75 + zlib.crc32(str(model["id"]).encode()) % 4 / 4
-    price = BASE_PRICE_CU[model["capabilities"][0]] * factor  # type: ignore[index]
-    for spec in model["inputs"]:  # type: ignore[union-attr]
+    price = BASE_PRICE_CU[model["capabilities"][0]] * factor
+    for spec in model["inputs"]:
         value = body.get(spec["name"], spec.get("default"))
         if spec.get("costImpact") and value not in (None, False, spec.get("default")):
             choices = spec.get("allowedValues")
@@ -141,19 +149,21 @@ def price_cu(model: Record, body: Record) -> float:
 
 
 def work(model: Record, body: Record, path_of: Callable[[str], str]) -> Record:
-    """Return what the builder is to make: `task`, its files by role, and the parameters that it understands."""
+    """Return what the builder is to make: `task`, its files by role, and what parameters it understands."""
     images, meshes = _files(model, body, path_of)
     prompt = next((str(body[k]) for k in ("prompt", "textStylePrompt", "texturePrompt") if body.get(k)), "")
-    faces = next((int(body[k]) for k in FACE_INPUTS if body.get(k)), None)  # type: ignore[call-overload]
-    defaults = {s["name"]: s.get("default") for s in model["inputs"]}  # type: ignore[union-attr]
+    faces = next((int(body[k]) for k in FACE_INPUTS if body.get(k)), None)
+    defaults = {s["name"]: s.get("default") for s in model["inputs"]}
     faces = faces or next((int(defaults[k]) for k in FACE_INPUTS if defaults.get(k)), 30_000)
     model_id = str(model["id"])
     request: Record = {"prompt": prompt, "images": images, "meshes": meshes, "faces": faces, "splat": False}
-    request["textured"] = body.get("paint", True) and body.get("shouldTexture", True) and body.get("texture", True)
+    request["textured"] = (
+        body.get("paint", True) and body.get("shouldTexture", True) and body.get("texture", True)
+    )
     if "splat" in model_id or "marble" in model_id:
         request["splat"] = True
     if "voxels" in model_id:
-        request["grid"] = [int(body.get(k) or defaults[k]) for k in ("width", "depth", "height")]  # type: ignore[call-overload]
+        request["grid"] = [int(body.get(k) or defaults[k]) for k in ("width", "depth", "height")]
     if meshes:
         request["task"] = next((todo for word, todo in MESH_WORK if word in model_id), "pass")
     else:
@@ -174,11 +184,11 @@ def _files(model: Record, body: Record, path_of: Callable[[str], str]) -> tuple[
     """
     images: dict[str, str] = {}
     meshes: list[str] = []
-    for spec in model["inputs"]:  # type: ignore[union-attr]
+    for spec in model["inputs"]:
         if spec["name"] not in body or not spec["type"].startswith("file"):
             continue
         given = body[spec["name"]]
-        paths = [path_of(asset_id) for asset_id in (given if isinstance(given, list) else [given])]  # type: ignore[arg-type]
+        paths = [path_of(asset_id) for asset_id in (given if isinstance(given, list) else [given])]
         if spec["kind"] == "3d":
             meshes += paths
         elif spec["kind"] == "image":
@@ -186,7 +196,9 @@ def _files(model: Record, body: Record, path_of: Callable[[str], str]) -> tuple[
             named = spec["name"].removesuffix("Image")
             if named in VIEWS:
                 images[named] = paths[0]
-            elif re.search("texture|style|mask|reference|Prompt", spec["name"]) and "voxels" not in str(model["id"]):
+            elif re.search("texture|style|mask|reference|Prompt", spec["name"]) and "voxels" not in str(
+                model["id"]
+            ):
                 images.setdefault("style", paths[0])
             else:
                 images.update(zip(said if len(said) == 4 else VIEWS[:4], paths, strict=False))

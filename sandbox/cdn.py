@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sandbox's second port: files behind signed, expiring URLs, and the part URLs of uploads.
 
-As on the real CDN the signature is the permission: an Authorization header here is a client's bug and is counted.
+As on the real CDN the signature is the permission: an Authorization header here is a client's bug, counted.
 """
 
 import base64
@@ -20,7 +20,7 @@ from .web import ApiError, Handler
 
 CHUNK_BYTES = 1 << 20
 MAX_PART_BYTES = 5 << 30  # S3's limit for one part
-DENIED = b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>'
+DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>'
 MIME = {
     ".glb": "model/gltf-binary",
     ".fbx": "model/x-fbx",
@@ -71,7 +71,9 @@ class CdnHandler(Handler):
         if "Authorization" in self.headers:
             self.auth_headers["cdn"] += 1
             self.close_connection = True
-            raise ApiError(400, "The API's Authorization header does not belong here: the URL itself is signed")
+            raise ApiError(
+                400, "The API's Authorization header does not belong here: the URL itself is signed"
+            )
         if not self.signer.is_valid(path, query):
             self.close_connection = True
             self.send(403, DENIED, "application/xml")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sandbox job's life: billed, queued, built in the background while its progress rises, then success or refund.
+"""A sandbox job's life: billed, queued, built in the background while progress rises, success or refund.
 
-One clockwork alone changes job records after submission; what was under way when the sandbox died is begun again.
+One clockwork alone changes jobs after submission; what was under way when the sandbox died is begun again.
 """
 
 import shutil
@@ -39,7 +39,7 @@ class Lifecycle:
         self.build = build
         self.delay_s = delay_s
         self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build")
-        self._builds: dict[str, Future[Record]] = {}
+        self.builds: dict[str, Future[Record]] = {}
         self._stopped = threading.Event()
         for job in state.all("job"):
             if job["jobType"] == "custom" and job["status"] not in DONE:
@@ -55,7 +55,9 @@ class Lifecycle:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def spent_cu(self) -> float:
-        return sum(j["billing"]["cuCost"] for j in self.state.all("job") if "billing" in j and "_refunded" not in j)  # type: ignore[index,misc]
+        return sum(
+            j["billing"]["cuCost"] for j in self.state.all("job") if "billing" in j and "_refunded" not in j
+        )
 
     def paid_jobs(self) -> int:
         """Return how many submissions were billed, refunded ones included."""
@@ -66,9 +68,17 @@ class Lifecycle:
         job: Record = {"jobId": job_id, "jobType": "custom", "status": "queued", "progress": 0}
         job |= {"statusHistory": [{"status": "queued", "date": iso(self.state.clock())}]}
         job |= {"metadata": {"assetIds": [], "input": {**body, "modelId": model["id"]}}}
-        job |= {"billing": {"cuCost": price, "cuDiscount": 0}, "authorId": "sandbox", "ownerId": self.assets.project_id}
-        job |= {"_request": request, "_started": self.state.clock(), "_capability": _capability(model, request)}
-        parents = [spec["name"] for spec in model["inputs"] if spec.get("parent")]  # type: ignore[union-attr]
+        job |= {
+            "billing": {"cuCost": price, "cuDiscount": 0},
+            "authorId": "sandbox",
+            "ownerId": self.assets.project_id,
+        }
+        job |= {
+            "_request": request,
+            "_started": self.state.clock(),
+            "_capability": _capability(model, request),
+        }
+        parents = [spec["name"] for spec in model["inputs"] if spec.get("parent")]
         given = next((body[name] for name in parents if name in body), None)
         job["_parent"] = given[0] if isinstance(given, list) else given
         self.state.put("job", job_id, job)
@@ -79,17 +89,17 @@ class Lifecycle:
         folder = self.state.folder / "builds" / str(job["jobId"])
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._builds[str(job["jobId"])] = self._pool.submit(self.build, job["_request"], folder)  # type: ignore[arg-type]
+        self.builds[str(job["jobId"])] = self._pool.submit(self.build, job["_request"], folder)
 
     def tick(self) -> None:
         """Bring every unfinished job up to now."""
-        for job_id, build in list(self._builds.items()):
+        for job_id, build in list(self.builds.items()):
             job = self.state.get("job", job_id)
             assert job is not None
-            age = (self.state.clock() - float(job["_started"])) / max(self.delay_s, 1e-6)  # type: ignore[arg-type]
+            age = (self.state.clock() - float(job["_started"])) / max(self.delay_s, 1e-6)
             status = [word for share, word in TIMELINE if age >= share][-1] if age >= 0 else "queued"
             if status == "finalizing" and build.done():
-                del self._builds[job_id]
+                del self.builds[job_id]
                 self._finish(job, build)
                 continue
             progress = round(min(max(age - 0.25, 0) / 0.75, 0.9), 1)
@@ -99,16 +109,22 @@ class Lifecycle:
 
     def _update(self, job: Record, status: str, progress: float) -> None:
         if status != job["status"]:
-            job["statusHistory"] = [*job["statusHistory"], {"status": status, "date": iso(self.state.clock())}]  # type: ignore[misc]
+            job["statusHistory"] = [
+                *job["statusHistory"],
+                {"status": status, "date": iso(self.state.clock())},
+            ]
         job |= {"status": status, "progress": progress}
         self.state.put("job", str(job["jobId"]), job)
 
     def _finish(self, job: Record, build: Future[Record]) -> None:
-        metadata: Record = job["metadata"]  # type: ignore[assignment]
+        metadata: Record = job["metadata"]
         try:
             metadata["assetIds"] = self._collect(job, build.result())
         except BuildError as error:
-            metadata |= {"error": str(error), "hint": error.hint or "Try another input. The price was refunded."}
+            metadata |= {
+                "error": str(error),
+                "hint": error.hint or "Try another input. The price was refunded.",
+            }
             job["_refunded"] = True
             self._update(job, "failure", float(str(job["progress"])))
         except Exception as error:  # whatever the builder stumbled over, the job has to end
@@ -125,11 +141,16 @@ class Lifecycle:
         """Make assets of the built files, the first one with the job's input as its parent."""
         folder = self.state.folder / "builds" / str(job["jobId"])
         ids: list[object] = []
-        for index, entry in enumerate(result["files"]):  # type: ignore[arg-type]
+        for index, entry in enumerate(result["files"]):
             name, mime, original = entry.pop("file"), entry.pop("mimeType"), entry.pop("original", None)
-            input_ = job["metadata"]["input"]  # type: ignore[index]
+            input_ = job["metadata"]["input"]
             metadata: Record = {"type": job["_capability"], "name": name, "parentJobId": job["jobId"]}
-            metadata |= {"modelId": input_["modelId"], "modelType": "custom", "outputIndex": index, "fileName": name}
+            metadata |= {
+                "modelId": input_["modelId"],
+                "modelType": "custom",
+                "outputIndex": index,
+                "fileName": name,
+            }
             metadata |= {key: str(input_[key]) for key in ("prompt", "seed") if key in input_}
             if parent := ids[0] if ids else job["_parent"]:
                 metadata |= {"parentId": parent, "rootParentId": job["_parent"] or parent}
@@ -147,5 +168,5 @@ def _capability(model: Record, request: Record) -> str:
     if request["splat"] and request["images"]:
         return "img2splat"
     first = "3d23d" if request["meshes"] else "img23d" if request["images"] else "txt23d"
-    offered: list[str] = model["capabilities"]  # type: ignore[assignment]
+    offered: list[str] = model["capabilities"]
     return first if first in offered else offered[0]

@@ -25,8 +25,8 @@ from .state import State, new_id
 from .web import LoopbackServer
 
 WELCOME = (
-    "This is Maquette's sandbox, a stand-in for Scenario on this computer. It is not a generative model: it builds"
-    " simple geometry with Blender from what it is sent. Its prices are made up and nothing is charged."
+    "This is Maquette's sandbox, a stand-in for Scenario on this computer. It is not a generative model:"
+    " it builds simple geometry with Blender from what it is sent. Prices are made up; nothing is charged."
 )
 
 
@@ -37,10 +37,18 @@ class Sandbox:
     """
 
     def __init__(
-        self, folder: Path, build: Builder, *, port: int = 0, delay_s: float = 2.0, price: float | None = None,
-        url_lifetime_s: float = 3600.0, credits_cu: float = 10_000.0, clock: Callable[[], float] = time.time,
+        self,
+        folder: Path,
+        build: Builder,
+        *,
+        port: int = 0,
+        delay_s: float = 2.0,
+        price: float | None = None,
+        url_lifetime_s: float = 3600.0,
+        credits_cu: float = 10_000.0,
+        clock: Callable[[], float] = time.time,
         is_ticking: bool = True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.state = State(folder, clock)
         signer = Signer(self.state, url_lifetime_s)
         project_id = str(self.state.setting("project", lambda: new_id("proj")))
@@ -54,7 +62,9 @@ class Sandbox:
         ]
         signer.base = f"http://127.0.0.1:{self._servers[1].server_address[1]}"
         self.url = f"http://127.0.0.1:{self._servers[0].server_address[1]}/v1"
-        work = [server.serve_forever for server in self._servers] + ([self.lifecycle.run] if is_ticking else [])
+        work = [server.serve_forever for server in self._servers] + (
+            [self.lifecycle.run] if is_ticking else []
+        )
         self._threads = [threading.Thread(target=target, daemon=True) for target in work]
         for thread in self._threads:
             thread.start()
@@ -82,19 +92,29 @@ class Sandbox:
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description=WELCOME)
-    parser.add_argument("--port", type=int, default=0, help="port of the API on 127.0.0.1 (default: a free one)")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of the API on 127.0.0.1 (default: a free one)"
+    )
     parser.add_argument("--blender", required=True, help="Blender executable that builds the geometry")
     parser.add_argument("--data", type=Path, help="folder for jobs and files (default: one that goes away)")
-    parser.add_argument("--delay", type=float, default=2.0, metavar="S", help="seconds that a job takes at least")
-    parser.add_argument("--price", type=float, metavar="CU", help="one price for every job (default: made up)")
-    parser.add_argument("--credits", type=float, default=10_000.0, metavar="CU", help="creative units to begin with")
-    parser.add_argument("--url-lifetime", type=float, default=3600.0, metavar="S", help="life of a signed URL")
+    parser.add_argument(
+        "--delay", type=float, default=2.0, metavar="S", help="seconds that a job takes at least"
+    )
+    parser.add_argument(
+        "--price", type=float, metavar="CU", help="one price for every job (default: made up)"
+    )
+    parser.add_argument(
+        "--credits", type=float, default=10_000.0, metavar="CU", help="creative units to begin with"
+    )
+    parser.add_argument(
+        "--url-lifetime", type=float, default=3600.0, metavar="S", help="life of a signed URL"
+    )
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input ends")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:
-    """Run the sandbox until it is interrupted; return the exit code: 0, or 5 if the port or folder can't be used."""
+    """Run the sandbox until interrupted; return the exit code: 0, or 5 if port or folder can't be used."""
     arguments = _arguments(argv)
     end = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' own
@@ -113,7 +133,9 @@ def main(argv: list[str]) -> int:
         except (OSError, OverflowError) as error:
             print(f"The sandbox could not start: {error}. Try another --port or --data.", file=sys.stderr)
             return 5
-        print(f"{WELCOME}\n{len(Catalogue().models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr)
+        print(
+            f"{WELCOME}\n{len(Catalogue().models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr
+        )
         ready = {"api": sandbox.url, "key": sandbox.api.key, "secret": sandbox.api.secret}
         print(json.dumps(ready), flush=True)
         while not end.wait(0.5):  # a timeout lets Windows deliver Ctrl-C

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the sandbox remembers: JSON records and files in one folder.
 
-Every change is committed before it is answered, so a killed sandbox started again on the same folder knows it.
+A change is committed before it is answered, so a killed sandbox started again on the same folder knows it.
 """
 
 import json
@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-Record = dict[str, object]
+Record = dict[str, Any]
 ALPHABET = string.ascii_letters + string.digits
 SCHEMA = """
 PRAGMA journal_mode=WAL;
@@ -62,7 +63,9 @@ class State:
 
     def get(self, kind: str, record_id: str) -> Record | None:
         with self.lock:
-            row = self._db.execute("SELECT body FROM records WHERE kind=? AND id=?", (kind, record_id)).fetchone()
+            row = self._db.execute(
+                "SELECT body FROM records WHERE kind=? AND id=?", (kind, record_id)
+            ).fetchone()
         return json.loads(row[0]) if row else None
 
     def put(self, kind: str, record_id: str, record: Record) -> Record:
@@ -80,10 +83,12 @@ class State:
 
     def all(self, kind: str) -> list[Record]:
         with self.lock:
-            rows = self._db.execute("SELECT body FROM records WHERE kind=? ORDER BY created, id", (kind,)).fetchall()
-        return [json.loads(row[0]) for row in rows]
+            rows = self._db.execute("SELECT body FROM records WHERE kind=? ORDER BY created, id", (kind,))
+            return [json.loads(row[0]) for row in rows]
 
-    def page(self, kind: str, order: str, size: int, after_ms: int, cursor: tuple[int, str] | None) -> list[tuple]:
+    def page(
+        self, kind: str, order: str, size: int, after_ms: int, cursor: tuple[int, str] | None
+    ) -> list[tuple[int, str, Record]]:
         """Return up to `size` rows (date in ms, id, record), newest first, later than `after_ms`.
 
         `order` is `created` or `updated`; `cursor` is the (date, id) of the row before the page.
@@ -98,7 +103,7 @@ class State:
             ).fetchall()
         return [(date, record_id, json.loads(body)) for date, record_id, body in rows]
 
-    def setting(self, name: str, make: Callable[[], object]) -> object:
+    def setting(self, name: str, make: Callable[[], Any]) -> Any:
         """Return a value that is made once and kept with the state."""
         record = self.get("setting", name) or self.put("setting", name, {"value": make()})
         return record["value"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What both of the sandbox's ports share: bounded requests, keep-alive, answers with a length, loopback only."""
+"""What both of the sandbox's ports share: bounded requests, answers of known length, loopback only."""
 
 import json
 import os
@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "MaquetteSandbox"
     sys_version = ""
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         pass  # the sandbox counts requests in its statistics instead
 
     def split_target(self) -> tuple[str, dict[str, str]]:

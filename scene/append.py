@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Brings a converted result into the artist's scene in milliseconds.
 
-Through bpy.data alone: no operator, so neither mode, selection nor active object changes, whatever is going on.
+Through bpy.data alone: no operator, so neither mode, selection nor active object changes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,12 +25,13 @@ def append_result(
 ) -> bpy.types.Object:
     """Appends an independent copy of the result to the scene, placed, and returns its root empty.
 
-    `provenance` becomes custom properties of the root, each name with `maquette_` before it. Raises OSError if
-    the file cannot be read and ValueError if it is no result; then nothing stays behind.
+    `provenance` becomes custom properties of the root, each name with `maquette_` before it. Raises OSError
+    if the file cannot be read and ValueError if it is no result; then nothing stays behind.
     """
     libraries = set(bpy.data.libraries)
     try:
-        with bpy.data.libraries.load(str(blend_path), link=False) as (source, target):
+        loaded = bpy.data.libraries.load(str(blend_path), link=False)
+        with loaded as (source, target):  # pyright: ignore[reportGeneralTypeIssues] # the stubs say None
             target.objects = list(source.objects)
     finally:
         for library in [each for each in bpy.data.libraries if each not in libraries]:
@@ -39,7 +40,9 @@ def append_result(
     roots = [each for each in objects if each.parent is None]
     if len(roots) != 1 or "maquette_min" not in roots[0]:
         bpy.data.batch_remove(objects)
-        raise ValueError(f"{Path(blend_path).name} is not a result that Maquette converted. Convert it again.")
+        raise ValueError(
+            f"{Path(blend_path).name} is not a result that Maquette converted. Convert it again."
+        )
     root = roots[0]
     collection = _collection(scene)
     for each in objects:
@@ -57,7 +60,7 @@ def _storable(value: str | int | float) -> str | int | float:
 
 
 def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
-    """The scene's collection for results, wherever the artist has moved it; a new one if theirs cannot show anything.
+    """The scene's collection for results, wherever the artist has moved it, or a new one.
 
     One that is excluded from every view layer would hide the result, and a linked one takes no objects.
     """

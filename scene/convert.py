@@ -2,7 +2,7 @@
 """The converter: a throw-away background Blender turns delivered files into one clean .blend to append.
 
 Run by path (`blender -b --factory-startup --python convert.py -- REQUEST.json`), never imported: the artist's
-Blender parses no downloaded file. What can be said to a person goes into the answer; a crash alone has exit code 3.
+Blender parses no downloaded file. What a person should know goes into the answer; only a crash exits with 3.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # this process runs nothing but the converter
 
-from conversion import arrange, gate, importers  # noqa: E402
-from conversion.formats import Format, Unreadable, Unsupported  # noqa: E402
-from conversion.staging import Model, Source, stage  # noqa: E402
+from conversion import arrange, gate, importers
+from conversion.formats import Format, Unreadable, Unsupported
+from conversion.staging import Model, Source, stage
 
 Answer = dict[str, object]
 
@@ -28,20 +28,32 @@ def convert(request: Path) -> None:
     """Does what the request file says and writes the answer file; see `_converted` for what it holds."""
     wish = json.loads(request.read_text("utf-8"))
     target, answer = Path(wish["target"]), Path(wish["answer"])
-    sources = [Source(Path(s["path"]), s.get("name") or s["path"], s["role"] == "companion") for s in wish["sources"]]
+    sources = [
+        Source(Path(s["path"]), s.get("name") or s["path"], s["role"] == "companion") for s in wish["sources"]
+    ]
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as folder:
             result = _converted(sources, Path(folder).resolve(), target, wish["name"])
     except (Unreadable, Unsupported) as error:
         result = {"ok": False, "error": str(error)}
     except OSError as error:
-        result = {"ok": False, "error": f"A file could not be read or written: {error.strerror}: {error.filename}"}
+        result = {
+            "ok": False,
+            "error": f"A file could not be read or written: {_told(error)}. Is the disk full?",
+        }
     with _replacing(answer) as part:
         part.write_text(json.dumps(result), "utf-8")
 
 
+def _told(error: OSError) -> str:
+    """What happened to which file, without the path to it; Blender's own errors are text alone."""
+    if error.strerror is None:
+        return str(error).strip().rstrip(".")
+    return f"{error.strerror} ({Path(str(error.filename)).name})" if error.filename else error.strerror
+
+
 def _converted(sources: list[Source], folder: Path, target: Path, name: str) -> Answer:
-    """Imports the most complete of the formats that works; the same model in other formats is kept as files."""
+    """Imports the most complete format that works; the same model in other formats is kept as files."""
     models, kept = stage(sources, folder)
     arrange.empty_scene()
     imported: list[Model] = []
@@ -84,14 +96,19 @@ def _import(model: Model) -> list[bpy.types.Object]:
         raise
 
 
-def _write(objects: list[bpy.types.Object], folder: Path, target: Path, name: str, messages: list[str]) -> Answer:
+def _write(
+    objects: list[bpy.types.Object], folder: Path, target: Path, name: str, messages: list[str]
+) -> Answer:
     arrange.colour_by_vertices(objects)
     low, high = arrange.bounds(objects)
     collection = arrange.root_over(objects, name, low, high)
     textures, missing = arrange.pack_textures(folder)
     messages += missing
     with _replacing(target) as part:
-        bpy.data.libraries.write(str(part), {collection}, fake_user=False, compress=False)
+        try:
+            bpy.data.libraries.write(str(part), {collection}, fake_user=False, compress=False)
+        except RuntimeError as error:  # what Blender reports of the disk
+            raise OSError(str(error).replace(str(part), target.name)) from error
     meshes = [each.data for each in objects if isinstance(each.data, bpy.types.Mesh)]
     return {
         "faces": arrange.faces(objects),
@@ -106,7 +123,7 @@ def _write(objects: list[bpy.types.Object], folder: Path, target: Path, name: st
 
 @contextlib.contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """A path beside the target to write to; it takes the target's place in one step, or vanishes on failure."""
+    """A path beside the target to write to; it takes the target's place in one step or vanishes."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield part

@@ -15,7 +15,7 @@ class ExportError(RuntimeError):
 
 
 def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
-    """Writes the hierarchies under the roots, and nothing else of the scene, as one GLB (Y up, textures inside).
+    """Writes the hierarchies under the roots, and nothing else, as one GLB (Y up, textures inside).
 
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
@@ -29,13 +29,16 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
         "export_draco_mesh_compression_enable": False,
         "export_image_format": "AUTO",
     }
-    with alone(roots) as scene, replacing(path) as part:
-        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-            _run(bpy.ops.export_scene.gltf, filepath=str(part), **options)
+    with (
+        alone(roots) as scene,
+        replacing(path) as part,
+        bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]),
+    ):
+        _run(bpy.ops.export_scene.gltf, filepath=str(part), **options)
 
 
 def save_blend(path: Path) -> None:
-    """Saves a copy of the open file, leaving it as it is; results carry their textures packed. Raises ExportError."""
+    """Saves a copy of the open file; results carry their textures packed. Raises ExportError."""
     with replacing(path) as part:
         _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
 
@@ -63,14 +66,16 @@ def _run(operator: Callable[..., set[str]], **options: object) -> None:
     try:
         finished = operator(**options)
     except RuntimeError as error:
-        raise ExportError(f"Blender could not write the file: {str(error).strip().splitlines()[-1]}") from error
+        raise ExportError(
+            f"Blender could not write the file: {str(error).strip().splitlines()[-1]}"
+        ) from error
     if "FINISHED" not in finished:
         raise ExportError("Blender could not write the file. Is the folder writable and the disk not full?")
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new name beside the target, with its suffix, that takes its place in one step or vanishes on failure."""
+    """A new name beside the target, with its suffix, that takes its place in one step or vanishes."""
     path = Path(path)
     part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a result stands and how large it is.
 
-Everything follows from the bounds that the converter left on the root: nothing is evaluated, whatever the size.
+Everything follows from the bounds that the converter left on the root: nothing is evaluated.
 """
 
 import math
@@ -30,7 +30,7 @@ class Placement:
 
 
 def place(root: bpy.types.Object, placement: Placement) -> None:
-    """Stands the root's bottom centre on the point, turned and scaled evenly; heeds its scene's unit scale."""
+    """Stands the root's bottom centre on the point, turned and evenly scaled; heeds the unit scale."""
     low, high = bounds_of(root)
     factor = 1.0 if placement.size_m is None else placement.size_m / max(high - low)
     scale = factor / _metres_per_unit(root)
@@ -65,7 +65,9 @@ def bounds_of(root: bpy.types.Object) -> tuple[Vector, Vector]:
     try:
         return Vector(root["maquette_min"]), Vector(root["maquette_max"])
     except KeyError:
-        raise ValueError(f"{root.name!r} is not the root of a Maquette result: its bounds are missing.") from None
+        raise ValueError(
+            f"{root.name!r} is not the root of a Maquette result: its bounds are missing."
+        ) from None
 
 
 def corners_of(root: bpy.types.Object) -> list[Vector]:

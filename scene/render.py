@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small picture of results alone, for a person to judge them by: soft light, neutral backdrop, true colours.
+"""A small picture of results alone to judge them by: soft light, neutral backdrop, true colours.
 
 Everything happens in a scene of its own that is removed again.
 """
@@ -83,7 +83,9 @@ def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterat
         camera.lens = LENS_MM
         camera.clip_start, camera.clip_end = radius * 0.01, radius * 500
         half, low = radius * 200, min(point.z for point in points)
-        square = [(centre.x + x * half, centre.y + y * half, low) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+        square = [
+            (centre.x + x * half, centre.y + y * half, low) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
         ground.from_pydata(square, [], [(0, 1, 2, 3)])
         views = []
         for data in (camera, sun, ground):

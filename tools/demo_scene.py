@@ -27,4 +27,4 @@ for root, location in zip(roots, scene.row_locations(roots, 0.2), strict=True):
     root.location = location
 bpy.context.view_layer.update()
 scene.save_blend(Path(request["blend"]))
-scene.render_preview(roots, Path(request["picture"]), resolution=(1600, 600), samples=32)
+scene.render_preview(roots, Path(request["picture"]), resolution=(1600, 520), samples=24)

@@ -5,6 +5,9 @@ blender --background --python tools/make_views.py -- examples/views
 Views are named from the cottage's own point of view: its front looks along -Y, its left is +X.
 """
 
+# The stubs know materials, lights and sockets by their base class only.
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
 import math
 import sys
 from pathlib import Path

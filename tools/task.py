@@ -153,10 +153,11 @@ def bench(rest: Rest) -> int:
     scripts = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
     if not scripts:
         steps.fail("there is nothing in tests/bench/")
+    arguments = {"bench_convert": [venvs.launcher(folder)]}
     for script in scripts:
         with step(script.stem):
-            env = {**blenders.clean_environment(), "MAQUETTE_BLENDER": str(venvs.launcher(folder))}
-            run([venvs.program(folder, "python"), script, *rest], env=env)
+            command = [venvs.program(folder, "python"), script, *arguments.get(script.stem, []), *rest]
+            run(command, env=blenders.clean_environment())
     return 0
 
 
@@ -189,6 +190,9 @@ def main(argv: Rest) -> int:
     )
     parser.add_argument("name", nargs="?", choices=TASKS)
     chosen, rest = parser.parse_known_args(argv)
+    if chosen.name and {"-h", "--help"} & set(rest):
+        say(f"{chosen.name}: {TASKS[chosen.name].__doc__}")
+        return 0
     if chosen.name is None:
         for name, task in TASKS.items():
             say(f"  {name:13} {task.__doc__}")

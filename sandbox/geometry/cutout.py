@@ -7,7 +7,7 @@ Plain numpy. It never gives up: a picture without a background to speak of yield
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 
@@ -19,7 +19,9 @@ def blur(image: Array, radius: int, passes: int = 2) -> Array:
         total = np.cumsum(np.pad(image, pad, mode="edge"), axis=axis, dtype=np.float64)
         size = total.shape[axis]
         upper = np.take(total, range(2 * radius + 1, size), axis)
-        image = ((upper - np.take(total, range(size - 2 * radius - 1), axis)) / (2 * radius + 1)).astype(np.float32)
+        image = ((upper - np.take(total, range(size - 2 * radius - 1), axis)) / (2 * radius + 1)).astype(
+            np.float32
+        )
     return image
 
 
@@ -80,12 +82,13 @@ def _middle(shape: tuple[int, ...]) -> Array:
 
 
 def _unlike_border(lab: Array) -> tuple[Mask, bool]:
-    """Return what differs from the border's colours, and whether those are one plain or softly shaded colour."""
+    """Return what differs from the border's colours, and whether those are one, plain or softly shaded."""
     ring = _ring(lab.shape)
     y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in lab.shape[:2]), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
     known, seen = terms[ring], lab[ring]
     keep = np.ones(len(seen), bool)
+    fit, spread = np.zeros((6, 3)), 0.0
     for _ in range(4):  # without the outliers: the subject may touch the border
         fit = np.linalg.lstsq(known[keep], seen[keep], rcond=None)[0]
         rest = np.linalg.norm(seen - known @ fit, axis=1)
@@ -103,7 +106,9 @@ def _unlike_border(lab: Array) -> tuple[Mask, bool]:
         return mask, False
     highest, outside = distance, (~mask).astype(np.float32)  # each of the neighbourhood
     for axis in (0, 1, 0, 1):
-        highest, outside = (np.maximum.reduce([np.roll(a, i, axis) for i in (-1, 0, 1)]) for a in (highest, outside))
+        highest, outside = (
+            np.maximum.reduce([np.roll(a, i, axis) for i in (-1, 0, 1)]) for a in (highest, outside)
+        )
     return mask & ((outside == 0) | (distance > 0.5 * highest)), True  # an edge lies halfway up the slope
 
 
@@ -111,7 +116,9 @@ def _clusters(points: Array, count: int) -> Array:
     centres = points[np.argsort(points[:, 0])][np.linspace(0, len(points) - 1, count).astype(int)]
     for _ in range(12):
         nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(1)
-        centres = np.stack([points[nearest == i].mean(0) if (nearest == i).any() else centres[i] for i in range(count)])
+        centres = np.stack(
+            [points[nearest == i].mean(0) if (nearest == i).any() else centres[i] for i in range(count)]
+        )
     return centres
 
 
@@ -127,7 +134,7 @@ def _otsu(values: Array) -> float:
 
 
 def _by_colours(lab: Array, guess: Mask | None) -> Mask:
-    """Part subject from surroundings by their colours, beginning with a guess (the middle) and learning from it."""
+    """Part subject from surroundings by their colours, beginning with a guess (the middle) and learning."""
     prior = _middle(lab.shape)
     y, x = (np.linspace(-1, 1, n) for n in lab.shape[:2])
     belief = np.exp(-2.5 * (y[:, None] ** 2 + x[None, :] ** 2)).astype(np.float32)
@@ -154,9 +161,9 @@ def _histogram(code: NDArray[np.int64], weight: Array) -> Array:
 
 
 def tidy(mask: Mask, largest_hole: float) -> Mask:
-    """Return the mask smoothed, with its main parts only and without holes up to that share of the picture."""
-    radius, passes = (1, 1) if largest_hole < 0.01 else (max(1, max(mask.shape) // 50), 2)
-    mask = blur(mask.astype(np.float32), radius, passes) > 0.5
+    """Return the mask with its main parts only and without holes up to that share of the picture."""
+    if largest_hole > 0.01:  # not from a plain background: a rough outline
+        mask = blur(mask.astype(np.float32), max(1, max(mask.shape) // 50)) > 0.5
     for is_hole in (False, True):
         marks = labels(~mask if is_hole else mask)
         sizes = np.bincount(marks.ravel())

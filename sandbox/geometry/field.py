@@ -24,13 +24,17 @@ def resize(image: Array, height: int, width: int) -> Array:
         at = np.clip((np.arange(size) + 0.5) * image.shape[axis] / size - 0.5, 0, image.shape[axis] - 1)
         low = at.astype(int)
         high = np.minimum(low + 1, image.shape[axis] - 1)
-        part = (at - low).astype(np.float32).reshape((-1, 1, 1)[: image.ndim] if axis == 0 else (-1, 1)[: image.ndim - 1])
+        part = (
+            (at - low)
+            .astype(np.float32)
+            .reshape((-1, 1, 1)[: image.ndim] if axis == 0 else (-1, 1)[: image.ndim - 1])
+        )
         image = np.take(image, low, axis) * (1 - part) + np.take(image, high, axis) * part
     return image
 
 
 def _swell(free: NDArray[np.bool_], fixed: Array) -> Array:
-    """Return the solution of Poisson's equation over `free`, with `fixed` elsewhere: a soap film under pressure."""
+    """Solve Poisson's equation over `free`, with `fixed` elsewhere: a soap film under pressure."""
     swollen = np.zeros_like(fixed)
     if min(free.shape) > 12:
         height, width = (n // 2 * 2 for n in free.shape)
@@ -43,7 +47,7 @@ def _swell(free: NDArray[np.bool_], fixed: Array) -> Array:
 
 
 def cells_for(faces: int, filled: float) -> int:
-    """Return how fine a grid gives about twice the faces asked for; `filled` is the shape's share of its square."""
+    """Return how fine a grid gives more faces than asked for; `filled`: the shape's share of its square."""
     return int(np.clip(np.sqrt(faces / (2 * max(filled, 0.05))), *CELLS))
 
 
@@ -69,8 +73,9 @@ def inflate(cover: Array, faces: int) -> Array:
 def carve(covers: dict[str, Array], faces: int) -> Array:
     """Return the field of the largest body that has these outlines, each cut to its bounds.
 
-    Views are by name: front, left, back, right (of the thing itself), top, bottom. Views from between are ignored.
+    Views by name: front, left, back, right (of the thing itself), top, bottom; others are ignored.
     """
+
     def aspect(*names: str) -> float | None:
         found = [covers[n].shape[1] / covers[n].shape[0] for n in names if n in covers]
         return sum(found) / len(found) if found else None
@@ -118,7 +123,7 @@ def _without_doubt(field: Array) -> Array:
 
 
 def surface(field: Array) -> tuple[Array, NDArray[np.int32]]:
-    """Return points (n, 3) in cells and quads (m, 4), outside to the right-hand side: the field's zero surface.
+    """Return points (n, 3) in cells and quads (m, 4), normals outwards: the field's zero surface.
 
     Surface nets: one point in each cell that the surface crosses. Closed: every edge has exactly two faces.
     """

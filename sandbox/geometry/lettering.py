@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From words to a solid: the prompt's first words as bevelled letters, in a colour that the words may name."""
+"""From words to a solid: the prompt's first words as bevelled letters, in a colour that they may name."""
 
 import re
 import textwrap
@@ -15,11 +15,12 @@ from .cutout import Array, blur
 MOST_WORDS = 8
 LINE_LETTERS = 11
 COLOURS = {
-    "red": (0.72, 0.09, 0.07), "orange": (0.9, 0.42, 0.06), "yellow": (0.93, 0.76, 0.12), "green": (0.16, 0.5, 0.18),
-    "blue": (0.12, 0.3, 0.75), "purple": (0.42, 0.17, 0.6), "pink": (0.92, 0.5, 0.62), "brown": (0.38, 0.22, 0.12),
-    "black": (0.06, 0.06, 0.07), "white": (0.92, 0.92, 0.9), "grey": (0.5, 0.5, 0.5), "gray": (0.5, 0.5, 0.5),
-    "gold": (0.83, 0.62, 0.2), "golden": (0.83, 0.62, 0.2), "silver": (0.72, 0.74, 0.76), "wooden": (0.55, 0.34, 0.17),
-    "wood": (0.55, 0.34, 0.17), "stone": (0.55, 0.53, 0.5), "copper": (0.72, 0.4, 0.25),
+    "red": (0.72, 0.09, 0.07), "orange": (0.9, 0.42, 0.06), "yellow": (0.93, 0.76, 0.12),
+    "green": (0.16, 0.5, 0.18), "blue": (0.12, 0.3, 0.75), "purple": (0.42, 0.17, 0.6),
+    "pink": (0.92, 0.5, 0.62), "brown": (0.38, 0.22, 0.12), "black": (0.06, 0.06, 0.07),
+    "white": (0.92, 0.92, 0.9), "grey": (0.5, 0.5, 0.5), "gold": (0.83, 0.62, 0.2),
+    "golden": (0.83, 0.62, 0.2), "silver": (0.72, 0.74, 0.76), "wooden": (0.55, 0.34, 0.17),
+    "stone": (0.55, 0.53, 0.5), "copper": (0.72, 0.4, 0.25),
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ def load_picture(path: str, largest: int = 2048) -> Array:
     """
     try:
         image = bpy.data.images.load(path)
-        width, height = image.size
+        width, height = image.size  # pyright: ignore[reportGeneralTypeIssues] - the stub knows no iteration
     except RuntimeError as error:
         raise ValueError(f"Blender can't read this picture: {error}") from None
     if not width or not height:
@@ -25,7 +25,7 @@ def load_picture(path: str, largest: int = 2048) -> Array:
     factor = min(1.0, largest / max(width, height))
     if factor < 1:
         image.scale(max(1, round(width * factor)), max(1, round(height * factor)))
-    width, height = image.size
+    width, height = image.size  # pyright: ignore[reportGeneralTypeIssues] - the stub knows no iteration
     pixels = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(pixels)
     bpy.data.images.remove(image)
@@ -51,7 +51,9 @@ def to_image(picture: Array, name: str) -> bpy.types.Image:
     return image
 
 
-def material(picture: Array | None, name: str, colour: tuple[float, float, float] = (0.8, 0.8, 0.8)) -> bpy.types.Material:
+def material(
+    picture: Array | None, name: str, colour: tuple[float, float, float] = (0.8, 0.8, 0.8)
+) -> bpy.types.Material:
     """Return a Principled material, coloured by a picture (RGB) or by one linear colour."""
     made = bpy.data.materials.new(name)
     made.use_nodes = True
@@ -98,7 +100,9 @@ def modified(thing: bpy.types.Object, kind: str, **settings: object) -> None:
         setattr(modifier, name, value)
     old = thing.data
     graph = bpy.context.evaluated_depsgraph_get()
-    new = bpy.data.meshes.new_from_object(thing.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph)
+    new = bpy.data.meshes.new_from_object(
+        thing.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
+    )
     thing.modifiers.clear()
     thing.data = new
     bpy.data.meshes.remove(old)

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+import bpy
 import numpy as np
 
 from . import field, meshes
@@ -16,7 +17,7 @@ SIDES = ("left", "back", "right", "top", "bottom")
 
 @dataclass
 class View:
-    """A picture cut to its subject: how much each pixel is covered by it, and its colours spread beyond it."""
+    """A picture cut to its subject: how much each pixel belongs to it, and its colours spread beyond it."""
 
     cover: Array
     colours: Array
@@ -25,7 +26,11 @@ class View:
 def cut(path: str) -> View:
     picture = meshes.load_picture(path)
     shrink = WORKING / max(picture.shape)
-    small = picture if shrink >= 1 else field.resize(picture, *(max(2, round(n * shrink)) for n in picture.shape[:2]))
+    small = (
+        picture
+        if shrink >= 1
+        else field.resize(picture, *(max(2, round(n * shrink)) for n in picture.shape[:2]))
+    )
     cover = field.resize(subject(small), *picture.shape[:2])
     rows, columns = (np.flatnonzero((cover > 0.5).any(axis)) for axis in (1, 0))
     if not len(rows):
@@ -52,14 +57,17 @@ def _fill(sums: Array, weights: Array) -> Array:
     mean = sums / np.maximum(weights, 1e-6)[..., None]
     if weights.min() > 0 or min(height, width) < 2:
         return mean
-    wide = np.pad(sums, ((0, height % 2), (0, width % 2), (0, 0))), np.pad(weights, ((0, height % 2), (0, width % 2)))
+    wide = (
+        np.pad(sums, ((0, height % 2), (0, width % 2), (0, 0))),
+        np.pad(weights, ((0, height % 2), (0, width % 2))),
+    )
     coarse = [part[::2, ::2] + part[1::2, ::2] + part[::2, 1::2] + part[1::2, 1::2] for part in wide]
     rest = field.resize(_fill(*coarse), height, width)
     return np.where((weights > 0)[..., None], mean, rest)
 
 
-def build(pictures: dict[str, str], faces: int, is_textured: bool = True):
-    """Return the object that these pictures (by view) show: upright, about 1 in size, at most `faces` triangles."""
+def build(pictures: dict[str, str], faces: int, is_textured: bool = True) -> bpy.types.Object:
+    """Return the object that these pictures (by view) show: upright, 1 in size, at most `faces` triangles."""
     views = {name: cut(path) for name, path in pictures.items() if name in ("front", *SIDES)}
     grid = volume(views, faces)
     points, quads = field.surface(grid)
@@ -82,7 +90,7 @@ def volume(views: dict[str, View], faces: int) -> Array:
     return field.inflate(views.get("front", next(iter(views.values()))).cover, faces)
 
 
-def paint(thing, views: dict[str, View]) -> None:
+def paint(thing: bpy.types.Object, views: dict[str, View]) -> None:
     """Give each face the part of the view that looks at it most directly; all views lie in one picture."""
     names = list(views)
     columns = int(np.ceil(np.sqrt(len(names))))
@@ -102,7 +110,9 @@ def paint(thing, views: dict[str, View]) -> None:
     points, corners = meshes.arrays(thing)
     size = points.max(0) - points.min(0)
     unit = (points - points.min(0)) / size - 0.5
-    flat = np.cross(*(points[corners[:, i]] - points[corners[:, 0]] for i in (1, 2)))
+    flat = np.cross(
+        points[corners[:, 1]] - points[corners[:, 0]], points[corners[:, 2]] - points[corners[:, 0]]
+    )
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
     facing = np.stack([flat @ _towards(name) - 0.02 * i for i, name in enumerate(names)], 1).argmax(1)
     uv = np.empty((len(corners), 3, 2), np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is made of points rather than faces: samples of the scene's surface, splat files, voxel files, thumbnails."""
+"""What is made of points rather than faces: samples of the scene's surface, splats, voxels, thumbnails."""
 
 import gzip
 import struct
@@ -23,13 +23,15 @@ def sample(count: int) -> tuple[Array, Array, Array]:
     things = meshes.scene_meshes()
     for thing in things:
         points, corners = meshes.arrays(thing)
-        flat = np.cross(*(points[corners[:, i]] - points[corners[:, 0]] for i in (1, 2)))
+        flat = np.cross(
+            points[corners[:, 1]] - points[corners[:, 0]], points[corners[:, 2]] - points[corners[:, 0]]
+        )
         parts.append((points[corners], flat, np.linalg.norm(flat, axis=1), thing))
     total = sum(part[2].sum() for part in parts)
     chance = np.random.default_rng(1)
     found = []
     for triangle, flat, area, thing in parts:
-        share = int(round(count * area.sum() / total))
+        share = round(float(count * area.sum() / total))
         if not share:
             continue
         picked = np.searchsorted(np.cumsum(area), chance.random(share) * area.sum()).clip(0, len(area) - 1)
@@ -37,13 +39,16 @@ def sample(count: int) -> tuple[Array, Array, Array]:
         place = (triangle[picked] * weight).sum(1)
         normal = flat[picked] / np.maximum(np.linalg.norm(flat[picked], axis=1, keepdims=True), 1e-12)
         found.append((place, normal, _colours(thing, picked, weight)))
-    return tuple(np.concatenate(part).astype(np.float32) for part in zip(*found, strict=True))  # type: ignore[return-value]
+    place, normal, colour = (np.concatenate(part).astype(np.float32) for part in zip(*found, strict=True))
+    return place, normal, colour
 
 
 def _colours(thing: bpy.types.Object, picked: NDArray[np.int64], weight: Array) -> Array:
     """Return the colour of the object's picture at these places, or a light grey where it has none."""
     mesh = thing.data
-    nodes = [n for m in mesh.materials if m and m.node_tree for n in m.node_tree.nodes if n.type == "TEX_IMAGE"]
+    nodes = [
+        n for m in mesh.materials if m and m.node_tree for n in m.node_tree.nodes if n.type == "TEX_IMAGE"
+    ]
     image = next((node.image for node in nodes if node.image and node.image.size[0]), None)
     if image is None or not mesh.uv_layers:
         return np.full((len(picked), 3), 0.75, np.float32)
@@ -61,7 +66,7 @@ def _colours(thing: bpy.types.Object, picked: NDArray[np.int64], weight: Array) 
 
 
 def splat(folder: Path) -> dict[str, object]:
-    """Write the scene's surface as Gaussian splats: model.spz, and model.ply, which the service keeps as original.
+    """Write the scene as Gaussian splats: model.spz, and model.ply, which the service keeps as original.
 
     The layouts are those of the spz format, version 2, and of the original 3D Gaussian splatting's PLY.
     """
@@ -85,7 +90,13 @@ def splat(folder: Path) -> dict[str, object]:
     head = f"ply\nformat binary_little_endian 1.0\nelement vertex {count}\n{text}end_header\n"
     (folder / "model.ply").write_bytes(head.encode() + rows.tobytes())
     original = {"file": "model.ply", "mimeType": "model/ply"}
-    return {"file": "model.spz", "mimeType": "model/spz", "format": "spz", "vertexCount": count, "original": original}
+    return {
+        "file": "model.spz",
+        "mimeType": "model/spz",
+        "format": "spz",
+        "vertexCount": count,
+        "original": original,
+    }
 
 
 def voxels(folder: Path, grid: list[int]) -> dict[str, object]:
@@ -95,7 +106,11 @@ def voxels(folder: Path, grid: list[int]) -> dict[str, object]:
     scale = float(np.min((np.array(grid) - 1) / np.maximum(place.max(0) - low, 1e-6)))
     cells = np.round((place - low) * scale).astype(int).clip(0, np.array(grid) - 1)
     _, first = np.unique(cells, axis=0, return_index=True)
-    shade = np.clip((colour[first] * 5).round(), 0, 5).astype(int) @ (36, 6, 1)  # 216 colours, 6 of each channel
+    shade = np.clip((colour[first] * 5).round(), 0, 5).astype(int) @ (
+        36,
+        6,
+        1,
+    )  # 216 colours, 6 of each channel
     rows = np.hstack([cells[first], shade[:, None] + 1]).astype("u1")
     steps = np.arange(6) * 51
     palette = np.zeros((256, 4), "u1")

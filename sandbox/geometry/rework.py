@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a mesh to another: what models that take a mesh do, with Blender's own importers, modifiers and operators."""
+"""From mesh to mesh: what models that take a mesh do, with Blender's own importers, modifiers, operators."""
 
 from pathlib import Path
 
@@ -17,9 +17,13 @@ def load(paths: list[str]) -> None:
     for path in paths:
         suffix = Path(path).suffix
         readers = {
-            ".glb": bpy.ops.import_scene.gltf, ".gltf": bpy.ops.import_scene.gltf, ".fbx": bpy.ops.import_scene.fbx,
-            ".obj": bpy.ops.wm.obj_import, ".stl": bpy.ops.wm.stl_import, ".ply": bpy.ops.wm.ply_import,
-        }  # fmt: skip
+            ".glb": bpy.ops.import_scene.gltf,
+            ".gltf": bpy.ops.import_scene.gltf,
+            ".fbx": bpy.ops.import_scene.fbx,
+            ".obj": bpy.ops.wm.obj_import,
+            ".stl": bpy.ops.wm.stl_import,
+            ".ply": bpy.ops.wm.ply_import,
+        }
         if suffix not in readers:
             raise ValueError(f"The sandbox can't read {suffix} files")
         try:
@@ -31,7 +35,7 @@ def load(paths: list[str]) -> None:
 
 
 def build(task: str, request: dict) -> None:
-    """Change the scene's meshes as the task says: see the tasks below; others hand the meshes back unchanged."""
+    """Load the meshes and change them as the task says; the task `pass` leaves them as they are."""
     load(request["meshes"])
     faces, style = int(request["faces"]), str(request["style"])
     if task == "decimate":
@@ -51,7 +55,7 @@ def build(task: str, request: dict) -> None:
 
 
 def joined() -> bpy.types.Object:
-    """Return the scene's meshes as one object, with their places applied and nothing else left in the scene."""
+    """Return the scene's meshes as one object, their places applied and nothing else left in the scene."""
     things = [thing for thing in meshes.scene_meshes() if len(thing.data.polygons)]
     for thing in things:
         thing.data = thing.data.copy()  # it may be shared
@@ -88,7 +92,7 @@ def unwrap(thing: bpy.types.Object) -> None:
 
 
 def retexture(thing: bpy.types.Object, images: dict[str, str], prompt: str) -> None:
-    """Paint the mesh anew: with a picture of the thing seen from the front, with a style's picture, or a colour."""
+    """Paint the mesh anew: with a picture of it seen from the front, with a style's picture, or a colour."""
     mesh = thing.data
     mesh.materials.clear()
     while mesh.uv_layers:
@@ -98,12 +102,16 @@ def retexture(thing: bpy.types.Object, images: dict[str, str], prompt: str) -> N
         picture.paint(thing, {"front": picture.cut(images["front"])})
         return
     unwrap(thing)
-    surface = meshes.load_picture(images["style"], 1024)[..., :3] if "style" in images else lettering.texture(prompt)
+    surface = (
+        meshes.load_picture(images["style"], 1024)[..., :3]
+        if "style" in images
+        else lettering.texture(prompt)
+    )
     thing.data.materials.append(meshes.material(surface, "retextured"))
 
 
 def split(thing: bpy.types.Object, parts: int) -> None:
-    """Make the mesh several objects: its loose parts, or slices along its longest side if it is all one piece."""
+    """Make the mesh several objects: its loose parts, or slices along its longest side if it is one piece."""
     _select([thing])
     bpy.ops.mesh.separate(type="LOOSE")
     if len(meshes.scene_meshes()) > 1:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Turns what an importer left behind into one clean tree: meshes and their rigs under a root at the origin.
 
-The root stands at the bottom centre of the geometry and carries its bounds, so that appending needs no evaluation.
+The root stands at the bottom centre of the geometry and carries its bounds: appending evaluates nothing.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ def faces(objects: list[bpy.types.Object]) -> int:
 
 
 def clean(objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
-    """Keeps meshes with faces, armatures and whatever holds them; returns those kept, without custom properties."""
+    """Keeps meshes with faces, armatures and what holds them, without custom properties or drivers."""
     wanted: set[bpy.types.Object] = set()
     for each in objects:
         if each.type == "ARMATURE" or faces([each]):
@@ -56,7 +56,7 @@ def clean(objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def pack_textures(folder: Path) -> tuple[int, list[str]]:
-    """Packs every image as the bytes it was delivered in, drops those missing or from outside; returns how many stay."""
+    """Packs images as the bytes they came in, drops those missing or from outside; returns how many stay."""
     messages: list[str] = []
     for image in [each for each in bpy.data.images if each.source != "VIEWER" and each.users]:
         if not image.packed_file and image.source != "GENERATED":
@@ -99,7 +99,7 @@ def colour_by_vertices(objects: list[bpy.types.Object]) -> None:
 
 
 def bounds(objects: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of all vertices in world space, modifiers aside; raises Unreadable where they are no shape."""
+    """The corners of all vertices in world space, modifiers aside; Unreadable where they are no shape."""
     bpy.context.view_layer.update()
     corners: list[np.ndarray] = []
     for each in objects:
@@ -120,8 +120,10 @@ def bounds(objects: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def root_over(objects: list[bpy.types.Object], name: str, low: np.ndarray, high: np.ndarray) -> bpy.types.Collection:
-    """Hangs the objects under an empty `name` at the origin, their bottom centre on it, in a collection of their own.
+def root_over(
+    objects: list[bpy.types.Object], name: str, low: np.ndarray, high: np.ndarray
+) -> bpy.types.Collection:
+    """Hangs the objects under an empty `name` at the origin, their bottom centre on it, in a new collection.
 
     The shift sits in the parent inverse: it neither touches a mesh nor a location that an action may animate.
     """

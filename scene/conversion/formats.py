@@ -117,10 +117,14 @@ def _refuse_known(path: Path, name: str, head: bytes) -> None:
     if head.startswith(b"NGSP"):
         raise Unsupported(f"{name} {_SPLAT}.")
     if head.startswith(b"VOX "):
-        raise Unsupported(f"{name} is a voxel model (.vox), which Blender cannot import; it is kept as a file.")
+        raise Unsupported(
+            f"{name} is a voxel model (.vox), which Blender cannot import; it is kept as a file."
+        )
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"; FBX"):
-        raise Unreadable(f"{name} is an FBX in text form, which Blender cannot read. Ask for GLB or binary FBX.")
+        raise Unreadable(
+            f"{name} is an FBX in text form, which Blender cannot read. Ask for GLB or binary FBX."
+        )
     if text[:200].lower().startswith((b"<!doctype html", b"<html")):
         raise Unreadable(f"{name} is a web page and not a model. The download link may have expired.")
     if b"<COLLADA" in text:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks into a staged file before an importer may: nothing may point outside the folder or ask for absurd memory."""
+"""Looks into a staged file before an importer may: nothing points outside its folder or asks for too much."""
 
 import json
 import mmap
@@ -22,7 +22,7 @@ _MAP_LINE = re.compile(r"\s*(map_\w+|bump|disp|decal|refl|norm)\s", re.IGNORECAS
 
 
 def check(model: Model, folder: Path) -> list[str]:
-    """Raises Unreadable or Unsupported for what must not be imported; returns messages about what was left out."""
+    """Raises Unreadable or Unsupported for what must not be imported; returns what is left out, in words."""
     checks: dict[Format, Callable[[Model, Path], list[str] | None]] = {
         Format.GLTF: _check_gltf,
         Format.OBJ: _check_obj,
@@ -55,7 +55,9 @@ def _bring(reference: str, base: Path, folder: Path) -> bool:
 
 
 def _refuse(model: Model, reference: str) -> None:
-    raise Unreadable(f"{model.name} refers to a file outside its folder ({reference[:80]!r}); it is not imported.")
+    raise Unreadable(
+        f"{model.name} refers to a file outside its folder ({reference[:80]!r}); it is not imported."
+    )
 
 
 # glTF
@@ -65,9 +67,13 @@ def _check_gltf(model: Model, folder: Path) -> None:
     try:
         document = json.loads(_gltf_json(model))
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{model.name} is damaged: its description is no JSON. Download it again.") from error
+        raise Unreadable(
+            f"{model.name} is damaged: its description is no JSON. Download it again."
+        ) from error
     if not isinstance(document, dict) or not isinstance(document.get("asset"), dict):
-        raise Unreadable(f"{model.name} is JSON, but no glTF model. Generate it anew, or report it with its job id.")
+        raise Unreadable(
+            f"{model.name} is JSON, but no glTF model. Generate it anew, or report it with its job id."
+        )
     for part in ("buffers", "images"):
         for entry in _dicts(document.get(part)):
             uri = entry.get("uri", "data:")
@@ -78,7 +84,9 @@ def _check_gltf(model: Model, folder: Path) -> None:
             if not _stays_inside(unquote(uri), model.path.parent, folder):
                 _refuse(model, uri)
             if not _bring(unquote(uri), model.path.parent, folder) and part == "buffers":
-                raise Unreadable(f"{model.name} needs the file {uri[:80]!r}, which was not delivered with it.")
+                raise Unreadable(
+                    f"{model.name} needs the file {uri[:80]!r}, which was not delivered with it."
+                )
     _bound_gltf(model, document)
 
 
@@ -102,7 +110,7 @@ def _gltf_json(model: Model) -> bytes:
 
 
 def _bound_gltf(model: Model, document: dict[str, object]) -> None:
-    """The importer allocates what the file declares, once for each use: a few hundred bytes could ask for terabytes."""
+    """The importer allocates what is declared, once for each use: a small file could ask for terabytes."""
     counts: list[int] = []
     for accessor in _dicts(document.get("accessors")):
         count = accessor.get("count")
@@ -117,7 +125,9 @@ def _bound_gltf(model: Model, document: dict[str, object]) -> None:
                     total += counts[index]
     nodes = sum(1 for _ in _dicts(document.get("nodes")))
     if max([total, *counts]) > MAX_ELEMENTS or nodes > MAX_NODES:
-        raise Unreadable(f"{model.name} claims more vertices or parts than Blender could hold; it is not imported.")
+        raise Unreadable(
+            f"{model.name} claims more vertices or parts than Blender could hold; it is not imported."
+        )
 
 
 def _dicts(value: object) -> Iterator[dict[str, object]]:
@@ -128,7 +138,7 @@ def _dicts(value: object) -> Iterator[dict[str, object]]:
 
 
 def _check_obj(model: Model, folder: Path) -> list[str]:
-    """Refuses library names that leave the folder, and rewrites the material files to the textures that are there."""
+    """Refuses library names that leave the folder; rewrites material files to the textures that are there."""
     home = model.path.parent
     rests = _after(model.path, b"mtllib ")
     libraries = {rest.splitlines()[0].decode("utf-8", "replace").strip() for rest in rests if rest.strip()}
@@ -155,7 +165,9 @@ def _clean_material(path: Path, textures: dict[str, Path]) -> list[str]:
             lines.append(line)
             continue
         words = line.split()
-        for at in range(1, len(words)):  # options come first; the name is the longest rest that is a delivered file
+        for at in range(
+            1, len(words)
+        ):  # options come first; the name is the longest rest that is a delivered file
             base = re.split(r"[\\/]", " ".join(words[at:]))[-1].lower()
             if base in textures:
                 where = os.path.relpath(textures[base], path.parent).replace(os.sep, "/")
@@ -165,7 +177,9 @@ def _clean_material(path: Path, textures: dict[str, Path]) -> list[str]:
             missing.append(re.split(r"[\\/]", words[-1])[-1])
     path.unlink()  # it may be a hard link to the delivered file, which stays as it is
     path.write_text("\n".join(lines) + "\n", "utf-8")
-    return [f"The texture {name[:80]!r} was not delivered and is left out." for name in dict.fromkeys(missing)]
+    return [
+        f"The texture {name[:80]!r} was not delivered and is left out." for name in dict.fromkeys(missing)
+    ]
 
 
 def _after(path: Path, word: bytes) -> Iterator[bytes]:
@@ -208,15 +222,19 @@ def _check_ply(model: Model, folder: Path) -> None:
         elif words[:1] == ["property"]:
             properties.add(words[-1])
     if properties >= _SPLAT_PROPERTIES:
-        raise Unsupported(f"{model.name} is a Gaussian splat, which Blender cannot import; it is kept as a file.")
+        raise Unsupported(
+            f"{model.name} is a Gaussian splat, which Blender cannot import; it is kept as a file."
+        )
     if not counts.get("face"):
         raise Unsupported(f"{model.name} is a point cloud without faces; it is kept as a file.")
     if sum(counts.values()) > model.path.stat().st_size:  # an element takes at least one byte
-        raise Unreadable(f"{model.name} is cut short: its header promises more than it holds. Download it again.")
+        raise Unreadable(
+            f"{model.name} is cut short: its header promises more than it holds. Download it again."
+        )
 
 
 def _check_usd(model: Model, folder: Path) -> None:
-    """Refuses layers and assets from outside; Blender 4.2 ships no USD module to ask, there only text is looked at."""
+    """Refuses layers and assets from outside; Blender 4.2 has no USD module to ask: it checks text only."""
     references: list[str] = []
     if model.format == Format.USDA:
         references = re.findall(r"@([^@\n]+)@", model.path.read_text("utf-8", "replace"))

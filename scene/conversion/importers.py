@@ -48,7 +48,9 @@ def run(model: Model) -> None:
     except RuntimeError as error:  # bpy raises this alone, also for errors in an importer's Python
         raise Unreadable(f"Blender could not read {model.name}: {_reason(error, model)}") from error
     if "FINISHED" not in finished:
-        raise Unreadable(f"Blender could not read {model.name}: it is damaged or uses a feature it does not know.")
+        raise Unreadable(
+            f"Blender could not read {model.name}: it is damaged or uses a feature it does not know."
+        )
 
 
 def _operator(model: Model):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lays the delivered files out in a folder of their own under the names by which they refer to each other.
 
-The originals are linked or copied, never changed; archives are unpacked within limits; no name leaves the folder.
+The originals are linked or copied, never changed; archives unpack within limits; no name leaves the folder.
 """
 
 import os
@@ -105,14 +105,16 @@ def _vacant(folder: Path, name: str) -> Path:
 
 
 def _unpack(path: Path, name: str, folder: Path) -> list[Model]:
-    """Unpacks into a subfolder, keeping inner folders, and stages what is inside; archives inside stay packed."""
+    """Unpacks into a subfolder, keeping inner folders, and stages the models; archives inside stay packed."""
     inside = _vacant(folder, Path(name).stem + "-files")
     budget = min(MAX_UNPACKED_BYTES, (1 << 20) + path.stat().st_size * MAX_RATIO)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > MAX_ENTRIES:
-                raise Unreadable(f"{name} holds {len(entries)} files; {MAX_ENTRIES} is the most that is unpacked.")
+                raise Unreadable(
+                    f"{name} holds {len(entries)} files; {MAX_ENTRIES} is the most that is unpacked."
+                )
             for entry in entries:
                 budget = _extract(archive, entry, inside, budget, name)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
@@ -136,7 +138,9 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, inside: Path, bud
     """Writes one entry and returns what is left of the budget; counts real bytes, not those declared."""
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0].startswith("/") or re.match(r"[A-Za-z]:", parts[0]):
-        raise Unreadable(f"{name} wants to write outside its folder ({entry.filename[:80]!r}); it is not unpacked.")
+        raise Unreadable(
+            f"{name} wants to write outside its folder ({entry.filename[:80]!r}); it is not unpacked."
+        )
     target = inside.joinpath(*(safe_name(part) for part in parts))
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(entry) as source, target.open("wb") as out:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long converting takes beside the direct glTF import of the same file, each in a background Blender of its own.
+"""How long converting takes beside the direct glTF import of the same file, each in a Blender of its own.
 
     python tests/bench/bench_convert.py BLENDER [ARGUMENT…] [--faces 200000,500000,1500000]
 
-The goal: converting takes at most 1.3 times the import plus the bare start. The runs alternate and the fastest of each counts.
+The goal: converting takes at most 1.3 times the import plus the bare start. The fastest of some runs counts.
 """
 
 import argparse
@@ -32,7 +32,10 @@ def png(pixels: np.ndarray) -> bytes:
         (b"IDAT", zlib.compress(rows.tobytes(), 1)),
         (b"IEND", b""),
     )
-    chunks = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -41,7 +44,9 @@ def sphere(faces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rows = round((faces / 4) ** 0.5)
     u, v = np.meshgrid(np.linspace(0, 1, 2 * rows + 1), np.linspace(0.001, 0.999, rows + 1))
     turn, tilt = u * 2 * np.pi, v * np.pi
-    normals = np.stack((np.sin(tilt) * np.cos(turn), np.cos(tilt), np.sin(tilt) * np.sin(turn)), -1).reshape(-1, 3)
+    normals = np.stack((np.sin(tilt) * np.cos(turn), np.cos(tilt), np.sin(tilt) * np.sin(turn)), -1).reshape(
+        -1, 3
+    )
     positions = normals * (1 + 0.05 * np.sin(turn * 20) * np.sin(tilt * 20)).reshape(-1, 1)
     corner = (np.arange(rows)[:, None] * (2 * rows + 1) + np.arange(2 * rows)).reshape(-1)
     below = corner + 2 * rows + 1
@@ -57,7 +62,12 @@ def write_glb(path: Path, faces: int) -> int:
     blobs += [triangles.astype("<u4").tobytes(), png(noise.repeat(8, 0).repeat(8, 1))]
     blobs = [blob + b"\0" * (-len(blob) % 4) for blob in blobs]
     starts = np.cumsum([0, *map(len, blobs)])
-    kinds = (("VEC3", 5126, positions), ("VEC3", 5126, normals), ("VEC2", 5126, uvs), ("SCALAR", 5125, triangles))
+    kinds = (
+        ("VEC3", 5126, positions),
+        ("VEC3", 5126, normals),
+        ("VEC2", 5126, uvs),
+        ("SCALAR", 5125, triangles),
+    )
     accessors = [
         {"bufferView": at, "type": kind, "componentType": component, "count": len(values)}
         for at, (kind, component, values) in enumerate(kinds)
@@ -75,13 +85,19 @@ def write_glb(path: Path, faces: int) -> int:
         "images": [{"bufferView": 4, "mimeType": "image/png"}],
         "accessors": accessors,
         "bufferViews": [
-            {"buffer": 0, "byteOffset": int(start), "byteLength": len(blob)} for start, blob in zip(starts, blobs)
+            {"buffer": 0, "byteOffset": int(start), "byteLength": len(blob)}
+            for start, blob in zip(starts, blobs, strict=False)
         ],
         "buffers": [{"byteLength": int(starts[-1])}],
     }
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", starts[-1], b"BIN\0") + b"".join(blobs)
+    body = (
+        struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + struct.pack("<I4s", starts[-1], b"BIN\0")
+        + b"".join(blobs)
+    )
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, len(body) + 12) + body)
     return len(triangles) // 3
 
@@ -93,7 +109,7 @@ def seconds(command: list[str]) -> float:
 
 
 def measure(blender: list[str], folder: Path, faces: int, runs: int) -> tuple[int, list[float]]:
-    """The triangles of the file, and the fastest of the bare start, the direct import and the conversion, in s."""
+    """The triangles of the file, and the fastest start, direct import and conversion in seconds."""
     model, answer = folder / "model.glb", folder / "answer.json"
     count = write_glb(model, faces)
     request = folder / "request.json"
@@ -109,11 +125,13 @@ def measure(blender: list[str], folder: Path, faces: int, runs: int) -> tuple[in
     found = json.loads(answer.read_text())
     if not found["ok"] or found["faces"] != count:
         raise SystemExit(f"The conversion failed: {found}")
-    return count, [min(column) for column in zip(*times)]
+    return count, [min(column) for column in zip(*times, strict=True)]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("blender", nargs="+", help="the command that starts Blender")
     parser.add_argument("--faces", default="200000,500000,1500000")
     parser.add_argument("--runs", type=int, default=3)
@@ -125,7 +143,10 @@ def main() -> int:
             count, (start, imported, converted) = measure(options.blender, Path(folder), faces, options.runs)
         ratio = (converted - start) / (imported - start)
         worst = max(worst, ratio)
-        print(f"{count:>9} {start:7.2f} {imported - start:7.2f} {converted - start:8.2f}  {ratio:.2f}", flush=True)
+        print(
+            f"{count:>9} {start:7.2f} {imported - start:7.2f} {converted - start:8.2f}  {ratio:.2f}",
+            flush=True,
+        )
     return int(worst > 1.3)
 
 

@@ -3,8 +3,8 @@
 
     python tests/bench/bench_download.py [--size MB] [--rounds N] [--folder DIR]
 
-Both write a file; ours also hashes it, checks it and has it on the disk (fsync) when it returns. Wanted: a ratio of
-0.9 or more, and the same memory whatever the size. A table is printed, whatever comes out; exit code 0.
+Both write a file; ours also hashes it and has it on the disk (fsync) when it returns. Wanted: a ratio
+of 0.9 or more, and the same memory whatever the size. A table is printed, whatever comes out; exit code 0.
 """
 
 import argparse
@@ -51,13 +51,11 @@ def serve(folder: str, port: "multiprocessing.Queue[int]") -> None:
         server.serve_forever()
 
 
-def ours(port: int, size: int, target: Path, *, count_progress: bool = False) -> float:
+def ours(port: int, size: int, target: Path) -> float:
     asset = Asset.from_json({"id": "asset_1", "url": f"http://127.0.0.1:{port}/{size}"})
     with Scenario(f"http://127.0.0.1:{port}") as scenario:
         began = time.perf_counter()
-        got = scenario.download(
-            asset, target, progress=(lambda _done, _total: None) if count_progress else None
-        )
+        got = scenario.download(asset, target, progress=lambda _done, _total: None)
         took = time.perf_counter() - began
     assert got.size_bytes == target.stat().st_size == size
     return took
@@ -119,8 +117,9 @@ def measure(port: int, size: int, rounds: int, target: Path) -> None:
             times[name].append(run(port, size, target))
         speeds = [(size >> 20) / times[name][-1] for name in ("curl", "maquette")]
         print(f"{number:>6} {speeds[0]:>8.0f} {speeds[1]:>9.0f} {speeds[1] / speeds[0]:>6.2f}")
-    ratio = statistics.median(times["curl"]) / statistics.median(times["maquette"])
-    print(f"ratio of the medians: {ratio:.2f} (wanted: 0.90 or more)")
+    for name, pick in (("fastest", min), ("median", statistics.median)):
+        ratio = pick(times["curl"]) / pick(times["maquette"])
+        print(f"ratio, {name} of each: {ratio:.2f} (wanted: 0.90 or more)")
     small, large = peak_mb(port, size // 16, target), peak_mb(port, size, target)
     print(f"peak memory: {small:.1f} MB for {size >> 24} MB, {large:.1f} MB for {size >> 20} MB")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The converter as a real child process: every format that Blender's own exporters write, and files made to hurt."""
+"""The converter as a real child process: all formats that Blender itself writes, and files made to hurt."""
 
 import gzip
 import importlib
@@ -62,7 +62,7 @@ def png(path: Path, width: int = 4) -> None:
 
 
 def textured_box(texture: Path) -> None:
-    """Leaves one textured box of 2 x 4 x 6 m in the scene, off the origin, beside a camera, a light and an empty."""
+    """Leaves a textured box of 2 x 4 x 6 m in the scene, off the origin, with a camera, a lamp, an empty."""
     bpy.data.batch_remove(list(bpy.data.objects))
     bpy.ops.mesh.primitive_cube_add(size=1, location=(5, 7, 9))
     box = bpy.context.object
@@ -103,11 +103,20 @@ def converted(folder: Path, *files: Path | tuple[Path, str], code: int = 0) -> d
     folder.mkdir(exist_ok=True)
     named = [each if isinstance(each, tuple) else (each, each.name) for each in files]
     sources = [
-        {"path": str(path), "name": name, "role": "companion" if name.lower().endswith(COMPANIONS) else "mesh"}
+        {
+            "path": str(path),
+            "name": name,
+            "role": "companion" if name.lower().endswith(COMPANIONS) else "mesh",
+        }
         for path, name in named
     ]
     request, answer = folder / "request.json", folder / "answer.json"
-    wish = {"sources": sources, "target": str(folder / "result.blend"), "answer": str(answer), "name": "horse"}
+    wish = {
+        "sources": sources,
+        "target": str(folder / "result.blend"),
+        "answer": str(answer),
+        "name": "horse",
+    }
     request.write_text(json.dumps(wish))
     command = [BLENDER, "--background", "--factory-startup", "--python-exit-code", "3", "--python"]
     command += [str(Path(scene.__file__).with_name("convert.py")), "--", str(request)]
@@ -165,7 +174,8 @@ def test_the_content_decides_and_not_the_name(exported, tmp_path, name):
     if name not in exported:
         pytest.skip(f"this Blender writes no {name}")
     answer = converted(tmp_path / "work", (exported[name] / name, "picture.jpg.fbx"))
-    assert answer["ok"] and answer["faces"] in (6, 12)
+    assert answer["ok"]
+    assert answer["faces"] in (6, 12)
 
 
 def test_an_archive_brings_its_model_with_its_textures(exported, tmp_path):
@@ -175,7 +185,9 @@ def test_an_archive_brings_its_model_with_its_textures(exported, tmp_path):
             out.write(each, f"textures/{each.name}" if each.suffix == ".png" else each.name)
         out.writestr("readme.txt", "hello")
     answer = converted(tmp_path / "work", archive)
-    assert answer["ok"] and answer["faces"] == 6 and answer["textures"] == 1
+    assert answer["ok"]
+    assert answer["faces"] == 6
+    assert answer["textures"] == 1
 
 
 def test_two_meshes_in_one_result_come_together(exported, tmp_path):
@@ -213,7 +225,8 @@ def test_a_material_file_delivered_under_another_name_is_found(exported, tmp_pat
 def test_a_texture_that_was_not_delivered_is_a_message_and_no_failure(exported, tmp_path):
     folder = exported["model.obj"]
     answer = converted(tmp_path / "work", folder / "model.obj", folder / "model.mtl")
-    assert answer["ok"] and answer["textures"] == 0
+    assert answer["ok"]
+    assert answer["textures"] == 0
     assert "not delivered" in answer["messages"][0]
 
 
@@ -235,7 +248,8 @@ def test_a_material_reads_nothing_outside_its_folder(tmp_path, line):
     before = f"newmtl a\nmap_Kd {line.format(folder=tmp_path)}\n"
     material.write_text(before)
     answer = converted(tmp_path / "work", model, material)
-    assert answer["ok"] and answer["textures"] == 0
+    assert answer["ok"]
+    assert answer["textures"] == 0
     assert "secret.png" in answer["messages"][0]
     assert material.read_text() == before
 
@@ -247,14 +261,15 @@ def test_an_fbx_picture_outside_its_folder_is_left_out(tmp_path):
     export("export_scene.fbx", tmp_path / "model.fbx", path_mode="ABSOLUTE", embed_textures=False)
     bpy.data.batch_remove(list(bpy.data.objects))
     answer = converted(tmp_path / "work", tmp_path / "model.fbx")
-    assert answer["ok"] and answer["textures"] == 0
+    assert answer["ok"]
+    assert answer["textures"] == 0
     assert "left out" in answer["messages"][0]
 
 
 POINTS = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
 TRIANGLE_PLY = (
-    b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
-    b"element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\n"
+    b"property float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n"
 )
 FACE = struct.pack("<B3i", 3, 0, 1, 2)
 SPLAT = b"ply\nformat binary_little_endian 1.0\nelement vertex 1\n" + b"".join(
@@ -322,7 +337,8 @@ def test_a_bad_file_gets_a_sentence_that_says_what_is_wrong(tmp_path, name):
     assert answer.keys() == {"ok", "error"}, answer
     assert answer["ok"] is False
     assert fragment in answer["error"]
-    assert answer["error"].endswith(".") and "Traceback" not in answer["error"]
+    assert answer["error"].endswith(".")
+    assert "Traceback" not in answer["error"]
     assert str(tmp_path) not in answer["error"]
 
 
@@ -370,7 +386,8 @@ def test_a_usd_without_an_importer_is_kept_and_said_so(tmp_path):
         pytest.skip("this Blender imports USD")
     (tmp_path / "model.usda").write_text('#usda 1.0\ndef Mesh "m" {}\n')
     answer = converted(tmp_path / "work", tmp_path / "model.usda")
-    assert answer["objects"] == 0 and "without an importer" in answer["kept"][0]["why"]
+    assert answer["objects"] == 0
+    assert "without an importer" in answer["kept"][0]["why"]
 
 
 def test_a_usd_that_refers_outside_is_refused(tmp_path):
@@ -392,14 +409,20 @@ def test_rigs_and_hierarchies_survive_and_lights_and_cameras_go(tmp_path):
     skin.vertex_groups.new(name=rig.data.bones[0].name).add(range(8), 1.0, "REPLACE")
     skin.modifiers.new("Rig", "ARMATURE").object = rig
     rig.parent = group
-    lonely, eye = bpy.data.objects.new("Lonely", None), bpy.data.objects.new("Eye", bpy.data.cameras.new("Eye"))
+    lonely, eye = (
+        bpy.data.objects.new("Lonely", None),
+        bpy.data.objects.new("Eye", bpy.data.cameras.new("Eye")),
+    )
     for each in (group, lonely, eye):
         link(each)
     export("export_scene.gltf", tmp_path / "rig.glb", export_cameras=True)
     bpy.data.batch_remove(list(bpy.data.objects))
     answer = converted(tmp_path / "work", tmp_path / "rig.glb")
-    with bpy.data.libraries.load(str(tmp_path / "work" / "result.blend")) as (source, _):
+    blend = str(tmp_path / "work" / "result.blend")
+    with bpy.data.libraries.load(blend) as (source, _):  # pyright: ignore[reportGeneralTypeIssues]
         names = set(source.objects)
-        assert source.armatures and not source.cameras
+        assert source.armatures
+        assert not source.cameras
     assert answer["objects"] == 3
-    assert "Group" in names and not {"Lonely", "Eye"} & names
+    assert "Group" in names
+    assert not {"Lonely", "Eye"} & names

@@ -2,6 +2,7 @@
 """From a converted result to objects in the scene: append, place, export, save, render."""
 
 import importlib
+import itertools
 import json
 import math
 import os
@@ -35,19 +36,33 @@ def glb(path: Path) -> None:
     header = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
     for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
         png += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    blobs = [corners.tobytes(), np.full((8, 2), 0.5, "<f4").tobytes(), index.tobytes(), png + b"\0" * (-len(png) % 4)]
+    blobs = [
+        corners.tobytes(),
+        np.full((8, 2), 0.5, "<f4").tobytes(),
+        index.tobytes(),
+        png + b"\0" * (-len(png) % 4),
+    ]
     starts = np.cumsum([0, *map(len, blobs)]).tolist()
     document = {
         "asset": {"version": "2.0"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "Box"}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "indices": 2, "material": 0}]}],
+        "meshes": [
+            {"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "indices": 2, "material": 0}]}
+        ],
         "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0}}],
         "textures": [{"source": 0}],
         "images": [{"bufferView": 3, "mimeType": "image/png"}],
         "accessors": [
-            {"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 8, "min": [0, 0, 0], "max": [2, 6, 4]},
+            {
+                "bufferView": 0,
+                "type": "VEC3",
+                "componentType": 5126,
+                "count": 8,
+                "min": [0, 0, 0],
+                "max": [2, 6, 4],
+            },
             {"bufferView": 1, "type": "VEC2", "componentType": 5126, "count": 8},
             {"bufferView": 2, "type": "SCALAR", "componentType": 5123, "count": 36},
         ],
@@ -59,7 +74,12 @@ def glb(path: Path) -> None:
     }
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", starts[-1], b"BIN\0") + b"".join(blobs)
+    body = (
+        struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + struct.pack("<I4s", starts[-1], b"BIN\0")
+        + b"".join(blobs)
+    )
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body)
 
 
@@ -73,8 +93,18 @@ def result(tmp_path_factory) -> Path:
     wish |= {"target": str(folder / "result.blend"), "answer": str(folder / "answer.json")}
     (folder / "request.json").write_text(json.dumps(wish))
     script = Path(scene_package.__file__).with_name("convert.py")
-    command = [BLENDER, "--background", "--factory-startup", "--python-exit-code", "3", "--python", str(script)]
-    subprocess.run([*command, "--", str(folder / "request.json")], check=True, capture_output=True, timeout=120)
+    command = [
+        BLENDER,
+        "--background",
+        "--factory-startup",
+        "--python-exit-code",
+        "3",
+        "--python",
+        str(script),
+    ]
+    subprocess.run(
+        [*command, "--", str(folder / "request.json")], check=True, capture_output=True, timeout=120
+    )
     assert json.loads((folder / "answer.json").read_text())["ok"]
     return folder / "result.blend"
 
@@ -247,7 +277,7 @@ def test_a_row_stands_side_by_side_with_the_gap_between(result, scene):
     for root, location in zip(roots, scene_package.row_locations(roots, 0.25), strict=True):
         root.location = location
     boxes = [world_box(root) for root in roots]
-    gaps = [right[0].x - left[1].x for left, right in zip(boxes, boxes[1:], strict=False)]
+    gaps = [right[0].x - left[1].x for left, right in itertools.pairwise(boxes)]
     assert gaps == pytest.approx([0.25, 0.25], abs=1e-5)
     assert boxes[0][0].x == pytest.approx(-boxes[-1][1].x, abs=1e-5)
     assert scene_package.row_locations([], 1) == []
@@ -263,7 +293,9 @@ def test_an_exported_glb_holds_the_results_alone_and_their_provenance(result, sc
     bpy.ops.mesh.primitive_monkey_add()
     roots = [append(result, scene), append(result, scene, location=(2, 0, 0))]
     before = counts()
-    with warnings.catch_warnings(action="ignore"):  # Blender's exporter, with a newer numpy than it was made for
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # Blender's exporter, with a newer numpy than it was made for
         scene_package.export_glb(roots[1:], tmp_path / "horse.glb")
     assert counts() == before
     assert [each.name for each in tmp_path.iterdir()] == ["horse.glb"]
@@ -293,7 +325,8 @@ def test_a_saved_copy_holds_the_result_and_makes_no_backup(result, scene, tmp_pa
         scene_package.save_blend(tmp_path / "out.blend")
     assert [each.name for each in tmp_path.iterdir()] == ["out.blend"]
     assert bpy.data.filepath != str(tmp_path / "out.blend")
-    with bpy.data.libraries.load(str(tmp_path / "out.blend")) as (source, _):
+    saved = str(tmp_path / "out.blend")
+    with bpy.data.libraries.load(saved) as (source, _):  # pyright: ignore[reportGeneralTypeIssues]
         assert any(name.startswith("Horse") for name in source.objects)
 
 
@@ -311,6 +344,8 @@ def test_a_preview_shows_the_result_in_its_own_colour_on_a_neutral_ground(result
     red = (colours[:, :, 0] > 0.4) & (colours[:, :, 1] < 0.35) & (colours[:, :, 2] < 0.35)
     rows, columns = np.nonzero(red)
     assert 40 < rows.max() - rows.min() < 64  # it fills the height and is cut off nowhere
-    assert 0 < columns.min() and columns.max() < 95
+    assert columns.min() > 0
+    assert columns.max() < 95
     corner = colours[-3:, :3].reshape(-1, 3).mean(0)
-    assert corner.min() > 0.7 and np.ptp(corner) < 0.06
+    assert corner.min() > 0.7
+    assert np.ptp(corner) < 0.06

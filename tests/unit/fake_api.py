@@ -147,6 +147,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.server = Server()
+        self._clients: list[Scenario] = []
         self.root = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.url = f"{self.root}/v1"
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
@@ -156,6 +157,8 @@ class FakeApi:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
         self.server.is_over.set()
         self.server.shutdown()
         self.server.server_close()
@@ -169,6 +172,7 @@ class FakeApi:
     def client(self, **options: Any) -> Scenario:
         options.setdefault("credentials", KEY)
         scenario = Scenario(self.url, **options)
+        self._clients.append(scenario)
         scenario._sleep = lambda _: None
         return scenario
 

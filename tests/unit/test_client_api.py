@@ -162,6 +162,7 @@ ONCE: dict[str, tuple[Say, type[ScenarioError], bool]] = {
     "no job": (Say({"creativeUnitsCost": 1}), AnswerError, True),
     "an estimate": (Say({"creativeUnitsCost": 1, "job": {}}, 269), AnswerError, True),
     "a redirect": (Say(b"", 307, {"Location": "/v1/generate/custom/model_x"}), AnswerError, True),
+    "an unknown status": (Say(b"", 600), AnswerError, True),
     "500": (Say({"reason": "x"}, 500), ServerError, True),
     "502": (Say(b"<html><body>Bad Gateway</body></html>", 502), ServerError, True),
     "503 with Retry-After": (Say(b"", 503, {"Retry-After": "0"}), ServerError, True),
@@ -199,6 +200,13 @@ def test_what_spends_is_sent_once_when_no_answer_comes_in_time(
         api.client().generate("model_x", {})
     assert (caught.value.kind, caught.value.may_have_arrived) == ("timeout", True)
     assert len(api.seen()) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_json_cannot_express_is_not_sent(api: FakeApi, value: float) -> None:
+    with pytest.raises(InputError, match="endless"):
+        api.client().generate("model_x", {"a": value})
+    assert not api.seen()
 
 
 def test_what_spends_does_not_use_a_connection_that_may_be_stale(api: FakeApi) -> None:

@@ -60,6 +60,32 @@ def test_a_file_arrives_whole_with_its_hash_and_without_the_key(api: FakeApi, tm
     assert api.seen()[0].headers["Accept-Encoding"] == "identity"
 
 
+def test_a_large_file_is_synced_on_its_way_and_at_its_end(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(download, "SYNC_BYTES", 1 << 20)
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    api.on("GET", "/file", File(CONTENT))
+    assert get(api, tmp_path / "a").sha256 == SHA256
+    assert len(synced) > 1
+    assert synced[-1] == len(CONTENT)
+
+
+def test_a_disk_that_cannot_keep_what_it_took_is_told(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(download, "SYNC_BYTES", 1 << 20)
+    monkeypatch.setattr(os, "fsync", fail)
+    api.on("GET", "/file", File(CONTENT))
+    with pytest.raises(TransferError, match="Input/output error"):
+        get(api, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
 def test_an_existing_target_is_replaced_only_by_a_whole_file(api: FakeApi, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     api.on("GET", "/file", Say({"reason": "gone"}, 404))

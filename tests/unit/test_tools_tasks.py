@@ -39,6 +39,11 @@ def test_without_a_name_every_task_is_listed_with_what_it_does() -> None:
     assert all(len(line.split()) > 3 for line in done.stdout.splitlines())
 
 
+def test_asking_for_help_on_a_task_runs_nothing() -> None:
+    done = run_task("clean", "--help")
+    assert (done.returncode, done.stdout[:13]) == (0, "clean: remove")
+
+
 def test_an_unknown_task_is_wrong_usage() -> None:
     done = run_task("tets")
     assert done.returncode == 2

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sandbox job's life, uploads, the CDN, and the sandbox as a process: restarted, interrupted, left alone."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_client import GLB, HUNYUAN, Caller, build_nothing, png
+
+ROOT = Path(__file__).resolve().parents[2]
+START = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("maquette", sys.argv[1] + "/__init__.py",
+                                              submodule_search_locations=[sys.argv[1]])
+sys.modules["maquette"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["maquette"])
+from maquette.sandbox.server import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def caller(tmp_path: Path) -> Iterator[Caller]:
+    caller = Caller(tmp_path)
+    yield caller
+    caller.sandbox.close()
+
+
+def test_a_job_passes_through_its_statuses_with_rising_progress(caller: Caller) -> None:
+    job_id = caller.submit()["jobId"]
+    progress = [caller.job(job_id, 1.0)["progress"] for _ in range(11)]
+    job = caller.job(job_id)
+    words = [entry["status"] for entry in job["statusHistory"]]
+    assert words == ["queued", "warming-up", "in-progress", "finalizing", "success"]
+    assert progress == sorted(progress)
+    assert progress[0] == 0
+    assert progress[-1] == 1
+    assert any(0 < share < 1 for share in progress)
+
+
+def test_a_job_takes_at_least_its_delay(caller: Caller) -> None:
+    job_id = caller.submit()["jobId"]
+    assert caller.job(job_id, 9.9)["status"] == "in-progress"
+    assert caller.job(job_id, 0.2)["status"] == "success"
+
+
+def test_a_job_waits_for_its_build_however_long(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def build(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+        gate.wait(10)
+        return build_nothing(request, folder)
+
+    caller = Caller(tmp_path, build=build)
+    job_id = caller.submit()["jobId"]
+    caller.clock.now += 1000
+    caller.sandbox.lifecycle.tick()
+    assert caller.ask("GET", f"/jobs/{job_id}")["job"]["status"] == "in-progress"
+    gate.set()
+    assert caller.job(job_id)["status"] == "success"
+    caller.sandbox.close()
+
+
+def test_a_result_is_an_asset_that_knows_where_it_comes_from(caller: Caller) -> None:
+    image = caller.image()
+    job = caller.job(caller.submit(image=image, seed=7)["jobId"], 11)
+    asset = caller.ask("POST", "/assets/get-bulk", {"assetIds": job["metadata"]["assetIds"]})["assets"][0]
+    wanted = {
+        "type": "img23d",
+        "parentJobId": job["jobId"],
+        "parentId": image,
+        "modelId": HUNYUAN,
+        "seed": "7",
+    }
+    assert wanted.items() <= asset["metadata"].items()
+    assert asset["properties"] == {"size": len(GLB), "format": "glb", "faceCount": 12}
+    assert caller.ask("GET", asset["url"]).data == GLB
+    assert caller.ask("GET", asset["thumbnail"]["url"]).data == png()
+    assert not [name for name in (*asset, *job) if name.startswith("_")]
+
+
+def test_a_build_that_fails_is_explained_and_refunded(caller: Caller) -> None:
+    job = caller.job(caller.submit("model_meshy-txt23d", prompt="impossible")["jobId"], 11)
+    assert job["status"] == "failure"
+    assert (job["metadata"]["error"], job["metadata"]["hint"]) == (
+        "This can't be built",
+        "Ask for something else",
+    )
+    assert job["billing"]["cuCost"] > 0
+    assert caller.sandbox.api.stats()["spentCu"] == 0
+
+
+def test_jobs_assets_and_the_key_outlive_the_sandbox(tmp_path: Path) -> None:
+    first = Caller(tmp_path)
+    done, waiting = first.submit()["jobId"], ""
+    asset_id = first.job(done, 11)["metadata"]["assetIds"][0]
+    waiting = first.submit()["jobId"]
+    first.sandbox.close()
+    second = Caller(tmp_path, clock=first.clock)
+    assert second.sign_in == first.sign_in
+    assert second.ask("GET", second.ask("GET", f"/assets/{asset_id}")["asset"]["url"]).data == GLB
+    assert second.job(waiting, 11)["status"] == "success"
+    assert second.sandbox.api.stats()["paidJobs"] == 2
+    second.sandbox.close()
+
+
+def test_an_upload_in_parts_becomes_an_asset_in_stages(caller: Caller) -> None:
+    data = GLB + bytes(range(256)) * 40
+    body = {"fileName": "a.glb", "contentType": "x/y", "fileSize": len(data), "kind": "3d", "parts": 2}
+    upload = caller.ask("POST", "/uploads", body)["upload"]
+    for part, piece in zip(upload["parts"], (data[:5000], data[5000:]), strict=True):
+        assert caller.ask("PUT", part["url"], piece).status == 200
+    caller.ask("POST", f"/uploads/{upload['id']}/action", {"action": "complete"})
+    stages = []
+    for _ in range(8):
+        stages.append(caller.ask("GET", f"/uploads/{upload['id']}")["upload"]["status"])
+        caller.clock.now += 0.1
+    assert list(dict.fromkeys(stages)) == ["pending", "validating", "validated", "imported"]
+    asset_id = caller.ask("GET", f"/uploads/{upload['id']}")["upload"]["entityId"]
+    job = caller.ask("GET", f"/jobs/{upload['jobId']}")["job"]
+    assert (job["jobType"], job["status"], job["metadata"]["output"]["entityId"]) == (
+        "upload",
+        "success",
+        asset_id,
+    )
+    assert caller.ask("GET", caller.ask("GET", f"/assets/{asset_id}")["asset"]["url"]).data == data
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "name", "size", "message"),
+    [
+        (b"no picture at all", "image", "a.png", None, "Unhandled image format"),
+        (b"no mesh", "3d", "a.glb", None, "no 3d file"),
+        (GLB, "3d", "a.glb", 99, "fileSize"),
+        (b"\0" * 20, "3d", "a.obj", None, "no 3d file"),
+    ],
+)
+def test_an_upload_that_is_not_what_it_says_fails(
+    caller: Caller, data: bytes, kind: str, name: str, size: int | None, message: str
+) -> None:
+    upload = caller.upload(data, kind, name, size=size)
+    assert upload["status"] == "failed"
+    assert message in upload["errorMessage"]
+    assert "entityId" not in upload
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"fileSize": 0}, {"parts": 0}, {"kind": "cake"}, {"fileName": 3}, {"parts": 1e9}]
+)
+def test_an_upload_that_makes_no_sense_is_refused(caller: Caller, wrong: dict[str, Any]) -> None:
+    body = {"fileName": "a", "contentType": "x/y", "fileSize": 3, "kind": "3d", "parts": 1}
+    assert caller.ask("POST", "/uploads", body | wrong).status == 400
+
+
+def asset_url(caller: Caller, data: bytes) -> str:
+    asset_id = caller.upload(GLB + data, "3d", "a.glb")["entityId"]
+    return caller.ask("GET", f"/assets/{asset_id}")["asset"]["url"]
+
+
+def test_a_download_can_be_resumed_where_it_broke(caller: Caller) -> None:
+    data = GLB + bytes(1000)
+    url = asset_url(caller, bytes(1000))
+    etag = caller.ask("HEAD", url).headers["ETag"]
+    rest = caller.ask("GET", url, headers={"Range": "bytes=600-", "If-Range": etag})
+    assert (rest.status, rest.headers["Content-Range"]) == (206, f"bytes 600-{len(data) - 1}/{len(data)}")
+    assert rest.data == data[600:]
+    assert caller.ask("GET", url, headers={"Range": "bytes=600-", "If-Range": '"old"'}).data == data
+    assert caller.ask("GET", url, headers={"Range": "bytes=4-7"}).data == data[4:8]
+    assert caller.ask("GET", url, headers={"Range": "bytes=-5"}).data == data[-5:]
+    assert caller.ask("GET", url, headers={"Range": f"bytes={len(data)}-"}).status == 416
+
+
+def test_a_signed_url_expires_and_bears_no_change(caller: Caller) -> None:
+    url = asset_url(caller, b"")
+    name = url.split("/assets/")[1].split("?")[0]
+    assert caller.ask("GET", url.replace("Signature=", "Signature=0")).status == 403
+    assert caller.ask("GET", url.replace(name, "other.glb")).status == 403
+    assert caller.ask("GET", url.split("?")[0]).status == 403
+    caller.clock.now += 3601
+    expired = caller.ask("GET", url)
+    assert expired.status == 403
+    assert b"AccessDenied" in expired.data
+
+
+def test_the_apis_key_on_the_cdn_is_a_counted_mistake(caller: Caller) -> None:
+    url = asset_url(caller, b"")
+    assert caller.ask("GET", url, headers=caller.sign_in).status == 400
+    assert caller.sandbox.api.stats()["authHeadersOnCdn"] == 1
+
+
+def test_a_signed_asset_url_does_not_allow_writing(caller: Caller) -> None:
+    url = asset_url(caller, b"")
+    assert caller.ask("PUT", url, b"mine now").status == 405
+    assert caller.ask("GET", url).data == GLB
+
+
+def start(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+    command = [
+        sys.executable,
+        "-I",
+        "-B",
+        "-c",
+        START,
+        str(ROOT),
+        "--blender",
+        "none",
+        "--data",
+        str(folder),
+        *more,
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    return process, json.loads(process.stdout.readline())
+
+
+def finish(process: subprocess.Popen[bytes]) -> str:
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    return errors.decode()
+
+
+def test_it_says_where_it_is_and_what_it_is_and_ends_with_its_input(tmp_path: Path) -> None:
+    process, ready = start(tmp_path, "--exit-with-stdin")
+    assert set(ready) == {"api", "key", "secret"}
+    words = finish(process)
+    assert "not a generative model" in words
+    assert "Traceback" not in words
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_quietly_when_interrupted(tmp_path: Path, number: int) -> None:
+    process, _ = start(tmp_path, "--exit-with-stdin")
+    process.send_signal(number)
+    assert "Traceback" not in finish(process)
+
+
+def test_killed_and_started_again_it_keeps_its_key(tmp_path: Path) -> None:
+    process, before = start(tmp_path)
+    process.kill()
+    process.communicate()
+    process, after = start(tmp_path, "--exit-with-stdin")
+    assert (after["key"], after["secret"]) == (before["key"], before["secret"])
+    stats_url = after["api"].replace("/v1", "/sandbox/stats")
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(stats_url) as answer:
+        assert json.load(answer)["paidJobs"] == 0
+    finish(process)
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, caller: Caller) -> None:
+    port = caller.sandbox.url.split(":")[2].split("/")[0]
+    command = [sys.executable, "-I", "-B", "-c", START, str(ROOT), "--blender", "none", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 5
+    assert "Try another --port" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
