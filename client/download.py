@@ -6,6 +6,7 @@ A kept `.part` is continued only where its end agrees with what the service send
 
 import errno
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -189,18 +190,19 @@ class Downloader:
     def _copy(self, answer: Answer, file: FileIO, total: int | None) -> None:
         file.seek(0, os.SEEK_END)
         size = _MIN_READ
-        while True:
+        buffers = itertools.cycle((memoryview(bytearray(_MAX_READ)), memoryview(bytearray(_MAX_READ))))
+        for buffer in buffers:
             began = time.monotonic()
-            piece = answer.read(size)
+            piece = buffer[: answer.readinto(buffer[:size])]
             if not piece:
                 return
             if self._kept + len(piece) > self._max_bytes:
                 raise self._too_large(self._kept + len(piece))
             if self._hashing:
-                self._hashing.result()  # one piece behind at most: memory stays flat
+                self._hashing.result()  # then the other buffer is free again
             self._hashing = self._aside.submit(self._digest.update, piece)
             with self._disk():
-                rest = memoryview(piece)
+                rest = piece
                 while rest:
                     rest = rest[file.write(rest) :]
             self._kept += len(piece)

@@ -186,7 +186,11 @@ class Steps:
         error = future.exception()
         if error is None:
             answer = future.result()
-            self._ledger.end(job, State.READY, result=answer, message=str(answer.get("message") or ""))
+            told = [
+                *answer.get("messages", []),
+                *(f"{e['name']}: {e['why']}" for e in answer.get("kept", [])),
+            ]
+            self._ledger.end(job, State.READY, result=answer, message=" ".join(told))
         else:
             text = (
                 str(error)

@@ -6,6 +6,7 @@ Progress is written into a small box that the worker's own loop reads.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -173,6 +174,11 @@ def convert_result(blender: str, script: Path, job: JobRecord, folder: Path) -> 
     """
     answer_path = folder / "convert.json"
     answer_path.unlink(missing_ok=True)
+    for left in (
+        *folder.glob(".converting-*"),
+        *folder.glob(".result.blend.*.part"),
+    ):  # of a child that was killed
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     sources: list[JsonValue] = []
     for entry in job.files:
         assert isinstance(entry, dict)

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from .api import Api, ApiHandler
@@ -62,9 +63,8 @@ class Sandbox:
         ]
         signer.base = f"http://127.0.0.1:{self._servers[1].server_address[1]}"
         self.url = f"http://127.0.0.1:{self._servers[0].server_address[1]}/v1"
-        work = [server.serve_forever for server in self._servers] + (
-            [self.lifecycle.run] if is_ticking else []
-        )
+        serve = [partial(server.serve_forever, 0.05) for server in self._servers]  # s until it sees its end
+        work = [*serve, *([self.lifecycle.run] if is_ticking else [])]
         self._threads = [threading.Thread(target=target, daemon=True) for target in work]
         for thread in self._threads:
             thread.start()

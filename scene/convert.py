@@ -107,8 +107,8 @@ def _write(
     with _replacing(target) as part:
         try:
             bpy.data.libraries.write(str(part), {collection}, fake_user=False, compress=False)
-        except RuntimeError as error:  # what Blender reports of the disk
-            raise OSError(str(error).replace(str(part), target.name)) from error
+        except RuntimeError as error:  # Blender tells no reason ("Error: Success")
+            raise OSError("Blender could not write the result") from error
     meshes = [each.data for each in objects if isinstance(each.data, bpy.types.Mesh)]
     return {
         "faces": arrange.faces(objects),

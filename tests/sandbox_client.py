@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sandbox for tests, without Blender and with a clock that only a test moves, and the few requests it needs."""
+"""A sandbox for tests, without Blender, with a clock that only a test moves, and the requests it needs."""
 
 import base64
 import json

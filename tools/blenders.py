@@ -102,6 +102,7 @@ def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra
     folder = BUILD / "tests" / name.replace(" ", "-")
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "user").mkdir(parents=True)
+    (folder / "kept").mkdir()
     log = folder / "log.txt"
     env = {
         **clean_environment(),
@@ -109,6 +110,7 @@ def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra
         "MAQUETTE_PACKAGE": PACKAGE,
         "MAQUETTE_ZIP": str(zip_file),
         "MAQUETTE_TEST_PATH": extra_path,
+        "MAQUETTE_KEEP": str(folder / "kept"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     install = ["--command", "extension", "install-file", "-r", "user_default", "--enable", zip_file]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Callable, List
 
 import blenders
+import gltf
 import steps
 import venvs
 from blenders import Outcome
@@ -132,6 +133,7 @@ def test(rest: Rest) -> int:
     outcomes = [check(lint), check(types), *unit_outcomes([])]
     try:
         outcomes += blenders.run_all(build_zip(), [])
+        outcomes.append(gltf.validate())
     except steps.Failure as failure:
         outcomes.append(Outcome("tests in Blender", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)

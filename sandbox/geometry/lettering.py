@@ -47,7 +47,6 @@ def build(prompt: str, faces: int) -> bpy.types.Object:
     curve.body = "\n".join(textwrap.wrap(words, LINE_LETTERS)[:4])
     curve.align_x = "CENTER"
     curve.space_line = 0.85
-    curve.offset = 0.008  # a little bolder
     curve.extrude, curve.bevel_depth, curve.bevel_resolution, curve.resolution_u = 0.12, 0.02, 2, 6
     source = bpy.data.objects.new("words", curve)
     bpy.context.scene.collection.objects.link(source)
@@ -70,8 +69,7 @@ def _stand_up(mesh: bpy.types.Mesh) -> None:
     """Weld the letters' parts together, turn them upright, and make them 1 in size on the ground."""
     work = bmesh.new()
     work.from_mesh(mesh)
-    bmesh.ops.remove_doubles(work, verts=work.verts, dist=1e-4)
-    bmesh.ops.dissolve_degenerate(work, edges=work.edges, dist=1e-5)
+    bmesh.ops.remove_doubles(work, verts=work.verts, dist=1e-5)
     bmesh.ops.recalc_face_normals(work, faces=work.faces)
     points = np.array([vertex.co for vertex in work.verts])[:, [0, 2, 1]] * (1, -1, 1)
     size = points.max(0) - points.min(0)

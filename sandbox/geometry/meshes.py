@@ -56,8 +56,8 @@ def material(
 ) -> bpy.types.Material:
     """Return a Principled material, coloured by a picture (RGB) or by one linear colour."""
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
-    assert made.node_tree is not None
+    if made.node_tree is None:  # before Blender 5
+        made.use_nodes = True
     shader = next(node for node in made.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Roughness"].default_value = 0.6
     if picture is None:

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+import bmesh
 import bpy
 import numpy as np
 
@@ -55,7 +56,7 @@ def build(task: str, request: dict) -> None:
 
 
 def joined() -> bpy.types.Object:
-    """Return the scene's meshes as one object, their places applied and nothing else left in the scene."""
+    """Return the scene's meshes as one object, welded, its place applied, and nothing else in the scene."""
     things = [thing for thing in meshes.scene_meshes() if len(thing.data.polygons)]
     for thing in things:
         thing.data = thing.data.copy()  # it may be shared
@@ -70,6 +71,11 @@ def joined() -> bpy.types.Object:
     _select(things)
     if len(things) > 1:
         bpy.ops.object.join()
+    work = bmesh.new()  # files hold a point twice where its normal or its place in the picture differs
+    work.from_mesh(things[0].data)
+    bmesh.ops.remove_doubles(work, verts=work.verts, dist=1e-6 * max(things[0].dimensions))
+    work.to_mesh(things[0].data)
+    work.free()
     return things[0]
 
 

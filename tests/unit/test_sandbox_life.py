@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sandbox job's life, uploads, the CDN, and the sandbox as a process: restarted, interrupted, left alone."""
+"""A sandbox job's life, uploads, the CDN, and the sandbox as a process: restarted, interrupted, left."""
 
 import json
 import signal

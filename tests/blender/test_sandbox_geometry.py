@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sandbox builds, inside Blender: closed, upright, within the face limit, coloured from its input."""
+
+import gzip
+import importlib
+import json
+import os
+import struct
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette") + ".sandbox"
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Blender's own importers and exporters
+BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+build = module("build")
+cutout, field, lettering, meshes, picture, points = (
+    module(f"geometry.{name}") for name in ("cutout", "field", "lettering", "meshes", "picture", "points")
+)
+Y, X = np.mgrid[0:200, 0:240]
+DISC = (X - 120) ** 2 + (Y - 100) ** 2 < 70**2
+CROSS = ((abs(X - 120) < 15) | (abs(Y - 100) < 15)) & (abs(X - 120) < 90) & (abs(Y - 100) < 80)
+FRAME = (abs(X - 120) < 90) & (abs(Y - 100) < 70) & ~((abs(X - 120) < 60) & (abs(Y - 100) < 40))
+
+
+@pytest.fixture(autouse=True)
+def _empty_scene() -> None:
+    for thing in list(bpy.data.objects):
+        bpy.data.objects.remove(thing)
+
+
+def save(path: Path, rgb: Any, alpha: Any = None) -> str:
+    """Write a picture; `rgb` is (height, width, 3), rows from the top."""
+    rgb = np.asarray(rgb, np.float32)
+    image = bpy.data.images.new("test", rgb.shape[1], rgb.shape[0], alpha=True)
+    pixels = np.ones((*rgb.shape[:2], 4), np.float32)
+    pixels[..., :3] = rgb
+    if alpha is not None:
+        pixels[..., 3] = alpha
+    image.pixels.foreach_set(pixels[::-1].ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    return str(path)
+
+
+def silhouette(path: Path, mask: Any, colour: tuple[float, float, float] = (0.2, 0.2, 0.2)) -> str:
+    return save(path, np.where(mask[..., None], colour, (1, 1, 1)))
+
+
+def is_closed(thing: Any) -> bool:
+    """Whether every edge has exactly two faces."""
+    count = np.zeros(len(thing.data.edges), int)
+    for loop in thing.data.loops:
+        count[loop.edge_index] += 1
+    return bool((count == 2).all())
+
+
+def size(thing: Any) -> Any:
+    return np.ptp(meshes.arrays(thing)[0], axis=0)
+
+
+def volume(thing: Any) -> float:
+    """The enclosed volume, above 0 if the faces look outwards."""
+    place, corners = meshes.arrays(thing)
+    a, b, c = (place[corners[:, i]] for i in range(3))
+    return float((a * np.cross(b, c)).sum() / 6)
+
+
+def request(folder: Path, task: str, **more: Any) -> dict[str, Any]:
+    usual = {"prompt": "", "images": {}, "meshes": [], "faces": 5000, "splat": False, "textured": True}
+    return {**usual, "parts": 0, "style": "", "format": "glb", "folder": str(folder), "task": task, **more}
+
+
+@pytest.fixture
+def ball(tmp_path: Path) -> str:
+    """A textured ball in a GLB."""
+    picture_path = save(
+        tmp_path / "stripes.png", np.repeat([[[0.8, 0.1, 0.1]], [[0.1, 0.1, 0.8]]], 32, 0).repeat(64, 1)
+    )
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=48, ring_count=32)
+    thing = bpy.context.object
+    assert thing
+    thing.data.materials.append(meshes.material(meshes.load_picture(picture_path)[..., :3], "stripes"))
+    meshes.export(tmp_path / "ball.glb")
+    bpy.data.objects.remove(thing)
+    return str(tmp_path / "ball.glb")
+
+
+@pytest.mark.parametrize("mask", [DISC, CROSS, FRAME], ids=["disc", "cross", "frame"])
+def test_a_picture_becomes_a_closed_upright_solid_of_its_proportions(tmp_path: Path, mask: Any) -> None:
+    thing = picture.build({"front": silhouette(tmp_path / "a.png", mask)}, 8000)
+    rows, columns = (np.ptp(np.flatnonzero(mask.any(axis))) + 1 for axis in (1, 0))
+    assert is_closed(thing)
+    assert volume(thing) > 0
+    assert size(thing).max() == pytest.approx(1, abs=0.01)
+    assert size(thing)[2] / size(thing)[0] == pytest.approx(rows / columns, abs=0.05)
+    assert meshes.arrays(thing)[0][:, 2].min() == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("faces", [100, 1500, 20_000, 1_000_000])
+def test_no_more_faces_come_than_were_asked_for(tmp_path: Path, faces: int) -> None:
+    thing = picture.build({"front": silhouette(tmp_path / "a.png", DISC)}, faces)
+    assert 0.5 * min(faces, 20_000) < meshes.triangles(thing) <= faces
+    assert len(thing.data.polygons) == meshes.triangles(thing)
+
+
+def test_the_surface_of_any_field_is_closed() -> None:
+    noise = np.random.default_rng(3).normal(size=(24, 20, 22)).astype(np.float32)
+    place, quads = field.surface(np.pad(noise, 2, constant_values=-1))
+    thing = meshes.to_object(place, quads, "noise")
+    edges = np.sort(np.stack([quads.ravel(), np.roll(quads, -1, 1).ravel()], 1), 1)
+    _, count = np.unique(edges, axis=0, return_counts=True)
+    assert (count == 2).all()
+    assert volume(thing) > 0
+
+
+def overlap(mask: Any, found: Any) -> float:
+    return float((mask & (found > 0.5)).sum() / (mask | (found > 0.5)).sum())
+
+
+def test_a_subject_is_found_on_a_softly_shaded_noisy_background() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.015, (200, 240, 3))
+    back = 0.75 + 0.15 * (X / 240)[..., None] - 0.1 * (Y / 200)[..., None]
+    photo = np.where(DISC[..., None], (0.7, 0.2, 0.15), back) + noise
+    rgba = np.dstack([photo.clip(0, 1), np.ones((200, 240))]).astype(np.float32)
+    assert overlap(DISC, cutout.subject(rgba)) > 0.95
+
+
+def test_thin_gaps_and_holes_stay_open_on_a_plain_background() -> None:
+    rgba = np.dstack([np.where(FRAME[..., None], 0.0, (1, 1, 1)), np.ones((200, 240))]).astype(np.float32)
+    assert overlap(FRAME, cutout.subject(rgba)) > 0.95
+
+
+def test_transparency_decides_where_there_is_some() -> None:
+    rgba = np.dstack([np.full((200, 240, 3), 0.5), DISC]).astype(np.float32)
+    assert overlap(DISC, cutout.subject(rgba)) > 0.99
+
+
+@pytest.mark.parametrize(
+    "colours", [np.full((90, 120, 3), 0.4), np.random.default_rng(2).random((90, 120, 3))]
+)
+def test_a_picture_without_a_subject_yields_its_middle(tmp_path: Path, colours: Any) -> None:
+    thing = picture.build({"front": save(tmp_path / "a.png", colours)}, 3000)
+    assert is_closed(thing)
+    assert size(thing)[0] > size(thing)[2] > 0.5
+
+
+def tower_views(folder: Path) -> dict[str, str]:
+    """A slab 2 wide, 1 deep, a tower on its own left (+X) at the back (+Y); every side has its colour."""
+    colours = {"front": (1, 0, 0), "left": (0, 1, 0), "back": (0, 0, 1), "right": (1, 1, 0)}
+    views = {}
+    for name, colour in colours.items():
+        length, tower_is_right = (160 if name in ("front", "back") else 80), name in ("front", "left")
+        mask = np.zeros((200, 240), bool)
+        start = 120 - length // 2
+        mask[130:180, start : start + length] = True
+        tower = slice(start + length - 40, start + length) if tower_is_right else slice(start, start + 40)
+        mask[40:130, tower] = True
+        views[name] = save(folder / f"{name}.png", np.where(mask[..., None], colour, (1, 1, 1)), mask)
+    return views
+
+
+def test_named_views_carve_a_body_the_right_way_round(tmp_path: Path) -> None:
+    thing = picture.build(tower_views(tmp_path), 8000)
+    place, _ = meshes.arrays(thing)
+    tower = place[place[:, 2] > 0.5]
+    assert is_closed(thing)
+    assert np.allclose(size(thing) / size(thing)[0], (1, 0.5, 140 / 160), atol=0.05)
+    assert tower[:, 0].min() > 0.1
+    assert tower[:, 1].min() > -0.05
+
+
+def test_each_side_is_coloured_by_the_view_that_sees_it(tmp_path: Path) -> None:
+    picture.build(tower_views(tmp_path), 8000)
+    _, normal, colour = points.sample(4000)
+    for direction, expected in (
+        ((0, -1), (1, 0, 0)),
+        ((1, 0), (0, 1, 0)),
+        ((0, 1), (0, 0, 1)),
+        ((-1, 0), (1, 1, 0)),
+    ):
+        seen = colour[normal[:, :2] @ direction > 0.95]
+        assert len(seen) > 50
+        assert np.abs(seen - expected).mean() < 0.1
+
+
+def test_the_background_leaves_no_fringe(tmp_path: Path) -> None:
+    picture.build({"front": silhouette(tmp_path / "a.png", CROSS, (0.6, 0.1, 0.1))}, 8000)
+    _, _, colour = points.sample(20_000)
+    assert np.percentile(colour[:, 1], 99.5) < 0.3
+
+
+@pytest.mark.parametrize(
+    "prompt", ["fox", "A red wooden rocking chair, old and worn, by the sea", "日本", "!!!"]
+)
+def test_words_become_a_solid_within_the_face_limit(prompt: str) -> None:
+    thing = lettering.build(prompt, 6000)
+    assert 50 < meshes.triangles(thing) <= 6000
+    assert size(thing).max() == pytest.approx(1, abs=0.02)
+    assert size(thing)[1] < 0.5
+    assert thing.data.uv_layers
+
+
+def test_letters_are_closed() -> None:
+    thing = lettering.build("Fox 42", 100_000)
+    assert is_closed(thing)
+    assert volume(thing) > 0
+
+
+def test_a_colour_in_the_words_is_the_solids_colour() -> None:
+    lettering.build("a green frog", 4000)
+    red, green, blue = points.sample(500)[2].mean(0)
+    assert green > 2 * red
+    assert green > 2 * blue
+
+
+def faces_now() -> int:
+    return sum(meshes.triangles(thing) for thing in meshes.scene_meshes())
+
+
+def test_a_mesh_is_decimated_to_its_face_limit(tmp_path: Path, ball: str) -> None:
+    entry = build.build(request(tmp_path, "decimate", meshes=[ball], faces=500))["files"][0]
+    assert 300 < entry["faceCount"] <= 500
+
+
+def test_a_mesh_gets_the_colour_of_the_words(tmp_path: Path, ball: str) -> None:
+    build.build(request(tmp_path, "retexture", meshes=[ball], prompt="a green moon"))
+    colour = points.sample(2000)[2].mean(0)
+    assert colour[1] > 1.5 * max(colour[0], colour[2])
+
+
+def test_a_mesh_gets_the_colours_of_a_style(tmp_path: Path, ball: str) -> None:
+    style = save(tmp_path / "style.png", np.full((32, 32, 3), (0.9, 0.8, 0.1)))
+    build.build(request(tmp_path, "retexture", meshes=[ball], images={"style": style}))
+    assert np.allclose(points.sample(2000)[2].mean(0), (0.9, 0.8, 0.1), atol=0.03)
+
+
+def test_an_unwrapped_mesh_has_a_map_without_overlaps(tmp_path: Path, ball: str) -> None:
+    build.build(request(tmp_path, "unwrap", meshes=[ball]))
+    mesh = meshes.scene_meshes()[0].data
+    uv = np.empty(len(mesh.loops) * 2, np.float32)
+    mesh.uv_layers[0].data.foreach_get("uv", uv)
+    uv = uv.reshape(-1, 2)
+    corners = np.array([tuple(triangle.loops) for triangle in mesh.loop_triangles])
+    (ax, ay), (bx, by) = ((uv[corners[:, i]] - uv[corners[:, 0]]).T for i in (1, 2))
+    assert uv.min() >= 0
+    assert uv.max() <= 1
+    assert 0.2 < np.abs(ax * by - ay * bx).sum() / 2 < 1
+
+
+def test_a_mesh_in_one_piece_is_split_into_parts(tmp_path: Path, ball: str) -> None:
+    build.build(request(tmp_path, "split", meshes=[ball], parts=3))
+    assert len(meshes.scene_meshes()) == 3
+    assert faces_now() == 48 * 30 * 2 + 48 * 2
+
+
+@pytest.mark.parametrize("style", ["lego", "voxel"])
+def test_blocks_have_axis_aligned_faces_and_the_old_colours(tmp_path: Path, ball: str, style: str) -> None:
+    build.build(request(tmp_path, "stylize", meshes=[ball], style=style))
+    _, normal, colour = points.sample(3000)
+    assert np.allclose(np.abs(normal).max(1), 1, atol=0.01)
+    assert colour[:, 0].max() > 0.7
+    assert colour[:, 2].max() > 0.7
+
+
+def test_struts_leave_holes(tmp_path: Path, ball: str) -> None:
+    entry = build.build(request(tmp_path, "stylize", meshes=[ball], style="voronoi"))["files"][0]
+    assert entry["faceCount"] > 1500
+    assert volume(meshes.scene_meshes()[0]) < 2
+
+
+def test_a_refined_mesh_is_finer_and_not_smaller(tmp_path: Path, ball: str) -> None:
+    entry = build.build(request(tmp_path, "refine", meshes=[ball]))["files"][0]
+    assert entry["faceCount"] > 3 * 2976
+    assert min(entry["dimensions"]) > 1.9
+
+
+def test_a_rigged_mesh_has_a_skeleton(tmp_path: Path, ball: str) -> None:
+    assert build.build(request(tmp_path, "rig", meshes=[ball]))["files"][0]["hasSkeleton"]
+    data = (tmp_path / "model.glb").read_bytes()
+    document = json.loads(data[20 : 20 + struct.unpack("<I", data[12:16])[0]])
+    assert len(document["skins"][0]["joints"]) == 3
+
+
+def test_other_models_hand_the_mesh_back(tmp_path: Path, ball: str) -> None:
+    entry = build.build(request(tmp_path, "pass", meshes=[ball]))["files"][0]
+    assert entry["faceCount"] == 2976
+    assert entry["hasUVs"]
+
+
+def test_meshes_of_several_formats_are_read(tmp_path: Path) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.wm.obj_export(filepath=str(tmp_path / "a.obj"))
+    bpy.ops.wm.stl_export(filepath=str(tmp_path / "a.stl"))
+    bpy.ops.wm.ply_export(filepath=str(tmp_path / "a.ply"))
+    meshes.export(tmp_path / "a.fbx")
+    for suffix in ("obj", "stl", "ply", "fbx"):
+        entry = build.build(request(tmp_path, "pass", meshes=[str(tmp_path / f"a.{suffix}")]))["files"][0]
+        assert entry["faceCount"] == 12, suffix
+
+
+def test_splats_come_as_spz_with_the_original_beside_it(tmp_path: Path) -> None:
+    image = silhouette(tmp_path / "a.png", DISC)
+    entry = build.build(request(tmp_path, "image", images={"front": image}, splat=True))["files"][0]
+    data = gzip.decompress((tmp_path / entry["file"]).read_bytes())
+    magic, version, count, degree, bits = struct.unpack("<IIIBB", data[:14])
+    assert (magic, version, degree, bits) == (0x5053474E, 2, 0, 12)
+    assert len(data) == 16 + count * (9 + 1 + 3 + 3 + 3)
+    original = (tmp_path / entry["original"]["file"]).read_bytes()
+    head, _, body = original.partition(b"end_header\n")
+    assert f"element vertex {count}".encode() in head
+    assert len(body) == count * 14 * 4
+
+
+def test_voxels_fill_the_grid_asked_for(tmp_path: Path) -> None:
+    entry = build.build(request(tmp_path, "text", prompt="red gold", grid=[32, 16, 20]))["files"][0]
+    data = (tmp_path / entry["file"]).read_bytes()
+    assert data[:8] == b"VOX \x96\0\0\0"
+    assert struct.unpack("<III", data[32:44]) == (32, 16, 20)
+    count = struct.unpack("<I", data[56:60])[0]
+    cells = np.frombuffer(data[60 : 60 + 4 * count], "u1").reshape(-1, 4)
+    assert (cells[:, :3] < (32, 16, 20)).all()
+    assert np.ptp(cells[:, 0]) == 31
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "task", "said"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\nbroken", "image", "picture"),
+        ("a.glb", b"glTF\x02\0\0\0broken", "pass", "mesh"),
+        ("a.ply", b"ply\nformat ascii 1.0\nelement vertex 0\nend_header\n", "pass", "mesh"),
+        ("a.vox", b"VOX ", "pass", ".vox"),
+    ],
+)
+def test_a_bad_input_is_answered_with_what_is_wrong(
+    tmp_path: Path, name: str, content: bytes, task: str, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    files = (
+        {"images": {"front": str(tmp_path / name)}} if task == "image" else {"meshes": [str(tmp_path / name)]}
+    )
+    order = tmp_path / "request.json"
+    order.write_text(json.dumps(request(tmp_path, task, **files)))
+    build.main(str(order))
+    assert said in json.loads((tmp_path / "result.json").read_text())["error"]
+
+
+def test_the_builder_runs_a_blender_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    result = module("builder").BlenderBuilder(BLENDER)(request(folder, "text", prompt="blue fox"), folder)
+    data = (folder / result["files"][0]["file"]).read_bytes()
+    assert data[:4] == b"glTF"
+    assert result["files"][0]["faceCount"] > 100
+    assert (folder / result["thumbnail"]).read_bytes()[:4] == b"\x89PNG"
