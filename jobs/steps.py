@@ -188,7 +188,7 @@ class Steps:
             answer = future.result()
             told = [
                 *answer.get("messages", []),
-                *(f"{e['name']}: {e['why']}" for e in answer.get("kept", [])),
+                *(entry["why"] for entry in answer.get("kept", [])),
             ]
             self._ledger.end(job, State.READY, result=answer, message=" ".join(told))
         else:

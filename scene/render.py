@@ -26,8 +26,8 @@ def render_preview(
     roots: Sequence[bpy.types.Object],
     path: Path,
     *,
-    resolution: tuple[int, int] = (512, 512),
-    samples: int = 32,
+    resolution: tuple[int, int] = (384, 384),
+    samples: int = 16,
 ) -> None:
     """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError."""
     if not roots:
