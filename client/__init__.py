@@ -2,7 +2,6 @@
 """The Scenario API as typed Python: no Blender, no state on disk, every byte from the network distrusted."""
 
 from .api import DEFAULT_API_URL, Scenario
-from .download import Progress
 from .errors import (
     AnswerError,
     CancelRefusedError,
@@ -32,6 +31,7 @@ from .records import (
     Job,
     JobStatus,
     Limits,
+    Progress,
     Submission,
     Team,
 )

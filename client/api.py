@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from .download import MAX_DOWNLOAD_BYTES, Downloader, Progress
 from .errors import (
     AnswerError,
     CancelRefusedError,
@@ -19,12 +18,11 @@ from .errors import (
 )
 from .fields import Fields, JsonValue
 from .models import Model
-from .records import Asset, Balance, Cost, Credentials, Download, Job, Limits, Submission, Team
-from .transport import Transport
-from .upload import Uploader
+from .records import Asset, Balance, Cost, Credentials, Download, Job, Limits, Progress, Submission, Team
 
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
+MAX_DOWNLOAD_BYTES = 16 << 30
 BULK_SIZE = 200
 
 
@@ -42,6 +40,9 @@ class Scenario:
         project_id: str | None = None,
         user_agent: str = "Maquette",
     ) -> None:
+        # Imported late: it brings the HTTP library, which Blender's own process has no use for.
+        from .transport import Transport
+
         self._transport = Transport(api_url, credentials, project_id=project_id, user_agent=user_agent)
         self._project_id = project_id
         self._sleep = time.sleep
@@ -149,6 +150,8 @@ class Scenario:
         self, path: Path, *, kind: str = "image", name: str | None = None, progress: Progress | None = None
     ) -> str:
         """The id of the asset made of the file; `progress` may raise to stop it."""
+        from .upload import Uploader
+
         return Uploader(
             self._transport, path, kind=kind, name=name, progress=progress, sleep=self._sleep
         ).run()
@@ -166,6 +169,8 @@ class Scenario:
         `progress` may raise to stop it. Raises NetworkError or ServerError where later may be better,
         DiskFullError, and TransferError where it will not.
         """
+        from .download import Downloader
+
         return Downloader(
             self._transport,
             asset,

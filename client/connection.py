@@ -70,10 +70,10 @@ class Answer:
     def readinto(self, buffer: memoryview) -> int:
         """Fill `buffer`; less comes at the end only. Raises NetworkError. Faster than `read`."""
         try:
-            source: http.client.HTTPResponse = self._response.raw._original_response
-            count = source.readinto(buffer)
-            if source.isclosed():
-                self._response.raw.release_conn()
+            raw: Any = self._response.raw
+            count: int = raw._original_response.readinto(buffer)
+            if raw._original_response.isclosed():
+                raw.release_conn()
             return count
         except _FAILURES as error:
             raise _network_error(error, self._url, may_have_arrived=self._has_effect) from None
@@ -152,25 +152,21 @@ class _Adapter(HTTPAdapter):
 def _pool_classes(adapter: _Adapter) -> dict[str, type[HTTPConnectionPool]]:
     """Connection pools by scheme, whose connections keep the deadlines and tell `adapter` when open."""
 
-    class Plain(HTTPConnection):
-        response_class = _TimedAnswer
+    def told(base: Any) -> Any:
+        class Connection(base):
+            response_class = _TimedAnswer
 
-        def connect(self) -> None:
-            super().connect()
-            adapter.was_open = True
+            def connect(self) -> None:
+                base.connect(self)
+                adapter.was_open = True
 
-    class Secure(HTTPSConnection):
-        response_class = _TimedAnswer
-
-        def connect(self) -> None:
-            super().connect()
-            adapter.was_open = True
+        return Connection
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls: Any = Plain
+        ConnectionCls: Any = told(HTTPConnection)
 
     class SecurePool(HTTPSConnectionPool):
-        ConnectionCls: Any = Secure
+        ConnectionCls: Any = told(HTTPSConnection)
 
     return {"http": PlainPool, "https": SecurePool}
 
@@ -213,9 +209,9 @@ class _TimedAnswer(http.client.HTTPResponse):
         self._timed.start()
         return super().read(amt)
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, b: Any) -> int:
         self._timed.start()
-        return super().readinto(buffer)
+        return super().readinto(b)
 
 
 class BoundedRetry(Retry):

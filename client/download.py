@@ -20,11 +20,9 @@ from pathlib import Path
 from .connection import Answer
 from .errors import DiskFullError, NetworkError, RateLimitedError, ScenarioError, ServerError, TransferError
 from .failures import error_from_answer
-from .records import Asset, Download
+from .records import Asset, Download, Progress
 from .transport import Transport
 
-Progress = Callable[[int, int | None], None]
-MAX_DOWNLOAD_BYTES = 16 << 30
 OVERLAP_BYTES = 64 << 10
 SYNC_BYTES = 32 << 20  # measured: without early syncs a 1 GB file waits a second at its end
 SPARE_BYTES = 64 << 20  # left free on the disk for everybody else

@@ -5,6 +5,7 @@ A field that is missing or null gives its default; one of another type raises An
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar, cast
@@ -13,6 +14,7 @@ from .errors import AnswerError
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 T = TypeVar("T")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Fields:
@@ -32,7 +34,8 @@ class Fields:
         return value
 
     def text_or_none(self, name: str) -> str | None:
-        return self._typed(name, str, "a text") or None
+        """A text without control characters, which would reach terminals; None if nothing is left of it."""
+        return _CONTROLS.sub("", self._typed(name, str, "a text") or "") or None
 
     def number_or_none(self, name: str) -> float | None:
         value = self.raw.get(name)

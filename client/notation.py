@@ -46,7 +46,7 @@ def describe_input(spec: Input) -> str:
         parts.append("required")
     elif rule := _rule_text(spec.required):
         parts.append(rule)
-    return ", ".join(parts)
+    return " ".join(", ".join(parts).split())
 
 
 def _parse(spec: Input, text: str, problems: Problems) -> JsonValue:

@@ -6,7 +6,7 @@ Unknown fields are ignored and unknown words become `unknown`: the service adds 
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -237,6 +237,10 @@ class Balance:
     remaining_cu: float
     parallel_jobs: int | None
     plan: str | None
+
+
+# Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

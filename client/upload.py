@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .content import content_type
-from .download import Progress
 from .errors import (
     AnswerError,
     InputError,
@@ -18,7 +17,7 @@ from .errors import (
     TransferError,
 )
 from .fields import Fields
-from .records import Asset
+from .records import Asset, Progress
 from .transport import Transport
 
 SMALL_IMAGE_BYTES = (

@@ -6,6 +6,7 @@ One clockwork alone changes jobs after submission; what was under way when the s
 
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,7 +41,9 @@ class Lifecycle:
         self.delay_s = delay_s
         self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build")
         self.builds: dict[str, Future[Record]] = {}
+        self._folders: dict[str, Path] = {}
         self._stopped = threading.Event()
+        shutil.rmtree(state.folder / "builds", ignore_errors=True)
         for job in state.all("job"):
             if job["jobType"] == "custom" and job["status"] not in DONE:
                 self._start(job)
@@ -86,10 +89,12 @@ class Lifecycle:
         return job
 
     def _start(self, job: Record) -> None:
-        folder = self.state.folder / "builds" / str(job["jobId"])
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        self.builds[str(job["jobId"])] = self._pool.submit(self.build, job["_request"], folder)
+        job_id = str(job["jobId"])
+        builds = self.state.folder / "builds"
+        builds.mkdir(exist_ok=True)
+        # A new folder each time: the Blender of a sandbox that was killed may still be writing to the last.
+        self._folders[job_id] = Path(tempfile.mkdtemp(prefix=f"{job_id}-", dir=builds))
+        self.builds[job_id] = self._pool.submit(self.build, job["_request"], self._folders[job_id])
 
     def tick(self) -> None:
         """Bring every unfinished job up to now."""
@@ -135,11 +140,11 @@ class Lifecycle:
         else:
             self._update(job, "finalizing", 0.95)
             self._update(job, "success", 1)
-        shutil.rmtree(self.state.folder / "builds" / str(job["jobId"]), ignore_errors=True)
+        shutil.rmtree(self._folders.pop(str(job["jobId"])), ignore_errors=True)
 
     def _collect(self, job: Record, result: Record) -> list[object]:
         """Make assets of the built files, the first one with the job's input as its parent."""
-        folder = self.state.folder / "builds" / str(job["jobId"])
+        folder = self._folders[str(job["jobId"])]
         ids: list[object] = []
         for index, entry in enumerate(result["files"]):
             name, mime, original = entry.pop("file"), entry.pop("mimeType"), entry.pop("original", None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sandbox builds, inside Blender: closed, upright, within the face limit, coloured from its input."""
+"""What the sandbox builds, inside Blender: closed, upright, within the face limit, in its input's colours."""
 
 import gzip
 import importlib

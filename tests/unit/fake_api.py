@@ -94,7 +94,7 @@ Answer = Say | Callable[[Seen], Say]
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: "Server"
+    server: "Server"  # pyright: ignore[reportIncompatibleVariableOverride] - the one kind that starts it
 
     def handle_any(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -118,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close() if not is_gentle else self.connection.shutdown(socket.SHUT_RDWR)
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base calls it so
         pass
 
     def finish(self) -> None:

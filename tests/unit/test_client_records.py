@@ -87,6 +87,10 @@ def test_a_whole_job_is_read() -> None:
     assert record.updated_at - record.created_at == pytest.approx(1.5)
 
 
+def test_control_characters_do_not_reach_a_terminal() -> None:
+    assert job(metadata={"hint": "a\x1b[31mb\x9b\nc"}).hint == "a[31mb\nc"
+
+
 def test_a_progress_of_zero_is_unknown_and_one_above_1_is_1() -> None:
     assert job(progress=0).progress is None
     assert job(progress=1.5).progress == 1

@@ -179,3 +179,11 @@ def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(tmp_pat
     for path in store.folder.glob("maquette.db*"):
         assert b"thesecret" not in path.read_bytes()
     assert not store.is_lease_alive("s")
+
+
+def test_reading_jobs_does_not_load_the_http_library() -> None:
+    """Blender's own process reads the store, and is not to pay for a library that only the worker uses."""
+    conftest = Path(__file__).parents[1] / "conftest.py"
+    code = f"import runpy, sys; runpy.run_path({str(conftest)!r}); import maquette.jobs; "
+    code += "sys.exit('requests' in sys.modules or 'urllib3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
