@@ -15,16 +15,16 @@ PACKAGE = cast("str", __package__)
 class MaquettePreferences(bpy.types.AddonPreferences):
     bl_idname = PACKAGE
 
-    folder: bpy.props.StringProperty(  # type: ignore[valid-type]
+    folder: bpy.props.StringProperty(
         name="Result Folder",
         description="Where jobs and their results are kept. Empty: the extension's own folder",
         subtype="DIR_PATH",
     )
-    project_id: bpy.props.StringProperty(  # type: ignore[valid-type]
+    project_id: bpy.props.StringProperty(
         name="Project",
         description="Id of the Scenario project to work in. Empty: the key's own project",
     )
-    size_m: bpy.props.FloatProperty(  # type: ignore[valid-type]
+    size_m: bpy.props.FloatProperty(
         name="Default Size",
         description="Longest side of a placed model",
         default=1.0,

@@ -94,9 +94,8 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
 def _place(job: JobRecord, blend: Path) -> bpy.types.Object:
     target = open_scene()
     size = job.placement.get("size_m")
-    placement = scene.Placement(
-        location=target.cursor.location[:], size_m=float(size) if isinstance(size, int | float) else None
-    )
+    x, y, z = target.cursor.location
+    placement = scene.Placement((x, y, z), size_m=float(size) if isinstance(size, int | float) else None)
     return scene.append_result(
         blend, name=job.name, scene=target, placement=placement, provenance=provenance_of(job)
     )

@@ -177,7 +177,7 @@ def _read_request(session: Session, arguments: Namespace) -> tuple[Model, dict[s
 def _ask_price(session: Session, model: Model, inputs: dict[str, InputValue]) -> Cost | None:
     """The price by dry run, with made-up ids for files; None where the service prices real files only."""
     try:
-        return session.api.estimate_cost(model.id, placeholder_inputs(inputs))  # type: ignore[arg-type]
+        return session.api.estimate_cost(model.id, placeholder_inputs(inputs))
     except (InputError, NotFoundError):
         if not any(isinstance(v, InputFile) for value in inputs.values() for v in _items(value)):
             raise

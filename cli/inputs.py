@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..client import Input, Model, check_inputs, parse_value
+from ..client import Input, JsonValue, Model, check_inputs, parse_value
 from ..client.content import content_type
 from ..jobs import InputFile, InputValue
 from .exits import CommandError
@@ -42,17 +42,15 @@ def gather_inputs(
     return {name: values.get(name, value) for name, value in checked.items()}
 
 
-def placeholder_inputs(values: dict[str, InputValue]) -> dict[str, InputValue]:
+def placeholder_inputs(values: dict[str, InputValue]) -> dict[str, JsonValue]:
     """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
 
-    def placeholder(value: InputValue) -> InputValue:
-        if isinstance(value, InputFile):
-            return "asset_" + "0" * 22
+    def plain(value: InputValue | InputFile) -> JsonValue:
         if isinstance(value, list):
-            return [placeholder(item) for item in value]  # type: ignore[misc]
-        return value
+            return [plain(item) for item in value]
+        return "asset_" + "0" * 22 if isinstance(value, InputFile) else value
 
-    return {name: placeholder(value) for name, value in values.items()}
+    return {name: plain(value) for name, value in values.items()}
 
 
 def source_of(values: dict[str, InputValue]) -> str:

@@ -51,11 +51,13 @@ class HoldingProxy:
         self._go_on.wait(60)
         return point == "request"
 
-    def _handler(proxy) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, *_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
                 return
 
             def _pass_on(self) -> None:

@@ -59,7 +59,7 @@ def subject(rgba: Array) -> Array:
     if not is_plain or not _is_plausible(mask):
         guess = mask if _is_plausible(mask) else None
         mask = tidy(_by_colours(lab, guess), 0.08)
-    if not _is_plausible(mask, most_border=0.6):
+    if not _is_plausible(mask, most_border=0.6) or not (is_plain or _is_smooth(mask)):
         mask = _middle(mask.shape) > 0.5
     return np.clip(blur(mask.astype(np.float32), 1, 1), 0, 1)
 
@@ -73,6 +73,12 @@ def _ring(shape: tuple[int, ...]) -> Mask:
 
 def _is_plausible(mask: Mask, most_border: float = 0.3) -> bool:
     return bool(0.02 < mask.mean() < 0.85 and mask[_ring(mask.shape)].mean() < most_border)
+
+
+def _is_smooth(mask: Mask) -> bool:
+    """Whether the outline is one that a thing may have: a ragged one was torn out of a busy picture."""
+    rounded = blur(mask.astype(np.float32), max(mask.shape) // 10) > 0.5
+    return bool((mask ^ rounded).sum() < 0.07 * mask.sum())
 
 
 def _middle(shape: tuple[int, ...]) -> Array:

@@ -49,10 +49,11 @@ def test_a_picture_becomes_a_textured_model_in_every_form_asked_for(sandbox: San
     assert content["images"]
     keep(glb)
     assert preview.read_bytes().startswith(b"\x89PNG")
-    with bpy.data.libraries.load(str(blend)) as (source, target):
+    libraries: Any = bpy.data.libraries
+    with libraries.load(str(blend)) as (source, target):
         assert "horse" in source.objects
         target.objects = ["horse"]
-    root = target.objects[0]
+    root: Any = target.objects[0]
     assert root["maquette_model"] == "model_hunyuan-3d-v2-1"
     assert root["maquette_source"] == "horse.png"
     assert root["maquette_job"] == job["id"]

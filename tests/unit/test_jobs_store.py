@@ -15,10 +15,8 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "state", clock=Clock())
 
 
-def add(store: Store, **values: object) -> JobRecord:
-    return store.add(
-        NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s", **values)
-    )  # type: ignore[arg-type]
+def add(store: Store) -> JobRecord:
+    return store.add(NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s"))
 
 
 def test_every_state_has_its_moves_and_no_other_is_made(store: Store) -> None:
