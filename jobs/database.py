@@ -42,6 +42,7 @@ class StoreError(Exception):
 
 def open_database(folder: Path) -> sqlite3.Connection:
     """The store's database in `folder`, made or migrated if need be; raises StoreError."""
+    database: sqlite3.Connection | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(folder / DATABASE, timeout=30.0, isolation_level=None)
@@ -49,7 +50,11 @@ def open_database(folder: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")  # a submitted intent must survive a power cut
         _migrate(database, folder)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, StoreError) as error:
+        if database is not None:
+            database.close()
+        if isinstance(error, StoreError):
+            raise
         text = f"The job store in {folder} cannot be used: {error}. Choose another folder, or make room."
         raise StoreError(text) from error
     return database
