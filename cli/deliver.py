@@ -74,14 +74,12 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     if outputs or preview:
         root = _place(job, blend)
         for output in outputs:
-            output.parent.mkdir(parents=True, exist_ok=True)
             if output.suffix.lower() == ".blend":
                 scene.save_blend(output)
             else:
                 scene.export_glb([root], output)
         if preview:
             outputs.append(Path(str(preview)))
-            outputs[-1].parent.mkdir(parents=True, exist_ok=True)
             scene.render_preview([root], outputs[-1])
         for item in (*root.children_recursive, root):  # the next job's files are to hold that job alone
             bpy.data.objects.remove(item)

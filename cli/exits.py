@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Exit codes, and which error leads to which: one line on stderr, never a traceback."""
 
+import sqlite3
 from enum import IntEnum
 
 from .. import client, scene
@@ -37,6 +38,8 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (client.DiskFullError, Exit.JOB_FAILED),
     (WorkerError, Exit.JOB_FAILED),
     (scene.ExportError, Exit.JOB_FAILED),
+    (OSError, Exit.JOB_FAILED),  # a disk that is full or went away
+    (sqlite3.Error, Exit.JOB_FAILED),
     (client.ScenarioError, Exit.NO_SERVICE),
 )
 EXPECTED = tuple(kind for kind, _ in _CODES)

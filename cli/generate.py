@@ -4,6 +4,7 @@
 import json
 import shutil
 import sys
+import tempfile
 from argparse import Namespace
 from pathlib import Path
 
@@ -207,7 +208,12 @@ def _output(name: str, allowed: tuple[str, ...] = _OUTPUTS) -> Path:
         raise CommandError(f"{name}: an output's name ends in {' or '.join(allowed)}.")
     if path.is_dir():
         raise CommandError(f"{name} is a folder. Give the name of a file.")
-    return path
+    try:  # now, not when it is paid for
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise CommandError(f"{name} cannot be written: {error.strerror}. Choose another place.") from error
 
 
 def _check_space(session: Session) -> None:

@@ -109,6 +109,7 @@ def test_a_format_that_blender_cannot_read_stays_as_a_file(sandbox: Sandbox) -> 
         (["generate", HORSE, HORSE], 2, "one image file at a time"),
         (["generate", HORSE, "--prompt", "x"], 2, "takes no words"),
         (["generate", HORSE, "-o", "x.fbx"], 2, ".blend or .glb"),
+        (["generate", HORSE, "-o", "/proc/none/x.glb"], 2, "cannot be written"),
         (["generate", HORSE, "--size", "nought"], 2, "length in metres"),
         (["generate", HORSE, "--max-cost", "0.01"], 4, "--max-cost"),
         (["generate"], 2, "--prompt"),
