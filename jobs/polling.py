@@ -11,6 +11,7 @@ POLL_MIN_S = 1.5
 POLL_MAX_S = 10.0
 OVERLAP_S = 60.0  # how far lists reach back before the last one: updates may be listed late
 SILENT_S = 30.0  # a running job that no list has shown for so long gets a request of its own
+WINDOW_S = 180.0  # how long after its submission a job may have come to be: the POST has a minute
 GRACE_S = 30.0  # how long a job whose submission went astray is looked for in the list
 
 
@@ -33,11 +34,11 @@ def poll_interval_s(jobs: Iterable[JobRecord], now: float, typical_s: Mapping[st
 
 
 def is_same_request(job: JobRecord, remote: RemoteJob) -> bool:
-    """Whether `remote` is what `job` sent: same model, same inputs, made no earlier than the submission.
+    """Whether `remote` is what `job` sent: same model, same inputs, made about when it was sent.
 
     The service's record of the input may carry more fields than were sent, never fewer.
     """
-    if job.submitted_at is None or remote.created_at < job.submitted_at - OVERLAP_S:
+    if job.submitted_at is None or not -OVERLAP_S <= remote.created_at - job.submitted_at <= WINDOW_S:
         return False
     if remote.model_id is not None and remote.model_id != job.model_id:
         return False

@@ -79,7 +79,7 @@ def test_numbers_are_equal_by_value_and_booleans_are_no_numbers() -> None:
     assert not is_equal(30, 31)
 
 
-def test_a_job_made_before_the_submission_is_not_ours(tmp_path: Path) -> None:
+def test_a_job_made_long_before_or_after_the_submission_is_not_ours(tmp_path: Path) -> None:
     clock = Clock()
     service = Service(clock)
     ours = job_at(Store(tmp_path, clock=clock), submitted_at=clock(), sent={"image": "a"})
@@ -87,7 +87,9 @@ def test_a_job_made_before_the_submission_is_not_ours(tmp_path: Path) -> None:
     assert is_same_request(ours, service.make("m", {"image": "a"}, has_model=False))
     assert not is_same_request(ours, service.make("other", {"image": "a"}))
     assert not is_same_request(ours, service.make("m", {}))
-    clock.time -= 600
+    clock.time += 600
+    assert not is_same_request(ours, service.make("m", {"image": "a"}))
+    clock.time -= 1200
     assert not is_same_request(ours, service.make("m", {"image": "a"}))
 
 
