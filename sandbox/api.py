@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The routes of the service's API that Maquette uses, with its shapes, statuses and checks.
 
-Each route is one method of `Api` that takes a `Call` and returns the body; `ROUTES` says which.
+Each route is a function of the `Api` and a `Call` that returns the body; `ROUTES` says which.
 """
 
 import base64
-import binascii
 import hmac
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from .assets import Assets, Uploads
-from .catalogue import Catalogue, check_inputs, price_cu, work
+from .catalogue import check_inputs, price_cu, read_models, work
 from .lifecycle import Lifecycle
-from .state import Record, State, iso, new_id, public, unix_ms
+from .state import Record, iso, new_id, public
 from .web import ApiError, Handler
 
+MAX_BODY_BYTES = 10_000_000  # the service's gateway refuses more than 10 MB
 DRY_RUN_STATUS = 269
 MAX_BULK = 200
 PLAN = "cu-max"
@@ -32,72 +35,71 @@ class Call:
     body: Record
     status: int = 200
 
+    def page_size(self, default: int, most: int) -> int:
+        text = self.query.get("pageSize", str(default))
+        if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= most:
+            raise ApiError(400, f"pageSize must be between 1 and {most}")
+        return int(text)
+
+    def cursor(self, pattern: str) -> tuple[str, ...] | None:
+        """Return the parts of `paginationToken`, None at the start."""
+        token = self.query.get("paginationToken")
+        found = re.fullmatch(pattern, token or "", re.ASCII)
+        if token and not found:
+            raise ApiError(400, "Invalid paginationToken")
+        return found.groups() if found else None
+
 
 class Api:
     """The service behind the routes. It counts requests, and the CDN's unwanted headers."""
 
     def __init__(
-        self,
-        state: State,
-        assets: Assets,
-        lifecycle: Lifecycle,
-        *,
-        credits_cu: float,
-        fixed_price: float | None,
+        self, assets: Assets, lifecycle: Lifecycle, *, credits_cu: float, fixed_price: float | None
     ) -> None:
-        self.state = state
+        self.state = state = assets.state
         self.assets = assets
         self.uploads = Uploads(assets)
         self.lifecycle = lifecycle
-        self.catalogue = Catalogue()
+        self.models = read_models()
         self.credits_cu = credits_cu
         self.fixed_price = fixed_price
-        self.key = str(state.setting("key", lambda: new_id("api_sandbox")))
-        self.secret = str(state.setting("secret", lambda: new_id("secret_sandbox")))
-        self.team_id = str(state.setting("team", lambda: new_id("team")))
+        self.key = state.setting("key", lambda: new_id("api_sandbox"))
+        self.secret = state.setting("secret", lambda: new_id("secret_sandbox"))
+        self.team_id = state.setting("team", lambda: new_id("team"))
+        self.project_id = assets.owner["ownerId"]
         self.requests: Counter[str] = Counter()
         self.auth_headers: Counter[str] = Counter()
 
     def authorise(self, header: str, is_public: bool) -> None:
         """Raise the service's 401 unless the header holds the key and secret, or the route is public."""
-        if header == "public-auth-token" and is_public:
-            return
-        scheme, _, token = header.partition(" ")
-        try:
-            pair = base64.b64decode(token, validate=True) if scheme == "Basic" else b""
-        except (binascii.Error, ValueError):
-            pair = b""
-        if not hmac.compare_digest(pair, f"{self.key}:{self.secret}".encode()):
+        pair = base64.b64encode(f"{self.key}:{self.secret}".encode())
+        is_ours = hmac.compare_digest(header.encode(), b"Basic " + pair)
+        if not is_ours and not (is_public and header == "public-auth-token"):
             raise ApiError(401, "Unauthorized: the API key or secret is missing or wrong")
 
     def stats(self) -> Record:
-        spent, paid = self.lifecycle.spent_cu(), self.lifecycle.paid_jobs()
-        counts = dict(sorted(self.requests.items()))
-        return {
-            "paidJobs": paid,
-            "spentCu": spent,
-            "requests": counts,
-            "authHeadersOnCdn": self.auth_headers.total(),
-        }
+        counts = {"paidJobs": len(self.lifecycle.paid_jobs()), "spentCu": self.lifecycle.spent_cu()}
+        return {**counts, "requests": self.requests, "authHeadersOnCdn": self.auth_headers.total()}
 
     def list_models(self, call: Call) -> Record:
+        """Public records without their `inputs`; an account of its own has none."""
         if call.query.get("privacy", "private") != "public":
             return {"models": []}
-        size = _page_size(call.query, 100, 500)
-        cursor = _cursor(call.query) or {"offset": 0}
-        offset = int(cursor.get("offset", 0))
-        answer: Record = {"models": self.catalogue.listing(offset, size)}
-        if offset + size < len(self.catalogue.models):
-            answer["nextPaginationToken"] = _token({"offset": offset + size, "limit": size})
-        return answer
+        start = int((call.cursor("([0-9]{1,9})") or "0")[0])
+        end = start + call.page_size(100, 500)
+        page = list(self.models.values())[start:end]
+        models = [{key: value for key, value in model.items() if key != "inputs"} for model in page]
+        return {"models": models} | ({"nextPaginationToken": str(end)} if end < len(self.models) else {})
 
-    def get_model(self, call: Call) -> Record:
-        return {"model": self.catalogue.get(call.id)}
+    def model(self, model_id: str) -> Record:
+        if model_id not in self.models:
+            raise ApiError(404, f"Model {model_id} not found")
+        return self.models[model_id]
 
     def generate(self, call: Call) -> Record:
-        model = self.catalogue.get(call.id)
+        model = self.model(call.id)
         is_dry = call.query.get("dryRun") in ("true", "api")
-        check_inputs(model, call.body, None if is_dry else self.assets.get)
+        check_inputs(model, call.body, None if is_dry else partial(self.state.get, "asset"))
         price = price_cu(model, call.body) if self.fixed_price is None else self.fixed_price
         cost: Record = {"creativeUnitsCost": price, "creativeUnitsDiscount": 0}
         cost |= {"costDetails": {"custom-generation": price}, "note": "A made-up price of the sandbox"}
@@ -107,20 +109,9 @@ class Api:
         with self.state.lock:  # two submissions must not both take the last credits
             left = self.credits_cu - self.lifecycle.spent_cu()
             if price > left:
-                raise ApiError(
-                    402, f"Not enough creative units: this costs {price:g} CU, {left:g} CU are left"
-                )
+                raise ApiError(402, f"Not enough creative units: {price:g} CU needed, {left:g} CU left")
             job = self.lifecycle.submit(model, call.body, work(model, call.body, self.assets.path), price)
         return {"job": public(job), **cost}
-
-    def get_job(self, call: Call) -> Record:
-        return {"job": public(self._job(call.id))}
-
-    def _job(self, job_id: str) -> Record:
-        job = self.state.get("job", job_id)
-        if job is None:
-            raise ApiError(404, f"Job {job_id} not found")
-        return job
 
     def list_jobs(self, call: Call) -> Record:
         """Newest first; filtered after a page was read, so a page may be short or empty before the end."""
@@ -131,143 +122,106 @@ class Api:
             raise ApiError(400, "updatedAfter can only be used with status, type, types or workflowId")
         if "createdAfter" in query and is_filtered:
             raise ApiError(400, "createdAfter cannot be used with status, type, types or workflowId")
+        after = query.get("updatedAfter") or query.get("createdAfter") or "1970-01-01T00:00:00Z"
         try:
-            after_ms = unix_ms(query.get("updatedAfter") or query.get("createdAfter") or iso(0))
-        except ValueError:
+            after = iso(datetime.fromisoformat(after).timestamp())
+        except (ValueError, OverflowError):
             raise ApiError(400, "updatedAfter and createdAfter must be ISO 8601 dates") from None
-        size = _page_size(query, 50, 100)
-        cursor = _cursor(query)
-        start = (int(cursor["date"]), str(cursor["id"])) if cursor else None
-        rows = self.state.page("job", "updated" if is_filtered else "created", size, after_ms, start)
-        jobs = [job for _, _, job in rows if not types or job["jobType"] in types]
-        jobs = [public(job) for job in jobs if job["status"] == query.get("status", job["status"])]
-        answer: Record = {"jobs": jobs}
-        if len(rows) == size:
-            answer["nextPaginationToken"] = _token({"date": rows[-1][0], "id": rows[-1][1]})
+        date = "updatedAt" if is_filtered else "createdAt"
+        rows = sorted(((job[date], job["jobId"], job) for job in self.state.all("job")), reverse=True)
+        before = call.cursor(r"([0-9TZ:.-]+)/(\w+)") or ("~", "")
+        size = call.page_size(50, 100)
+        page = [row for row in rows if row[0] > after and row[:2] < before][:size]
+        jobs = [public(job) for _, _, job in page if not types or job["jobType"] in types]
+        answer: Record = {
+            "jobs": [job for job in jobs if job["status"] == query.get("status", job["status"])]
+        }
+        if len(page) == size:
+            answer["nextPaginationToken"] = "/".join(page[-1][:2])
         return answer
 
     def act_on_job(self, call: Call) -> Record:
         if call.body.get("action") != "cancel":
             raise ApiError(400, "'action' must be 'cancel'")
-        self._job(call.id)
+        self.state.find("job", call.id)
         raise ApiError(400, "Cannot cancel this type of job. Action not permitted.")
-
-    def get_asset(self, call: Call) -> Record:
-        asset = self.assets.get(call.id)
-        if asset is None:
-            raise ApiError(404, f"Asset {call.id} not found")
-        return {"asset": self.assets.show(asset)}
 
     def get_assets(self, call: Call) -> Record:
         ids = call.body.get("assetIds")
         if not isinstance(ids, list) or len(ids) > MAX_BULK:
             raise ApiError(400, f"'assetIds' must be a list of at most {MAX_BULK} ids")
-        return {"assets": [self.assets.show(asset) for i in ids if (asset := self.assets.get(i))]}
-
-    def add_asset(self, call: Call) -> Record:
-        return {"asset": self.assets.show(self.assets.add_image(call.body))}
+        return {"assets": [self.assets.show(asset) for i in ids if (asset := self.state.get("asset", i))]}
 
     def download_asset(self, call: Call) -> Record:
         """The address of the original; converting is refused, as some clients report of the service."""
-        asset = self.get_asset(call)["asset"]
-        wanted = call.body.get("targetFormat")
-        if wanted not in (None, asset["properties"].get("format")):
+        asset = self.assets.show(self.state.find("asset", call.id))
+        if call.body.get("targetFormat") not in (None, asset["properties"].get("format")):
             raise ApiError(400, "Invalid target format")
         return {"url": asset["url"], "mimeType": asset["mimeType"]}
 
-    def add_upload(self, call: Call) -> Record:
-        return {"upload": self.uploads.create(call.body)}
-
-    def get_upload(self, call: Call) -> Record:
-        return {"upload": self.uploads.show(call.id)}
-
-    def act_on_upload(self, call: Call) -> Record:
-        return {"upload": self.uploads.complete(call.id, call.body)}
-
     def list_teams(self, call: Call) -> Record:
-        project = {"id": self.assets.project_id, "name": "Sandbox"}
-        team = {"id": self.team_id, "name": "Sandbox", "plan": PLAN, "type": "team", "projects": [project]}
+        team: Record = {"id": self.team_id, "name": "Sandbox", "plan": PLAN, "type": "team"}
+        team["projects"] = [{"id": self.project_id, "name": "Sandbox"}]
         return {"teams": [team | {"context": {"userRole": "key", "keysCount": 1}}]}
 
     def get_limits(self, call: Call) -> Record:
         if call.id != self.team_id:
             raise ApiError(403, "You do not have access to this team")
         limits = {"creativeUnits": self.credits_cu, "parallelCustomJobs": 200}
-        return {"plan": PLAN, "limits": limits, "values": {"creativeUnits": self.lifecycle.spent_cu()},
-                "oneShotCreativeUnits": []}  # fmt: skip
+        values = {"creativeUnits": self.lifecycle.spent_cu()}
+        return {"plan": PLAN, "limits": limits, "values": values, "oneShotCreativeUnits": []}
 
 
-ROUTES = (
+ROUTES: tuple[tuple[str, str, Callable[[Api, Call], Record]], ...] = (
     ("GET", "/models", Api.list_models),
-    ("GET", "/models/{id}", Api.get_model),
+    ("GET", "/models/{id}", lambda api, call: {"model": api.model(call.id)}),
     ("POST", "/generate/custom/{id}", Api.generate),
     ("GET", "/jobs", Api.list_jobs),
-    ("GET", "/jobs/{id}", Api.get_job),
+    ("GET", "/jobs/{id}", lambda api, call: {"job": public(api.state.find("job", call.id))}),
     ("POST", "/jobs/{id}/action", Api.act_on_job),
-    ("POST", "/assets", Api.add_asset),
+    ("POST", "/assets", lambda api, call: {"asset": api.assets.show(api.assets.add_image(call.body))}),
     ("POST", "/assets/get-bulk", Api.get_assets),
-    ("GET", "/assets/{id}", Api.get_asset),
+    ("GET", "/assets/{id}", lambda api, call: {"asset": api.assets.show(api.state.find("asset", call.id))}),
     ("POST", "/assets/{id}/download", Api.download_asset),
-    ("POST", "/uploads", Api.add_upload),
-    ("GET", "/uploads/{id}", Api.get_upload),
-    ("POST", "/uploads/{id}/action", Api.act_on_upload),
+    ("POST", "/uploads", lambda api, call: {"upload": api.uploads.create(call.body)}),
+    ("GET", "/uploads/{id}", lambda api, call: {"upload": api.uploads.show(call.id)}),
+    ("POST", "/uploads/{id}/action", lambda api, call: {"upload": api.uploads.complete(call.id, call.body)}),
     ("GET", "/teams", Api.list_teams),
     ("GET", "/teams/{id}/limits", Api.get_limits),
 )
 
 
 class ApiHandler(Handler):
-    """Finds a request's route, checks who asks, and sends what it returns. `api` is set on a subclass."""
+    """Finds a request's route, checks who asks, and sends what it returns."""
 
     api: Api
 
-    def _answer(self) -> None:
-        try:
-            status, body = self._call()
-        except ApiError as error:
-            status, body = error.status, error.body
-        self.send_json(status, body)
-
-    do_GET = do_POST = do_PUT = do_DELETE = _answer
-
-    def _call(self) -> tuple[int, Record]:
-        body = self.read_json() if self.command in ("POST", "PUT", "DELETE") else {}
-        path, query = self.split_target()
-        if (self.command, path) == ("GET", "/sandbox/stats"):
-            return 200, self.api.stats()
+    def answer(self, path: str, query: dict[str, str]) -> None:
+        body = self._read_json()
+        if path == "/sandbox/stats":
+            self.send_json(200, self.api.stats())
+            return
         for method, pattern, route in ROUTES:
             found = re.fullmatch("/v1" + pattern.replace("{id}", "([^/]+)"), path)
             if found and method == self.command:
-                is_dry = pattern.startswith("/generate") and "dryRun" in query
+                is_dry = route is Api.generate and "dryRun" in query
                 self.api.requests[f"{method} {pattern}{'?dryRun' if is_dry else ''}"] += 1
                 is_public = method == "GET" and pattern.startswith(("/models", "/assets"))
                 self.api.authorise(self.headers.get("Authorization", ""), is_public)
-                if query.get("projectId", self.api.assets.project_id) != self.api.assets.project_id:
+                if query.get("projectId", self.api.project_id) != self.api.project_id:
                     raise ApiError(403, "You do not have access to this project")
-                call = Call(found.group(1) if found.groups() else "", query, body)
-                answer = route(self.api, call)
-                return call.status, answer
+                call = Call("".join(found.groups()), query, body)
+                answer = route(self.api, call)  # may change the call's status
+                self.send_json(call.status, answer)
+                return
         raise ApiError(404, f"No route {self.command} {path} in the sandbox")
 
-
-def _page_size(query: dict[str, str], default: int, most: int) -> int:
-    text = query.get("pageSize", str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise ApiError(400, f"pageSize must be between 1 and {most}")
-    return int(text)
-
-
-def _token(position: Record) -> str:
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
-
-
-def _cursor(query: dict[str, str]) -> dict | None:
-    """Return the position that a cursor of ours stands for, None at the start."""
-    token = query.get("paginationToken")
-    if not token:
-        return None
-    try:
-        position = json.loads(base64.urlsafe_b64decode(token))
-        return {key: value if key == "id" else int(value) for key, value in position.items()}
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise ApiError(400, "Invalid paginationToken") from None
+    def _read_json(self) -> Record:
+        data = self.rfile.read(self.body_length(MAX_BODY_BYTES))
+        try:
+            body = json.loads(data) if data else {}
+        except (ValueError, RecursionError) as error:
+            raise ApiError(400, f"The body is no JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise ApiError(400, "The body must be a JSON object")
+        return body

@@ -2,8 +2,6 @@
 """Assets and uploads: what came in and what jobs made, as files with records; no name is believed."""
 
 import base64
-import binascii
-import os
 import re
 import shutil
 from pathlib import Path
@@ -17,97 +15,62 @@ MAX_UPLOAD_BYTES = 5 << 40
 MAX_PARTS = 10_000
 STAGE_S = 0.15  # how long an upload stays in each state
 STAGES = ("pending", "validating", "validated", "imported")
-KINDS = ("3d", "image", "video", "audio", "text", "asset", "avatar", "model")
-# Magic numbers of what is accepted, with the suffix that Blender goes by and the MIME type.
-PICTURES = (
-    (rb"\x89PNG\r\n", "png", "image/png"),
-    (rb"\xff\xd8\xff", "jpg", "image/jpeg"),
-    (rb"RIFF....WEBP", "webp", "image/webp"),
-    (rb"GIF8[79]a", "gif", "image/gif"),
-    (rb"II\*\0|MM\0\*", "tif", "image/tiff"),
-    (rb"BM.{4}\0\0\0\0", "bmp", "image/bmp"),
-    (rb"....ftyp(avif|heic|heix|mif1)", "avif", "image/avif"),
+# What is accepted, by its first bytes: its kind, the suffix that Blender goes by, its MIME type.
+FORMATS = (
+    (rb"\x89PNG\r\n", "image", "png", "image/png"),
+    (rb"\xff\xd8\xff", "image", "jpg", "image/jpeg"),
+    (rb"RIFF....WEBP", "image", "webp", "image/webp"),
+    (rb"GIF8[79]a", "image", "gif", "image/gif"),
+    (rb"II\*\0|MM\0\*", "image", "tif", "image/tiff"),
+    (rb"BM.{4}\0\0\0\0", "image", "bmp", "image/bmp"),
+    (rb"....ftyp(avif|heic|heix|mif1)", "image", "avif", "image/avif"),
+    (rb"glTF", "3d", "glb", "model/gltf-binary"),
+    (rb"Kaydara FBX|; FBX", "3d", "fbx", "model/x-fbx"),
+    (rb"ply\r?\n", "3d", "ply", "model/ply"),
+    (rb"VOX ", "3d", "vox", "model/x-3d-vox"),
+    (rb"\s*\{", "3d", "gltf", "model/gltf+json"),
+    (rb"solid\b", "3d", "stl", "model/stl"),
+    (rb"([^\0]*\n)?(v|o|mtllib) [^\0]*$", "3d", "obj", "model/obj"),
+    (rb".{84}", "3d", "stl", "model/stl"),
+    (rb"....ftyp|\x1aE\xdf\xa3", "video", "mp4", "video/mp4"),
 )
-MESHES = (
-    (rb"glTF", "glb", "model/gltf-binary"),
-    (rb"Kaydara FBX|; FBX", "fbx", "model/x-fbx"),
-    (rb"ply\r?\n", "ply", "model/ply"),
-    (rb"VOX ", "vox", "model/x-3d-vox"),
-    (rb"\s*\{", "gltf", "model/gltf+json"),
-    (rb"solid\b|(?s:.{80}....)", "stl", "model/stl"),
-)
+KINDS = ("image", "3d", "video")
 
 
-def recognise(head: bytes, kind: str, name: str) -> tuple[str, str] | None:
+def recognise(head: bytes, kind: str) -> tuple[str, str] | None:
     """Return (suffix, MIME type) of content by its first bytes, or None if it is not of this kind."""
-    if kind == "3d" and Path(name).suffix.lower() == ".obj":
-        return (
-            ("obj", "model/obj") if b"\0" not in head and re.search(rb"(?m)^(v|#|o|mtllib) ?", head) else None
-        )
-    if kind == "video":
-        is_video = re.match(rb"(?s)....ftyp|\x1aE\xdf\xa3", head)
-        return ("mp4", "video/mp4") if is_video else None
-    table = PICTURES if kind == "image" else MESHES if kind == "3d" else ()
-    for pattern, suffix, mime in table:
-        if re.match(b"(?s:" + pattern + b")", head):
-            return suffix, mime
-    return None if table else ("bin", "application/octet-stream")
+    found = (row for row in FORMATS if row[1] == kind and re.match(row[0], head, re.DOTALL))
+    return next(((suffix, mime) for _, _, suffix, mime in found), None)
 
 
 class Assets:
     """Creates assets and shows them as the service does, with freshly signed URLs."""
 
-    def __init__(self, state: State, signer: Signer, project_id: str) -> None:
+    def __init__(self, state: State, signer: Signer) -> None:
         self.state = state
         self.signer = signer
-        self.project_id = project_id
-
-    def get(self, asset_id: object) -> Record | None:
-        return self.state.get("asset", str(asset_id))
+        self.owner = {"ownerId": state.setting("project", lambda: new_id("proj")), "authorId": "sandbox"}
 
     def path(self, asset_id: str) -> str:
-        asset = self.get(asset_id)
-        assert asset is not None, "checked with the inputs"
-        return str(self.state.files / str(asset["_file"]))
+        return str(self.state.files / self.state.find("asset", asset_id)["_file"])
 
-    def add(
-        self, source: Path, kind: str, mime: str, metadata: Record, properties: Record, **more: Any
-    ) -> Record:
-        """Take a file over (it is moved) and return the asset's record.
-
-        `more` may hold `thumbnail`, a picture to copy, `original` (file, MIME type) and fields of the record.
-        """
+    def add(self, source: Path, kind: str, mime: str, metadata: Record, **properties: Any) -> Record:
+        """Take a file over (it is moved) and return the asset's record; a parent picture is its thumbnail."""
         asset_id = new_id("asset")
-        record: Record = {
-            "id": asset_id,
-            "ownerId": self.project_id,
-            "authorId": "sandbox",
-            "status": "success",
-        }
-        record |= {"kind": kind, "mimeType": mime, "privacy": "private", "tags": [], "collectionIds": []}
-        record |= {"source": str(metadata["type"]), "metadata": {"kind": kind, **metadata}}
+        record: Record = {"id": asset_id, **self.owner, "status": "success", "kind": kind, "mimeType": mime}
+        record |= {"privacy": "private", "tags": [], "collectionIds": [], "source": metadata["type"]}
+        record["metadata"] = {"kind": kind, **metadata}
         record["properties"] = {"size": source.stat().st_size, **properties}
-        record["_file"] = self._keep(source, f"{asset_id}{source.suffix}", move=True)
-        if thumbnail := more.pop("thumbnail", None):
-            record["_thumbnail"] = self._keep(Path(str(thumbnail)), f"{asset_id}.thumbnail.png", move=False)
-        if original := more.pop("original", None):
-            file, record["originalMimeType"] = original
-            record["_original"] = self._keep(file, f"{asset_id}.original{file.suffix}", move=True)
-        return self.state.put("asset", asset_id, record | more)
-
-    def _keep(self, source: Path, name: str, *, move: bool) -> str:
-        target = self.state.files / "assets" / name
-        target.parent.mkdir(exist_ok=True)
-        shutil.move(source, target) if move else shutil.copy(source, target)
-        return f"assets/{name}"
+        record["_file"] = f"assets/{asset_id}{source.suffix}"
+        (self.state.files / "assets").mkdir(exist_ok=True)
+        shutil.move(source, self.state.files / record["_file"])
+        return self.state.put("asset", asset_id, record)
 
     def show(self, record: Record) -> Record:
         shown = public(record) | {"url": self.signer.url(f"/{record['_file']}")}
-        if "_thumbnail" in record:
-            url = self.signer.url(f"/{record['_thumbnail']}")
-            shown["thumbnail"] = {"assetId": f"{record['id']}_thumbnail", "url": url}
-        if "_original" in record:
-            shown["originalFileUrl"] = self.signer.url(f"/{record['_original']}")
+        parent = self.state.get("asset", record["metadata"].get("parentId"))
+        if parent and parent["kind"] == "image":
+            shown["thumbnail"] = {"assetId": parent["id"], "url": self.signer.url(f"/{parent['_file']}")}
         return shown
 
     def add_image(self, body: Record) -> Record:
@@ -118,17 +81,15 @@ class Assets:
         if not isinstance(image, str) or not image:
             raise ApiError(400, "Either 'image' or 'canvas' must be provided")
         try:
-            data = base64.b64decode(
-                re.sub(r"^data:[^,]*;base64,", "", image[:200]) + image[200:], validate=True
-            )
-        except (binascii.Error, ValueError):
-            raise ApiError(400, "Unhandled image format") from None
-        found = recognise(data[:4096], "image", name)
+            data = base64.b64decode(image.rpartition(";base64,")[2], validate=True)
+        except ValueError:
+            data = b""
+        found = recognise(data[:4096], "image")
         if found is None:
             raise ApiError(400, "Unhandled image format")
         file = self.state.files / f"{new_id('image')}.{found[0]}"
         file.write_bytes(data)
-        return self.add(file, "image", found[1], {"type": "uploaded", "name": name}, {})
+        return self.add(file, "image", found[1], {"type": "uploaded", "name": name})
 
 
 class Uploads:
@@ -148,36 +109,19 @@ class Uploads:
             raise ApiError(400, f"'parts' must be between 1 and {MAX_PARTS}")
         upload_id, job_id = new_id("upload"), new_id("job")
         upload: Record = {key: body.get(key) for key in ("fileName", "contentType", "fileSize", "kind")}
-        upload |= {
-            "id": upload_id,
-            "jobId": job_id,
-            "source": "multipart",
-            "status": "pending",
-            "partsCount": parts,
-        }
-        upload |= {
-            "ownerId": self.assets.project_id,
-            "authorId": "sandbox",
-            "originalFileName": body["fileName"],
-        }
+        upload |= {"id": upload_id, "jobId": job_id, "source": "multipart", "status": "pending"}
+        upload |= {"partsCount": parts, "originalFileName": body["fileName"], **self.assets.owner}
         self.state.put("upload", upload_id, upload)
-        self._job(upload, "pending")
+        self.state.put_job({"jobId": job_id, "jobType": "upload", "metadata": {}}, "pending", 0)
         expires = iso(self.state.clock() + self.assets.signer.lifetime_s)
         urls = [self.assets.signer.url(f"/uploads/{upload_id}/{number}") for number in range(1, parts + 1)]
+        numbered = enumerate(urls, 1)
         return public(upload) | {
-            "parts": [
-                {"number": number, "url": url, "expires": expires} for number, url in enumerate(urls, 1)
-            ]
+            "parts": [{"number": n, "url": url, "expires": expires} for n, url in numbered]
         }
 
-    def _get(self, upload_id: str) -> Record:
-        upload = self.state.get("upload", upload_id)
-        if upload is None:
-            raise ApiError(404, f"Upload {upload_id} not found")
-        return upload
-
     def complete(self, upload_id: str, body: Record) -> Record:
-        upload = self._get(upload_id)
+        upload = self.state.find("upload", upload_id)
         if body.get("action") != "complete":
             raise ApiError(400, "'action' must be 'complete'")
         upload.setdefault("_completed", self.state.clock())
@@ -186,67 +130,46 @@ class Uploads:
     def show(self, upload_id: str) -> Record:
         """Return the upload, brought up to now: pending, validating, validated, imported or failed."""
         with self.state.lock:  # two readers must not both import it
-            upload = self._get(upload_id)
+            upload = self.state.find("upload", upload_id)
             if "_completed" in upload and upload["status"] not in ("imported", "failed"):
-                passed = (self.state.clock() - float(upload["_completed"])) / STAGE_S
-                stage = STAGES[min(int(passed), 3)]
-                if stage == "imported":
+                passed = (self.state.clock() - upload["_completed"]) / STAGE_S
+                upload["status"] = STAGES[min(int(passed), 3)]
+                if upload["status"] == "imported":
                     self._import(upload)
-                elif stage != upload["status"]:
-                    upload["status"] = stage
-                    self.state.put("upload", upload_id, upload)
+                self.state.put("upload", upload_id, upload)
             return public(upload)
 
     def _import(self, upload: Record) -> None:
-        folder = self.state.files / "uploads" / str(upload["id"])
-        parts = [folder / str(number) for number in range(1, int(str(upload["partsCount"])) + 1)]
-        joined = folder / "joined"
-        error = ""
-        if not all(part.is_file() for part in parts):
-            error = "Not all parts were uploaded"
-        elif sum(part.stat().st_size for part in parts) != upload["fileSize"]:
-            error = "The parts do not add up to the announced fileSize"
-        else:
-            with joined.open("wb") as whole:
-                for part in parts:
-                    with part.open("rb") as piece:
-                        shutil.copyfileobj(piece, whole)
-            error = self._accept(upload, joined)
-        upload["status"] = "failed" if error else "imported"
-        if error:
-            upload["errorMessage"] = error
-        self.state.put("upload", str(upload["id"]), upload)
-        self._job(upload, "failure" if error else "success")
+        """Make an asset of the parts, or say in the upload what is wrong with them."""
+        job = self.state.find("job", upload["jobId"])
+        folder = self.state.files / "uploads" / upload["id"]
+        try:
+            upload["entityId"] = self._join(upload, folder)["id"]
+            job["metadata"] = {"output": {"entityId": upload["entityId"]}}
+        except ValueError as error:
+            upload |= {"status": "failed", "errorMessage": str(error)}
+        has_failed = upload["status"] == "failed"
+        self.state.put_job(job, "failure" if has_failed else "success", 0 if has_failed else 1)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _accept(self, upload: Record, file: Path) -> str:
-        """Make the joined file an asset; return what is wrong with it, or an empty text."""
-        kind, name = str(upload["kind"]), str(upload["fileName"])
-        with file.open("rb") as stream:
-            found = recognise(stream.read(4096), kind, name)
+    def _join(self, upload: Record, folder: Path) -> Record:
+        kind, name = upload["kind"], upload["fileName"]
+        parts = [folder / str(number) for number in range(1, upload["partsCount"] + 1)]
+        if not all(part.is_file() for part in parts):
+            raise ValueError("Not all parts were uploaded")
+        if sum(part.stat().st_size for part in parts) != upload["fileSize"]:
+            raise ValueError("The parts do not add up to the announced fileSize")
+        with parts[0].open("rb") as first:
+            found = recognise(first.read(4096), kind)
         if found is None:
-            return (
-                "Unhandled image format"
-                if kind == "image"
-                else f"The file is no {kind} file that is understood"
+            is_image = kind == "image"
+            raise ValueError(
+                "Unhandled image format" if is_image else f"This is no {kind} file that is known"
             )
-        os.replace(file, file := file.with_suffix(f".{found[0]}"))
-        types = {"image": "uploaded", "3d": "uploaded-3d", "video": "uploaded-video"}
-        metadata: Record = {"type": types.get(kind, "uploaded"), "name": name, "fileName": name}
-        asset = self.assets.add(file, kind, found[1], metadata, {"format": found[0]})
-        upload["entityId"] = asset["id"]
-        return ""
-
-    def _job(self, upload: Record, status: str) -> None:
-        job_id = str(upload["jobId"])
-        job = self.state.get("job", job_id) or {
-            "jobId": job_id,
-            "jobType": "upload",
-            "metadata": {},
-            "statusHistory": [],
-        }
-        job |= {"status": status, "progress": 1 if status == "success" else 0}
-        job["statusHistory"] = [*job["statusHistory"], {"status": status, "date": iso(self.state.clock())}]
-        if "entityId" in upload:
-            job["metadata"] = {"output": {"entityId": upload["entityId"]}}
-        self.state.put("job", job_id, job)
+        with (whole := folder / f"whole.{found[0]}").open("wb") as target:
+            for part in parts:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, target)
+        type_ = "uploaded" if kind == "image" else f"uploaded-{kind}"
+        metadata = {"type": type_, "name": name, "fileName": name}
+        return self.assets.add(whole, kind, found[1], metadata, format=found[0])

@@ -1,38 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds one job's result inside a background Blender: `blender -b --python build.py -- request.json`.
+"""Builds one job's result inside a background Blender, which `builder` starts.
 
 The request is what `catalogue.work` returns plus `folder`, which gets `result.json` and the files.
 """
 
-import importlib
 import json
-import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
 
+import bpy
 
-def _package() -> str:
-    """Return this file's package; run by its path, Blender knows none, so one is made of the folder."""
-    if __package__:
-        return __package__
-    here = Path(__file__).resolve().parent
-    package = ModuleType("maquette_sandbox")
-    package.__path__ = [str(here)]
-    sys.modules[package.__name__] = package
-    return package.__name__
+from .geometry import lettering, meshes, picture, points, rework
 
 
 def build(request: dict) -> dict:
-    """Make the files that the request asks for and return their list. ValueError if the input is no good."""
-    import bpy
-
-    name = _package() + ".geometry."
-    meshes, points, lettering, picture, rework = (
-        importlib.import_module(name + module)
-        for module in ("meshes", "points", "lettering", "picture", "rework")
-    )
-    folder = Path(request["folder"])
+    """Make the file that the request asks for and return its record. ValueError if the input is no good."""
     for thing in list(bpy.data.objects):
         bpy.data.objects.remove(thing)
     if request["task"] == "text":
@@ -44,16 +26,16 @@ def build(request: dict) -> dict:
     else:
         rework.build(request["task"], request)
     bpy.context.view_layer.update()
-    points.thumbnail(folder / "thumbnail.png")
-    if request["splat"]:
-        entry = points.splat(folder)
-    elif request.get("grid"):
-        entry = points.voxels(folder, request["grid"])
+    kind, mime = request["format"]
+    path = Path(request["folder"], f"model.{kind}")
+    facts = meshes.facts() if kind == "glb" else {}
+    if kind == "glb":
+        meshes.export(path)
+    elif kind == "spz":
+        points.splat(rework.joined(), path)
     else:
-        entry = {"file": f"model.{request['format']}", "format": request["format"], **meshes.facts()}
-        entry["mimeType"] = "model/x-fbx" if request["format"] == "fbx" else "model/gltf-binary"
-        meshes.export(folder / entry["file"])
-    return {"files": [entry], "thumbnail": "thumbnail.png"}
+        points.voxels(rework.joined(), path, request["grid"])
+    return {"file": path.name, "mimeType": mime, "properties": {"format": kind, **facts}}
 
 
 def main(path: str) -> None:
@@ -63,9 +45,5 @@ def main(path: str) -> None:
         result = build(request)
     except ValueError as error:
         traceback.print_exc()
-        result = {"error": str(error), "hint": "Try another file. The price was refunded."}
+        result = {"error": str(error)}
     Path(request["folder"], "result.json").write_text(json.dumps(result), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[sys.argv.index("--") + 1])

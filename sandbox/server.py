@@ -19,10 +19,9 @@ from pathlib import Path
 from .api import Api, ApiHandler
 from .assets import Assets
 from .builder import BlenderBuilder
-from .catalogue import Catalogue
 from .cdn import CdnHandler, Signer
 from .lifecycle import Builder, Lifecycle
-from .state import State, new_id
+from .state import State
 from .web import LoopbackServer
 
 WELCOME = (
@@ -34,7 +33,7 @@ WELCOME = (
 class Sandbox:
     """The whole sandbox in one object: running once made, until `close`.
 
-    `build` turns a request into files (see `lifecycle.Builder`); `clock` returns Unix seconds.
+    `build` turns a request into a file (see `lifecycle.Builder`); `clock` returns Unix seconds.
     """
 
     def __init__(
@@ -52,32 +51,19 @@ class Sandbox:
     ) -> None:
         self.state = State(folder, clock)
         signer = Signer(self.state, url_lifetime_s)
-        project_id = str(self.state.setting("project", lambda: new_id("proj")))
-        assets = Assets(self.state, signer, project_id)
+        assets = Assets(self.state, signer)
         self.lifecycle = Lifecycle(self.state, assets, build, delay_s)
-        self.api = Api(self.state, assets, self.lifecycle, credits_cu=credits_cu, fixed_price=price)
+        self.api = Api(assets, self.lifecycle, credits_cu=credits_cu, fixed_price=price)
         shared = {"signer": signer, "state": self.state, "auth_headers": self.api.auth_headers}
-        self._servers = [
-            LoopbackServer(("127.0.0.1", port), type("BoundApi", (ApiHandler,), {"api": self.api})),
-            self._cdn_server(type("BoundCdn", (CdnHandler,), shared)),
-        ]
-        signer.base = f"http://127.0.0.1:{self._servers[1].server_address[1]}"
-        self.url = f"http://127.0.0.1:{self._servers[0].server_address[1]}/v1"
+        cdn = LoopbackServer(0, CdnHandler, **shared)
+        self._servers = [LoopbackServer(port, ApiHandler, api=self.api), cdn]
+        signer.base = cdn.url
+        self.url = f"{self._servers[0].url}/v1"
         serve = [partial(server.serve_forever, 0.05) for server in self._servers]  # s until it sees its end
         work = [*serve, *([self.lifecycle.run] if is_ticking else [])]
         self._threads = [threading.Thread(target=target, daemon=True) for target in work]
         for thread in self._threads:
             thread.start()
-
-    def _cdn_server(self, handler: type[CdnHandler]) -> LoopbackServer:
-        """Serve on the port of last time if it is free: addresses given out before a restart stay good."""
-        wanted = int(str(self.state.setting("cdn-port", lambda: 0)))
-        try:
-            server = LoopbackServer(("127.0.0.1", wanted), handler)
-        except OSError:
-            server = LoopbackServer(("127.0.0.1", 0), handler)
-        self.state.put("setting", "cdn-port", {"value": server.server_address[1]})
-        return server
 
     def close(self) -> None:
         """Stop serving and ticking; jobs under way begin again when the folder is next used."""
@@ -92,64 +78,47 @@ class Sandbox:
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description=WELCOME)
-    parser.add_argument(
-        "--port", type=int, default=0, help="port of the API on 127.0.0.1 (default: a free one)"
-    )
-    parser.add_argument("--blender", required=True, help="Blender executable that builds the geometry")
-    parser.add_argument("--data", type=Path, help="folder for jobs and files (default: one that goes away)")
-    parser.add_argument(
-        "--delay", type=float, default=2.0, metavar="S", help="seconds that a job takes at least"
-    )
-    parser.add_argument(
-        "--price", type=float, metavar="CU", help="one price for every job (default: made up)"
-    )
-    parser.add_argument(
-        "--credits", type=float, default=10_000.0, metavar="CU", help="creative units to begin with"
-    )
-    parser.add_argument(
-        "--url-lifetime", type=float, default=3600.0, metavar="S", help="life of a signed URL"
-    )
-    parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input ends")
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port of the API on 127.0.0.1 (default: a free one)")
+    add("--blender", required=True, help="Blender executable that builds the geometry")
+    add("--data", type=Path, help="folder for jobs and files (default: one that goes away)")
+    add("--exit-with-stdin", action="store_true", help="end when standard input ends")
+    add = partial(parser.add_argument_group("behaviour").add_argument, type=float, default=argparse.SUPPRESS)
+    add("--delay", dest="delay_s", metavar="S", help="seconds that a job takes at least")
+    add("--price", metavar="CU", help="one price for every job (default: made up)")
+    add("--credits", dest="credits_cu", metavar="CU", help="creative units to begin with")
+    add("--url-lifetime", dest="url_lifetime_s", metavar="S", help="life of a signed URL")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:
     """Run the sandbox until interrupted; return the exit code: 0, or 5 if port or folder can't be used."""
-    arguments = _arguments(argv)
+    options = vars(_arguments(argv))
     end = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' own
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: end.set())
-    if arguments.exit_with_stdin:
+    if options.pop("exit_with_stdin"):
         threading.Thread(target=lambda: (_drain_stdin(), end.set()), daemon=True).start()
-    builder = BlenderBuilder(arguments.blender)
+    builder = BlenderBuilder(options.pop("blender"))
     with tempfile.TemporaryDirectory(prefix="maquette-sandbox-", ignore_cleanup_errors=True) as temporary:
-        folder = (arguments.data or Path(temporary)).resolve()
+        folder = (options.pop("data") or Path(temporary)).resolve()
         try:
-            sandbox = Sandbox(
-                folder, builder, port=arguments.port, delay_s=arguments.delay, price=arguments.price,
-                url_lifetime_s=arguments.url_lifetime, credits_cu=arguments.credits,
-            )  # fmt: skip
+            sandbox = Sandbox(folder, builder, **options)
         except (OSError, OverflowError) as error:
             print(f"The sandbox could not start: {error}. Try another --port or --data.", file=sys.stderr)
             return 5
-        print(
-            f"{WELCOME}\n{len(Catalogue().models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr
-        )
+        print(WELCOME, file=sys.stderr)
+        print(f"{len(sandbox.api.models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr)
         ready = {"api": sandbox.url, "key": sandbox.api.key, "secret": sandbox.api.secret}
         print(json.dumps(ready), flush=True)
         while not end.wait(0.5):  # a timeout lets Windows deliver Ctrl-C
             pass
-        sandbox.lifecycle.stop()
-        builder.stop()
         sandbox.close()
+        builder.stop()  # after the clockwork, to which an ended build would be a failure
     return 0
 
 
 def _drain_stdin() -> None:
     while os.read(0, 4096):  # not sys.stdin: its lock would be held when the interpreter ends
         pass
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

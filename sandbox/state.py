@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .web import ApiError
+
 Record = dict[str, Any]
 ALPHABET = string.ascii_letters + string.digits
 SCHEMA = """
 PRAGMA journal_mode=WAL;
-CREATE TABLE IF NOT EXISTS records (
-    kind TEXT, id TEXT, created INTEGER, updated INTEGER, body TEXT, PRIMARY KEY (kind, id));
-CREATE INDEX IF NOT EXISTS by_update ON records (kind, updated, id);
+CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id));
 """
 
 
@@ -36,10 +36,9 @@ def iso(moment: float) -> str:
     return text.replace("+00:00", "Z")
 
 
-def unix_ms(text: str) -> int:
-    """Return an ISO date as Unix milliseconds; ValueError if it is none."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+def public(record: Record) -> Record:
+    """Return what of a record is meant for the wire."""
+    return {key: value for key, value in record.items() if not key.startswith("_")}
 
 
 class State:
@@ -47,68 +46,56 @@ class State:
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self.folder = folder
+        self.files = folder / "files"
         self.clock = clock
         self.lock = threading.RLock()
         self.files.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(folder / "sandbox.db", check_same_thread=False, isolation_level=None)
         self._db.executescript(SCHEMA)
 
-    @property
-    def files(self) -> Path:
-        return self.folder / "files"
-
     def close(self) -> None:
         with self.lock:
             self._db.close()
 
-    def get(self, kind: str, record_id: str) -> Record | None:
+    def _rows(self, sql: str, *values: object) -> list[Any]:
         with self.lock:
-            row = self._db.execute(
-                "SELECT body FROM records WHERE kind=? AND id=?", (kind, record_id)
-            ).fetchone()
-        return json.loads(row[0]) if row else None
+            return self._db.execute(sql, values).fetchall()
+
+    def get(self, kind: str, record_id: object) -> Record | None:
+        rows = self._rows("SELECT body FROM records WHERE kind=? AND id=?", kind, str(record_id))
+        return json.loads(rows[0][0]) if rows else None
+
+    def find(self, kind: str, record_id: str) -> Record:
+        """Return a record, or raise the service's 404."""
+        record = self.get(kind, record_id)
+        if record is None:
+            raise ApiError(404, f"{kind.title()} {record_id} not found")
+        return record
 
     def put(self, kind: str, record_id: str, record: Record) -> Record:
         """Write the record, dated: `createdAt` once, `updatedAt` each time."""
-        now = round(self.clock() * 1000)
-        record["updatedAt"] = iso(now / 1000)
+        record["updatedAt"] = iso(self.clock())
         record.setdefault("createdAt", record["updatedAt"])
-        with self.lock:
-            self._db.execute(
-                "INSERT INTO records VALUES (?,?,?,?,?) ON CONFLICT (kind, id)"
-                " DO UPDATE SET updated=excluded.updated, body=excluded.body",
-                (kind, record_id, now, now, json.dumps(record)),
-            )
+        self._rows(
+            "INSERT INTO records (kind, id, body) VALUES (?,?,?)"
+            " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body",
+            *(kind, record_id, json.dumps(record)),
+        )
         return record
 
+    def put_job(self, job: Record, status: str, progress: float) -> None:
+        """Write the job with this status, which its history gets as well if it is new."""
+        if status != job.get("status"):
+            entry = {"status": status, "date": iso(self.clock())}
+            job["statusHistory"] = [*job.get("statusHistory", []), entry]
+        job |= {"status": status, "progress": progress}
+        self.put("job", job["jobId"], job)
+
     def all(self, kind: str) -> list[Record]:
-        with self.lock:
-            rows = self._db.execute("SELECT body FROM records WHERE kind=? ORDER BY created, id", (kind,))
-            return [json.loads(row[0]) for row in rows]
+        rows = self._rows("SELECT body FROM records WHERE kind=? ORDER BY rowid", kind)
+        return [json.loads(row[0]) for row in rows]
 
-    def page(
-        self, kind: str, order: str, size: int, after_ms: int, cursor: tuple[int, str] | None
-    ) -> list[tuple[int, str, Record]]:
-        """Return up to `size` rows (date in ms, id, record), newest first, later than `after_ms`.
-
-        `order` is `created` or `updated`; `cursor` is the (date, id) of the row before the page.
-        """
-        assert order in ("created", "updated")
-        date, last = cursor or (2**62, "")
-        with self.lock:
-            rows = self._db.execute(
-                f"SELECT {order}, id, body FROM records WHERE kind=? AND {order}>? AND ({order}, id)<(?, ?)"
-                f" ORDER BY {order} DESC, id DESC LIMIT ?",
-                (kind, after_ms, date, last, size),
-            ).fetchall()
-        return [(date, record_id, json.loads(body)) for date, record_id, body in rows]
-
-    def setting(self, name: str, make: Callable[[], Any]) -> Any:
-        """Return a value that is made once and kept with the state."""
+    def setting(self, name: str, make: Callable[[], str]) -> str:
+        """Return a text that is made once and kept with the state."""
         record = self.get("setting", name) or self.put("setting", name, {"value": make()})
         return record["value"]
-
-
-def public(record: Record) -> Record:
-    """Return what of a record is meant for the wire."""
-    return {key: value for key, value in record.items() if not key.startswith("_")}

@@ -7,17 +7,15 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-MAX_BODY_BYTES = 10_000_000  # the service's gateway refuses more than 10 MB
 SOCKET_TIMEOUT_S = 60
 
 
 class ApiError(Exception):
-    """An answer other than success: status, the service's `reason`, and further fields of the body."""
+    """An answer other than success: the status and the service's `reason`."""
 
-    def __init__(self, status: int, reason: str, **more: object) -> None:
+    def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-        self.body: dict[str, object] = {"reason": reason, "trace_id": uuid.uuid4().hex, **more}
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -27,12 +25,17 @@ class LoopbackServer(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = os.name != "nt"  # on Windows it would let another process take over the port
 
+    def __init__(self, port: int, handler: "type[Handler]", **shared: object) -> None:
+        """`shared` are attributes of every handler."""
+        super().__init__(("127.0.0.1", port), type("Bound", (handler,), shared))
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # the client went away in mid-answer: its business, and no traceback of ours
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads one request, lets the subclass answer it, and turns errors into the service's bodies."""
+    """Reads a request, lets the subclass `answer` it, and sends an ApiError as the service does."""
 
     protocol_version = "HTTP/1.1"
     timeout = SOCKET_TIMEOUT_S
@@ -43,49 +46,50 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         pass  # the sandbox counts requests in its statistics instead
 
-    def split_target(self) -> tuple[str, dict[str, str]]:
-        """Return the path and the query, after a check that the request is meant for loopback."""
-        host = self.headers.get("Host", "").rsplit(":", 1)[0]
-        if host not in ("127.0.0.1", "localhost", ""):
-            raise ApiError(403, "The sandbox answers requests to 127.0.0.1 only")
-        target = urlsplit(self.path)
-        return target.path, dict(parse_qsl(target.query, keep_blank_values=True))
+    def _handle(self) -> None:
+        try:
+            if self.headers.get("Host", "").rsplit(":", 1)[0] not in ("127.0.0.1", "localhost", ""):
+                raise ApiError(403, "The sandbox answers requests to 127.0.0.1 only")
+            target = urlsplit(self.path)
+            self.answer(target.path, dict(parse_qsl(target.query, keep_blank_values=True)))
+        except ApiError as error:
+            self.close_connection = True  # its body may be unread
+            self.refuse(error)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle
+
+    def answer(self, path: str, query: dict[str, str]) -> None:
+        raise NotImplementedError
+
+    def refuse(self, error: ApiError) -> None:
+        self.send_json(error.status, {"reason": str(error), "trace_id": uuid.uuid4().hex})
 
     def body_length(self, limit: int) -> int:
-        """Return the announced length of the body; an unread body ends the connection."""
-        try:
-            length = int(self.headers.get("Content-Length", "0"))
-        except ValueError:
-            length = -1
-        if length < 0 or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
+        """Return the announced length of the body."""
+        text = self.headers.get("Content-Length", "0")
+        if not (text.isascii() and text.isdecimal()) or "Transfer-Encoding" in self.headers:
             raise ApiError(411, "Send a Content-Length")
-        if length > limit:
-            self.close_connection = True
+        if len(text) > 18 or int(text) > limit:
             raise ApiError(413, "Request Too Long")
-        return length
+        return int(text)
 
-    def read_json(self) -> dict[str, object]:
-        data = self.rfile.read(self.body_length(MAX_BODY_BYTES))
-        try:
-            body = json.loads(data) if data else {}
-        except (ValueError, RecursionError) as error:
-            raise ApiError(400, f"The body is no JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise ApiError(400, "The body must be a JSON object")
-        return body
-
-    def send(self, status: int, data: bytes, content_type: str, **headers: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
+    def send(
+        self, status: int, data: bytes, content_type: str, headers: dict[str, str] | None = None
+    ) -> None:
+        """Send a whole answer; to HEAD, all but its content."""
+        self.start(
+            status, {"Content-Type": content_type, "Content-Length": str(len(data)), **(headers or {})}
+        )
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def send_json(self, status: int, body: object, **headers: str) -> None:
-        self.send(status, json.dumps(body).encode(), "application/json", **headers)
+    def start(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def send_json(self, status: int, body: object) -> None:
+        self.send(status, json.dumps(body).encode(), "application/json")

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from maquette.sandbox.lifecycle import BuildError
+from maquette.sandbox.builder import BuildError
 from maquette.sandbox.server import Sandbox
 
 HUNYUAN = "model_hunyuan-3d-v2-1"
@@ -51,9 +51,8 @@ def build_nothing(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     if request["prompt"] == "impossible":
         raise BuildError("This can't be built", "Ask for something else")
     (folder / "model.glb").write_bytes(GLB)
-    (folder / "thumb.png").write_bytes(png())
-    entry = {"file": "model.glb", "mimeType": "model/gltf-binary", "format": "glb", "faceCount": 12}
-    return {"files": [entry], "thumbnail": "thumb.png"}
+    properties = {"format": "glb", "faceCount": 12}
+    return {"file": "model.glb", "mimeType": "model/gltf-binary", "properties": properties}
 
 
 class Caller:
