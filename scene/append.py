@@ -49,14 +49,10 @@ def append_result(
         collection.objects.link(each)
     root.name = name
     for key, value in provenance.items():
-        root[f"maquette_{key}"] = _storable(value)
+        is_long = isinstance(value, int) and abs(value) >= 2**31  # more than a custom property holds
+        root[f"maquette_{key}"] = str(value) if is_long else value
     place(root, placement)
     return root
-
-
-def _storable(value: str | int | float) -> str | int | float:
-    """Custom properties hold 32-bit integers; seeds may be larger and then go in as text."""
-    return str(value) if isinstance(value, int) and not -(2**31) <= value < 2**31 else value
 
 
 def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:

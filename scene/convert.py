@@ -5,131 +5,81 @@ Run by path (`blender -b --factory-startup --python convert.py -- REQUEST.json`)
 Blender parses no downloaded file. What a person should know goes into the answer; only a crash exits with 3.
 """
 
-import contextlib
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # this process runs nothing but the converter
 
-from conversion import arrange, gate, importers
-from conversion.formats import Format, Unreadable, Unsupported
-from conversion.staging import Model, Source, stage
+from conversion import gate, result
+from conversion.staging import Format, Model, Unreadable, Unsupported, stage
 
 Answer = dict[str, object]
 
 
 def convert(request: Path) -> None:
-    """Does what the request file says and writes the answer file; see `_converted` for what it holds."""
+    """Does what the request file says and writes the answer file; both files it writes appear whole."""
     wish = json.loads(request.read_text("utf-8"))
-    target, answer = Path(wish["target"]), Path(wish["answer"])
-    sources = [
-        Source(Path(s["path"]), s.get("name") or s["path"], s["role"] == "companion") for s in wish["sources"]
-    ]
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as folder:
-            result = _converted(sources, Path(folder).resolve(), target, wish["name"])
-    except (Unreadable, Unsupported) as error:
-        result = {"ok": False, "error": str(error)}
-    except OSError as error:
-        result = {
-            "ok": False,
-            "error": f"A file could not be read or written: {_told(error)}. Is the disk full?",
-        }
-    with _replacing(answer) as part:
-        part.write_text(json.dumps(result), "utf-8")
+    target = Path(wish["target"])
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
+        part, folder = Path(work, "part"), Path(work, "files").resolve()
+        try:
+            answer = _converted(wish["sources"], folder, part, wish["name"])
+            if part.exists():
+                os.replace(part, target)
+        except (Unreadable, Unsupported) as error:
+            answer = {"ok": False, "error": str(error)}
+        except OSError as error:
+            reason = error.strerror or error  # not the path; Blender's own errors are text alone
+            answer = {"ok": False, "error": f"A file was not read or written: {reason}. Is the disk full?"}
+        part.write_text(json.dumps(answer), "utf-8")
+        os.replace(part, wish["answer"])
 
 
-def _told(error: OSError) -> str:
-    """What happened to which file, without the path to it; Blender's own errors are text alone."""
-    if error.strerror is None:
-        return str(error).strip().rstrip(".")
-    return f"{error.strerror} ({Path(str(error.filename)).name})" if error.filename else error.strerror
-
-
-def _converted(sources: list[Source], folder: Path, target: Path, name: str) -> Answer:
+def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: str) -> Answer:
     """Imports the most complete format that works; the same model in other formats is kept as files."""
-    models, kept = stage(sources, folder)
-    arrange.empty_scene()
+    models, problems = stage(sources, folder)
+    bpy.data.batch_remove([*bpy.data.objects, *bpy.data.meshes, *bpy.data.materials])  # of the startup file
     imported: list[Model] = []
     objects: list[bpy.types.Object] = []
-    messages: list[str] = []
-    failure: Unreadable | None = None
     for model in sorted(models, key=lambda each: list(Format).index(each.format)):
         if imported and imported[0].format != model.format:
             why = f"{model.name} is kept as a file: {imported[0].name} brings the model already."
-            kept.append((model.name, why))
+            problems.append((model.name, Unsupported(why)))
             continue
         try:
-            messages += gate.check(model, folder)
-            objects += _import(model)
+            gate.check(model, folder)
+            objects += result.import_model(model)
             imported.append(model)
         except (Unreadable, Unsupported) as why:
-            kept.append((model.name, str(why)))
-            failure = failure or (why if isinstance(why, Unreadable) else None)
-    if failure and not imported:
-        raise failure
-    result: Answer = {"ok": True, "imported": [each.name for each in imported]}
-    result["kept"] = [{"name": each, "why": why} for each, why in kept]
-    counts: Answer = {"faces": 0, "vertices": 0, "objects": 0, "materials": 0, "textures": 0}
-    if imported:
-        counts = _write(objects, folder, target, name, messages)
-    return result | counts | {"messages": messages}
-
-
-def _import(model: Model) -> list[bpy.types.Object]:
-    """The objects that the file brought; on failure none of them stay."""
-    before = set(bpy.data.objects)
-    try:
-        importers.run(model)
-        new = [each for each in bpy.data.objects if each not in before]
-        if not arrange.faces(new):
-            raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
-        return arrange.clean(new)
-    except (Unreadable, Unsupported):
-        bpy.data.batch_remove([each for each in bpy.data.objects if each not in before])
-        raise
-
-
-def _write(
-    objects: list[bpy.types.Object], folder: Path, target: Path, name: str, messages: list[str]
-) -> Answer:
-    arrange.colour_by_vertices(objects)
-    low, high = arrange.bounds(objects)
-    collection = arrange.root_over(objects, name, low, high)
-    textures, missing = arrange.pack_textures(folder)
-    messages += missing
-    with _replacing(target) as part:
-        try:
-            bpy.data.libraries.write(str(part), {collection}, fake_user=False, compress=False)
-        except RuntimeError as error:  # Blender tells no reason ("Error: Success")
-            raise OSError("Blender could not write the result") from error
-    meshes = [each.data for each in objects if isinstance(each.data, bpy.types.Mesh)]
+            problems.append((model.name, why))
+    broken = [why for _, why in problems if isinstance(why, Unreadable)]
+    if broken and not imported:
+        raise broken[0]
     return {
-        "faces": arrange.faces(objects),
-        "vertices": sum(len(mesh.vertices) for mesh in meshes),
+        "ok": True,
+        "imported": [each.name for each in imported],
+        "kept": [{"name": each, "why": str(why)} for each, why in problems],
+        "faces": result.faces(objects),
         "objects": len(objects),
-        "materials": len({material for mesh in meshes for material in mesh.materials if material}),
-        "textures": textures,
-        "min": [float(value) for value in low],
-        "max": [float(value) for value in high],
+        **(_written(objects, folder, target, name) if imported else {}),
     }
 
 
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path beside the target to write to; it takes the target's place in one step or vanishes."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+def _written(objects: list[bpy.types.Object], folder: Path, target: Path, name: str) -> Answer:
+    result.colour_by_vertices(objects)
+    low, high = result.bounds(objects)
+    collection = result.root_over(objects, name, low, high)
+    textures, messages = result.pack_textures(folder)
     try:
-        yield part
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+        bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
+    except RuntimeError as error:  # Blender tells no reason ("Error: Success")
+        raise OSError("Blender could not write the result") from error
+    return {"textures": textures, "messages": messages, "min": low.tolist(), "max": high.tolist()}
 
 
 if __name__ == "__main__":

@@ -19,22 +19,12 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
-    options = {
-        "export_format": "GLB",
-        "use_active_scene": True,
-        "export_yup": True,
-        "export_extras": True,
-        "export_cameras": False,
-        "export_lights": False,
-        "export_draco_mesh_compression_enable": False,
-        "export_image_format": "AUTO",
-    }
     with (
         alone(roots) as scene,
         replacing(path) as part,
         bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]),
     ):
-        _run(bpy.ops.export_scene.gltf, filepath=str(part), **options)
+        _run(bpy.ops.export_scene.gltf, filepath=str(part), use_active_scene=True, export_extras=True)
 
 
 def save_blend(path: Path) -> None:

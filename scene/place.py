@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
-from mathutils import Matrix, Vector
+from mathutils import Vector
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,6 @@ def corners_of(root: bpy.types.Object) -> list[Vector]:
     """The eight corners of `bounds_of`."""
     low, high = bounds_of(root)
     return [Vector((x, y, z)) for x in (low.x, high.x) for y in (low.y, high.y) for z in (low.z, high.z)]
-
-
-def world_of(root: bpy.types.Object) -> Matrix:
-    """The root's transform in the world, also right after `place`, when Blender has not evaluated it yet."""
-    if root.parent is None:
-        return root.matrix_basis.copy()
-    return root.matrix_world.copy()
 
 
 def _metres_per_unit(root: bpy.types.Object) -> float:

@@ -13,12 +13,11 @@ import bpy
 from mathutils import Matrix, Vector
 
 from .export import ExportError, alone, replacing
-from .place import corners_of, world_of
+from .place import corners_of
 
 BACKDROP = (0.80, 0.81, 0.83)
 AZIMUTH = math.radians(28)  # of the camera, from the front (-Y) towards the right
 ELEVATION = math.radians(18)
-LENS_MM = 65.0
 MARGIN = 1.08
 
 
@@ -30,34 +29,24 @@ def render_preview(
     samples: int = 16,
 ) -> None:
     """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError."""
-    if not roots:
-        raise ValueError("There is no result to render.")
     with alone(roots) as scene, replacing(path) as part:
-        _settings(scene, resolution, samples)  # before the camera is fitted: the frame's shape counts there
-        scene.render.filepath = str(part)
+        render = scene.render
+        render.filepath = str(part)
+        render.engine = "CYCLES"
+        render.resolution_x, render.resolution_y = resolution
+        render.image_settings.file_format = "PNG"
+        render.image_settings.color_mode = "RGB"
+        scene.view_settings.view_transform = "Standard"  # textures keep their colours; AgX would grey them
+        scene.cycles.samples = samples
+        scene.cycles.max_bounces = 3
+        scene.cycles.use_denoising = _has_denoiser()
+        scene.cycles.adaptive_threshold = 0.1  # denoising smooths what stopping early leaves
+        scene.cycles.adaptive_min_samples = 4
         with _studio(scene, roots):
             try:
                 bpy.ops.render.render(write_still=True, scene=scene.name)
             except RuntimeError as error:
                 raise ExportError(f"Blender could not render the preview: {error}") from error
-
-
-def _settings(scene: bpy.types.Scene, resolution: tuple[int, int], samples: int) -> None:
-    render = scene.render
-    render.engine = "CYCLES"
-    render.resolution_x, render.resolution_y = resolution
-    render.resolution_percentage = 100
-    render.image_settings.file_format = "PNG"
-    render.image_settings.color_mode = "RGB"
-    scene.view_settings.view_transform = "Standard"  # textures keep their colours; AgX would grey them
-    scene.cycles.device = "CPU"
-    scene.cycles.samples = samples
-    scene.cycles.max_bounces = 3
-    scene.cycles.use_denoising = _has_denoiser()
-    if scene.cycles.use_denoising:  # it smooths what stopping early leaves: half the time, the same picture
-        scene.cycles.denoising_prefilter = "FAST"
-        scene.cycles.adaptive_threshold = 0.1
-        scene.cycles.adaptive_min_samples = 4
 
 
 def _has_denoiser() -> bool:
@@ -70,66 +59,52 @@ def _has_denoiser() -> bool:
 @contextmanager
 def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterator[None]:
     """Camera, sun, shadow-catching ground and backdrop for the scene, all removed again."""
-    points = [world_of(root) @ corner for root in roots for corner in corners_of(root)]
+    points = [root.matrix_world @ corner for root in roots for corner in corners_of(root)]
     centre = sum(points, Vector()) / len(points)
     radius = max((point - centre).length for point in points)
-    made: list[bpy.types.ID] = []
+    camera = bpy.data.cameras.new("Maquette preview")
+    sun = bpy.data.lights.new("Maquette preview", "SUN")
+    ground = bpy.data.meshes.new("Maquette preview")
+    views = [bpy.data.objects.new("Maquette preview", data) for data in (camera, sun, ground)]
+    scene.world = _backdrop()
+    made = [*views, camera, sun, ground, scene.world]
     try:
-        camera = bpy.data.cameras.new("Maquette preview")
-        sun = bpy.data.lights.new("Maquette preview", "SUN")
-        ground = bpy.data.meshes.new("Maquette preview")
-        made += [camera, sun, ground, _backdrop(scene)]
-        sun.energy, sun.angle = 1.9, math.radians(25)
-        camera.lens = LENS_MM
-        camera.clip_start, camera.clip_end = radius * 0.01, radius * 500
-        half, low = radius * 200, min(point.z for point in points)
-        square = [
-            (centre.x + x * half, centre.y + y * half, low) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        ]
-        ground.from_pydata(square, [], [(0, 1, 2, 3)])
-        views = []
-        for data in (camera, sun, ground):
-            view = bpy.data.objects.new(data.name, data)
-            made.insert(0, view)
+        for view in views:
             scene.collection.objects.link(view)
-            views.append(view)
+        camera.lens = 65.0
+        camera.clip_start, camera.clip_end = radius * 0.01, radius * 500
+        sun.energy, sun.angle = 1.9, math.radians(25)
         views[1].rotation_euler = (math.radians(38), math.radians(8), math.radians(-35))
+        corners = [
+            (x * radius, y * radius, 0) for x, y in ((-200, -200), (200, -200), (200, 200), (-200, 200))
+        ]
+        ground.from_pydata(corners, [], [(0, 1, 2, 3)])
+        views[2].location = (centre.x, centre.y, min(point.z for point in points))
         views[2].is_shadow_catcher = True
         scene.camera = views[0]
-        _frame(scene, views[0], points, AZIMUTH / len(roots))  # a row is looked at more from the front
+        azimuth = AZIMUTH / len(roots)  # a row is looked at more from the front
+        views[0].rotation_euler = (math.pi / 2 - ELEVATION, 0.0, azimuth)
+        scene.view_layers[0].update()
+        flat = [value for point in points for value in centre + (point - centre) * MARGIN]
+        location, _ = views[0].camera_fit_coords(scene.view_layers[0].depsgraph, flat)
+        views[0].matrix_world = Matrix.LocRotScale(location, views[0].rotation_euler, None)
         yield
     finally:
         bpy.data.batch_remove(made)
 
 
-def _frame(scene: bpy.types.Scene, camera: bpy.types.Object, points: list[Vector], azimuth: float) -> None:
-    centre = sum(points, Vector()) / len(points)
-    camera.rotation_euler = (math.pi / 2 - ELEVATION, 0.0, azimuth)
-    layer = scene.view_layers[0]
-    layer.update()
-    flat = [value for point in points for value in centre + (point - centre) * MARGIN]
-    location, _ = camera.camera_fit_coords(layer.depsgraph, flat)
-    camera.matrix_world = Matrix.Translation(location) @ camera.rotation_euler.to_matrix().to_4x4()
-
-
-def _backdrop(scene: bpy.types.Scene) -> bpy.types.World:
-    """A world that the camera sees in one neutral colour and that lights softly from all sides."""
+def _backdrop() -> bpy.types.World:
+    """A world in one neutral colour that lights softly from all sides, less than the camera sees of it."""
     world = bpy.data.worlds.new("Maquette preview")
-    scene.world = world
     if bpy.app.version < (5, 0):
         world.use_nodes = True  # always so from 5.0 on
     tree = world.node_tree
-    tree.nodes.clear()
-    seen = tree.nodes.new("ShaderNodeBackground")
-    light = tree.nodes.new("ShaderNodeBackground")
-    mix = tree.nodes.new("ShaderNodeMixShader")
+    background = next(node for node in tree.nodes if node.type == "BACKGROUND")
+    background.inputs["Color"].default_value = (*BACKDROP, 1.0)
     path = tree.nodes.new("ShaderNodeLightPath")
-    out = tree.nodes.new("ShaderNodeOutputWorld")
-    seen.inputs["Color"].default_value = (*BACKDROP, 1.0)
-    light.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    light.inputs["Strength"].default_value = 0.5
-    tree.links.new(path.outputs["Is Camera Ray"], mix.inputs[0])
-    tree.links.new(light.outputs[0], mix.inputs[1])
-    tree.links.new(seen.outputs[0], mix.inputs[2])
-    tree.links.new(mix.outputs[0], out.inputs["Surface"])
+    strength = tree.nodes.new("ShaderNodeMath")
+    strength.operation = "MULTIPLY_ADD"
+    strength.inputs[1].default_value, strength.inputs[2].default_value = 0.4, 0.6
+    tree.links.new(path.outputs["Is Camera Ray"], strength.inputs[0])
+    tree.links.new(strength.outputs[0], background.inputs["Strength"])
     return world

@@ -1,22 +1,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lays the delivered files out in a folder of their own under the names by which they refer to each other.
+"""Lays the delivered files out in a folder of their own and tells by their bytes which are models.
 
 The originals are linked or copied, never changed; archives unpack within limits; no name leaves the folder.
 """
 
+import enum
 import os
 import re
 import shutil
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-
-from .formats import SUFFIX, Format, Unreadable, Unsupported, detect
+from pathlib import Path
 
 MAX_ENTRIES = 2000
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_RATIO = 200  # text meshes compress to about a tenth, nothing honest to a two-hundredth
-CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 20  # comments may fill many lines before the first vertex of an OBJ
+
+
+class Unreadable(Exception):
+    """The file is damaged, unsafe or no model; the text is a sentence for a person."""
+
+
+class Unsupported(Exception):
+    """The file is sound, but Blender has no importer for it; the text says so."""
+
+
+class Format(enum.StrEnum):
+    """What can be imported, by its usual suffix, in the order of preference: the most complete first."""
+
+    GLTF = ".glb"
+    USDA = ".usda"
+    USDC = ".usdc"
+    USDZ = ".usdz"
+    FBX = ".fbx"
+    OBJ = ".obj"
+    PLY = ".ply"
+    STL = ".stl"
+    ZIP = ".zip"
 
 
 @dataclass(frozen=True)
@@ -28,67 +51,86 @@ class Model:
     name: str
 
 
-def safe_name(name: str) -> str:
-    """The last part of a delivered name, without what a file system or a path could misread."""
-    last = re.split(r"[\\/]", name)[-1]
-    cleaned = re.sub(r'[\x00-\x1f<>:"|?*\x7f]', "_", last).strip(" .")[:150]
-    return cleaned or "file"
+# What the first bytes tell, in lower case and after white space.
+_MODELS = (
+    (b"gltf", Format.GLTF),
+    (b"{", Format.GLTF),  # the gate reads the JSON and refuses what is no glTF
+    (b"pxr-usdc", Format.USDC),
+    (b"#usda", Format.USDA),
+    (b"kaydara fbx binary", Format.FBX),
+    (b"ply\n", Format.PLY),
+    (b"ply\r", Format.PLY),
+)
+_IMAGES = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|v/1\x01|#\?RADIANCE|DDS |RIFF")
+_SPLAT = "a Gaussian splat, which Blender cannot import; it is kept as a file."
+_OTHERS = (
+    (b"ngsp", Unsupported, _SPLAT),
+    (b"\x1f\x8b", Unsupported, "compressed, like a Gaussian splat (.spz); it is kept as a file."),
+    (b"vox ", Unsupported, "a voxel model (.vox), which Blender cannot import; it is kept as a file."),
+    (b"blender", Unreadable, "a .blend file; those can carry scripts, so downloaded ones are not opened."),
+    (b"; fbx", Unreadable, "an FBX in text form, which Blender cannot read. Ask for GLB or binary FBX."),
+    (b"<!doctype html", Unreadable, "a web page and not a model. The download link may have expired."),
+)
+_SPLAT_SUFFIXES = (".splat", ".ksplat", ".sog")  # formats without a mark of their own
 
 
-def safe_path(folder: Path, name: str) -> Path:
-    """Where a companion goes: its inner folders count, as the model refers to it by them."""
-    parts = [part for part in re.split(r"[\\/]", name) if part.strip(" .")]
-    return folder.joinpath(*(safe_name(part) for part in parts[-8:] or ["file"]))
+def detect(path: Path, name: str) -> Format | None:
+    """The format by content, None for a texture or material file. Raises Unreadable or Unsupported."""
+    size = path.stat().st_size
+    if size == 0:
+        raise Unreadable(f"{name} is empty. Download it again or generate it anew.")
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    start = head[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for mark, found in _MODELS:
+        if start.startswith(mark):
+            return found
+    for mark, kind, what in _OTHERS:
+        if start.startswith(mark):
+            raise kind(f"{name} is {what}")
+    if _IMAGES.match(head):
+        return None
+    if name.lower().endswith(_SPLAT_SUFFIXES):
+        raise Unsupported(f"{name} is {_SPLAT}")
+    if start.startswith(b"pk\3\4"):  # a USDZ is a zip whose first file is a USD
+        first = head[30 : 30 + int.from_bytes(head[26:28], "little")].lower()
+        return Format.USDZ if first.endswith((b".usd", b".usda", b".usdc")) else Format.ZIP
+    if start.startswith(b"solid") and b"facet" in start:
+        return Format.STL
+    if size >= 84 and 0 < struct.unpack_from("<I", head, 80)[0] * 50 == size - 84:
+        return Format.STL
+    if b"\0" not in head:
+        if re.search(rb"(?m)^[ \t]*v[ \t]+[-+.\dnNiI]", head):
+            return Format.OBJ
+        if re.search(rb"(?m)^[ \t]*newmtl[ \t]", head):
+            return None
+    raise Unreadable(f"{name} is no 3D file that Blender knows, or it is damaged. Download it again.")
 
 
-@dataclass(frozen=True)
-class Source:
-    """One delivered file; a companion (texture, material file, buffer) is only laid beside the models."""
-
-    path: Path
-    name: str
-    is_companion: bool = False
+Problem = tuple[str, Unreadable | Unsupported]
 
 
-def stage(sources: list[Source], folder: Path) -> tuple[list[Model], list[tuple[str, str]]]:
-    """Stages every source; returns the models found and `(name, why)` of each that cannot be one.
+def stage(sources: list[dict[str, str]], folder: Path) -> tuple[list[Model], list[Problem]]:
+    """Stages every source (`path`, `name`, `role`); returns the models, and by name why others are none.
 
-    Raises Unreadable with the first reason if files are broken and no model is left.
+    A source in the role "companion" (texture, material file, buffer) is only laid beside the models.
     """
     models: list[Model] = []
-    refused: list[tuple[str, str]] = []
-    broken: list[tuple[str, str]] = []
-    for source in sorted(sources, key=lambda each: not each.is_companion):  # companions keep their names
-        name = safe_name(source.name)
+    problems: list[Problem] = []
+    for source in sorted(sources, key=lambda each: each["role"] != "companion"):  # these keep their names
+        path = _vacant(folder, source["name"])
+        link(Path(source["path"]), path)
         try:
-            if source.is_companion:
-                target = safe_path(folder, source.name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _link(source.path, _vacant(target.parent, target.name))
-            else:
-                models += _stage_one(source.path, name, folder)
-        except Unsupported as why:
-            refused.append((name, str(why)))
-        except Unreadable as why:
-            broken.append((name, str(why)))
-    if broken and not models:
-        raise Unreadable(broken[0][1])
-    return models, refused + broken
+            if source["role"] != "companion":
+                models += _models(path)
+        except (Unreadable, Unsupported) as why:
+            problems.append((path.name, why))
+    return models, problems
 
 
-def _stage_one(path: Path, name: str, folder: Path) -> list[Model]:
-    found = detect(path, name)
-    if found == Format.ZIP:
-        return _unpack(path, name, folder)
-    target = _vacant(folder, name)
-    suffix = SUFFIX.get(found)
-    if suffix and target.suffix.lower() != suffix:
-        target = _vacant(folder, target.stem + suffix)  # Blender's USD goes by it, so it must tell the truth
-    _link(path, target)
-    return [Model(target, found, name)] if suffix else []
-
-
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
+    """Lets the file appear at the target, too, in a folder that may not exist yet."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, target)
     except OSError:  # another file system, or one without links
@@ -96,57 +138,47 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _vacant(folder: Path, name: str) -> Path:
-    stem, suffix = os.path.splitext(name)
-    number = 1
-    while (folder / name).exists():
-        number += 1
-        name = f"{stem}-{number}{suffix}"
-    return folder / name
+    """A free path for a delivered name; its inner folders count, as models refer to files by them."""
+    parts = [re.sub(r'[\x00-\x1f<>:"|?*]', "_", part)[:150].strip(" .") for part in re.split(r"[\\/]", name)]
+    path = folder.joinpath(*[part for part in parts if part][-8:] or ["file"])
+    while path.exists():
+        path = path.with_stem(path.stem + "-2")
+    return path
 
 
-def _unpack(path: Path, name: str, folder: Path) -> list[Model]:
-    """Unpacks into a subfolder, keeping inner folders, and stages the models; archives inside stay packed."""
-    inside = _vacant(folder, Path(name).stem + "-files")
-    budget = min(MAX_UNPACKED_BYTES, (1 << 20) + path.stat().st_size * MAX_RATIO)
+def _models(path: Path, *, is_inner: bool = False) -> list[Model]:
+    """The model that a staged file is, or those of an archive, unpacked; archives inside stay packed."""
+    found = detect(path, path.name)
+    if found == Format.ZIP and not is_inner:
+        return _unpacked(path)
+    name = path.name
+    if found and path.suffix.lower() != found:  # Blender's USD goes by it, so it must tell the truth
+        path = path.rename(_vacant(path.parent, path.stem + found))
+    return [Model(path, found, name)] if found and found != Format.ZIP else []
+
+
+def _unpacked(path: Path) -> list[Model]:
+    inside = path.with_name(path.name + "-files")
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = archive.infolist()
             if len(entries) > MAX_ENTRIES:
-                raise Unreadable(
-                    f"{name} holds {len(entries)} files; {MAX_ENTRIES} is the most that is unpacked."
-                )
-            for entry in entries:
-                budget = _extract(archive, entry, inside, budget, name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise Unreadable(f"{name} could not be unpacked ({error}). Download it again.") from error
+                raise Unreadable(f"{path.name} holds over {MAX_ENTRIES} files, more than is unpacked.")
+            size = sum(entry.file_size for entry in entries)  # zipfile reads no more than is declared
+            if size > min(MAX_UNPACKED_BYTES, (1 << 20) + path.stat().st_size * MAX_RATIO):
+                raise Unreadable(f"{path.name} unpacks to far more than its size allows; it is not unpacked.")
+            if any(re.search(r"^[\\/]|^\w:|(^|[\\/])\.\.([\\/]|$)", entry.filename) for entry in entries):
+                raise Unreadable(f"{path.name} wants to write outside its folder; it is not unpacked.")
+            archive.extractall(inside)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise Unreadable(f"{path.name} is a damaged zip archive ({error}). Download it again.") from error
     models: list[Model] = []
-    reason: Exception | None = None
-    for file in sorted(inside.rglob("*")) if inside.exists() else []:
+    refused: list[Exception] = []
+    for file in [each for each in sorted(inside.rglob("*")) if each.is_file()]:
         try:
-            found = detect(file, file.name) if file.is_file() else None
-        except (Unreadable, Unsupported) as why:
-            reason = reason or why  # a text or licence file is no fault of the archive
-            continue
-        if found in SUFFIX:
-            models.append(Model(file, found, file.name))
+            models += _models(file, is_inner=True)
+        except (Unreadable, Unsupported) as why:  # a text or licence file is no fault of the archive
+            refused.append(why)
     if not models:
-        raise reason or Unsupported(f"{name} holds no model; it is kept as a file.")
+        raise refused[0] if refused else Unsupported(f"{path.name} holds no model; it is kept as a file.")
     return models
-
-
-def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, inside: Path, budget: int, name: str) -> int:
-    """Writes one entry and returns what is left of the budget; counts real bytes, not those declared."""
-    parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-    if not parts or ".." in parts or parts[0].startswith("/") or re.match(r"[A-Za-z]:", parts[0]):
-        raise Unreadable(
-            f"{name} wants to write outside its folder ({entry.filename[:80]!r}); it is not unpacked."
-        )
-    target = inside.joinpath(*(safe_name(part) for part in parts))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(entry) as source, target.open("wb") as out:
-        while chunk := source.read(CHUNK_BYTES):
-            budget -= len(chunk)
-            if budget < 0:
-                raise Unreadable(f"{name} unpacks to far more than its size allows; it is not unpacked.")
-            out.write(chunk)
-    return budget

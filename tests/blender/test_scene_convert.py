@@ -52,9 +52,12 @@ def export(operator: str, path: Path, **options: object) -> None:
         getattr(getattr(bpy.ops, group), verb)(filepath=str(path), **options)
 
 
-def png(path: Path, width: int = 4) -> None:
-    rows = b"".join(b"\0" + b"\xff\x20\x20" * width for _ in range(width))
-    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, width, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)))
+def png(path: Path, width: int = 4, height: int = 4) -> None:
+    rows = b"".join(b"\0" + b"\xff\x20\x20" * width for _ in range(height))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+    )
     data = b"\x89PNG\r\n\x1a\n"
     for kind, body in (*chunks, (b"IEND", b"")):
         data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -266,6 +269,38 @@ def test_an_fbx_picture_outside_its_folder_is_left_out(tmp_path):
     assert "left out" in answer["messages"][0]
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TARGA"])
+def test_a_texture_of_absurd_size_is_left_out(exported, tmp_path, kind):
+    folder = exported["model.obj"]
+    texture = next(folder.glob("*.png"))
+    picture = bpy.data.images.new("Wide", 16_400, 4)
+    picture.file_format = kind
+    picture.filepath_raw = str(tmp_path / texture.name)
+    picture.save()
+    bpy.data.images.remove(picture)
+    files = [folder / "model.obj", folder / "model.mtl", tmp_path / texture.name]
+    answer = converted(tmp_path / "work", *files)
+    assert (answer["ok"], answer["textures"]) == (True, 0)
+    assert "16384" in answer["messages"][0]
+
+
+def test_textures_are_found_by_name_whatever_machine_wrote_their_path(exported, tmp_path):
+    folder = exported["model.obj"]
+    texture = next(folder.glob("*.png"))
+    material = (folder / "model.mtl").read_text().replace(texture.name, f"C:\\Users\\me\\{texture.name}")
+    (tmp_path / "model.mtl").write_text(material)
+    files = [folder / "model.obj", tmp_path / "model.mtl", (texture, f"maps/{texture.name}")]
+    answer = converted(tmp_path / "work", *files)
+    assert (answer["textures"], answer["messages"]) == (1, [])
+
+
+@pytest.mark.parametrize("path", ["//host/a.png", "\\\\host\\a.png", "http://host/a.png"])
+def test_a_material_from_the_network_is_refused(exported, tmp_path, path):
+    (tmp_path / "model.mtl").write_text(f"newmtl a\nmap_Kd -bm 1 {path}\n")
+    answer = converted(tmp_path / "work", exported["model.obj"] / "model.obj", tmp_path / "model.mtl")
+    assert "outside its folder" in answer["error"]
+
+
 POINTS = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
 TRIANGLE_PLY = (
     b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\n"
@@ -421,6 +456,8 @@ def test_rigs_and_hierarchies_survive_and_lights_and_cameras_go(tmp_path):
     blend = str(tmp_path / "work" / "result.blend")
     with bpy.data.libraries.load(blend) as (source, _):  # pyright: ignore[reportGeneralTypeIssues]
         names = set(source.objects)
+        assert len(names) == 4  # with the root, and without the shape in which the importer draws bones
+        assert len(source.meshes) == 1
         assert source.armatures
         assert not source.cameras
     assert answer["objects"] == 3

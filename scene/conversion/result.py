@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imports a model with Blender's own importer and makes one clean tree of it: meshes and rigs under a root.
+
+The root stands at the bottom centre of the geometry and carries its bounds: appending evaluates nothing.
+"""
+
+import re
+import struct
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from .staging import Format, Model, Unreadable, Unsupported
+
+RESULT_COLLECTION = "Maquette result"
+MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
+MAX_TEXTURE_PX = 16_384
+_USD = (("wm", "usd_import"),)
+_OPERATORS: dict[Format, tuple[tuple[str, str], ...]] = {
+    Format.GLTF: (("import_scene", "gltf"),),
+    Format.USDA: _USD,
+    Format.USDC: _USD,
+    Format.USDZ: _USD,
+    Format.FBX: (("wm", "fbx_import"), ("import_scene", "fbx")),  # the former from 4.5 on
+    Format.OBJ: (("wm", "obj_import"),),
+    Format.PLY: (("wm", "ply_import"),),
+    Format.STL: (("wm", "stl_import"),),
+}
+
+
+def import_model(model: Model) -> list[bpy.types.Object]:
+    """The meshes and rigs of the file. Raises Unreadable or Unsupported; then no object of it stays."""
+    before = set(bpy.data.objects)
+    try:
+        _run_importer(model)
+        objects = _cleaned([each for each in bpy.data.objects if each not in before])
+        if not faces(objects):
+            raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
+    except (Unreadable, Unsupported):
+        bpy.data.batch_remove(set(bpy.data.objects) - before)
+        raise
+    return objects
+
+
+def _run_importer(model: Model) -> None:
+    options = {"support_scene_instancing": False} if _OPERATORS[model.format] is _USD else {}
+    for group, verb in _OPERATORS[model.format]:
+        try:
+            if "FINISHED" in getattr(getattr(bpy.ops, group), verb)(filepath=str(model.path), **options):
+                return
+            raise RuntimeError("its importer gives no reason")
+        except AttributeError:  # no such operator; an error inside one is a RuntimeError
+            continue
+        except RuntimeError as error:
+            lines = [line.strip() for line in str(error).replace(str(model.path), model.name).splitlines()]
+            reason = [line for line in lines if line and not line.startswith("Location:")][-1][:300]
+            raise Unreadable(
+                f"Blender could not read {model.name}: {reason.rstrip('.')}. Download or generate it anew."
+            ) from error
+    raise Unsupported(
+        f"{model.name} is a {model.format} file, and this Blender was built without an importer for it; "
+        "it is kept as a file. Official builds from blender.org have one."
+    )
+
+
+def faces(objects: list[bpy.types.Object]) -> int:
+    """How many faces the meshes among the objects have, each use counted."""
+    return sum(len(each.data.polygons) for each in objects if isinstance(each.data, bpy.types.Mesh))
+
+
+def _cleaned(objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Keeps meshes with faces, armatures and what holds them, deselected, and removes the rest.
+
+    Blender's glTF importer draws bones as a mesh of its own; that one goes, too.
+    """
+    bones = [bone for each in objects if each.pose for bone in each.pose.bones]
+    shapes = {bone.custom_shape for bone in bones}
+    for bone in bones:
+        bone.custom_shape = None
+    wanted: set[bpy.types.Object] = set()
+    for each in objects:
+        owner = each if each.type == "ARMATURE" or (faces([each]) and each not in shapes) else None
+        while owner is not None:
+            wanted.add(owner)
+            owner = owner.parent
+    kept = [each for each in objects if each in wanted]
+    bpy.data.batch_remove({*objects, *bpy.data.worlds} - wanted)
+    for each in kept:
+        each.select_set(False)  # a selected object would come selected into the artist's scene
+    return kept
+
+
+def pack_textures(folder: Path) -> tuple[int, list[str]]:
+    """Packs images as the bytes they came in; returns how many stay, and in words which do not and why."""
+    messages: list[str] = []
+    for image in [each for each in bpy.data.images if each.source != "VIEWER" and each.users]:
+        if not image.packed_file and image.source != "GENERATED":
+            where = Path(bpy.path.abspath(image.filepath_raw)).resolve()
+            if not where.is_relative_to(folder) or not where.is_file():
+                messages.append(f"The texture {image.name!r} was not delivered and is left out.")
+                _drop(image)
+                continue
+            image.pack()
+        if max(_size(image)) > MAX_TEXTURE_PX:
+            messages.append(
+                f"The texture {image.name!r} has over {MAX_TEXTURE_PX} pixels a side and is left out."
+            )
+            _drop(image)
+            continue
+        image.filepath_raw = f"//textures/{Path(image.filepath_raw).name}" if image.filepath_raw else ""
+        for packed in image.packed_files:
+            packed.filepath = image.filepath_raw
+    return sum(1 for image in bpy.data.images if image.packed_file and image.users), messages
+
+
+def _size(image: bpy.types.Image) -> list[int]:
+    """Width and height; by the header where that is easy: a small file may unpack to vast pixels."""
+    data = image.packed_file.data if image.packed_file else b""
+    if data.startswith(b"\x89PNG"):
+        return [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
+    if data.startswith(b"\xff\xd8"):  # a JPEG may also hold a preview of itself
+        found = re.findall(rb"(?s)\xff[\xc0-\xc2]\0[\x0b\x11\x14]\x08(.{4})", data)
+        return [side for each in found for side in struct.unpack(">HH", each)] or [0]
+    return list(image.size)
+
+
+def _drop(image: bpy.types.Image) -> None:
+    """Takes the image's nodes away, so that materials fall back to their own colour and not to magenta."""
+    trees = [material.node_tree for material in bpy.data.materials if material.node_tree]
+    for tree in [*trees, *bpy.data.node_groups]:
+        for node in [each for each in tree.nodes if getattr(each, "image", None) == image]:
+            tree.nodes.remove(node)
+    bpy.data.images.remove(image)
+
+
+def colour_by_vertices(objects: list[bpy.types.Object]) -> None:
+    """Gives meshes that have vertex colours and no material one that shows them (PLY and OBJ bring none)."""
+    meshes = {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}
+    for mesh in [each for each in meshes if each.color_attributes and not any(each.materials)]:
+        material = bpy.data.materials.new(mesh.name)
+        if bpy.app.version < (5, 0):
+            material.use_nodes = True  # always so from 5.0 on
+        tree = material.node_tree
+        colour = tree.nodes.new("ShaderNodeVertexColor")
+        colour.layer_name = mesh.color_attributes[0].name
+        tree.links.new(colour.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+        mesh.materials.clear()
+        mesh.materials.append(material)
+
+
+def bounds(objects: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of all vertices in world space, modifiers aside; Unreadable where they are no shape."""
+    bpy.context.view_layer.update()
+    clouds: list[np.ndarray] = []
+    for each in [each for each in objects if faces([each])]:
+        points = np.empty(len(each.data.vertices) * 3, dtype=np.float32)
+        each.data.attributes["position"].data.foreach_get("vector", points)
+        world = np.array(each.matrix_world)
+        clouds.append(points.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3])
+    low = np.min([cloud.min(axis=0) for cloud in clouds], axis=0)
+    high = np.max([cloud.max(axis=0) for cloud in clouds], axis=0)
+    if not np.isfinite([low, high]).all() or np.abs([low, high]).max() > MAX_METRES:
+        raise Unreadable("The model has vertices at no place or absurdly far away. Generate it anew.")
+    if (high - low).max() <= 0:
+        raise Unreadable("All vertices of the model lie in one point. Generate it anew.")
+    return low, high
+
+
+def root_over(
+    objects: list[bpy.types.Object], name: str, low: np.ndarray, high: np.ndarray
+) -> bpy.types.Collection:
+    """Hangs the objects under an empty `name` at the origin, their bottom centre on it, in a new collection.
+
+    The shift sits in the parent inverse: it neither touches a mesh nor a location that an action may animate.
+    """
+    root = bpy.data.objects.new(name, None)
+    root.empty_display_size = float((high - low).max()) * 0.25
+    pivot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    root["maquette_min"], root["maquette_max"] = (low - pivot).tolist(), (high - pivot).tolist()
+    collection = bpy.data.collections.new(RESULT_COLLECTION)
+    for each in (root, *objects):
+        collection.objects.link(each)
+        if each is not root and each.parent is None:
+            each.parent = root
+            each.matrix_parent_inverse = Matrix.Translation([-float(value) for value in pivot])
+    return collection
