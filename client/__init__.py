@@ -20,8 +20,7 @@ from .errors import (
     UsageError,
 )
 from .fields import JsonValue
-from .models import Condition, Input, Model, Required
-from .notation import describe_input, parse_value
+from .models import Input, Model, Required
 from .records import (
     Asset,
     Balance,
@@ -30,12 +29,10 @@ from .records import (
     Download,
     Job,
     JobStatus,
-    Limits,
     Progress,
     Submission,
-    Team,
 )
-from .schema import check_inputs
+from .schema import check_inputs, describe_input, parse_value
 
 __all__ = [
     "DEFAULT_API_URL",
@@ -43,7 +40,6 @@ __all__ = [
     "Asset",
     "Balance",
     "CancelRefusedError",
-    "Condition",
     "Cost",
     "Credentials",
     "CreditsError",
@@ -54,7 +50,6 @@ __all__ = [
     "Job",
     "JobStatus",
     "JsonValue",
-    "Limits",
     "Model",
     "NetworkError",
     "NotAllowedError",
@@ -68,7 +63,6 @@ __all__ = [
     "ServerError",
     "SignInError",
     "Submission",
-    "Team",
     "TransferError",
     "UsageError",
     "check_inputs",

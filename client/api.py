@@ -14,11 +14,10 @@ from .errors import (
     InputError,
     NotAllowedError,
     NotFoundError,
-    UsageError,
 )
 from .fields import Fields, JsonValue
 from .models import Model
-from .records import Asset, Balance, Cost, Credentials, Download, Job, Limits, Progress, Submission, Team
+from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission
 
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
@@ -94,9 +93,7 @@ class Scenario:
     def generate(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Submission:
         """Start the paid job. Sent once at most: after an error with `may_have_arrived`, look for the job."""
         try:
-            answer = Fields(
-                self._transport.post_once("generate", "custom", model_id, body=dict(inputs)), "answer"
-            )
+            answer = Fields(self._transport.post("generate", "custom", model_id, body=dict(inputs)), "answer")
             return Submission(Job.from_json(answer.raw.get("job")), _cost(answer))
         except InputError as error:
             raise _about_inputs(error, inputs) from None
@@ -114,8 +111,6 @@ class Scenario:
 
         Raises AnswerError if `max_pages` do not hold them all: a list that looks whole must be whole.
         """
-        if not types:
-            raise UsageError("Jobs are listed by type: name at least one.")
         query = {"types": ",".join(types), "pageSize": "100"}
         if updated_after is not None:
             moment = datetime.fromtimestamp(max(0.0, updated_after), UTC)
@@ -181,28 +176,20 @@ class Scenario:
             sleep=self._sleep,
         ).run()
 
-    def list_teams(self) -> list[Team]:
-        return list(Fields(self._transport.get("teams"), "answer").items("teams", Team.from_json))
-
-    def get_limits(self, team_id: str) -> Limits:
-        return Limits.from_json(self._transport.get("teams", team_id, "limits"))
-
     def get_balance(self) -> Balance | None:
         """What is left of the account's creative units, or None where the key may not read it."""
         try:
-            teams = self.list_teams()
-            own = [team for team in teams if self._project_id in team.projects] or teams
-            limits = self.get_limits(own[0].id) if own else None
+            answer = Fields(self._transport.get("teams"), "answer")
+            teams = answer.items("teams", lambda item: Fields(item, "team"))
+            own = [team for team in teams if self._project_id in team.items("projects", _id_of)] or teams
+            return (
+                Balance.from_json(self._transport.get("teams", own[0].text("id"), "limits")) if own else None
+            )
         except (NotAllowedError, NotFoundError):
             return None
-        if limits is None or limits.creative_units is None:
-            return None
-        remaining = max(0.0, limits.creative_units - limits.used_cu) + limits.packs_cu
-        return Balance(remaining, limits.parallel_jobs, limits.plan or own[0].plan)
 
     def _pages(self, plural: str, query: Mapping[str, str], max_pages: int) -> Iterator[Fields]:
         """The list's pages; a short or empty page is not the end as long as a token comes with it."""
-        seen: set[str] = set()
         token: str | None = None
         for _ in range(max_pages):
             asked = {**query, **({"paginationToken": token} if token else {})}
@@ -211,10 +198,11 @@ class Scenario:
             token = page.text_or_none("nextPaginationToken")
             if token is None:
                 return
-            if token in seen:
-                raise AnswerError(f"The service's list of {plural} goes round in circles. Try again later.")
-            seen.add(token)
         raise AnswerError(f"The service's list of {plural} does not end after {max_pages} pages.")
+
+
+def _id_of(project: object) -> str:
+    return Fields(project, "project").text("id")
 
 
 def _cost(answer: Fields) -> Cost | None:

@@ -1,10 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can go wrong between here and the service, in words for the person who has to act.
 
-Every text says what happened and what to do next, and never holds a secret.
+Every text says what happened and what to do next, and never holds a secret. The service has two error bodies
+({reason, trace_id, name} and {status, code, message}) and its gateways have theirs ({message}, or a page of
+HTML): all are read, and none is trusted.
 """
 
-from collections.abc import Sequence
+import html
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import cast
+
+PLAN_NAMES = {0: "Free", 25: "Starter", 50: "Pro", 75: "Max", 100: "Enterprise"}
+MAX_TEXT = 400
+_NO_CREDITS = re.compile(
+    r"(insufficient|not enough|too few|out of|no more|exceed\w*)\b.{0,40}\b(credits?|creative units?|CU)\b"
+    r"|\b(credits?|creative units?|CU)\b.{0,40}\b(insufficient|exhausted|exceeded|not enough|used up)",
+    re.IGNORECASE,
+)
 
 
 class ScenarioError(Exception):
@@ -33,14 +49,7 @@ class NotAllowedError(ScenarioError):
 
 
 class PlanError(NotAllowedError):
-    """The model needs a higher plan; `required_plan` is that plan's name where the service told it."""
-
-    def __init__(
-        self, message: str, *, required_plan: str | None, model_id: str | None, trace_id: str | None = None
-    ) -> None:
-        super().__init__(message, trace_id=trace_id)
-        self.required_plan = required_plan
-        self.model_id = model_id
+    """The model needs a higher plan, named where the service told it."""
 
 
 class CreditsError(ScenarioError):
@@ -97,3 +106,137 @@ class TransferError(ScenarioError):
 
 class DiskFullError(TransferError):
     """There is no room for the file on the disk it is meant for."""
+
+
+_REFUSALS: dict[int, tuple[type[ScenarioError], str]] = {
+    401: (SignInError, "The service does not accept the API key and secret. Check both."),
+    402: (CreditsError, "The account has too few creative units. Add some, or ask for less."),
+    403: (NotAllowedError, "The API key may not do this. Use one with more rights, or another project."),
+    404: (NotFoundError, "The service does not know this (or no longer)."),
+    410: (NotFoundError, "The service does not know this (or no longer)."),
+}
+_NO_ANSWER = {
+    "dns": "{host} cannot be found. Check the internet connection, the address and the DNS settings.",
+    "refused": "Nothing answers at {host}. Check the address, and that the server runs.",
+    "timeout": "{host} does not answer in time. Check the internet connection and try again.",
+    "proxy": "The proxy on the way to {host} does not let the request through. Check the proxy settings.",
+    "tls": "No secure connection to {host}. If this network inspects HTTPS, set REQUESTS_CA_BUNDLE to its"
+    " certificate file; else check this computer's date.",
+    "broken": "The connection to {host} broke. Check the internet connection and try again.",
+}
+
+
+def network_error(kind: str, host: str, *, may_have_arrived: bool) -> NetworkError:
+    return NetworkError(_NO_ANSWER[kind].format(host=host), kind=kind, may_have_arrived=may_have_arrived)
+
+
+def error_from_answer(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    has_effect: bool,
+    secrets: Iterable[str] = (),
+) -> ScenarioError:
+    """The error for an HTTP `status` outside 2xx; `has_effect`: could the request have changed anything?"""
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):  # not JSON: the raw text is shown instead
+        value = None
+    fields = cast(dict[str, object], value) if isinstance(value, dict) else {}
+    text = readable(
+        _first_text(fields, "reason", "message", "error", "detail") or body.decode("utf-8", "replace"),
+        secrets,
+    )
+    trace = re.sub(r"[^\w.:-]", "", _first_text(fields, "trace_id", "traceId", "requestId"))[:80] or None
+    said = f" The service says: {text}" if text else ""
+    if not 400 <= status < 600:
+        # A 307 was not carried out, a 303 was: without following it there is no telling.
+        what = "a redirect" if status < 400 else "an unknown status"
+        return AnswerError(
+            f"The service's address answers with {what} ({status}). Check the API address.",
+            trace_id=trace,
+            may_have_arrived=has_effect,
+        )
+    if status >= 500 or status == 408:
+        return ServerError(
+            f"The service has trouble ({status}{': ' + text if text else ''}). Try again later.",
+            trace_id=trace,
+            may_have_arrived=has_effect,
+        )
+    if _first_text(fields, "name", "code") == "ModelAccessRestrictedError":
+        return PlanError(_plan_text(fields) + said, trace_id=trace)
+    if status in (400, 403, 429) and _NO_CREDITS.search(text):
+        status = 402
+    if status == 429:
+        wait_s = retry_after_s(headers, fields)
+        until = "a little later" if wait_s is None else f"after {_clock(wait_s)}"
+        return RateLimitedError(
+            f"Too many requests for this account. Try again {until}.{said}",
+            retry_after_s=wait_s,
+            trace_id=trace,
+        )
+    if status in _REFUSALS:
+        kind, advice = _REFUSALS[status]
+        return kind(advice + said, trace_id=trace)
+    end = "." if text and text[-1] not in ".!?" else ""
+    return InputError(
+        f"The service refuses the request: {text or status}{end} Correct the inputs and try again.",
+        trace_id=trace,
+    )
+
+
+def retry_after_s(headers: Mapping[str, str], fields: Mapping[str, object] | None = None) -> float | None:
+    """How many seconds the service asks to be left alone, from the headers or the body, or None."""
+    said = (fields or {}).get("remainingSeconds")
+    header = (
+        headers.get("Retry-After", "").strip() if not isinstance(said, int | float) else str(round(said, 3))
+    )
+    if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", header):
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (ValueError, TypeError, IndexError, OverflowError):  # neither seconds nor a date
+        return None
+
+
+def readable(text: str, secrets: Iterable[str] = ()) -> str:
+    """Text from the network as one short line: without markup, control characters and our own secrets."""
+    text = text[: 64 * 1024]
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    if re.search(r"<(!doctype|html|head|body|title|h1|p|Error)\b", text, re.IGNORECASE):
+        text = re.sub(r"<(script|style)\b[^>]*>.*?(</\1>|$)", " ", text, flags=re.IGNORECASE | re.DOTALL)
+        text = html.unescape(re.sub(r"<[^<>]*>", " ", text))
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def plan_name(level: float) -> str:
+    """The plan's name for a level of `accessRestrictions` (the lowest plan that reaches it)."""
+    return next((name for least, name in PLAN_NAMES.items() if level <= least), PLAN_NAMES[100])
+
+
+def _clock(wait_s: float) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + wait_s))
+    return f"{at} (in {wait_s:.0f} s)" if wait_s < 120 else f"{at} (in {wait_s / 60:.0f} min)"
+
+
+def _first_text(fields: Mapping[str, object], *names: str) -> str:
+    """The first of these fields that holds a text, here or one level down; else an empty one."""
+    inner = [cast(dict[str, object], value) for value in fields.values() if isinstance(value, dict)]
+    found = (table.get(name) for table in (fields, *inner) for name in names)
+    return next((text for text in found if isinstance(text, str) and text.strip()), "")
+
+
+def _plan_text(fields: Mapping[str, object]) -> str:
+    details = fields.get("details")
+    level = {**(cast(dict[str, object], details) if isinstance(details, dict) else {}), **fields}.get(
+        "requiredPlan"
+    )
+    plan = (
+        plan_name(level) if isinstance(level, int | float) else readable(_first_text(fields, "requiredPlan"))
+    )
+    model = readable(_first_text(fields, "modelId")) or "This model"
+    needed = f"the plan {plan}" if plan else "a higher plan"
+    return f"{model} needs {needed}. Change the plan or choose another model."

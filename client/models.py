@@ -3,11 +3,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
-from .errors import AnswerError
-from .failures import plan_name
-from .fields import Fields, JsonValue, texts_of
+from .errors import AnswerError, plan_name
+from .fields import Fields, JsonValue
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,13 @@ class Input:
     step: float | None = None
     min_length: int | None = None
     max_length: int | None = None
-    max_size_bytes: int | None = None
     allowed_values: tuple[JsonValue, ...] = ()
     label: str = ""
     description: str = ""
     hint: str = ""
-    placeholder: str = ""
     group: str = ""
     is_prompt: bool = False
-    is_color: bool = False
     has_cost_impact: bool = False
-    is_parent: bool = False
     inputs: "tuple[Input, ...]" = ()
 
     @property
@@ -93,24 +87,20 @@ class Input:
             step=spec.number_or_none("step"),
             min_length=spec.count_or_none("minLength"),
             max_length=spec.count_or_none("maxLength"),
-            max_size_bytes=spec.count_or_none("maxSize"),
             allowed_values=tuple(spec.array("allowedValues")),
             label=spec.text_or_none("label") or "",
             description=spec.text_or_none("description") or "",
             hint=spec.text_or_none("hint") or "",
-            placeholder=spec.text_or_none("placeholder") or "",
             group=spec.text_or_none("group") or "",
             is_prompt=spec.flag("prompt"),
-            is_color=spec.flag("color"),
             has_cost_impact=spec.flag("costImpact"),
-            is_parent=spec.flag("parent"),
             inputs=spec.items("inputs", cls.from_json),
         )
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model; lists leave `inputs` empty, `get_model` fills them. `ui_labels`: input → value → label."""
+    """A model; lists leave `inputs` empty, `get_model` fills them."""
 
     id: str
     name: str
@@ -119,9 +109,7 @@ class Model:
     tags: tuple[str, ...]
     required_plan: int
     inputs: tuple[Input, ...]
-    ui_labels: Mapping[str, Mapping[str, str]]
     thumbnail_asset_id: str | None
-    example_asset_ids: tuple[str, ...]
 
     @property
     def required_plan_name(self) -> str:
@@ -130,13 +118,11 @@ class Model:
     @property
     def replaced_by(self) -> str | None:
         """The id of the model that replaces this one ("" if none is named); None if it is not deprecated."""
-        return next((tag[len(_DEPRECATED) :] for tag in self.tags if tag.startswith(_DEPRECATED)), None)
+        return next((tag[11:] for tag in self.tags if tag.startswith("deprecated:")), None)
 
     @classmethod
     def from_json(cls, value: object) -> "Model":
         model = Fields(value, "model")
-        selects = model.section("uiConfig").raw.get("selects")
-        examples = model.texts("exampleAssetIds")
         try:
             inputs = model.items("inputs", Input.from_json)
         except RecursionError:
@@ -151,23 +137,8 @@ class Model:
             tags=model.texts("tags"),
             required_plan=model.count_or_none("accessRestrictions") or 0,
             inputs=inputs,
-            ui_labels=_labels(selects),
-            thumbnail_asset_id=model.section("thumbnail").text_or_none("assetId")
-            or next(iter(examples), None),
-            example_asset_ids=examples,
+            thumbnail_asset_id=model.section("thumbnail").text_or_none("assetId"),
         )
-
-
-_DEPRECATED = "deprecated:"
-
-
-def _labels(selects: object) -> dict[str, Mapping[str, str]]:
-    found: dict[str, Mapping[str, str]] = {}
-    if isinstance(selects, dict):
-        for name, labels in cast(dict[str, object], selects).items():
-            if isinstance(labels, dict):
-                found[name] = texts_of(cast(dict[str, object], labels))
-    return found
 
 
 def _words(rule: Fields) -> dict[str, str]:

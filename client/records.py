@@ -40,14 +40,6 @@ class JobStatus(StrEnum):
         """The status for a word of either vocabulary (the API's, or the guides': `failed`, …)."""
         return _STATUS_WORDS.get(word.strip().lower().replace("_", "-"), cls.UNKNOWN)
 
-    @property
-    def is_done(self) -> bool:
-        return self in (JobStatus.SUCCESS, JobStatus.FAILURE, JobStatus.CANCELED)
-
-    @property
-    def is_success(self) -> bool:
-        return self is JobStatus.SUCCESS
-
 
 _STATUS_WORDS = {
     **{status.value: status for status in JobStatus},
@@ -89,11 +81,11 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        return self.status.is_done
+        return self.status in (JobStatus.SUCCESS, JobStatus.FAILURE, JobStatus.CANCELED)
 
     @property
     def is_success(self) -> bool:
-        return self.status.is_success
+        return self.status is JobStatus.SUCCESS
 
     @classmethod
     def from_json(cls, value: object) -> "Job":
@@ -184,59 +176,25 @@ def _safe_name(name: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Team:
-    """A team that the key can see; `projects` maps the ids of its projects to their names."""
-
-    id: str
-    name: str
-    plan: str | None
-    projects: Mapping[str, str]
-
-    @classmethod
-    def from_json(cls, value: object) -> "Team":
-        team = Fields(value, "team")
-        projects = team.items("projects", lambda item: Fields(item, "project"))
-        return cls(
-            id=team.text("id"),
-            name=team.text_or_none("name") or "",
-            plan=team.text_or_none("plan"),
-            projects={project.text("id"): project.text_or_none("name") or "" for project in projects},
-        )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """A team's allowance of creative units in this period, what is used of it, and packs bought on top."""
-
-    plan: str | None
-    creative_units: float | None
-    used_cu: float
-    packs_cu: float
-    parallel_jobs: int | None
-
-    @classmethod
-    def from_json(cls, value: object) -> "Limits":
-        answer = Fields(value, "limits")
-        limits = answer.section("limits")
-        packs = answer.items("oneShotCreativeUnits", lambda item: Fields(item, "oneShotCreativeUnits"))
-        now = time.time()
-        live = [pack for pack in packs if not 0 < pack.time("expiration") < now]
-        return cls(
-            plan=answer.text_or_none("plan"),
-            creative_units=limits.number_or_none("creativeUnits"),
-            used_cu=answer.section("values").number_or_none("creativeUnits") or 0.0,
-            packs_cu=sum(pack.number_or_none("remaining") or 0.0 for pack in live),
-            parallel_jobs=limits.count_or_none("parallelCustomJobs"),
-        )
-
-
-@dataclass(frozen=True)
 class Balance:
     """Creative units left, and how many 3D jobs may run at once."""
 
     remaining_cu: float
     parallel_jobs: int | None
     plan: str | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Balance | None":
+        """From a team's limits: its allowance, what is used of it, and packs bought on top."""
+        answer = Fields(value, "limits")
+        limits = answer.section("limits")
+        if (left := limits.number_or_none("creativeUnits")) is None:
+            return None
+        left = max(0.0, left - (answer.section("values").number_or_none("creativeUnits") or 0.0))
+        for pack in answer.items("oneShotCreativeUnits", lambda item: Fields(item, "oneShotCreativeUnits")):
+            if not 0 < pack.time("expiration") < time.time():
+                left += pack.number_or_none("remaining") or 0.0
+        return cls(left, limits.count_or_none("parallelCustomJobs"), answer.text_or_none("plan"))
 
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks values against a model's table of inputs, before anything is uploaded or paid.
+"""Checks values against a model's table of inputs, before anything is uploaded or paid; inputs as text.
 
 The service's own check comes after this one; so what the table leaves open is let through.
 """
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from .errors import InputError
 from .fields import JsonValue
-from .models import Input, Model
+from .models import Input, Model, Required
 
 ITEM_TYPES = {
     "file_array": "file",
@@ -20,6 +21,7 @@ ITEM_TYPES = {
     "model_array": "model",
 }
 _HUGE = 1e300  # what no input means; keeps out infinities and what JSON readers cannot hold
+_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 Problems = list[tuple[str, str]]
 
 
@@ -32,7 +34,7 @@ def check_inputs(model: Model, values: Mapping[str, object]) -> dict[str, JsonVa
     problems: Problems = []
     checked = _check_table(model.inputs, values, "", problems)
     if problems:
-        raise input_error(problems)
+        raise _input_error(problems)
     return checked
 
 
@@ -42,17 +44,15 @@ def _check_table(
     known = {spec.name: spec for spec in specs}
     given = {name: value for name, value in values.items() if value is not None}
     for name in given.keys() - known.keys():
-        near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(
-            name.lower(), {other.lower(): other for other in known}, 1
-        )
-        close = next((other for other in known if near and other.lower() == near[0].lower()), None)
-        advice = f"did you mean {close}?" if close else f"it takes {', '.join(known) or 'none'}."
+        lowered = {other.lower(): other for other in known}
+        near = difflib.get_close_matches(name.lower(), lowered, 1)
+        advice = f"did you mean {lowered[near[0]]}?" if near else f"it takes {', '.join(known) or 'none'}."
         problems.append((prefix + name, f"this model has no such input; {advice}"))
     checked: dict[str, JsonValue] = {}
     for name, spec in known.items():
         if name in given:
-            checked[name] = check_value(spec, given[name], prefix + name, problems)
-        if (why := _need(spec, specs, given)) and not _is_defined(spec, given.get(name)):
+            checked[name] = _check_value(spec, given[name], prefix + name, problems)
+        if not _is_defined(spec, given.get(name)) and (why := _need(spec, known, given)):
             if spec.default is None:
                 problems.append((prefix + name, why))
             else:
@@ -60,75 +60,89 @@ def _check_table(
     return checked
 
 
-def _need(spec: Input, specs: Sequence[Input], given: Mapping[str, object]) -> str | None:
+def _need(spec: Input, known: Mapping[str, Input], given: Mapping[str, object]) -> str | None:
     """Why this input must be given, or None."""
-    rule, known = spec.required, {other.name: other for other in specs}
-
-    def is_given(name: str) -> bool:
-        return name in known and _is_defined(known[name], given.get(name))
-
+    rule = spec.required
+    defined = {name for name, other in known.items() if _is_defined(other, given.get(name))}
+    # A default stands in for a missing value: the service uses it.
+    defaults = {name: other.default for name, other in known.items() if other.default is not None}
     if rule.is_always:
         return "is required"
     for name, message in rule.if_defined.items():
-        if is_given(name):
+        if name in defined:
             return f"is required together with {name}" + (f": {message}" if message else "")
-    others = rule.if_not_defined
-    # A default stands in for a missing value: the service uses it.
-    if others and not any(
-        is_given(name) or (name in known and known[name].default is not None) for name in others
-    ):
-        message = next(filter(None, others.values()), "")
-        return f"is required unless {' or '.join(others)} is given" + (f": {message}" if message else "")
+    if rule.if_not_defined and not rule.if_not_defined.keys() & (defined | defaults.keys()):
+        message = next(filter(None, rule.if_not_defined.values()), "")
+        others = " or ".join(rule.if_not_defined)
+        return f"is required unless {others} is given" + (f": {message}" if message else "")
     if rule.conditional:
-        met = [
-            _among(given.get(name, known[name].default if name in known else None), allowed)
-            for name, allowed in rule.conditional.values.items()
-        ]
+        used = {**defaults, **given}
+        met = [_among(used.get(name), allowed) for name, allowed in rule.conditional.values.items()]
         if any(met) if rule.conditional.is_any else all(met):
             return f"is required with {', '.join(rule.conditional.values)} set so"
     return None
 
 
 def _is_defined(spec: Input, value: object) -> bool:
-    if isinstance(value, str) and not value:
-        return "" in spec.allowed_values
-    return not (value is None or (isinstance(value, list | tuple) and not value))
+    return value not in (None, "", [], ()) or (value == "" and "" in spec.allowed_values)
 
 
-def check_value(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
+def _check_value(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     """The value as JSON has it; what is wrong with it goes to `problems`."""
-    before = len(problems)
-    item_type = ITEM_TYPES.get(spec.type)
-    checked: JsonValue
-    if item_type or spec.type == "inputs_array":
-        return _check_list(spec, value, name, item_type, problems)
-    check = _CHECKS.get(spec.type, _check_any)
-    checked = check(spec, value, name, problems)
-    is_choice = spec.allowed_values and spec.type not in ("file", "model")
-    if is_choice and len(problems) == before and not _among(checked, spec.allowed_values):
-        close = difflib.get_close_matches(str(checked), [str(choice) for choice in spec.allowed_values], 1)
+    if spec.type in ITEM_TYPES or spec.type == "inputs_array":
+        return _check_list(spec, value, name, problems)
+    wrong: str | None = None
+    match spec.type:
+        case "boolean":
+            wrong = None if isinstance(value, bool) else "must be true or false"
+        case "number":
+            if isinstance(value, bool) or not isinstance(value, int | float) or not -_HUGE < value < _HUGE:
+                wrong = "must be a number"
+            elif (spec.min is not None and value < spec.min) or (spec.max is not None and value > spec.max):
+                wrong = f"must be {_span(spec)}"
+            # Finer steps are a matter of sliders; a whole step says that the number counts something.
+            elif spec.step and spec.step >= 1 and spec.step.is_integer() and value != int(value):
+                wrong = "must be a whole number"
+            elif value == int(value):
+                value = int(value)
+        case "file":
+            wrong = None if isinstance(value, str) and value else "must be a file or an asset id"
+        case "string" | "model":
+            if not isinstance(value, str):
+                wrong = "must be a text"
+            elif length := _length_problem(spec, len(value), "characters"):
+                problems.append((name, length))
+                return None
+        case _:  # a type that this version does not know: any JSON is left to the service's judgement
+            try:
+                value = json.loads(json.dumps(value, allow_nan=False))
+            except (ValueError, TypeError, RecursionError):
+                wrong = "must be what JSON can express"
+    if wrong:
+        problems.append((name, f"{wrong}, not {_shown(value)}"))
+        return None
+    if spec.allowed_values and spec.type not in ("file", "model") and not _among(value, spec.allowed_values):
+        close = difflib.get_close_matches(str(value), [str(choice) for choice in spec.allowed_values], 1)
         advice = f" (did you mean {close[0]}?)" if close else ""
-        problems.append((name, f"{shown(checked)} is not one of {choices(spec)}{advice}"))
-    return checked
+        problems.append(
+            (name, f"{_shown(value)} is not one of {', '.join(map(_shown, spec.allowed_values))}{advice}")
+        )
+    return cast(JsonValue, value)
 
 
-def _check_list(
-    spec: Input, value: object, name: str, item_type: str | None, problems: Problems
-) -> JsonValue:
+def _check_list(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
     if not isinstance(value, list | tuple):
-        problems.append((name, f"must be a list, not {shown(value)}"))
+        problems.append((name, f"must be a list, not {_shown(value)}"))
         return None
     items = cast(Sequence[object], value)
-    if spec.min_length is not None and len(items) < spec.min_length and items:
-        problems.append((name, f"needs at least {spec.min_length} items, not {len(items)}"))
-    if spec.max_length is not None and len(items) > spec.max_length:
-        problems.append((name, f"takes at most {spec.max_length} items, not {len(items)}"))
+    if wrong := _length_problem(spec, len(items), "items"):
+        problems.append((name, wrong))
     checked: list[JsonValue] = []
     for place, item in enumerate(items, 1):
         where = f"{name}[{place}]"
-        if item_type:
-            one = Input(spec.name, item_type, min=spec.min, max=spec.max, allowed_values=spec.allowed_values)
-            checked.append(check_value(one, item, where, problems))
+        if spec.type in ITEM_TYPES:
+            one = replace(spec, type=ITEM_TYPES[spec.type], step=None, min_length=None, max_length=None)
+            checked.append(_check_value(one, item, where, problems))
         elif isinstance(item, dict):
             checked.append(_check_table(spec.inputs, cast(dict[str, object], item), f"{where}.", problems))
         else:
@@ -136,61 +150,12 @@ def _check_list(
     return checked
 
 
-def _check_boolean(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
-    if isinstance(value, bool):
-        return value
-    problems.append((name, f"must be true or false, not {shown(value)}"))
+def _length_problem(spec: Input, length: int, what: str) -> str | None:
+    if spec.max_length is not None and length > spec.max_length:
+        return f"takes at most {spec.max_length} {what}, not {length}"
+    if spec.min_length is not None and 0 < length < spec.min_length:
+        return f"needs at least {spec.min_length} {what}, not {length}"
     return None
-
-
-def _check_number(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_HUGE < value < _HUGE:
-        problems.append((name, f"must be a number, not {shown(value)}"))
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if (spec.min is not None and value < spec.min) or (spec.max is not None and value > spec.max):
-        problems.append((name, f"must be {span(spec)}, not {shown(value)}"))
-    # Finer steps are a matter of sliders; a whole step says that the number counts something.
-    if spec.step is not None and spec.step >= 1 and spec.step.is_integer() and not isinstance(value, int):
-        problems.append((name, f"must be a whole number, not {shown(value)}"))
-    return value
-
-
-def _check_text(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
-    if not isinstance(value, str):
-        problems.append((name, f"must be a text, not {shown(value)}"))
-        return None
-    if spec.max_length is not None and len(value) > spec.max_length:
-        problems.append((name, f"takes at most {spec.max_length} characters, not {len(value)}"))
-    if spec.min_length is not None and len(value) < spec.min_length and value:
-        problems.append((name, f"needs at least {spec.min_length} characters, not {len(value)}"))
-    return value
-
-
-def _check_file(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
-    if isinstance(value, str) and value:
-        return value
-    problems.append((name, f"must be a file or an asset id, not {shown(value)}"))
-    return None
-
-
-def _check_any(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
-    """A type that this version does not know: any JSON is left to the service's judgement."""
-    try:
-        return cast(JsonValue, json.loads(json.dumps(value, allow_nan=False)))
-    except (ValueError, TypeError, RecursionError):
-        problems.append((name, f"cannot be sent: {shown(value)}"))
-        return None
-
-
-_CHECKS: dict[str, Callable[[Input, object, str, Problems], JsonValue]] = {
-    "boolean": _check_boolean,
-    "number": _check_number,
-    "string": _check_text,
-    "model": _check_text,
-    "file": _check_file,
-}
 
 
 def _among(value: object, choices: Iterable[JsonValue]) -> bool:
@@ -198,29 +163,96 @@ def _among(value: object, choices: Iterable[JsonValue]) -> bool:
     return any(value == choice and isinstance(value, bool) is isinstance(choice, bool) for choice in choices)
 
 
-def span(spec: Input) -> str:
-    if spec.type not in ("number", "number_array"):
+def _span(spec: Input) -> str:
+    if spec.min is None and spec.max is None:
         return ""
-    if spec.min is not None and spec.max is not None:
-        return f"{spec.min:.10g} to {spec.max:.10g}"
-    if spec.min is not None:
-        return f"{spec.min:.10g} or more"
-    return "" if spec.max is None else f"{spec.max:.10g} or less"
+    if spec.min is None or spec.max is None:
+        return f"{spec.max:.10g} or less" if spec.min is None else f"{spec.min:.10g} or more"
+    return f"{spec.min:.10g} to {spec.max:.10g}"
 
 
-def choices(spec: Input) -> str:
-    return ", ".join(shown(choice) for choice in spec.allowed_values)
-
-
-def shown(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = value if isinstance(value, str) and value else '""' if value == "" else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def input_error(problems: Problems) -> InputError:
+def _input_error(problems: Problems) -> InputError:
     return InputError(
         " ".join(f"{name}: {text}{'' if text[-1] in '.?)' else '.'}" for name, text in problems),
         problems=problems,
     )
+
+
+def parse_value(spec: Input, text: str) -> JsonValue:
+    """The value that `text` (from a command line or a table) means for this input.
+
+    Booleans as true/false, on/off, yes/no, 1/0; lists as JSON or separated by commas; inputs_array as JSON.
+    Raises InputError.
+    """
+    problems: Problems = []
+    value = _parse(spec, text, problems)
+    if not problems:
+        value = _check_value(spec, value, spec.name, problems)
+    if problems:
+        raise _input_error(problems)
+    return value
+
+
+def describe_input(spec: Input) -> str:
+    """One line with the type, range, choices, need and default of an input, for listings."""
+    item = ITEM_TYPES.get(spec.type)
+    kind = f"{spec.kind} file" if spec.is_file else spec.type if item is None else item
+    if item is not None:
+        most = f"up to {spec.max_length} " if spec.max_length else "list of "
+        least = f", at least {spec.min_length}" if spec.min_length else ""
+        parts = [f"{most}{kind}s{least}"]
+    elif spec.type == "inputs_array":
+        parts = ["list of {" + "; ".join(f"{sub.name}: {describe_input(sub)}" for sub in spec.inputs) + "}"]
+    else:
+        parts = [kind + (f" {range_text}" if (range_text := _span(spec)) else "")]
+    if spec.allowed_values:
+        parts.append("one of " + ", ".join(map(_shown, spec.allowed_values)))
+    if spec.default is not None:
+        parts.append(f"default {_shown(spec.default)}")
+    elif spec.required.is_always:
+        parts.append("required")
+    elif rule := _rule_text(spec.required):
+        parts.append(rule)
+    return " ".join(", ".join(parts).split())
+
+
+def _parse(spec: Input, text: str, problems: Problems) -> JsonValue:
+    word = text.strip()
+    if spec.type in ("string", "model", "file"):
+        return text
+    if spec.type == "boolean":
+        return True if word.lower() in _TRUE else False if word.lower() in _FALSE else text
+    if spec.type == "number":
+        return _number(word)
+    item_type = ITEM_TYPES.get(spec.type)
+    if item_type and not word.startswith("["):
+        words = [part.strip() for part in word.split(",") if part.strip()]
+        return [_number(part) if item_type == "number" else part for part in words]
+    try:
+        return cast(JsonValue, json.loads(word))
+    except (ValueError, RecursionError):
+        if spec.type == "inputs_array" or item_type:
+            problems.append((spec.name, f"must be a list written as JSON, not {_shown(text)}"))
+        return text
+
+
+def _number(word: str) -> JsonValue:
+    try:
+        return float(word)  # whole ones go out as integers
+    except ValueError:
+        return word
+
+
+def _rule_text(rule: Required) -> str:
+    if rule.if_not_defined:
+        return f"required unless {' or '.join(rule.if_not_defined)} is given"
+    if rule.if_defined:
+        return f"required with {' or '.join(rule.if_defined)}"
+    return f"required depending on {', '.join(rule.conditional.values)}" if rule.conditional else ""

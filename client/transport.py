@@ -1,40 +1,105 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Speaks the API's HTTP and JSON: paths, keys, answers of bounded size, errors in words.
+"""The one module that opens sockets: the API's HTTP and JSON, bounded in size and time, failures in words.
 
-What changes nothing is retried; what spends has a connection of its own that cannot repeat it. The key goes
-to the API's own address alone, and nothing follows a redirect by itself. Safe to share among threads.
+What changes nothing is retried; what may spend has a connection of its own that cannot repeat it. The key
+goes to the API's own address alone, and nothing follows a redirect by itself. Safe to share among threads.
 """
 
 import base64
 import json
+import socket
+import ssl
 import time
 import zlib
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext, suppress
 from email.utils import parsedate_to_datetime
-from typing import NoReturn
+from http.client import HTTPException
+from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
+import requests
+from requests import exceptions
+from requests.adapters import HTTPAdapter
+from urllib3 import exceptions as wire
+from urllib3.util.retry import Retry
+
 from .address import address_problem, host_of, is_loopback
-from .connection import Answer, Body, Sender
 from .errors import (
     AnswerError,
     InputError,
     NetworkError,
     NotFoundError,
-    ScenarioError,
     SignInError,
     TransferError,
     UsageError,
+    error_from_answer,
+    network_error,
+    retry_after_s,
 )
-from .failures import error_from_answer
+from .fields import parsed, unpacked
 from .records import Credentials
 
-MAX_ANSWER_BYTES = 32 << 20
-MAX_ERROR_BYTES = 1 << 20
-MAX_REDIRECTS = 5
+ANSWER_TIMEOUT_S = 60.0
+CONNECT_TIMEOUT_S = 5.0
+SEND_TIMEOUT_S = 30.0  # for each piece of a body on its way out
+MAX_WAIT_S = 60.0  # a service that wants more patience than this is taken at its word
+RETRIES = 4
 BODY_TRIES = 3
-_REDIRECTS = (301, 302, 303, 307, 308)
+BACKOFF_S = 0.5
+MAX_ANSWER_BYTES = 32 << 20
+MAX_REDIRECTS = 5
+PIECE_BYTES = 64 << 10
+
+
+class Body:
+    """A request's body, sent in pieces; `tell` gets the bytes that are through, and may raise to stop."""
+
+    def __init__(self, content: bytes, tell: Callable[[int], None] = lambda _done: None) -> None:
+        self._content, self._tell = content, tell
+        self.was_asked_for = False  # until then there was no connection, and nothing can have arrived
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.was_asked_for = True
+        for start in range(0, len(self._content), PIECE_BYTES):
+            yield self._content[start : start + PIECE_BYTES]
+            self._tell(min(start + PIECE_BYTES, len(self._content)))
+
+
+class Answer:
+    """An HTTP answer whose body is read piece by piece, as it is on the wire."""
+
+    def __init__(self, response: requests.Response, url: str, body: object) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        # Past urllib3, whose reads wait for all that is asked for, however slowly it drips in.
+        self._wire: Any = response.raw._original_response
+        self.length: int | None = self._wire.length
+        self._response, self._url, self._body = response, url, body
+
+    def read(self, most: int) -> bytes:
+        """What comes next, `most` bytes at most and nothing at the end; raises NetworkError."""
+        with _in_words(self._url, self._body):
+            piece: bytes = self._wire.read1(most)
+            if not piece:
+                if self._wire.length:
+                    raise HTTPException
+                self._wire.close()
+                self._response.raw.release_conn()
+            return piece
+
+    def read_all(self, most: int) -> bytes:
+        """The body, or its first `most` bytes, if they come within ANSWER_TIMEOUT_S; else NetworkError."""
+        body, ends_at = bytearray(), time.monotonic() + ANSWER_TIMEOUT_S
+        while len(body) < most and (piece := self.read(min(PIECE_BYTES, most - len(body)))):
+            body += piece
+            with _in_words(self._url, self._body):
+                if time.monotonic() > ends_at:
+                    raise TimeoutError
+        return bytes(body)
 
 
 class Transport:
@@ -47,59 +112,62 @@ class Transport:
         if problem:
             raise UsageError(f"The API address cannot be used: {problem}.")
         self.api_url = api_url.rstrip("/")
-        self.has_key = credentials is not None
         self.clock_offset_s = 0.0
         self._is_here = is_loopback(api_url)
         self._project_id = project_id
         self._user_agent = user_agent
-        self._authorization, self._secrets = _authorization(credentials)
-        self._reads = Sender(is_retrying=True)
-        self._writes = Sender(is_retrying=False)
-        self._files = Sender(is_retrying=False)
+        self._authorization, self._secrets = "public-auth-token", tuple[str, ...]()
+        if credentials is not None:
+            if not (credentials.key and credentials.secret):
+                raise SignInError("The API key or its secret is empty. Enter both.")
+            pair = base64.b64encode(f"{credentials.key}:{credentials.secret}".encode()).decode()
+            self._authorization, self._secrets = f"Basic {pair}", (pair, credentials.secret)
+        self._environment = requests.Session()  # asked for proxies and certificates alone
+        patience = _Patience(
+            total=RETRIES,
+            read=2,
+            other=0,  # a certificate does not get better by asking again
+            allowed_methods=None,
+            status_forcelist=(429, 500, 502, 503, 504),
+            backoff_factor=BACKOFF_S,
+            raise_on_status=False,
+        )
+        self._reads = HTTPAdapter(max_retries=patience)
+        self._files = HTTPAdapter()
 
     def close(self) -> None:
-        for sender in (self._reads, self._writes, self._files):
-            sender.close()
+        self._reads.close()
+        self._files.close()
 
     def get(self, *path: str, query: Mapping[str, str] | None = None, is_public: bool = False) -> object:
         """The JSON answer to a GET; `is_public` ones go without a key too."""
-        return self._json(self._reads, "GET", path, query, None, is_safe=True, is_public=is_public)
+        return self._json("GET", path, query, None, is_safe=True, is_public=is_public)
 
     def post(
         self, *path: str, body: object, query: Mapping[str, str] | None = None, is_safe: bool = False
     ) -> object:
-        """The JSON answer to a POST; only one that changes nothing (`is_safe`) is ever repeated."""
-        return self._json(
-            self._reads if is_safe else self._writes, "POST", path, query, body, is_safe=is_safe
-        )
-
-    def post_once(self, *path: str, body: object) -> object:
-        """The JSON answer to a POST that spends: on a connection of its own, which sends it once at most."""
-        sender = Sender(is_retrying=False)
+        """The JSON answer to a POST, sent once at most unless it changes nothing (`is_safe`)."""
         try:
-            return self._json(sender, "POST", path, None, body, is_safe=False)
-        finally:
-            sender.close()
+            data = json.dumps(body, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            raise InputError("The inputs hold what JSON cannot express, such as an endless number.") from None
+        return self._json("POST", path, query, data, is_safe=is_safe)
 
-    def put(self, url: str, body: Body, content_type: str) -> ScenarioError | None:
-        """PUT `body` to a signed address, without the key; returns what the other side has against it."""
-        self._require_usable(url)
-        headers = {"User-Agent": self._user_agent, "Content-Type": content_type}
-        with self._files.send("PUT", url, headers, body) as answer:
-            text = answer.read_all(MAX_ERROR_BYTES)
-            if 200 <= answer.status < 300:
-                return None
-            return error_from_answer(answer.status, answer.headers, text, has_effect=False)
+    def put(self, url: str, body: Body, content_type: str) -> None:
+        """PUT `body` to a signed address, without the key."""
+        with self._exchange(self._files, "PUT", url, {"Content-Type": content_type}, body) as answer:
+            text = answer.read_all(PIECE_BYTES)
+        if not 200 <= answer.status < 300:
+            raise error_from_answer(answer.status, answer.headers, text, has_effect=False)
 
     @contextmanager
     def stream(self, url: str, headers: Mapping[str, str]) -> Generator[Answer]:
         """GET a signed address, without the key, along up to MAX_REDIRECTS redirects, each looked at."""
-        sent = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers}
+        sent = {"Accept-Encoding": "identity", **headers}
         for _ in range(MAX_REDIRECTS + 1):
-            self._require_usable(url)
-            with self._files.send("GET", url, sent) as answer:
+            with self._exchange(self._files, "GET", url, sent) as answer:
                 location = answer.headers.get("Location")
-                if answer.status not in _REDIRECTS or not location:
+                if answer.status not in (301, 302, 303, 307, 308) or not location:
                     yield answer
                     return
             try:
@@ -108,119 +176,124 @@ class Transport:
                 raise TransferError(f"{host_of(url)} redirects to an address that is none.") from None
         raise TransferError(f"{host_of(url)} redirects for ever. Try again later.")
 
-    def _require_usable(self, url: str) -> None:
+    @contextmanager
+    def _exchange(
+        self, adapter: HTTPAdapter, method: str, url: str, headers: Mapping[str, str], body: Any = None
+    ) -> Generator[Answer]:
+        """The answer, whatever its status; raises NetworkError. `url`, perhaps signed, is sent as written.
+
+        The adapter is used without requests' session, which would look for keys in ~/.netrc, keep cookies
+        and read a redirect's body without bounds. No proxy is used to this very machine.
+        """
         if problem := address_problem(url, may_be_loopback=self._is_here):
             raise TransferError(
                 f"The service sends to {host_of(url)!r}, an address that Maquette does not use: {problem}."
             )
+        timeout = (SEND_TIMEOUT_S if isinstance(body, Body) else CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S)
+        with _in_words(url, body):
+            sent = {"User-Agent": self._user_agent, **headers}
+            request = requests.Request(method, url, headers=sent, data=body).prepare()
+            request.url = url
+            settings: Any = self._environment.merge_environment_settings(url, {}, True, None, None)
+            if is_loopback(url):
+                settings["proxies"] = {}
+            response = adapter.send(request, timeout=timeout, **settings)
+        with response:
+            yield Answer(response, url, body)
 
     def _json(
         self,
-        sender: Sender,
         method: str,
         path: tuple[str, ...],
         query: Mapping[str, str] | None,
-        body: object,
+        data: bytes | None,
         *,
         is_safe: bool,
         is_public: bool = False,
     ) -> object:
-        if not (self.has_key or is_public):
+        if not (self._secrets or is_public):
             raise SignInError(
                 "This needs an API key and secret of your Scenario account. Enter them, or set"
                 " SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET."
             )
-        url = self._url(path, query)
-        headers = {
-            "User-Agent": self._user_agent,
-            "Authorization": self._authorization,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-        }
-        try:
-            data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        except (ValueError, RecursionError):
-            raise InputError("The inputs hold what JSON cannot express, such as an endless number.") from None
-        if data is not None:
-            headers["Content-Type"] = "application/json"
-        for tries_left in reversed(range(BODY_TRIES if is_safe else 1)):
-            with sender.send(method, url, headers, data, has_effect=not is_safe) as answer:
-                try:
-                    content = answer.read_all(MAX_ANSWER_BYTES)
-                except NetworkError:
-                    if not tries_left:
-                        raise
-                    continue
-            return self._understood(answer, content, has_effect=not is_safe)
-        raise AssertionError("the last try returns or raises")
-
-    def _understood(self, answer: Answer, content: bytes, *, has_effect: bool) -> object:
-        self._learn_clock(answer.headers)
-        is_good = 200 <= answer.status < 300
-        try:
-            text = _unpacked(content, answer.headers.get("Content-Encoding", ""))
-            if is_good:
-                return _parsed(text)
-        except (ValueError, RecursionError, zlib.error) as error:
-            if is_good:
-                what = str(error) if isinstance(error, _TooLargeError) else "it is no proper JSON"
-                raise AnswerError(
-                    f"The answer of {host_of(self.api_url)} is not understood: {what}. Check the API address,"
-                    " or try again later.",
-                    may_have_arrived=has_effect,
-                ) from None
-            text = b""
-        raise error_from_answer(
-            answer.status, answer.headers, text, has_effect=has_effect, secrets=self._secrets
-        )
-
-    def _url(self, path: tuple[str, ...], query: Mapping[str, str] | None) -> str:
         if any(part.strip() in ("", ".", "..") for part in path):
             raise NotFoundError(f"There is nothing called {'/'.join(path)[:80]!r}.")
-        asked = {**(query or {}), **({"projectId": self._project_id} if self._project_id else {})}
         url = "/".join([self.api_url, *(quote(part, safe="") for part in path)])
-        return f"{url}?{urlencode(asked, safe=',')}" if asked else url
+        asked = {**(query or {}), **({"projectId": self._project_id} if self._project_id else {})}
+        url += f"?{urlencode(asked, safe=',')}" if asked else ""
+        headers = {
+            "Authorization": self._authorization,
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/json",
+        }
+        with nullcontext(self._reads) if is_safe else closing(HTTPAdapter()) as adapter:
+            for tries_left in reversed(range(BODY_TRIES if is_safe else 1)):
+                body = data if is_safe or data is None else Body(data)
+                with self._exchange(adapter, method, url, headers, body) as answer:
+                    try:
+                        return self._understood(answer, has_effect=not is_safe)
+                    except NetworkError:
+                        if not tries_left:
+                            raise
+        raise AssertionError("the last try returns or raises")
 
-    def _learn_clock(self, headers: Mapping[str, str]) -> None:
+    def _understood(self, answer: Answer, *, has_effect: bool) -> object:
+        content = answer.read_all(MAX_ANSWER_BYTES + 1)
+        with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
+            told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+            self.clock_offset_s = told + 0.5 - time.time()  # the header leaves out the part of the second
+        is_good = 200 <= answer.status < 300
         try:
-            told = parsedate_to_datetime(headers.get("Date", "")).timestamp()
-        except (ValueError, TypeError, IndexError, OverflowError):  # no date, no news
-            return
-        self.clock_offset_s = told + 0.5 - time.time()  # the header leaves out the part of the second
+            content = unpacked(content, answer.headers.get("Content-Encoding", ""), MAX_ANSWER_BYTES)
+            if is_good:
+                return parsed(content)
+        except (ValueError, RecursionError, zlib.error):
+            if is_good:
+                raise AnswerError(
+                    f"The answer of {host_of(self.api_url)} is not understood: it is no proper JSON, or"
+                    f" larger than {MAX_ANSWER_BYTES >> 20} MB. Check the API address, or try again later.",
+                    may_have_arrived=has_effect,
+                ) from None
+            content = b""
+        raise error_from_answer(
+            answer.status, answer.headers, content, has_effect=has_effect, secrets=self._secrets
+        )
 
 
-class _TooLargeError(ValueError):
-    pass
+class _Patience(Retry):
+    """Retries what changes nothing; Retry-After is obeyed up to MAX_WAIT_S, beyond it the answer stands."""
+
+    def get_retry_after(self, response: Any) -> float | None:
+        return retry_after_s(response.headers)
+
+    def increment(
+        self, method: Any = None, url: Any = None, response: Any = None, *args: Any, **more: Any
+    ) -> Any:
+        if response is not None and (self.get_retry_after(response) or 0) > MAX_WAIT_S:
+            raise wire.MaxRetryError(more["_pool"], url, wire.ResponseError("told to wait for long"))
+        return super().increment(method, url, response, *args, **more)
 
 
-def _unpacked(content: bytes, encoding: str) -> bytes:
-    """`content` without its gzip coating; the limit holds before and after: a small bomb stays small."""
-    if encoding.strip().lower() in ("gzip", "x-gzip"):
-        content = zlib.decompressobj(wbits=31).decompress(content, MAX_ANSWER_BYTES + 1)
-    elif encoding.strip().lower() not in ("", "identity"):
-        raise ValueError(encoding)
-    if len(content) > MAX_ANSWER_BYTES:
-        raise _TooLargeError(f"it is larger than {MAX_ANSWER_BYTES >> 20} MB")
-    return content
+_KINDS = (  # the first that is among an error's causes says what kind it is
+    ("proxy", (wire.ProxyError, exceptions.ProxyError, exceptions.InvalidProxyURL, exceptions.InvalidSchema)),
+    ("dns", (socket.gaierror,)),
+    ("refused", (ConnectionRefusedError,)),
+    ("tls", (ssl.SSLError, wire.SSLError)),
+    ("timeout", (TimeoutError, wire.TimeoutError)),
+)
 
 
-def _parsed(content: bytes) -> object:
-    text = content.decode("utf-8-sig")
-    value: object = json.loads(text, parse_constant=_no_constant)
-    if "\\ud" in text.lower():  # half characters can be neither stored nor shown: replaced
-        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _authorization(credentials: Credentials | None) -> tuple[str, tuple[str, ...]]:
-    """The header's value, and the texts that no message may repeat."""
-    if credentials is None:
-        return "public-auth-token", ()
-    if not (credentials.key and credentials.secret):
-        raise SignInError("The API key or its secret is empty. Enter both.")
-    pair = base64.b64encode(f"{credentials.key}:{credentials.secret}".encode()).decode()
-    return f"Basic {pair}", (pair, credentials.secret)
+@contextmanager
+def _in_words(url: str, body: object) -> Generator[None]:
+    """Puts the failures of a request to `url` into words; only the host is named, the rest may be signed."""
+    try:
+        yield
+    except (wire.HTTPError, HTTPException, OSError, UnicodeError) as error:  # requests' are OSErrors
+        causes: list[BaseException] = [error]
+        while cause := causes[-1].__cause__ or causes[-1].__context__:
+            causes.append(cause)
+        kinds = [name for name, types in _KINDS if any(isinstance(cause, types) for cause in causes)]
+        if "TLS CA certificate" in str(error):  # requests says it with a bare OSError
+            kinds = ["tls"]
+        may_have_arrived = isinstance(body, Body) and body.was_asked_for
+        raise network_error([*kinds, "broken"][0], host_of(url), may_have_arrived=may_have_arrived) from None

@@ -27,7 +27,6 @@ from maquette.client import (
     ServerError,
     SignInError,
     UsageError,
-    connection,
     transport,
 )
 
@@ -36,7 +35,7 @@ from .fake_api import JOB, FakeApi, Say, Seen
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    monkeypatch.setattr(connection, "BACKOFF_S", 0)
+    monkeypatch.setattr(transport, "BACKOFF_S", 0)
     with FakeApi() as running:
         yield running
 
@@ -59,7 +58,7 @@ def test_without_a_key_public_things_are_read_and_others_ask_for_it(api: FakeApi
     for call in (
         lambda: scenario.generate("model_x", {}),
         lambda: scenario.get_job("job_1"),
-        scenario.list_teams,
+        scenario.get_balance,
     ):
         with pytest.raises(SignInError, match="SCENARIO_SDK_API_KEY"):
             call()
@@ -99,10 +98,7 @@ def test_the_list_of_models_follows_pages_and_leaves_out_the_deprecated(api: Fak
     assert {s.query["privacy"] for s in api.seen()} == {"public"}
 
 
-def test_a_list_that_goes_in_circles_or_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
-    api.on("GET", "/v1/jobs", Say({"jobs": [JOB], "nextPaginationToken": "same"}))
-    with pytest.raises(AnswerError, match="circles"):
-        list(api.client().list_jobs())
+def test_a_list_that_goes_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
     tokens = iter(range(100))
     api.on("GET", "/v1/jobs", lambda _: Say({"jobs": [JOB], "nextPaginationToken": f"t{next(tokens)}"}))
     with pytest.raises(AnswerError, match="after 3 pages"):
@@ -189,7 +185,7 @@ def test_what_spends_is_sent_once_whatever_happens(api: FakeApi, case: str) -> N
 def test_what_spends_is_sent_once_when_no_answer_comes_in_time(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.2)
 
     def keep_waiting(_: Seen) -> Say:
         api.server.is_over.wait(5)
@@ -280,8 +276,9 @@ def test_a_proxy_gets_the_request_and_loopback_goes_past_it(
         api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}))
         api.client().get_job("job_1")
         assert not proxy.seen()
-        with pytest.raises(NetworkError):  # it refuses CONNECT: the try is what counts
+        with pytest.raises(NetworkError) as caught:  # it refuses CONNECT: the try is what counts
             Scenario("https://elsewhere.invalid/v1", Credentials("a", "b")).generate("model_x", {})
+        assert not caught.value.may_have_arrived
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -315,7 +312,7 @@ def test_patience_ends(api: FakeApi) -> None:
     with pytest.raises(ServerError, match="still warming up") as caught:
         api.client().get_job("job_1")
     assert not caught.value.may_have_arrived
-    assert len(api.seen()) == 1 + connection.RETRIES
+    assert len(api.seen()) == 1 + transport.RETRIES
 
 
 def test_retry_after_is_obeyed(api: FakeApi) -> None:
@@ -395,9 +392,8 @@ def test_a_plan_that_is_too_low_is_told_with_its_name(api: FakeApi) -> None:
         "requiredPlan": 50,
     }
     api.on("POST", "/v1/generate/custom/model_x", Say(body, 403))
-    with pytest.raises(PlanError, match="model_x needs the plan Pro") as caught:
+    with pytest.raises(PlanError, match="model_x needs the plan Pro"):
         api.client().estimate_cost("model_x", {})
-    assert (caught.value.required_plan, caught.value.model_id) == ("Pro", "model_x")
 
 
 @pytest.mark.parametrize(
@@ -544,19 +540,10 @@ def test_an_answer_that_is_too_long_is_refused(api: FakeApi, monkeypatch: pytest
         api.client().get_job("job_1")
 
 
-@pytest.mark.parametrize("where", ["body", "head"])
-def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.4)
+def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.4)
     monkeypatch.setattr(transport, "BODY_TRIES", 1)
-    monkeypatch.setattr(connection, "RETRIES", 0)
-
-    class DripHead(Say):
-        def send(self, handler: Any) -> None:
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-            while not handler.server.is_over.wait(0.05):
-                handler.wfile.write(b"X: y\r\n")
-
-    api.on("GET", "/v1/jobs/job_1", DripHead() if where == "head" else Say(b" " * 1000, drip_s=0.05))
+    api.on("GET", "/v1/jobs/job_1", Say(b" " * 1000, drip_s=0.05))
     began = time.monotonic()
     with pytest.raises(NetworkError, match="in time") as caught:
         api.client().get_job("job_1")
@@ -565,7 +552,7 @@ def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.Monk
 
 
 def test_a_head_without_end_is_refused(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "RETRIES", 0)
+    monkeypatch.setattr(transport, "RETRIES", 0)
     api.on("GET", "/v1/jobs/job_1", Say(b"{}", headers={f"X-{n}": "y" for n in range(200)}))
     with pytest.raises(NetworkError):
         api.client().get_job("job_1")

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from maquette.client import (
     AnswerError,
     Asset,
+    Balance,
     Credentials,
     Input,
     Job,
     JobStatus,
-    Limits,
     Model,
     Required,
-    Team,
 )
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -130,8 +129,7 @@ def test_a_field_of_the_wrong_type_is_an_answer_error_that_names_it(wrong: dict[
         Asset.from_json,
         Model.from_json,
         Input.from_json,
-        Team.from_json,
-        Limits.from_json,
+        Balance.from_json,
         Required.from_json,
     ],
 )
@@ -214,7 +212,6 @@ def test_a_model_is_read_with_every_form_of_required() -> None:
             "capabilities": ["img23d"],
             "tags": ["sc:featured", "deprecated:model_y"],
             "accessRestrictions": 50,
-            "uiConfig": {"selects": {"style": {"a": "Style A", "b": 5}, "odd": []}},
             "thumbnail": {"assetId": "asset_t"},
             "inputs": [
                 {"name": "a", "type": "file", "required": True},
@@ -242,7 +239,6 @@ def test_a_model_is_read_with_every_form_of_required() -> None:
     assert e.required.conditional.values == {"a": (1, 3), "b": (2,)}
     assert e.required.conditional.is_any
     assert f.inputs[0].min == 1
-    assert model.ui_labels == {"style": {"a": "Style A"}}
     assert (model.required_plan_name, model.replaced_by, model.thumbnail_asset_id) == (
         "Pro",
         "model_y",
