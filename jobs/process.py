@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ..client import Credentials
 
@@ -54,11 +54,17 @@ def start_python(
     stderr: int | IO[bytes] | None,
 ) -> subprocess.Popen[bytes]:
     """Start `main` of one of our modules, with a pipe to its stdin, out of reach of the terminal's Ctrl-C."""
-    options: dict[str, Any] = {"start_new_session": True}
+    flags = 0
     if sys.platform == "win32":
-        options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    command = python_command(module, arguments)
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, **options)
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    return subprocess.Popen(
+        python_command(module, arguments),
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        creationflags=flags,
+        start_new_session=sys.platform != "win32",
+    )
 
 
 def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[bytes]:
