@@ -23,7 +23,15 @@ from .ledger import Ledger, log
 from .record import JobRecord
 from .states import State
 from .tasks import Tasks
-from .transfers import ConvertError, Progress, convert_result, download_results, file_keys, upload_inputs
+from .transfers import (
+    ConvertError,
+    Progress,
+    SpoiltFileError,
+    convert_result,
+    download_results,
+    file_keys,
+    upload_inputs,
+)
 
 _LOOKING = "Looking up whether the service got the request"
 
@@ -197,7 +205,8 @@ class Steps:
                 if isinstance(error, ConvertError)
                 else f"The result could not be converted: {error}"
             )
-            self._ledger.fail(job, text, type(error).__name__, State.CONVERTING)
+            again = State.DOWNLOADING if isinstance(error, SpoiltFileError) else State.CONVERTING
+            self._ledger.fail(job, text, type(error).__name__, again)
 
 
 def _texts(value: JsonValue) -> list[str]:

@@ -31,6 +31,10 @@ class ConvertError(Exception):
     """The result cannot become a .blend; the text says why, for a person."""
 
 
+class SpoiltFileError(ConvertError):
+    """A downloaded file is not on the disk as it came: it has to be downloaded again."""
+
+
 @dataclass(slots=True)
 class Progress:
     """0..1 of a transfer, written by its thread, read by the loop; `is_stopped` aborts it."""
@@ -183,8 +187,12 @@ def convert_result(blender: str, script: Path, job: JobRecord, folder: Path) -> 
     for entry in job.files:
         assert isinstance(entry, dict)
         if entry["role"] != "derived":
-            path = str((folder / str(entry["path"])).resolve())
-            sources.append({"path": path, "role": entry["role"], "name": entry["name"]})
+            path = (folder / str(entry["path"])).resolve()
+            if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
+                raise SpoiltFileError(
+                    f"{path.name} was spoilt on the disk. Resume the job to download it again."
+                )
+            sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
     request = folder / "convert-request.json"
     target = str((folder / "result.blend").resolve())
     wish = {"sources": sources, "target": target, "answer": str(answer_path.resolve()), "name": job.name}

@@ -60,21 +60,13 @@ def test_a_file_arrives_whole_with_its_hash_and_without_the_key(api: FakeApi, tm
     assert api.seen()[0].headers["Accept-Encoding"] == "identity"
 
 
-def test_a_file_is_synced_at_its_end(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
-    api.on("GET", "/file", File(CONTENT))
-    assert get(api, tmp_path / "a").sha256 == SHA256
-    assert synced == [len(CONTENT)]
-
-
 def test_a_disk_that_cannot_keep_what_it_took_is_told(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_handle: int) -> None:
+    def fail(_part: Path, _target: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "replace", fail)
     api.on("GET", "/file", File(CONTENT))
     with pytest.raises(TransferError, match="Input/output error"):
         get(api, tmp_path / "a")

@@ -285,6 +285,18 @@ def test_a_converter_that_crashes_is_a_job_error_and_can_be_tried_again(scene: S
     assert scene.service.calls["download"] == 1
 
 
+def test_a_file_that_a_power_cut_spoilt_is_downloaded_again_and_not_paid_again(scene: Scene) -> None:
+    scene.add()
+    job = scene.run(until=State.CONVERTING)
+    path = next((scene.store.job_folder(job.id) / "result").iterdir())
+    path.write_bytes(b"\0" * path.stat().st_size)
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
+    scene.store.resume(job)
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
 def test_a_missing_blender_is_a_clear_job_error(scene: Scene) -> None:
     scene.blender = str(scene.folder / "nowhere")
     scene.add()
