@@ -11,7 +11,7 @@ def register() -> None:
     for part in PARTS:
         try:
             importlib.import_module(f".{part}", __package__).register()
-        except BaseException:
+        except BaseException:  # whatever it was: leave nothing half-registered, and pass it on
             unregister()
             raise
         _registered.append(part)

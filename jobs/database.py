@@ -77,7 +77,7 @@ def transaction(database: sqlite3.Connection) -> Generator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nothing half-written, and pass it on
         database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")

@@ -7,7 +7,7 @@ One clockwork alone changes jobs after submission; what was under way when the s
 import shutil
 import sys
 import tempfile
-import threading
+import threading  # the sandbox is a process of its own, never inside Blender
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path

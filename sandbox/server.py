@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import tempfile
-import threading
+import threading  # the sandbox is a process of its own, never inside Blender
 import time
 from collections.abc import Callable
 from functools import partial

@@ -8,7 +8,7 @@ import json
 import secrets
 import sqlite3
 import string
-import threading
+import threading  # the sandbox is a process of its own, never inside Blender
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
