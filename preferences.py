@@ -4,42 +4,107 @@
 They hold no key: Blender saves preferences in a file that people share.
 """
 
+import textwrap
+import time
 from pathlib import Path
 from typing import cast
 
 import bpy
 
+from .jobs import holder
+
 PACKAGE = cast("str", __package__)
+_ACCOUNTS = {
+    "environment": "Key from the environment",
+    "key": "Key kept in a file that you alone can read",
+    "sandbox": "The sandbox needs none",
+    "signed_out": "Not signed in",
+}
+
+
+def _reopen(_self: object, _context: object) -> None:
+    """The watch opens the jobs anew at its next tick: no file is touched in here."""
+    holder.state.account = "unknown"
 
 
 class MaquettePreferences(bpy.types.AddonPreferences):
     bl_idname = PACKAGE
 
-    folder: bpy.props.StringProperty(
-        name="Result Folder",
-        description="Where jobs and their results are kept. Empty: the extension's own folder",
-        subtype="DIR_PATH",
+    is_sandbox: bpy.props.BoolProperty(
+        name="Use the Sandbox",
+        description="A stand-in for the service on this computer: no account, no cost, simple shapes",
+        update=_reopen,
     )
     project_id: bpy.props.StringProperty(
         name="Project",
         description="Id of the Scenario project to work in. Empty: the key's own project",
+        update=_reopen,
+    )
+    folder: bpy.props.StringProperty(
+        name="Result Folder",
+        description="Where jobs and their results are kept. Empty: the extension's own folder",
+        subtype="DIR_PATH",
+        update=_reopen,
+    )
+    keeps_downloads: bpy.props.BoolProperty(
+        name="Keep Downloads",
+        description="Keep the files that the service delivered after the 3D model was placed. Off: only what"
+        " placing it again needs stays",
+        default=True,
+        update=_reopen,
     )
     size_m: bpy.props.FloatProperty(
         name="Default Size",
-        description="Longest side of a placed model",
+        description="Longest side of a new 3D model",
         default=1.0,
         min=0.001,
         soft_max=100.0,
         subtype="DISTANCE",
         unit="LENGTH",
     )
+    is_notifying: bpy.props.BoolProperty(
+        name="Notify", description="Tell in the status bar when a 3D model has arrived", default=True
+    )
+    favourites: bpy.props.StringProperty(options={"HIDDEN"})  # ids of models, one a line
+    recent: bpy.props.StringProperty(options={"HIDDEN"})
 
     def draw(self, _context: bpy.types.Context) -> None:
+        holder.state.drawn_at = time.monotonic()
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "folder")
-        layout.prop(self, "project_id")
+        split = layout.split(factor=0.4)
+        heading = split.column()
+        heading.alignment = "RIGHT"
+        heading.label(text="Account")
+        _draw_account(split.column())
+        column = layout.column(heading="Sandbox")
+        column.prop(self, "is_sandbox", text="Use the Sandbox")
+        column = layout.column()
+        column.active = not self.is_sandbox
+        column.prop(self, "project_id", placeholder="The key's own")
+        layout.separator()
+        layout.prop(self, "folder", placeholder="The extension's own folder")
+        layout.column(heading="Downloads").prop(self, "keeps_downloads", text="Keep")
+        layout.separator()
         layout.prop(self, "size_m")
+        layout.column(heading="Status Bar").prop(self, "is_notifying", text="Notify")
+
+
+def _draw_account(column: bpy.types.UILayout) -> None:
+    state, desk = holder.state, holder.current()
+    column.label(text=_ACCOUNTS.get(state.account, "Looking for the key…"))
+    problem = state.problem or (desk and (desk.last_answer_error or desk.trouble)) or ""
+    for number, line in enumerate(textwrap.wrap(problem, 50)):
+        column.label(text=line, icon="BLANK1" if number else "ERROR")
+    if desk and desk.balance_cu is not None and not problem:
+        column.label(text=f"{desk.balance_cu:,.0f} CU left", icon="CHECKMARK")
+    row = column.row()
+    if state.account == "signed_out":
+        row.operator("maquette.sign_in", text="Sign In…", icon="KEYINGSET")
+    elif state.account != "sandbox":
+        row.operator("maquette.check_account")
+        if state.account == "key":
+            row.operator("maquette.sign_out")
 
 
 def get() -> MaquettePreferences | None:

@@ -3,7 +3,14 @@
 
 import importlib
 
-PARTS = ("preferences", "cli.command")
+PARTS = (
+    "preferences",
+    "properties",
+    "operators",
+    "panels.sidebar",
+    "operators.watch",
+    "cli.command",
+)
 _registered: list[str] = []
 
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Waiting for jobs, then putting the results where the command was asked to: scene, files, preview."""
 
-import json
 import os
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -14,7 +13,7 @@ import bpy
 
 from .. import scene
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, State
+from ..jobs import DONE, JobRecord, State, provenance_of
 from .exits import CommandError, Exit
 from .progress import ProgressLine
 from .session import Session
@@ -35,9 +34,8 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) ->
     told = ""
     try:
         while any(job.is_working for job in current.values()):
-            for job in watch.tick():
-                if job.id in current:
-                    current[job.id] = job
+            if watch.look():
+                current = {job_id: session.store.get(job_id) for job_id in current}
             progress.tell(list(current.values()))
             text, kind = session.store.get_trouble(session.service)
             if text and text != told:
@@ -128,26 +126,3 @@ def open_scene() -> bpy.types.Scene:
     found = bpy.context.scene
     assert found is not None
     return found
-
-
-def provenance_of(job: JobRecord) -> Mapping[str, str | int | float]:
-    """What the placed object tells about its making; no path and no key."""
-    values: dict[str, str | int | float] = {
-        "job": job.id,
-        "remote_job": job.remote_id or "",
-        "model": job.model_id,
-        "source": job.source,
-        "parameters": json.dumps({name: _plain(value) for name, value in job.inputs.items()}, sort_keys=True),
-    }
-    seed = job.inputs.get("seed")
-    if isinstance(seed, int | float):
-        values["seed"] = str(int(seed))  # seeds exceed what a custom property's integer holds
-    if job.cost_cu is not None:
-        values["cost_cu"] = job.cost_cu
-    return values
-
-
-def _plain(value: JsonValue) -> JsonValue:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value["name"] if isinstance(value, dict) and "file" in value else value

@@ -5,7 +5,7 @@ import sqlite3
 from enum import IntEnum
 
 from .. import client, scene
-from ..jobs import AccountError, JobRecord, State, StoreError, WorkerError
+from ..jobs import AccountError, JobRecord, SandboxError, State, StoreError, WorkerError
 
 
 class Exit(IntEnum):
@@ -37,6 +37,7 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (StoreError, Exit.USAGE),
     (client.DiskFullError, Exit.JOB_FAILED),
     (WorkerError, Exit.JOB_FAILED),
+    (SandboxError, Exit.NO_SERVICE),
     (scene.ExportError, Exit.JOB_FAILED),
     (OSError, Exit.JOB_FAILED),  # a disk that is full or went away
     (sqlite3.Error, Exit.JOB_FAILED),

@@ -5,14 +5,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..client import Input, JsonValue, Model, check_inputs, parse_value
+from ..client import Input, Model, check_inputs, parse_value
 from ..client.content import content_type
-from ..jobs import InputFile, InputValue
+from ..jobs import InputFile, InputValue, view_in
 from .exits import CommandError
 
 DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"
 DEFAULT_TEXT_MODEL = "model_meshy-txt23d"
-_VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
 
 
 def gather_inputs(
@@ -40,33 +39,6 @@ def gather_inputs(
     # Paths stand in for the asset ids to come; what is required and has a default comes back filled in.
     checked = check_inputs(model, {name: _stand_in(value) for name, value in values.items()})
     return {name: values.get(name, value) for name, value in checked.items()}
-
-
-def placeholder_inputs(values: dict[str, InputValue]) -> dict[str, JsonValue]:
-    """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
-
-    def plain(value: InputValue | InputFile) -> JsonValue:
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return "asset_" + "0" * 22 if isinstance(value, InputFile) else value
-
-    return {name: plain(value) for name, value in values.items()}
-
-
-def source_of(values: dict[str, InputValue]) -> str:
-    """What the job is made from, for people: the first file's name, else the words."""
-    for value in values.values():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, InputFile):
-                return item.path.name
-    return next((value for value in values.values() if isinstance(value, str)), "")
-
-
-def name_of(source: str, model: Model) -> str:
-    """A short object name from the source: `horse.png` gives horse, words give the first few."""
-    stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", source)
-    words = re.findall(r"[\w-]+", stem)
-    return " ".join(words[:5])[:40] or model.name
 
 
 def _checked(name: str) -> Path:
@@ -134,12 +106,12 @@ def _give_views(
     model: Model, specs: list[Input], paths: list[Path], kind: str, values: dict[str, InputValue]
 ) -> None:
     """Several files for inputs such as frontImage and leftImage: by the view's name in the file's name."""
-    by_view = {_view_in(spec.name): spec.name for spec in reversed(specs)}
+    by_view = {view_in(spec.name): spec.name for spec in reversed(specs)}
     by_view.pop(None, None)
     if not by_view:
         raise CommandError(f"{model.name} takes one {kind} file at a time: run the command once for each.")
     for path in paths:
-        name = by_view.get(_view_in(path.stem))
+        name = by_view.get(view_in(path.stem))
         if name is None or name in values:
             views = ", ".join(sorted(view for view in by_view if view))
             raise CommandError(
@@ -147,11 +119,6 @@ def _give_views(
                 " Name the files so, or use --param NAME=FILE."
             )
         values[name] = InputFile(path, kind)
-
-
-def _view_in(name: str) -> str | None:
-    plain = re.sub(r"[^a-z]", "", name.lower())
-    return next((view for view in _VIEWS if view in plain), None)
 
 
 def _stand_in(value: InputValue) -> object:

@@ -5,14 +5,12 @@ import json
 import time
 from argparse import Namespace
 
-from ..client import Input, Model, describe_input
+from ..client import CAPABILITIES, Input, Model, describe_input
 from ..jobs import JobRecord
 from .exits import Exit
 from .generate import job_json
 from .progress import WORDS
 from .session import Session
-
-CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")
 
 
 def run_models(arguments: Namespace) -> int:

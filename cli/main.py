@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from ..client import CAPABILITIES
+from ..jobs import start_sandbox, stop_sandbox
 from .exits import EXPECTED, CommandError, Exit, exit_for
 from .generate import run_cost, run_generate, run_resume
-from .listing import CAPABILITIES, run_jobs, run_models
-from .session import start_sandbox, stop_sandbox
+from .listing import run_jobs, run_models
+from .session import blender_binary
 
 
 def run(words: list[str]) -> int:
@@ -47,12 +49,11 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
         if arguments.data
         else preferences.user_folder() / "sandbox"
     )
-    data.mkdir(parents=True, exist_ok=True)
     options: list[str] = []
-    for name in ("delay", "price", "credits"):
+    for name in ("port", "delay", "price", "credits"):
         if getattr(arguments, name) is not None:
             options += [f"--{name}", str(getattr(arguments, name))]
-    process = start_sandbox(data, port=arguments.port, stdout=None, stderr=None, options=tuple(options))
+    process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every command works with: the service (or a private sandbox), the store, and a watch on it."""
 
-import json
 import os
 import subprocess
-import time
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import bpy
 
 from .. import preferences
 from ..client import DEFAULT_API_URL, Credentials, Scenario
-from ..jobs import Store, Watch, WorkerSettings, read_credentials, start_python, start_worker
+from ..jobs import Store, Watch, WorkerSettings, open_sandbox, read_credentials, start_worker, stop_sandbox
 from .exits import CommandError, Exit
 
 SANDBOX_SERVICE = "sandbox"
-_SANDBOX_START_S = 60.0
 
 
 class Session:
@@ -42,7 +39,8 @@ class Session:
     def api(self) -> Scenario:
         if self._api is None:
             if self._is_sandbox:
-                self._api_url, self._credentials = self._start_sandbox()
+                data = self.folder / "sandbox"
+                self._sandbox, self._api_url, self._credentials = open_sandbox(data, blender_binary())
             else:
                 _check_online(self._api_url)
                 self._credentials = read_credentials(preferences.user_folder(), self._environment)
@@ -67,27 +65,6 @@ class Session:
             project_id=self.project_id,
         )
         return Watch(self.store, self.service, lambda: start_worker(self.folder, settings))
-
-    def _start_sandbox(self) -> tuple[str, Credentials]:
-        data = self.folder / "sandbox"
-        data.mkdir(parents=True, exist_ok=True)
-        with (data / "sandbox.log").open("ab") as log:
-            self._sandbox = start_sandbox(data, port=0, stdout=subprocess.PIPE, stderr=log)
-        assert self._sandbox.stdout is not None
-        deadline = time.monotonic() + _SANDBOX_START_S
-        line = b""
-        while not line.startswith(b"{") and time.monotonic() < deadline:
-            line = self._sandbox.stdout.readline()
-            if not line:
-                break
-        try:
-            answer = cast("dict[str, str]", json.loads(line))
-            return answer["api"], Credentials(answer["key"], answer["secret"])
-        except (ValueError, KeyError):
-            self.close()
-            raise CommandError(
-                f"The sandbox did not start. {data / 'sandbox.log'} tells why.", Exit.NO_SERVICE
-            ) from None
 
     def close(self) -> None:
         if self._api is not None:
@@ -117,32 +94,3 @@ def blender_binary() -> str:
     if not bpy.app.binary_path:
         raise CommandError("Blender's own path is not known. Start it as `blender`, or through the launcher.")
     return bpy.app.binary_path
-
-
-def start_sandbox(
-    data: Path, *, port: int, stdout: int | None, stderr: IO[bytes] | None, options: tuple[str, ...] = ()
-) -> subprocess.Popen[bytes]:
-    """Start the sandbox on `data`; it ends when its stdin is closed. Port 0: any free one."""
-    arguments = [
-        "--port",
-        str(port),
-        "--data",
-        str(data),
-        "--blender",
-        blender_binary(),
-        "--exit-with-stdin",
-        *options,
-    ]
-    return start_python("sandbox.server", arguments, stdout=stdout, stderr=stderr)
-
-
-def stop_sandbox(process: "subprocess.Popen[bytes]") -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    if process.stdout is not None:
-        process.stdout.close()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -20,21 +20,12 @@ from .errors import (
     UsageError,
 )
 from .fields import JsonValue
-from .models import Input, Model, Required
-from .records import (
-    Asset,
-    Balance,
-    Cost,
-    Credentials,
-    Download,
-    Job,
-    JobStatus,
-    Progress,
-    Submission,
-)
+from .models import CAPABILITIES, Input, Model, Required
+from .records import Asset, Balance, Cost, Credentials, Download, Job, JobStatus, Progress, Submission
 from .schema import check_inputs, describe_input, parse_value
 
 __all__ = [
+    "CAPABILITIES",
     "DEFAULT_API_URL",
     "AnswerError",
     "Asset",

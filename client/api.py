@@ -8,13 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from .errors import (
-    AnswerError,
-    CancelRefusedError,
-    InputError,
-    NotAllowedError,
-    NotFoundError,
-)
+from .errors import AnswerError, CancelRefusedError, InputError, NotAllowedError, NotFoundError
 from .fields import Fields, JsonValue
 from .models import Model
 from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission

@@ -131,12 +131,7 @@ def network_error(kind: str, host: str, *, may_have_arrived: bool) -> NetworkErr
 
 
 def error_from_answer(
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    has_effect: bool,
-    secrets: Iterable[str] = (),
+    status: int, headers: Mapping[str, str], body: bytes, *, has_effect: bool, secrets: Iterable[str] = ()
 ) -> ScenarioError:
     """The error for an HTTP `status` outside 2xx; `has_effect`: could the request have changed anything?"""
     try:

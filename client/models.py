@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A model of the service and the table of inputs that it takes, as frozen records."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from .errors import AnswerError, plan_name
 from .fields import Fields, JsonValue
+from .titles import readable_name
+
+CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Input:
     """One input of a model; `name` is its key on the wire, `inputs` the fields of an inputs_array's items.
 
     For lists, `min_length` and `max_length` count items. `allowed_values` is empty where anything goes.
+    `choice_labels` goes from a choice as text to the service's words for it.
     """
 
     name: str
@@ -63,13 +67,27 @@ class Input:
     description: str = ""
     hint: str = ""
     group: str = ""
+    placeholder: str = ""
     is_prompt: bool = False
+    is_color: bool = False
+    is_parent: bool = False
     has_cost_impact: bool = False
+    max_size_bytes: int | None = None
+    choice_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     inputs: "tuple[Input, ...]" = ()
 
     @property
     def is_file(self) -> bool:
         return self.type in ("file", "file_array")
+
+    @property
+    def title(self) -> str:
+        return self.label or readable_name(self.name)
+
+    def choice_label(self, value: JsonValue) -> str:
+        """What one of `allowed_values` is called."""
+        text = f"{value:.10g}" if isinstance(value, float) else str(value)
+        return self.choice_labels.get(text) or readable_name(text)
 
     @classmethod
     def from_json(cls, value: object) -> "Input":
@@ -92,7 +110,11 @@ class Input:
             description=spec.text_or_none("description") or "",
             hint=spec.text_or_none("hint") or "",
             group=spec.text_or_none("group") or "",
+            placeholder=spec.text_or_none("placeholder") or "",
             is_prompt=spec.flag("prompt"),
+            is_color=spec.flag("color"),
+            is_parent=spec.flag("parent"),
+            max_size_bytes=spec.count_or_none("maxSize"),
             has_cost_impact=spec.flag("costImpact"),
             inputs=spec.items("inputs", cls.from_json),
         )
@@ -100,7 +122,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Model:
-    """A model; lists leave `inputs` empty, `get_model` fills them."""
+    """A model; lists leave `inputs` empty, `get_model` fills them.
+
+    `typical_cost_cu` is the service's own statistics, of all its users. `raw` is the JSON that `from_json`
+    makes the same model of again.
+    """
 
     id: str
     name: str
@@ -110,6 +136,9 @@ class Model:
     required_plan: int
     inputs: tuple[Input, ...]
     thumbnail_asset_id: str | None
+    example_asset_ids: tuple[str, ...] = ()
+    typical_cost_cu: float | None = None
+    raw: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue], compare=False, repr=False)
 
     @property
     def required_plan_name(self) -> str:
@@ -136,9 +165,44 @@ class Model:
             capabilities=model.texts("capabilities"),
             tags=model.texts("tags"),
             required_plan=model.count_or_none("accessRestrictions") or 0,
-            inputs=inputs,
+            inputs=_with_choice_labels(inputs, model.raw.get("uiConfig")),
             thumbnail_asset_id=model.section("thumbnail").text_or_none("assetId"),
+            example_asset_ids=model.texts("exampleAssetIds"),
+            typical_cost_cu=next(_typical_costs(model.raw.get("performanceStats")), None),
+            raw={name: model.raw[name] for name in _KEPT if name in model.raw},
         )
+
+
+_KEPT = (
+    *("id", "name", "shortDescription", "capabilities", "tags", "accessRestrictions", "inputs", "uiConfig"),
+    *("thumbnail", "exampleAssetIds", "performanceStats"),
+)
+
+
+def _with_choice_labels(inputs: tuple[Input, ...], config: JsonValue) -> tuple[Input, ...]:
+    """The inputs with the labels of `uiConfig`, which are decoration: what is not understood is left out."""
+    selects = _table(_table(config).get("selects"))
+    return tuple(
+        replace(spec, choice_labels={key: text for key, text in labels.items() if isinstance(text, str)})
+        if (labels := _table(selects.get(spec.name)))
+        else spec
+        for spec in inputs
+    )
+
+
+def _typical_costs(stats: JsonValue) -> Iterator[float]:
+    """The prices told in `performanceStats`, the default variant's first, medians before bounds."""
+    default, variants = _table(stats).get("default"), _table(stats).get("variants")
+    tables = [_table(entry) for entry in variants] if isinstance(variants, list) else []
+    for table in sorted(tables, key=lambda entry: entry.get("variantKey") != default):
+        for name in ("costPerAssetP50CU", "costPerAssetMinCU", "costPerAssetMaxCU"):
+            value = table.get(name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+                yield float(value)
+
+
+def _table(value: JsonValue) -> Mapping[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
 
 
 def _words(rule: Fields) -> dict[str, str]:

@@ -132,19 +132,13 @@ class Asset:
     size_bytes: int | None
     file_name: str | None
     parent_id: str | None
-    root_parent_id: str | None
-    parent_job_id: str | None
     output_index: int | None
     type: str
-    thumbnail_url: str | None
-    original_url: str | None
-    original_mime_type: str | None
-    properties: Mapping[str, JsonValue]
 
     @classmethod
     def from_json(cls, value: object) -> "Asset":
         asset = Fields(value, "asset")
-        metadata, properties = asset.section("metadata"), asset.section("properties")
+        metadata = asset.section("metadata")
         index = asset.count_or_none("outputIndex")
         return cls(
             id=asset.text("id"),
@@ -152,17 +146,11 @@ class Asset:
             kind=asset.text_or_none("kind") or metadata.text_or_none("kind") or "",
             mime_type=asset.text_or_none("mimeType") or "",
             status=asset.text_or_none("status") or "success",
-            size_bytes=properties.count_or_none("size"),
+            size_bytes=asset.section("properties").count_or_none("size"),
             file_name=_safe_name(metadata.text_or_none("fileName") or ""),
             parent_id=metadata.text_or_none("parentId"),
-            root_parent_id=metadata.text_or_none("rootParentId"),
-            parent_job_id=metadata.text_or_none("parentJobId"),
             output_index=index if index is not None else metadata.count_or_none("outputIndex"),
             type=metadata.text_or_none("type") or "",
-            thumbnail_url=asset.section("thumbnail").text_or_none("url"),
-            original_url=asset.text_or_none("originalFileUrl"),
-            original_mime_type=asset.text_or_none("originalMimeType"),
-            properties=properties.raw,
         )
 
 
@@ -177,11 +165,9 @@ def _safe_name(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Balance:
-    """Creative units left, and how many 3D jobs may run at once."""
+    """Creative units left."""
 
     remaining_cu: float
-    parallel_jobs: int | None
-    plan: str | None
 
     @classmethod
     def from_json(cls, value: object) -> "Balance | None":
@@ -194,7 +180,7 @@ class Balance:
         for pack in answer.items("oneShotCreativeUnits", lambda item: Fields(item, "oneShotCreativeUnits")):
             if not 0 < pack.time("expiration") < time.time():
                 left += pack.number_or_none("remaining") or 0.0
-        return cls(left, limits.count_or_none("parallelCustomJobs"), answer.text_or_none("plan"))
+        return cls(left)
 
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A job's life: record, states, store, worker and its supervision. No bpy, importable without Blender."""
+"""A job's life: record, states, store, worker and its supervision. No bpy, importable without Blender.
 
+Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not to wait for them.
+"""
+
+from ..client import Credentials, Input, InputError, JsonValue, Model, check_inputs
 from .account import AccountError, erase_credentials, read_credentials, write_credentials
 from .database import StoreError
+from .desk import Desk, Price
 from .files import safe_name
-from .process import WorkerSettings, start_python, start_worker
-from .record import InputFile, InputValue, JobRecord, NewJob
+from .naming import name_of, provenance_of, source_of, view_in
+from .process import SandboxError, WorkerSettings, open_sandbox, start_sandbox, start_worker, stop_sandbox
+from .record import InputFile, InputValue, JobRecord, NewJob, placeholder_inputs
 from .states import DONE, REMOTE, WORKING, State
 from .store import StaleError, Store
 from .watch import Watch, WorkerError
@@ -15,10 +21,18 @@ __all__ = [
     "REMOTE",
     "WORKING",
     "AccountError",
+    "Credentials",
+    "Desk",
+    "Input",
+    "InputError",
     "InputFile",
     "InputValue",
     "JobRecord",
+    "JsonValue",
+    "Model",
     "NewJob",
+    "Price",
+    "SandboxError",
     "StaleError",
     "State",
     "Store",
@@ -26,10 +40,18 @@ __all__ = [
     "Watch",
     "WorkerError",
     "WorkerSettings",
+    "check_inputs",
     "erase_credentials",
+    "name_of",
+    "open_sandbox",
+    "placeholder_inputs",
+    "provenance_of",
     "read_credentials",
     "safe_name",
-    "start_python",
+    "source_of",
+    "start_sandbox",
     "start_worker",
+    "stop_sandbox",
+    "view_in",
     "write_credentials",
 ]

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store's SQLite file: where its tables are defined, and how it is opened and brought up to date."""
+"""The store's SQLite file: where its tables are defined, and how it is opened and brought up to date.
 
-import sqlite3
+sqlite3 is imported where it is used: importing `jobs` must stay light for Blender's start.
+"""
+
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 DATABASE = "maquette.db"
 
@@ -33,6 +39,15 @@ _MIGRATIONS = (
     CREATE TABLE counter (value INTEGER NOT NULL);
     INSERT INTO counter VALUES (0);
     """,
+    """
+    CREATE TABLE questions (
+        service TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL,
+        is_background INTEGER NOT NULL, is_open INTEGER NOT NULL DEFAULT 1, answer TEXT,
+        error TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL, answered_at REAL,
+        change INTEGER NOT NULL, PRIMARY KEY (service, kind, key));
+    CREATE INDEX questions_by_change ON questions (change);
+    CREATE INDEX questions_open ON questions (service) WHERE is_open;
+    """,
 )
 
 
@@ -40,16 +55,25 @@ class StoreError(Exception):
     """The store cannot be used; the text says what to do."""
 
 
-def open_database(folder: Path) -> sqlite3.Connection:
-    """The store's database in `folder`, made or migrated if need be; raises StoreError."""
+def open_database(folder: Path, *, is_interactive: bool) -> "sqlite3.Connection":
+    """The store's database in `folder`, made or migrated if need be; raises StoreError.
+
+    An interactive one neither waits for the disk nor long for another process: a person does.
+    """
+    import sqlite3
+
     database: sqlite3.Connection | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(folder / DATABASE, timeout=30.0, isolation_level=None)
+        wait_s = 0.25 if is_interactive else 30.0
+        database = sqlite3.connect(folder / DATABASE, timeout=wait_s, isolation_level=None)
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")  # a submitted intent must survive a power cut
-        _migrate(database, folder)
+        # The worker's submitted intents must survive a power cut; a person does not wait for checkpoints.
+        database.execute(f"PRAGMA synchronous={'NORMAL' if is_interactive else 'FULL'}")
+        database.execute(f"PRAGMA wal_autocheckpoint={0 if is_interactive else 1000}")
+        if _version(database) != len(_MIGRATIONS):
+            _migrate(database, folder)
     except (OSError, sqlite3.Error, StoreError) as error:
         if database is not None:
             database.close()
@@ -60,9 +84,13 @@ def open_database(folder: Path) -> sqlite3.Connection:
     return database
 
 
-def _migrate(database: sqlite3.Connection, folder: Path) -> None:
+def _version(database: "sqlite3.Connection") -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(database: "sqlite3.Connection", folder: Path) -> None:
     with transaction(database):
-        version = int(database.execute("PRAGMA user_version").fetchone()[0])
+        version = _version(database)
         if version > len(_MIGRATIONS):
             raise StoreError(f"{folder} was written by a newer Maquette. Update Maquette to use it.")
         for number, script in enumerate(_MIGRATIONS[version:], version + 1):
@@ -72,12 +100,27 @@ def _migrate(database: sqlite3.Connection, folder: Path) -> None:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Generator[None]:
-    """Everything in it is written, or nothing; other writers wait."""
-    database.execute("BEGIN IMMEDIATE")
+def transaction(database: "sqlite3.Connection") -> Generator[None]:
+    """Everything in it is written, or nothing; others wait, or get a StoreError."""
+    import sqlite3
+
+    try:
+        database.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"The job store cannot be written to just now: {error}. Try again.") from error
     try:
         yield
     except BaseException:  # also Ctrl-C: nothing half-written, and pass it on
         database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
+
+
+def next_change(database: "sqlite3.Connection") -> int:
+    """The number of the write under way; it rises with every write to any row."""
+    database.execute("UPDATE counter SET value = value + 1")
+    return last_change(database)
+
+
+def last_change(database: "sqlite3.Connection") -> int:
+    return int(database.execute("SELECT value FROM counter").fetchone()[0])

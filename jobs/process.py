@@ -8,12 +8,13 @@ secrets on stdin, never as an argument; their end of stdin is the leash.
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
 from ..client import Credentials
+from .polling import GRACE_S
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # The package under its plain name, whatever it is called inside Blender; nothing else of its folder's.
@@ -29,16 +30,26 @@ sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 _LOG_BYTES = 4 << 20
 
 
+class SandboxError(Exception):
+    """The sandbox did not start; the text says where its log is."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a worker needs to know; `service` is the name that its jobs carry, `blender` an executable."""
+    """What a worker needs to know; `service` is the name that its jobs carry, `blender` an executable.
 
-    api_url: str
-    credentials: Credentials
+    A sandbox is started by the worker itself and needs neither address nor credentials.
+    """
+
     service: str
     blender: str
+    api_url: str = ""
+    credentials: Credentials | None = None
     project_id: str | None = None
-    grace_s: float | None = None
+    is_sandbox: bool = False
+    is_keeping_downloads: bool = True  # else a result's files are deleted once they are converted
+    linger_s: float = 0.0  # how long the worker waits for more to do after the last thing
+    grace_s: float = GRACE_S
 
 
 def python_command(module: str, arguments: Sequence[str] = ()) -> list[str]:
@@ -74,15 +85,7 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
         log_path.replace(store / "worker.old.log")
     with log_path.open("ab") as log:
         process = start_python("jobs.worker", stdout=log, stderr=log)
-    line: Mapping[str, object] = {
-        "store": str(store.resolve()),
-        "api_url": settings.api_url,
-        "service": settings.service,
-        "project_id": settings.project_id,
-        "blender": settings.blender,
-        "key": settings.credentials.key,
-        "secret": settings.credentials.secret,
-    } | ({} if settings.grace_s is None else {"grace_s": settings.grace_s})
+    line = {"store": str(store.resolve()), **asdict(settings)}
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(line).encode() + b"\n")
@@ -90,3 +93,41 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
     except BrokenPipeError:
         log.close()  # it ended before it read: `Watch` sees the exit code and tells where the log is
     return process
+
+
+def start_sandbox(
+    data: Path, blender: str, options: Sequence[str] = (), *, stdout: int | None, stderr: IO[bytes] | None
+) -> subprocess.Popen[bytes]:
+    """Start the sandbox on the folder `data`, which is made; it ends when its stdin is closed."""
+    data.mkdir(parents=True, exist_ok=True)
+    arguments = ["--data", str(data), "--blender", blender, "--exit-with-stdin", *options]
+    return start_python("sandbox.server", arguments, stdout=stdout, stderr=stderr)
+
+
+def open_sandbox(data: Path, blender: str) -> tuple[subprocess.Popen[bytes], str, Credentials]:
+    """A sandbox that is ready, its API's address, and the key for it. Raises SandboxError."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "sandbox.log").open("ab") as log:
+        process = start_sandbox(data, blender, stdout=subprocess.PIPE, stderr=log)
+    assert process.stdout is not None
+    line = b"start"
+    while line and not line.startswith(b"{"):  # Blender's Python may have a word to say before
+        line = process.stdout.readline()
+    try:
+        ready = json.loads(line)
+        return process, ready["api"], Credentials(ready["key"], ready["secret"])
+    except (ValueError, KeyError):
+        stop_sandbox(process)
+        raise SandboxError(f"The sandbox did not start. {data / 'sandbox.log'} tells why.") from None
+
+
+def stop_sandbox(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    if process.stdout is not None:
+        process.stdout.close()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

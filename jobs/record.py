@@ -15,14 +15,31 @@ from .states import WORKING, State
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file to be uploaded as (part of) an input; `kind` is the API's: image, 3d, video, …"""
+    """A file to be uploaded as (part of) an input; `kind` is the API's: image, 3d, video, …
+
+    A temporary one is moved, not copied. A .blend of kind 3d is sent as a GLB of those `objects` in it.
+    """
 
     path: Path
     kind: str = "image"
+    is_temporary: bool = False
+    objects: tuple[str, ...] = ()  # names; none: all that there are
 
 
 # What a caller passes for one input: JSON, a file, or a list of files and asset ids.
 InputValue = Union[JsonValue, InputFile, list["InputFile | str"]]  # noqa: UP007 (JsonValue is a name in quotes)
+PLACEHOLDER_ASSET = "asset_" + "0" * 22
+
+
+def placeholder_inputs(values: Mapping[str, InputValue]) -> dict[str, JsonValue]:
+    """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
+
+    def plain(value: InputValue | InputFile) -> JsonValue:
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return PLACEHOLDER_ASSET if isinstance(value, InputFile) else value
+
+    return {name: plain(value) for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class JobRecord:
     source: str
     model_id: str
     model_name: str
-    inputs: dict[str, JsonValue]  # a file is {"file": path in the job's folder, "name", "kind"}
+    inputs: dict[str, JsonValue]  # a file is {"file": path in the job's folder, "name", "kind", …}: inputs.py
     sent: dict[str, JsonValue]  # the request's body: the files as asset ids
     estimate_cu: float | None
     cost_cu: float | None

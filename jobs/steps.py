@@ -4,6 +4,7 @@
 The submission is the one step that spends: its intent is on disk before it, and it is never repeated.
 """
 
+import shutil
 from concurrent.futures import Future  # of the worker process, which is plain Python
 from pathlib import Path
 from typing import Any
@@ -18,43 +19,47 @@ from ..client import (
     ScenarioError,
     Submission,
 )
+from .children import ChildError
 from .follower import Follower
+from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
 from .ledger import Ledger, log
 from .record import JobRecord
 from .states import State
 from .tasks import Tasks
-from .transfers import (
-    ConvertError,
-    Progress,
-    SpoiltFileError,
-    convert_result,
-    download_results,
-    file_keys,
-    upload_inputs,
-)
+from .transfers import Progress, SpoiltFileError, convert_result, download_results
 
 _LOOKING = "Looking up whether the service got the request"
 
 
 class Steps:
-    """`blender` is the executable that runs the converter, `script` the converter."""
+    """`blender` is the executable that runs convert.py and send.py of the folder `scripts`."""
 
     def __init__(
-        self, ledger: Ledger, api: Scenario, tasks: Tasks, follower: Follower, *, blender: str, script: Path
+        self,
+        ledger: Ledger,
+        api: Scenario,
+        tasks: Tasks,
+        follower: Follower,
+        *,
+        blender: str,
+        scripts: Path,
+        is_keeping_downloads: bool,
     ) -> None:
         self._ledger, self._api, self._tasks, self._follower = ledger, api, tasks, follower
-        self._blender, self._script = blender, script
+        self._blender, self._scripts, self._is_keeping_downloads = blender, scripts, is_keeping_downloads
         self._is_clock_known = False
 
     def take(self, job: JobRecord) -> None:
         """The next step of a job that has one to be taken now."""
         match job.state:
             case State.PREPARED:
-                self._upload(self._ledger.move(job, State.UPLOADING, sent={}))
+                self.take(self._ledger.move(job, State.UPLOADING, sent={}))
             case State.UPLOADING if job.cancel:
                 self._ledger.end(job, State.CANCELED)
             case State.UPLOADING if job.sent:
                 self._submit(job)
+            case State.UPLOADING if not is_prepared(job, self._folder(job)):
+                self._prepare(job)
             case State.UPLOADING:
                 self._upload(job)
             case State.SUBMITTING:
@@ -72,6 +77,21 @@ class Steps:
 
     def _folder(self, job: JobRecord) -> Path:
         return self._ledger.store.job_folder(job.id)
+
+    def _prepare(self, job: JobRecord) -> None:
+        folder, script = self._folder(job), self._scripts / "send.py"
+        self._tasks.start(
+            job.id,
+            "convert",
+            lambda _: prepare_files(self._blender, script, job, folder),
+            lambda future: self._prepared(job.id, future.exception()),
+        )
+
+    def _prepared(self, job_id: str, error: BaseException | None) -> None:
+        if error is not None:
+            self._ledger.fail(
+                self._ledger.store.get(job_id), str(error), type(error).__name__, State.PREPARED
+            )
 
     def _upload(self, job: JobRecord) -> None:
         folder, store = self._folder(job), self._ledger.store
@@ -185,7 +205,7 @@ class Steps:
         self._tasks.start(
             job.id,
             "convert",
-            lambda _: convert_result(self._blender, self._script, job, folder),
+            lambda _: convert_result(self._blender, self._scripts / "convert.py", job, folder),
             lambda future: self._converted(job.id, future),
         )
 
@@ -194,16 +214,15 @@ class Steps:
         error = future.exception()
         if error is None:
             answer = future.result()
-            told = [
-                *answer.get("messages", []),
-                *(entry["why"] for entry in answer.get("kept", [])),
-            ]
-            self._ledger.end(job, State.READY, result=answer, message=" ".join(told))
+            told = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
+            files = job.files
+            if not (self._is_keeping_downloads or answer.get("kept")):
+                shutil.rmtree(self._folder(job) / "result", ignore_errors=True)
+                files = []
+            self._ledger.end(job, State.READY, result=answer, files=files, message=" ".join(told))
         else:
             text = (
-                str(error)
-                if isinstance(error, ConvertError)
-                else f"The result could not be converted: {error}"
+                str(error) if isinstance(error, ChildError) else f"The result could not be converted: {error}"
             )
             again = State.DOWNLOADING if isinstance(error, SpoiltFileError) else State.CONVERTING
             self._ledger.fail(job, text, type(error).__name__, again)

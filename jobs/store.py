@@ -5,21 +5,23 @@ Each move of a job is one transaction that checks the state it starts from and, 
 worker, that it still holds the lease; so two processes can never take the same step.
 """
 
+import contextlib
 import json
-import os
 import secrets
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..client import JsonValue
-from .database import StoreError, open_database, transaction
-from .files import safe_name
-from .record import COLUMNS, JSON_COLUMNS, InputFile, InputValue, JobRecord, NewJob
+from .database import StoreError, last_change, next_change, open_database, transaction
+from .inputs import keep_files
+from .questions import Questions
+from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob
 from .states import WORKING, State, check_move
+
+if TYPE_CHECKING:
+    import sqlite3
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 
@@ -35,13 +37,17 @@ class LeaseLostError(StaleError):
 class Store:
     """Jobs under `folder`: the database, and a folder `jobs/ID` each for inputs and results.
 
-    Belongs to the thread that made it. Raises StoreError if the folder cannot be used.
+    Belongs to the thread that made it. An interactive one never waits long: it leaves large files to the
+    worker, and raises StoreError if another process holds the database. Raises StoreError also if the
+    folder cannot be used.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.folder = folder
-        self._clock = clock
-        self._db = open_database(folder)
+    def __init__(
+        self, folder: Path, *, is_interactive: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.folder, self.clock, self._is_interactive = folder, clock, is_interactive
+        self._db = open_database(folder, is_interactive=is_interactive)
+        self.questions = Questions(self._db, clock)
 
     def close(self) -> None:
         self._db.close()
@@ -53,10 +59,9 @@ class Store:
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def get(self, job_id: str) -> JobRecord:
-        row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        if row is None:
-            raise StoreError(f"There is no job {job_id} in {self.folder}. `maquette jobs` lists them.")
-        return _record(row)
+        for job in self._jobs("WHERE id = ?", job_id):
+            return job
+        raise StoreError(f"There is no job {job_id} in {self.folder}. `maquette jobs` lists them.")
 
     def is_claimed(self, service: str, remote_id: str) -> bool:
         """Whether a job here is the service's job `remote_id` already."""
@@ -76,15 +81,23 @@ class Store:
         if states is not None:
             where.append(f"state IN ({','.join('?' * len(states))})")
             values.extend(states)
-        query = f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY rowid DESC LIMIT ?"
-        return [_record(row) for row in self._db.execute(query, (*values, limit))]
+        return self._jobs(f"WHERE {' AND '.join(where)} ORDER BY rowid DESC LIMIT ?", *values, limit)
 
-    def changed_since(self, change: int) -> list[JobRecord]:
+    def changed_since(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs written after the write numbered `change`, oldest write first."""
-        return [
-            _record(r)
-            for r in self._db.execute("SELECT * FROM jobs WHERE change > ? ORDER BY change", (change,))
-        ]
+        where = "WHERE change > ? AND service = ? ORDER BY change LIMIT ?"
+        return self._jobs(where, change, service, limit)
+
+    def changed_until(self, change: int, service: str, limit: int) -> list[JobRecord]:
+        """Jobs last written before or in the write numbered `change`, newest write first."""
+        where = "WHERE change <= ? AND service = ? ORDER BY change DESC LIMIT ?"
+        return self._jobs(where, change, service, limit)
+
+    def last_change(self) -> int:
+        return last_change(self._db)
+
+    def ids(self, service: str) -> set[str]:
+        return {str(row[0]) for row in self._db.execute("SELECT id FROM jobs WHERE service = ?", (service,))}
 
     def typical_duration_s(self, model_id: str) -> float | None:
         """Median time from the wish to the finished result in this model's past runs here."""
@@ -96,24 +109,26 @@ class Store:
         return sorted(float(r[0]) for r in rows)[len(rows) // 2] if rows else None
 
     def has_work(self, service: str) -> bool:
-        """Whether a worker has something to do: `JobRecord.is_working` of any of them."""
+        """Whether a worker has something to do: a job that `is_working`, or an open question."""
         row = self._db.execute(
             f"SELECT 1 FROM jobs WHERE service = ? AND state IN ({','.join('?' * len(WORKING))})"
             " AND NOT (state = 'uncertain' AND resume_state IS NOT NULL) LIMIT 1",
             (service, *WORKING),
         ).fetchone()
-        return row is not None
+        return row is not None or self.questions.has_open(service)
 
     def list_actionable(self, service: str, limit: int) -> list[JobRecord]:
         """Jobs with a step for a worker to take now, results before new requests, then oldest first."""
-        rows = self._db.execute(
-            "SELECT * FROM jobs WHERE service = ?1 AND not_before <= ?2"
+        return self._jobs(
+            "WHERE service = ?1 AND not_before <= ?2"
             " AND (state IN ('prepared', 'uploading', 'submitting', 'downloading', 'converting')"
             " OR (state IN ('queued', 'running') AND cancel = 'requested'))"
             " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
-            (service, self._clock(), limit),
+            *(service, self.clock(), limit),
         )
-        return [_record(row) for row in rows]
+
+    def _jobs(self, where: str, *values: str | float | None) -> list[JobRecord]:
+        return [_record(row) for row in self._db.execute(f"SELECT * FROM jobs {where}", values)]
 
     def job_folder(self, job_id: str) -> Path:
         return self.folder / "jobs" / job_id
@@ -121,29 +136,30 @@ class Store:
     # Writing.
 
     def add(self, new: NewJob) -> JobRecord:
-        """Write a job down as prepared; its input files are copied, so the originals may change."""
-        now = self._clock()
+        """Write a job down as prepared; its input files are kept, so the originals may change."""
+        now = self.clock()
         job_id = f"{int(now * 1000):011x}{secrets.token_hex(4)}"
         folder = self.job_folder(job_id)
         try:
             (folder / "input").mkdir(parents=True)
-            inputs = {name: _keep_files(value, folder) for name, value in new.inputs.items()}
-        except OSError as error:
+            inputs = keep_files(new.inputs, folder, is_quick=self._is_interactive)
+            with transaction(self._db):
+                self._db.execute(
+                    "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name,"
+                    " inputs, estimate_cu, created_at, updated_at, placement, change)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(job_id, new.service, new.project_id, State.PREPARED, new.name, new.source),
+                        *(new.model_id, new.model_name, json.dumps(inputs), new.estimate_cu, now, now),
+                        *(json.dumps(dict(new.placement)), next_change(self._db)),
+                    ),
+                )
+        except (OSError, StoreError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise StoreError(
-                f"An input could not be copied to {folder}: {error.strerror or error}."
-            ) from error
-        with transaction(self._db):
-            self._db.execute(
-                "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name,"
-                " inputs, estimate_cu, created_at, updated_at, placement, change)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(job_id, new.service, new.project_id, State.PREPARED, new.name, new.source),
-                    *(new.model_id, new.model_name, json.dumps(inputs), new.estimate_cu, now, now),
-                    *(json.dumps(dict(new.placement)), self._next_change()),
-                ),
-            )
+            if isinstance(error, StoreError):
+                raise
+            text = f"An input could not be copied to {folder}: {error.strerror or error}."
+            raise StoreError(text) from error
         return self.get(job_id)
 
     def move(self, job: JobRecord, state: State, *, lease: str | None = None, **values: Any) -> JobRecord:
@@ -170,7 +186,7 @@ class Store:
         with transaction(self._db):
             if lease is not None and not self._holds(job.service, lease):
                 raise LeaseLostError(f"another worker has taken over {self.folder}")
-            values |= {"updated_at": self._clock(), "change": self._next_change()}
+            values |= {"updated_at": self.clock(), "change": next_change(self._db)}
             done = self._db.execute(
                 f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ? AND state = ?",
                 (*values.values(), job.id, job.state),
@@ -178,10 +194,6 @@ class Store:
             if done.rowcount != 1:
                 raise StaleError(f"job {job.id} is no longer {job.state}")
         return self.get(job.id)
-
-    def _next_change(self) -> int:
-        self._db.execute("UPDATE counter SET value = value + 1")
-        return int(self._db.execute("SELECT value FROM counter").fetchone()[0])
 
     def resume(self, job: JobRecord) -> JobRecord:
         """By a person's wish only: take a stopped job up where nothing is paid twice. Raises StoreError."""
@@ -192,7 +204,7 @@ class Store:
     def request_cancel(self, job: JobRecord) -> JobRecord:
         """Stop a job that is not submitted; a submitted one is asked of the service, which may refuse."""
         if job.state is State.PREPARED or (job.state is State.UNCERTAIN and job.resume_state):
-            return self.move(job, State.CANCELED, finished_at=self._clock())
+            return self.move(job, State.CANCELED, finished_at=self.clock())
         return self.update(job, cancel="requested")
 
     def remove(self, job: JobRecord) -> None:
@@ -203,10 +215,19 @@ class Store:
                 f"DELETE FROM jobs WHERE id = ? AND (state NOT IN ({marks}) OR resume_state IS NOT NULL)",
                 (job.id, *WORKING),
             )
-            self._next_change()
+            next_change(self._db)
         if done.rowcount != 1:
             raise StoreError(f"Job {job.id} is {job.state}: cancel it or let it finish first.")
-        shutil.rmtree(self.job_folder(job.id), ignore_errors=True)
+        trash = self.folder / "trash"
+        trash.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # something in it is in use (Windows): it stays
+            self.job_folder(job.id).rename(trash / job.id)
+        if not self._is_interactive:
+            self.empty_trash()
+
+    def empty_trash(self) -> None:
+        """Delete the files of removed jobs; takes a while where they are large."""
+        shutil.rmtree(self.folder / "trash", ignore_errors=True)
 
     # Uploads: the same file is sent to a service once.
 
@@ -233,7 +254,7 @@ class Store:
 
     def take_lease(self, service: str, owner: str) -> bool:
         """Take or renew the lease; False while another worker's is alive."""
-        now = self._clock()
+        now = self.clock()
         with transaction(self._db):
             done = self._db.execute(
                 "INSERT INTO lease (service, owner, renewed_at) VALUES (?1, ?2, ?3) ON CONFLICT (service)"
@@ -248,7 +269,7 @@ class Store:
 
     def is_lease_alive(self, service: str) -> bool:
         row = self._db.execute("SELECT renewed_at FROM lease WHERE service = ?", (service,)).fetchone()
-        return row is not None and abs(self._clock() - float(row[0])) <= LEASE_S
+        return row is not None and abs(self.clock() - float(row[0])) <= LEASE_S
 
     def _holds(self, service: str, owner: str) -> bool:
         row = self._db.execute("SELECT owner FROM lease WHERE service = ?", (service,)).fetchone()
@@ -269,18 +290,7 @@ class Store:
         return ("", "") if row is None else (str(row[0]), str(row[1]))
 
 
-def _keep_files(value: InputValue, folder: Path) -> JsonValue:
-    if isinstance(value, InputFile):
-        number = len(os.listdir(folder / "input"))
-        target = f"input/{number}-{safe_name(value.path.name)}"
-        shutil.copyfile(value.path, folder / target)
-        return {"file": target, "name": value.path.name, "kind": value.kind}
-    if isinstance(value, list):
-        return [_keep_files(cast("InputValue", item), folder) for item in value]
-    return value
-
-
-def _record(row: sqlite3.Row) -> JobRecord:
+def _record(row: "sqlite3.Row") -> JobRecord:
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
     values["state"] = State(values["state"])
     values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None

@@ -12,11 +12,11 @@ from .transfers import Progress, StoppedError
 
 MAX_AT_ONCE = 12
 # One POST that spends at a time, so that a crash leaves one outcome unknown at most.
-_POOLS = {"transfer": 4, "submit": 1, "convert": 1, "poll": 1}
+_POOLS = {"transfer": 4, "submit": 1, "convert": 1, "poll": 1, "question": 2}
 
 
 class Tasks:
-    """What is under way, by key: a job's id, "submit" or "poll"."""
+    """What is under way, by key: a job's id, "submit", "poll" or a question's kind and key."""
 
     def __init__(self) -> None:
         self._pools = {name: ThreadPoolExecutor(size, name) for name, size in _POOLS.items()}

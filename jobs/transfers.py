@@ -1,37 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the worker's threads do for one job: upload, download, convert. None of it touches the store.
+"""What the worker's threads do for one job's result: download, convert. None of it touches the store.
 
 Progress is written into a small box that the worker's own loop reads.
 """
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..client import Asset, JsonValue, NotFoundError, Scenario, TransferError
+from .children import ChildError, run_blender
 from .files import safe_name, sha256_of
 from .record import JobRecord
 
-CONVERT_TIMEOUT_S = 1800
 MAX_RESULT_FILES = 200
 MAX_RESULT_BYTES = 16 << 30
-_SECRET_MARKS = ("SCENARIO_", "MAQUETTE_")
 
 
 class StoppedError(Exception):
     """The worker is to stop: what was transferred so far is kept and used later."""
 
 
-class ConvertError(Exception):
-    """The result cannot become a .blend; the text says why, for a person."""
-
-
-class SpoiltFileError(ConvertError):
+class SpoiltFileError(ChildError):
     """A downloaded file is not on the disk as it came: it has to be downloaded again."""
 
 
@@ -55,49 +46,6 @@ class Progress:
             self.value = min(1.0, sum(self.done.values()) / whole) if whole else None
 
         return tell
-
-
-def upload_inputs(
-    api: Scenario, job: JobRecord, folder: Path, known: Mapping[tuple[str, str], str], progress: Progress
-) -> tuple[dict[str, JsonValue], dict[tuple[str, str], str]]:
-    """Upload the job's files that are not `known` by (SHA-256, kind) yet.
-
-    Returns the request's body and what was uploaded, by the same key, to be known from now on.
-    """
-    made: dict[tuple[str, str], str] = {}
-
-    def sent(value: JsonValue) -> JsonValue:
-        if isinstance(value, list):
-            return [sent(item) for item in value]
-        if not isinstance(value, dict) or "file" not in value:
-            return value
-        path, kind = folder / str(value["file"]), str(value["kind"])
-        key = (sha256_of(path), kind)
-        asset_id = made.get(key) or known.get(key)
-        if asset_id is None:
-            asset_id = api.upload(
-                path, kind=kind, name=str(value["name"]), progress=progress.part(str(value["file"]), None)
-            )
-            made[key] = asset_id
-        return asset_id
-
-    return {name: sent(value) for name, value in job.inputs.items()}, made
-
-
-def file_keys(job: JobRecord, folder: Path) -> list[tuple[str, str]]:
-    """(SHA-256, kind) of each file among the job's inputs."""
-    keys: list[tuple[str, str]] = []
-
-    def visit(value: JsonValue) -> None:
-        if isinstance(value, list):
-            for item in value:
-                visit(item)
-        elif isinstance(value, dict) and "file" in value:
-            keys.append((sha256_of(folder / str(value["file"])), str(value["kind"])))
-
-    for value in job.inputs.values():
-        visit(value)
-    return keys
 
 
 def download_results(
@@ -174,10 +122,8 @@ def _file_name(asset: Asset, taken: set[str]) -> str:
 def convert_result(blender: str, script: Path, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
     """Have a background Blender make `folder`/result.blend of the downloaded files; returns its answer.
 
-    Raises ConvertError with the converter's own words, or if the child crashed or took too long.
+    Raises ChildError with the converter's own words, or if the child crashed or took too long.
     """
-    answer_path = folder / "convert.json"
-    answer_path.unlink(missing_ok=True)
     for left in (
         *folder.glob(".converting-*"),
         *folder.glob(".result.blend.*.part"),
@@ -193,50 +139,5 @@ def convert_result(blender: str, script: Path, job: JobRecord, folder: Path) -> 
                     f"{path.name} was spoilt on the disk. Resume the job to download it again."
                 )
             sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
-    request = folder / "convert-request.json"
-    target = str((folder / "result.blend").resolve())
-    wish = {"sources": sources, "target": target, "answer": str(answer_path.resolve()), "name": job.name}
-    request.write_text(json.dumps(wish), encoding="utf-8")
-    arguments = [
-        "--background",
-        "--factory-startup",
-        "--python-exit-code",
-        "3",
-        "--python",
-        str(script),
-        "--",
-    ]
-    with (folder / "convert.log").open("wb") as log:
-        try:
-            code = subprocess.run(
-                [blender, *arguments, str(request.resolve())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                timeout=CONVERT_TIMEOUT_S,
-                env=_clean_environment(),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            raise ConvertError(
-                f"Reading the result took over {CONVERT_TIMEOUT_S // 60} minutes and was stopped."
-            ) from None
-        except OSError as error:
-            raise ConvertError(
-                f"The background Blender could not be started ({blender}): {error.strerror}."
-            ) from error
-    try:
-        answer = json.loads(answer_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ConvertError(
-            f"Blender crashed while reading the result (exit code {code})."
-            f" The files are in {folder / 'result'}; details are in {folder / 'convert.log'}."
-        ) from None
-    if answer.get("ok") is not True:
-        raise ConvertError(str(answer.get("error") or "The result could not be read."))
-    return answer
-
-
-def _clean_environment() -> dict[str, str]:
-    """The environment without secrets: the child that parses strangers' files needs none."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_MARKS)}
+    wish = {"sources": sources, "target": str((folder / "result.blend").resolve()), "name": job.name}
+    return run_blender(blender, script, wish, folder, "reading the result")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Following a store: what changed since the last look, and a worker that is there while it is needed.
+"""Following a store: whether it changed since the last look, and a worker that is there while it is needed.
 
 One look costs microseconds when nothing happened. The window calls it from a timer, the
 command line in a loop.
@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from .record import JobRecord
 from .store import Store
 
 _MAX_STARTS = 3  # in a row, without the worker showing life
+_CHECK_S = 1.0  # between two looks after the worker
 
 
 class WorkerError(Exception):
@@ -20,44 +20,43 @@ class WorkerError(Exception):
 
 
 class Watch:
-    """Looks at `store` for one service; `start` starts a worker and returns its process."""
+    """Looks at `store` for one service; `start` starts a worker and returns its process (None: no worker)."""
 
     def __init__(
         self,
         store: Store,
         service: str,
-        start: Callable[[], subprocess.Popen[bytes]],
+        start: Callable[[], subprocess.Popen[bytes]] | None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._service, self._start, self._clock = store, service, start, clock
         self._version: int | None = None
-        self._change = 0
         self._worker: subprocess.Popen[bytes] | None = None
         self._starts = 0
-        self._next_check = 0.0
+        self._checked_at: float | None = None
 
-    def tick(self) -> list[JobRecord]:
-        """Jobs written since the last tick (the first tick: all), oldest write first.
+    def look(self) -> bool:
+        """Whether anything was written since the last look; starts the worker if it is missing.
 
         Raises WorkerError if the worker died several times in a row.
         """
-        if self._clock() >= self._next_check:
-            self._next_check = self._clock() + 1.0
-            self._keep_worker()
         version = self._store.data_version()
-        if version == self._version:
-            return []
-        self._version = version
-        jobs = self._store.changed_since(self._change)
-        if jobs:
-            self._change = jobs[-1].change
-        return jobs
+        is_changed, self._version = version != self._version, version
+        now = self._clock()
+        if self._checked_at is None or abs(now - self._checked_at) >= _CHECK_S:
+            self._checked_at = now
+            self._keep_worker()
+        return is_changed
 
     def touch(self) -> None:
         """After a write through the same store, which data_version does not show: look again."""
-        self._version = None
-        self._next_check = 0.0
+        self._version = self._checked_at = None
+
+    def forgive(self) -> None:
+        """By a person's wish: try anew to start a worker that could not be kept running."""
+        self._starts = 0
+        self.touch()
 
     def _keep_worker(self) -> None:
         if self._worker is not None:
@@ -66,7 +65,9 @@ class Watch:
                 return
             self.close()
             self._starts = self._starts + 1 if code else 0
-        if not self._store.has_work(self._service) or self._store.is_lease_alive(self._service):
+        if self._start is None or not self._store.has_work(self._service):
+            return
+        if self._store.is_lease_alive(self._service):
             return
         if self._starts >= _MAX_STARTS:
             raise WorkerError(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker: the one process that talks to the service and has results converted.
 
-Its loop alone writes to the store; threads do what waits. It ends when nothing is left to do, or
+Its loop alone writes to the store; threads do what waits. It ends a while after the last thing to do, or
 when its parent is gone and the transfers under way are finished.
 """
 
@@ -13,13 +13,16 @@ import sys
 import threading  # this process is plain Python, not Blender
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from ..client import Credentials, Scenario
+from .answers import Answers
 from .follower import Follower
 from .ledger import Ledger, log
 from .polling import GRACE_S
+from .process import open_sandbox, stop_sandbox
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, StaleError, Store
 from .tasks import MAX_AT_ONCE, Tasks
@@ -31,7 +34,8 @@ PROGRESS_S = 0.5  # how often a transfer's progress is written
 class Worker:
     """Takes the jobs of one service in a store through their states.
 
-    `blender` is the executable for the converter, `script` the converter. Clock in Unix seconds.
+    `blender` is the executable that runs the scripts in the folder `scripts`. After the last thing to do it
+    waits `linger_s` for more, without the lease. Clock in Unix seconds.
     """
 
     def __init__(
@@ -41,16 +45,24 @@ class Worker:
         *,
         service: str,
         blender: str,
-        script: Path,
+        scripts: Path,
+        is_keeping_downloads: bool = True,
+        linger_s: float = 0.0,
         clock: Callable[[], float] = time.time,
         grace_s: float = GRACE_S,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.tasks = Tasks()
-        self._store, self._service, self._clock = store, service, clock
+        self._store, self._service, self._clock, self._linger_s = store, service, clock, linger_s
         ledger = Ledger(store, service, self.name, clock)
         self._follower = Follower(ledger, api, self.tasks, grace_s)
-        self._steps = Steps(ledger, api, self.tasks, self._follower, blender=blender, script=script)
+        self._answers = Answers(ledger, api, self.tasks)
+        self._steps = Steps(
+            *(ledger, api, self.tasks, self._follower),
+            blender=blender,
+            scripts=scripts,
+            is_keeping_downloads=is_keeping_downloads,
+        )
         self._ledger = ledger
         self._is_stopping = threading.Event()
         self._next_lease = self._next_progress = 0.0
@@ -60,18 +72,33 @@ class Worker:
         self._is_stopping.set()
 
     def run(self) -> None:
-        """Work until nothing is left, or until `stop` and the end of what is under way."""
-        if not self.take_lease():
-            return
+        """Work until nothing is left and nothing comes, or until `stop` and the end of what is under way."""
         try:
-            while self.round():
-                if not self.tasks.wait(TICK_S):
-                    self._is_stopping.wait(TICK_S)
+            while self.take_lease():
+                while self.round():
+                    if not self.tasks.wait(TICK_S):
+                        self._is_stopping.wait(TICK_S)
+                self._store.drop_lease(self._service, self.name)
+                if not self._linger():
+                    return
         except LeaseLostError as error:
             log.warning("stopping: %s", error)
         finally:
             self.tasks.shutdown()
             self._store.drop_lease(self._service, self.name)
+
+    def _linger(self) -> bool:
+        """Wait for something to do; until then it costs a look at the file's version each TICK_S."""
+        self._store.empty_trash()
+        deadline, seen, is_anothers = self._clock() + self._linger_s, None, False
+        while self._clock() < deadline and not self._is_stopping.wait(TICK_S):
+            version = self._store.data_version()
+            if version != seen or is_anothers:
+                seen, has_work = version, self._store.has_work(self._service)
+                is_anothers = has_work and self._store.is_lease_alive(self._service)
+                if has_work and not is_anothers:
+                    return True
+        return False
 
     def take_lease(self) -> bool:
         """A worker that was killed leaves a lease behind: wait for its end, or for the other to show life."""
@@ -99,6 +126,7 @@ class Worker:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
                 _unless_stale(lambda key=job_id, value=value: self._tell_progress(key, value))
+        self._answers.take()
         self._follower.poll()
         return len(self.tasks) > 0 or self._store.has_work(self._service)
 
@@ -117,21 +145,22 @@ def _unless_stale(step: Callable[[], object]) -> None:
 
 
 def main() -> int:
-    """The process: settings and credentials come as one JSON line on stdin; its end stops the worker."""
+    """The process: `WorkerSettings` come as one JSON line on stdin; its end stops the worker."""
     settings: dict[str, Any] = json.loads(_read_line())
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    credentials = Credentials(settings["key"], settings["secret"])
-    store = Store(Path(settings["store"]))
-    with Scenario(settings["api_url"], credentials, project_id=settings["project_id"]) as api:
-        worker = Worker(
-            store,
-            api,
-            service=settings["service"],
-            blender=settings["blender"],
-            script=Path(__file__).resolve().parent.parent / "scene" / "convert.py",
-            grace_s=settings.get("grace_s") or GRACE_S,
-        )
+    folder, api_url = Path(settings.pop("store")), settings.pop("api_url")
+    credentials = Credentials(**(settings.pop("credentials") or {"key": "", "secret": ""}))
+    project_id, is_sandbox = settings.pop("project_id"), settings.pop("is_sandbox")
+    with ExitStack() as stack:
+        sandbox = None
+        if is_sandbox:
+            sandbox, api_url, credentials = open_sandbox(folder / "sandbox", settings["blender"])
+            stack.callback(stop_sandbox, sandbox)
+        store = stack.enter_context(closing(Store(folder)))
+        api = stack.enter_context(Scenario(api_url, credentials, project_id=project_id))
+        scripts = Path(__file__).resolve().parent.parent / "scene"
+        worker = Worker(store, api, scripts=scripts, **settings)
 
         def follow_parent() -> None:
             while os.read(0, 1):
@@ -139,8 +168,9 @@ def main() -> int:
             worker.stop()
 
         threading.Thread(target=follow_parent, daemon=True).start()
+        if sandbox is not None:  # without it, another worker starts another
+            threading.Thread(target=lambda: (sandbox.wait(), worker.stop()), daemon=True).start()
         worker.run()
-    store.close()
     return 0
 
 

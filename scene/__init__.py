@@ -2,17 +2,26 @@
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
 from .append import append_result
+from .arrive import arrive, is_in_use
 from .export import ExportError, export_glb, save_blend
 from .place import Placement, place, row_locations
+from .placeholder import PROPERTY, add_placeholder, drop_placeholder, find_placeholders, row_place
 from .render import render_preview
 
 __all__ = [
+    "PROPERTY",
     "ExportError",
     "Placement",
+    "add_placeholder",
     "append_result",
+    "arrive",
+    "drop_placeholder",
     "export_glb",
+    "find_placeholders",
+    "is_in_use",
     "place",
     "render_preview",
     "row_locations",
+    "row_place",
     "save_blend",
 ]

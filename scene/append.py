@@ -28,6 +28,21 @@ def append_result(
     `provenance` becomes custom properties of the root, each name with `maquette_` before it. Raises OSError
     if the file cannot be read and ValueError if it is no result; then nothing stays behind.
     """
+    root, objects = load_result(blend_path)
+    collection = collection_of(scene)
+    for each in objects:
+        collection.objects.link(each)
+    root.name = name
+    note_provenance(root, provenance)
+    place(root, placement)
+    return root
+
+
+def load_result(blend_path: Path) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
+    """The result's root empty and all its objects, independent of the file and in no collection yet.
+
+    Raises OSError if the file cannot be read and ValueError if it is no result; then nothing stays behind.
+    """
     libraries = set(bpy.data.libraries)
     try:
         loaded = bpy.data.libraries.load(str(blend_path), link=False)
@@ -43,19 +58,17 @@ def append_result(
         raise ValueError(
             f"{Path(blend_path).name} is not a result that Maquette converted. Convert it again."
         )
-    root = roots[0]
-    collection = _collection(scene)
-    for each in objects:
-        collection.objects.link(each)
-    root.name = name
+    return roots[0], objects
+
+
+def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int | float]) -> None:
+    """Writes how it was made into custom properties, each name with `maquette_` before it."""
     for key, value in provenance.items():
         is_long = isinstance(value, int) and abs(value) >= 2**31  # more than a custom property holds
         root[f"maquette_{key}"] = str(value) if is_long else value
-    place(root, placement)
-    return root
 
 
-def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
+def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The scene's collection for results, wherever the artist has moved it, or a new one.
 
     One that is excluded from every view layer would hide the result, and a linked one takes no objects.

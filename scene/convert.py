@@ -72,6 +72,7 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
 
 def _written(objects: list[bpy.types.Object], folder: Path, target: Path, name: str) -> Answer:
     result.colour_by_vertices(objects)
+    result.slim_down(objects)
     low, high = result.bounds(objects)
     collection = result.root_over(objects, name, low, high)
     textures, messages = result.pack_textures(folder)

@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from maquette.client import Asset, Cost, Download, Job, JobStatus, NotFoundError, Submission
+from maquette.client import (
+    Asset,
+    Balance,
+    Cost,
+    Download,
+    InputError,
+    Job,
+    JobStatus,
+    Model,
+    NotFoundError,
+    Submission,
+    check_inputs,
+)
 
 
 class Clock:
@@ -34,6 +46,7 @@ class Service:
         self.final = JobStatus.SUCCESS
         self.is_finishing = True
         self.assets_gone = False
+        self.models: dict[str, Model] = {}
         self.uploads: list[tuple[str, str]] = []
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -47,8 +60,27 @@ class Service:
     def now(self) -> float:
         return self.clock()
 
-    def get_model(self, _model_id: str) -> None:
+    def list_models(self, *, capabilities: Any) -> list[Model]:
+        self._call("list_models")
+        return list(self.models.values())
+
+    def get_model(self, model_id: str) -> Model | None:
         self._call("get_model")
+        return self.models.get(model_id)
+
+    def estimate_cost(self, model_id: str, inputs: Mapping[str, Any]) -> Cost:
+        """As the sandbox does it: what is required must be there, and something to make a model from."""
+        self._call("estimate_cost")
+        model = self.models[model_id]
+        check_inputs(model, inputs)
+        sources = {spec.name for spec in model.inputs if spec.is_file or spec.name == "prompt"}
+        if not sources & inputs.keys():
+            raise InputError("nothing to make a model from")
+        return Cost(float(len(inputs)))
+
+    def get_balance(self) -> Balance | None:
+        self._call("get_balance")
+        return Balance(900.0)
 
     def upload(self, path: Path, *, kind: str, name: str | None = None, progress: Any = None) -> str:
         self._call("upload")
@@ -134,14 +166,8 @@ def asset(asset_id: str, **values: Any) -> Asset:
         "size_bytes": 10,
         "file_name": None,
         "parent_id": None,
-        "root_parent_id": None,
-        "parent_job_id": None,
         "output_index": None,
         "type": "img23d",
-        "thumbnail_url": None,
-        "original_url": None,
-        "original_mime_type": None,
-        "properties": {},
     }
     return Asset(**(defaults | values))
 

@@ -230,7 +230,7 @@ def run_all(zip_file: Path, arguments: list[str]) -> list[Outcome]:
 def report_on(outcome: Outcome) -> None:
     """Prints how a run went; its log too if something failed, and in CI."""
     if outcome.log and (outcome.failed or IS_CI):
-        say(f"\n----- {outcome.name}: {outcome.log.relative_to(ROOT)}")
+        say(f"\n----- {outcome.name}: {os.path.relpath(str(outcome.log), str(ROOT))}")
         say(outcome.log.read_text(encoding="utf-8", errors="replace"))
         say("-----")
     say(f"  {describe(outcome)}")

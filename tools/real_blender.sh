@@ -92,7 +92,7 @@ inside() {  # process 1 of the new namespaces: lays the machine's folders over t
         cd "$1" 2>/dev/null || cd /
         screen=$2 display_file=$3; shift 3
         [ -n "$screen" ] || exec "$@"
-        coproc XVFB { exec Xvfb -displayfd 1 -screen 0 "$screen" -nolisten tcp -noreset -ac +extension GLX 2>"$HOME/.xvfb.log"; }
+        coproc XVFB { exec Xvfb -displayfd 1 -screen 0 "$screen" -dpi 96 -nolisten tcp -noreset -ac +extension GLX 2>"$HOME/.xvfb.log"; }
         read -r -t 20 number <&"${XVFB[0]}" || { cat "$HOME/.xvfb.log" >&2; exit 125; }
         export DISPLAY=:$number
         openbox >"$HOME/.openbox.log" 2>&1 &

@@ -18,6 +18,7 @@ import blenders
 import gltf
 import steps
 import venvs
+import windows
 from blenders import Outcome
 from steps import BUILD, ROOT, quietly, run, say, step
 
@@ -37,13 +38,12 @@ def build(rest: Rest) -> int:
     return 0
 
 
-def build_zip() -> Path:
+def build_zip(dist: Path = ROOT / "dist") -> Path:
     """Builds the zip with the environment's Blender; returns its path."""
     _, folder = venvs.make_main()
     with step("the extension's zip"):
-        dist = ROOT / "dist"
         shutil.rmtree(dist, ignore_errors=True)
-        dist.mkdir()
+        dist.mkdir(parents=True)
         extension = [venvs.launcher(folder), "--command", "extension"]
         quietly([*extension, "build", "--source-dir", ROOT, "--output-dir", dist])
         (zip_file,) = dist.glob("*.zip")
@@ -128,6 +128,16 @@ def blender(rest: Rest) -> int:
     return blenders.summarize(blenders.run_all(build_zip(), rest))
 
 
+def test_window(rest: Rest) -> int:
+    """drive Blender in a window, as a user does: 4.3 and 5.2 (or `test-window 4.5 SCENARIO --out DIR`)"""
+    return blenders.summarize(windows.run_words(windows.FEW, rest, build_zip))
+
+
+def test_window_all(rest: Rest) -> int:
+    """the same in every Blender with a window: 4.2, 4.3, 4.5 and 5.2"""
+    return blenders.summarize(windows.run_words(windows.ALL, rest, build_zip))
+
+
 def test(rest: Rest) -> int:
     """lint, types, unit tests and the tests inside Blender; goes on after a failure and sums up"""
     outcomes = [check(lint), check(types), *unit_outcomes([])]
@@ -182,7 +192,21 @@ def clean(rest: Rest) -> int:
 
 TASKS: dict[str, Callable[[Rest], int]] = {
     task.__name__.replace("_", "-"): task
-    for task in (venv, demo, test, lint, types, unit, blender, bench, build, clean, real_blender)
+    for task in (
+        venv,
+        demo,
+        test,
+        lint,
+        types,
+        unit,
+        blender,
+        test_window,
+        test_window_all,
+        bench,
+        build,
+        clean,
+        real_blender,
+    )
 }
 
 
@@ -197,7 +221,7 @@ def main(argv: Rest) -> int:
         return 0
     if chosen.name is None:
         for name, task in TASKS.items():
-            say(f"  {name:13} {task.__doc__}")
+            say(f"  {name:15} {task.__doc__}")
         return 0
     start = time.monotonic()
     try:
@@ -210,7 +234,13 @@ def main(argv: Rest) -> int:
         print("\ninterrupted", file=sys.stderr)
         return 130
     finally:
-        if chosen.name not in ("test", "unit", "blender"):  # their last line is the count
+        if chosen.name not in (
+            "test",
+            "unit",
+            "blender",
+            "test-window",
+            "test-window-all",
+        ):  # their last line is the count
             say(f"{chosen.name}: {time.monotonic() - start:.1f} s in all")
 
 

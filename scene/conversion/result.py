@@ -17,6 +17,7 @@ from .staging import Format, Model, Unreadable, Unsupported
 RESULT_COLLECTION = "Maquette result"
 MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
 MAX_TEXTURE_PX = 16_384
+_EMPTY_IF_ZERO = ("material_index", "sharp_face", "sharp_edge")
 _USD = (("wm", "usd_import"),)
 _OPERATORS: dict[Format, tuple[tuple[str, str], ...]] = {
     Format.GLTF: (("import_scene", "gltf"),),
@@ -133,6 +134,24 @@ def _drop(image: bpy.types.Image) -> None:
         for node in [each for each in tree.nodes if getattr(each, "image", None) == image]:
             tree.nodes.remove(node)
     bpy.data.images.remove(image)
+
+
+def slim_down(objects: list[bpy.types.Object]) -> None:
+    """Drops what says nothing: selections, materials all the first, no edge or face sharp.
+
+    An attribute that is missing means just that, and a sixth of the bytes need not be appended.
+    """
+    for mesh in {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}:
+        for name in (".select_vert", ".select_edge", ".select_poly", *_EMPTY_IF_ZERO):
+            attribute = mesh.attributes.get(name)
+            if attribute and not (name in _EMPTY_IF_ZERO and _is_set(attribute)):
+                mesh.attributes.remove(attribute)
+
+
+def _is_set(attribute: bpy.types.Attribute) -> bool:
+    values = np.empty(len(attribute.data), np.int32 if attribute.data_type == "INT" else np.bool_)
+    attribute.data.foreach_get("value", values)
+    return bool(values.any())
 
 
 def colour_by_vertices(objects: list[bpy.types.Object]) -> None:

@@ -27,21 +27,21 @@ sys.modules["maquette"] = importlib.util.module_from_spec(spec)
 def measure(count: int, seconds: float) -> tuple[float, float]:
     """(list requests, other requests) a second while `count` jobs run and none ends."""
     from maquette.client import Credentials
-    from maquette.jobs import REMOTE, NewJob, Store, WorkerSettings, start_python, start_worker
+    from maquette.jobs import REMOTE, NewJob, Store, WorkerSettings, start_sandbox, start_worker
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arguments = ["--data", str(folder / "sandbox"), "--blender", "none", "--delay", "100000"]
-        arguments += ["--price", "0.01", "--exit-with-stdin"]
+        options = ["--delay", "100000", "--price", "0.01"]
         with (folder / "log").open("wb") as log:
-            sandbox = start_python("sandbox.server", arguments, stdout=-1, stderr=log)
+            sandbox = start_sandbox(folder / "sandbox", "none", options, stdout=-1, stderr=log)
         assert sandbox.stdin is not None
         assert sandbox.stdout is not None
         ready = json.loads(sandbox.stdout.readline())
         store = Store(folder / "state")
         for number in range(count):
             store.add(NewJob(f"job {number}", "model_meshy-txt23d", {"prompt": f"{number}"}, service="bench"))
-        settings = WorkerSettings(ready["api"], Credentials(ready["key"], ready["secret"]), "bench", "none")
+        credentials = Credentials(ready["key"], ready["secret"])
+        settings = WorkerSettings("bench", "none", ready["api"], credentials)
         worker = start_worker(store.folder, settings)
         while len(store.list_jobs(states=REMOTE)) < count:
             assert worker.poll() is None

@@ -18,6 +18,7 @@ from maquette.client import (
     Model,
     Required,
 )
+from maquette.client.titles import readable_name
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -193,9 +194,7 @@ def test_a_whole_asset_is_read() -> None:
         }
     )
     assert (asset.size_bytes, asset.output_index, asset.type) == (1234, 2, "img2splat")
-    assert (asset.parent_id, asset.root_parent_id, asset.parent_job_id) == ("asset_p", "asset_r", "job_1")
-    assert (asset.thumbnail_url, asset.original_url) == ("https://cdn.test/t", "https://cdn.test/o")
-    assert asset.properties["faceCount"] == 7
+    assert asset.parent_id == "asset_p"
 
 
 @pytest.mark.parametrize("size", [-1, 1.5, "12", True])
@@ -244,6 +243,79 @@ def test_a_model_is_read_with_every_form_of_required() -> None:
         "model_y",
         "asset_t",
     )
+
+
+def test_what_only_the_panel_draws_is_read_too() -> None:
+    value: dict[str, Any] = {
+        "id": "m",
+        "exampleAssetIds": ["asset_e"],
+        "complianceMetadata": {"large": 1},
+        "uiConfig": {"selects": {"size": {"1024": "Small", "2048": 5}, "gone": {"a": "A"}, "x": []}},
+        "performanceStats": {
+            "default": "hd",
+            "variants": [
+                {"variantKey": "sd", "costPerAssetP50CU": 5},
+                {"variantKey": "hd", "costPerAssetMinCU": 9},
+            ],
+        },
+        "inputs": [
+            {
+                "name": "size",
+                "type": "number",
+                "allowedValues": [1024, 2048],
+                "maxSize": 3,
+                "placeholder": "Pick",
+            },
+            {"name": "tint", "type": "string", "color": True, "parent": True, "label": "Tint"},
+        ],
+    }
+    model = Model.from_json(value)
+    size, tint = model.inputs
+    assert [size.choice_label(choice) for choice in (*size.allowed_values, 1024.0)] == [
+        "Small",
+        "2048",
+        "Small",
+    ]
+    assert (size.title, size.max_size_bytes, size.placeholder) == ("Size", 3, "Pick")
+    assert (tint.title, tint.is_color, tint.is_parent) == ("Tint", True, True)
+    assert (model.example_asset_ids, model.typical_cost_cu) == (("asset_e",), 9.0)
+    assert "complianceMetadata" not in model.raw
+    assert Model.from_json(dict(model.raw)) == model
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("faceCount", "Face Count"),
+        ("enablePbr", "Enable PBR"),
+        ("texture_size", "Texture Size"),
+        ("file3d", "File 3D"),
+        ("generateUvs", "Generate UVs"),
+        ("splitByConnectivity", "Split by Connectivity"),
+        ("biped:climb", "Biped Climb"),
+        ("LowPoly", "Low Poly"),
+        ("OFF", "Off"),
+        ("4k", "4K"),
+        ("", "None"),
+    ],
+)
+def test_a_name_on_the_wire_is_made_readable(name: str, title: str) -> None:
+    assert readable_name(name) == title
+
+
+@given(st.text(max_size=20))
+def test_any_name_has_a_title(name: str) -> None:
+    assert readable_name(name).strip()
+
+
+@given(json_values, json_values)
+def test_decoration_that_is_not_understood_is_left_out(config: Any, stats: Any) -> None:
+    inputs = [{"name": "a", "type": "string"}]
+    value = {"id": "m", "inputs": inputs}
+    for selects in (config, {"selects": config}, {"selects": {"a": config}}):
+        for figures in (stats, {"variants": stats}, {"variants": [stats], "default": config}):
+            model = Model.from_json({**value, "uiConfig": selects, "performanceStats": figures})
+            assert model.inputs[0].choice_label("x") == "X"
 
 
 def test_inputs_nested_without_end_are_an_answer_error() -> None:

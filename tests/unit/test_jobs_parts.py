@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import statistics
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from maquette.client import Credentials
 from maquette.jobs import (
     AccountError,
+    Desk,
     NewJob,
-    State,
     Store,
     Watch,
     WorkerError,
@@ -29,6 +30,8 @@ from maquette.jobs import (
 )
 from maquette.jobs.polling import POLL_MAX_S, POLL_MIN_S, is_equal, is_same_request, poll_interval_s
 from service import Clock, Service
+
+_OPENING = ("open", "os.scandir", "os.listdir", "sqlite3.connect", "socket.connect", "subprocess.Popen")
 
 
 @given(st.text())
@@ -124,13 +127,14 @@ def test_a_broken_key_file_says_what_to_do(tmp_path: Path) -> None:
 def test_the_watch_tells_of_changes_by_others_and_of_its_own_on_touch(tmp_path: Path) -> None:
     store, other = Store(tmp_path), Store(tmp_path)
     watch = Watch(store, "s", lambda: pytest.fail("nothing to do, no worker"))
-    assert watch.tick() == []
+    assert watch.look()
+    assert not watch.look()
     job = other.add(NewJob(name="n", model_id="m", inputs={}, service="elsewhere"))
-    assert [seen.id for seen in watch.tick()] == [job.id]
-    assert watch.tick() == []
+    assert watch.look()
+    assert not watch.look()
     store.request_cancel(job)
     watch.touch()
-    assert [seen.state for seen in watch.tick()] == [State.CANCELED]
+    assert watch.look()
 
 
 def test_a_worker_that_dies_at_once_is_not_started_for_ever(tmp_path: Path) -> None:
@@ -145,10 +149,10 @@ def test_a_worker_that_dies_at_once_is_not_started_for_ever(tmp_path: Path) -> N
 
     watch = Watch(store, "s", start, clock=clock)
     for _ in range(3):
-        watch.tick()
+        watch.look()
         clock.time += 2
     with pytest.raises(WorkerError, match=r"worker\.log"):
-        watch.tick()
+        watch.look()
 
 
 def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(tmp_path: Path) -> None:
@@ -183,9 +187,60 @@ def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(tmp_pat
     assert not store.is_lease_alive("s")
 
 
-def test_reading_jobs_does_not_load_the_http_library() -> None:
-    """Blender's own process reads the store, and is not to pay for a library that only the worker uses."""
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes by Linux's means")
+def test_a_worker_brings_its_sandbox_and_takes_it_along_even_when_it_is_killed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    settings = WorkerSettings(service="sandbox", blender="none", is_sandbox=True, linger_s=60.0)
+    store.questions.ask("sandbox", "balance")
+    worker = start_worker(store.folder, settings)
+    deadline = time.monotonic() + 60
+    while store.questions.has_open("sandbox"):
+        assert worker.poll() is None, (store.folder / "worker.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (answered,) = store.questions.answered_since("sandbox", 0, 9)
+    assert (answered.answer, answered.error) == (10_000.0, "")
+    (sandbox,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    worker.kill()
+    worker.wait()
+    status = Path(f"/proc/{sandbox}/status")
+    while status.exists() and "Z (zombie)" not in status.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert worker.stdin is not None
+    worker.stdin.close()
+
+
+def test_reading_jobs_loads_neither_the_http_library_nor_sqlite() -> None:
+    """Blender's start is not to wait for them: the one is the worker's alone, the other the first tick's."""
     conftest = Path(__file__).parents[1] / "conftest.py"
-    code = f"import runpy, sys; runpy.run_path({str(conftest)!r}); import maquette.jobs; "
-    code += "sys.exit('requests' in sys.modules or 'urllib3' in sys.modules)"
+    code = f"import runpy, sys; runpy.run_path({str(conftest)!r}); import maquette.jobs.holder; "
+    code += "sys.exit(not {'requests', 'urllib3', 'sqlite3'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at open files by Linux's means")
+def test_a_tick_with_nothing_new_is_quick_and_opens_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "s", None)
+    while desk.tick():
+        continue
+    opened: list[str] = []
+    is_watching = False
+
+    def note(event: str, args: object) -> None:
+        if is_watching and event in _OPENING:
+            opened.append(f"{event} {args}")
+
+    sys.addaudithook(note)  # for good: Python has no way to take it back
+    files = sorted(os.listdir("/proc/self/fd"))
+    is_watching = True
+    times: list[float] = []
+    for _ in range(500):
+        start = time.perf_counter()
+        desk.tick()
+        times.append(time.perf_counter() - start)
+    is_watching = False
+    assert opened == []
+    assert sorted(os.listdir("/proc/self/fd")) == files
+    assert statistics.median(times) < 0.0002
+    desk.close()

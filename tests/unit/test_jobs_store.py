@@ -99,9 +99,9 @@ def test_changes_are_told_once_and_in_order(tmp_path: Path) -> None:
     first, second = add(writer), add(writer)
     writer.move(first, State.UPLOADING)
     assert reader.data_version() != version
-    changed = reader.changed_since(0)
+    changed = reader.changed_since(0, "s", 9)
     assert [job.id for job in changed] == [second.id, first.id]
-    assert reader.changed_since(changed[-1].change) == []
+    assert reader.changed_since(changed[-1].change, "s", 9) == []
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Scene:
             self.service,  # type: ignore[arg-type]
             service="test",
             blender=self.blender,
-            script=self.folder / "convert.py",
+            scripts=self.folder,
             clock=self.clock,
         )
 

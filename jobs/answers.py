@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers the window's questions in the worker, by the service's reading side alone: nothing here spends.
+
+A person's questions come first; background ones are asked one at a time, with pauses.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future  # of the worker process, which is plain Python
+from typing import Any, Protocol, cast
+
+from ..client import (
+    CAPABILITIES,
+    Balance,
+    Cost,
+    Input,
+    InputError,
+    JsonValue,
+    Model,
+    NetworkError,
+    ScenarioError,
+    SignInError,
+    check_inputs,
+)
+from .ledger import Ledger, log
+from .questions import Question
+from .record import PLACEHOLDER_ASSET
+from .tasks import Tasks
+
+PAUSE_S = 0.3
+_AT_ONCE = 4
+
+
+class Readable(Protocol):
+    """What of `Scenario` questions need."""
+
+    def list_models(self, *, capabilities: Collection[str]) -> Iterable[Model]: ...
+    def get_model(self, model_id: str) -> Model: ...
+    def estimate_cost(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Cost: ...
+    def get_balance(self) -> Balance | None: ...
+
+
+class Answers:
+    """Takes up open questions, one look at a time."""
+
+    def __init__(self, ledger: Ledger, api: Readable, tasks: Tasks) -> None:
+        self._ledger, self._api, self._tasks = ledger, api, tasks
+        self._questions = ledger.store.questions
+        self._background = ""  # key of the last background task
+        self._next_background = 0.0
+
+    def take(self) -> None:
+        for question in self._questions.list_open(self._ledger.service, _AT_ONCE):
+            key = f"{question.kind} {question.key}"
+            if key in self._tasks:
+                continue
+            if question.is_background:
+                if self._background in self._tasks or self._ledger.clock() < self._next_background:
+                    return
+                self._background = key
+            self._tasks.start(
+                key,
+                "question",
+                lambda _, question=question: answer_to(self._api, question),
+                lambda future, question=question: self._answered(question, future),
+            )
+
+    def _answered(self, question: Question, future: Future[Any]) -> None:
+        error, service = future.exception(), self._ledger.service
+        self._next_background = self._ledger.clock() + PAUSE_S
+        if error is None:
+            self._questions.answer(service, question, future.result())
+            return
+        text = str(error)
+        if not isinstance(error, ScenarioError):
+            text = f"The service's answer could not be read ({type(error).__name__}: {text})."
+        log.info("question %s %s: %s", question.kind, question.key, text)
+        self._questions.answer(service, question, None, text)
+        if isinstance(error, SignInError | NetworkError):  # nor would the others be answered
+            for other in self._questions.list_open(service, -1):
+                if other.is_background:
+                    self._questions.answer(service, other, None, text)
+
+
+def answer_to(api: Readable, question: Question) -> JsonValue:
+    """What the service says to the question; raises ScenarioError."""
+    match question.kind, question.request:
+        case "models", _:
+            return [dict(model.raw) for model in api.list_models(capabilities=CAPABILITIES)]
+        case "model", _:
+            model = api.get_model(question.key)
+            return {"model": dict(model.raw), "cost_cu": _typical_cost_cu(api, model)}
+        case "price", [str(model_id), dict(inputs)]:
+            return api.estimate_cost(model_id, inputs).creative_units
+        case "balance", _:
+            balance = api.get_balance()
+            return None if balance is None else balance.remaining_cu
+        case _:
+            raise InputError(f"This version of Maquette knows no question {question.kind!r}.")
+
+
+def _typical_cost_cu(api: Readable, model: Model) -> float | None:
+    """The price of a run with defaults; None where the service does not tell it for made-up inputs."""
+    try:
+        return api.estimate_cost(model.id, made_up_inputs(model)).creative_units
+    except ScenarioError as error:
+        log.info("no typical price of %s: %s", model.id, error)
+        return None
+
+
+def made_up_inputs(model: Model) -> dict[str, JsonValue]:
+    """The least that the model needs, made up; and something to make a model from, where all is optional."""
+    specs = {spec.name: spec for spec in model.inputs}
+    sources = [spec.name for spec in model.inputs if spec.is_file or "prompt" in spec.name.lower()]
+    values: dict[str, JsonValue] = {}
+    for _ in specs:
+        try:
+            values = check_inputs(model, values)
+            break
+        except InputError as error:  # names what is missing; one made-up value may call for another
+            values |= {name: _made_up(specs[name]) for name, _ in error.problems if name in specs}
+    if sources and not values.keys() & set(sources):
+        values[sources[0]] = _made_up(specs[sources[0]])
+    return values
+
+
+def _made_up(spec: Input) -> JsonValue:
+    if spec.default is not None:
+        return spec.default
+    if spec.type == "boolean":
+        return False
+    one: JsonValue = "a cup".ljust(spec.min_length or 0, ".")
+    if spec.is_file:
+        one = PLACEHOLDER_ASSET
+    elif spec.allowed_values:
+        one = spec.allowed_values[0]
+    elif "number" in spec.type:
+        one = spec.min if spec.min is not None else min(1.0, spec.max or 1.0)
+    elif spec.type == "inputs_array":
+        one = cast("JsonValue", {sub.name: _made_up(sub) for sub in spec.inputs if sub.required.is_always})
+    return [one] * max(1, spec.min_length or 1) if spec.type.endswith("_array") else one

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and words: of a job and its object, of the view in a picture, of how a placed object was made."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from ..client import JsonValue, Model
+from .record import InputFile, InputValue, JobRecord
+
+_VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
+
+
+def source_of(values: Mapping[str, InputValue]) -> str:
+    """What the job is made from, for people: the first file's name, else the words."""
+    for value in values.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, InputFile):
+                return item.path.name
+    return next((value for value in values.values() if isinstance(value, str)), "")
+
+
+def name_of(source: str, model: Model) -> str:
+    """A short object name from the source: `horse.png` gives horse, words give the first few."""
+    stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", source)
+    words = re.findall(r"[\w-]+", stem)
+    return " ".join(words[:5])[:40] or model.name
+
+
+def view_in(name: str) -> str | None:
+    """The view that a file or an input is named after: front, left, …"""
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    return next((view for view in _VIEWS if view in plain), None)
+
+
+def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
+    """What the placed object tells about its making; no path and no key."""
+    values: dict[str, str | int | float] = {
+        "job": job.id,
+        "remote_job": job.remote_id or "",
+        "model": job.model_id,
+        "source": job.source,
+        "parameters": json.dumps({name: _plain(value) for name, value in job.inputs.items()}, sort_keys=True),
+    }
+    seed = job.inputs.get("seed")
+    if isinstance(seed, int | float):
+        values["seed"] = str(int(seed))  # seeds exceed what a custom property's integer holds
+    if job.cost_cu is not None:
+        values["cost_cu"] = job.cost_cu
+    return values
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value["name"] if isinstance(value, dict) and "file" in value else value

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user can do: one action a file, named after it. They say what; jobs and scene know how."""
+
+import importlib
+import pkgutil
+
+import bpy
+
+_KINDS = (bpy.types.Operator, bpy.types.FileHandler, bpy.types.Menu)
+_registered: list[type] = []
+
+
+def register() -> None:
+    try:
+        for file in pkgutil.iter_modules(__path__):
+            module = importlib.import_module(f".{file.name}", __package__)
+            for value in vars(module).values():
+                is_own = isinstance(value, type) and value.__module__ == module.__name__
+                if is_own and issubclass(value, _KINDS):
+                    bpy.utils.register_class(value)
+                    _registered.append(value)
+        bpy.types.VIEW3D_MT_object.append(_draw_menu)
+    except BaseException:  # whatever it was: leave nothing half-registered, and pass it on
+        _unregister_classes()
+        raise
+
+
+def unregister() -> None:
+    bpy.types.VIEW3D_MT_object.remove(_draw_menu)
+    _unregister_classes()
+
+
+def _draw_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu("MAQUETTE_MT_menu")
+
+
+def _unregister_classes() -> None:
+    while _registered:
+        bpy.utils.unregister_class(_registered.pop())

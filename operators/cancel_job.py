@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stops a job, or asks the service to; the placeholder goes either way."""
+
+import bpy
+
+from ..jobs import Desk, JobRecord, State
+from . import reserve
+from .job import JobOperator
+
+
+class MAQUETTE_OT_cancel_job(JobOperator, bpy.types.Operator):
+    bl_idname = "maquette.cancel_job"
+    bl_label = "Cancel"
+    bl_description = "Do not go on with this job. What the service has begun it may refuse to stop"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+        if not job.is_working:
+            return f"{job.name} is not under way."
+        job = desk.cancel(job)
+        reserve.release(job.id)
+        if job.state is State.CANCELED:
+            text = f"{job.name} was canceled before it was sent. It costs nothing."
+        else:
+            text = (
+                f"The service is asked to cancel {job.name}. If it refuses, the result is kept in the list."
+            )
+        self.report({"INFO"}, text)
+        return None

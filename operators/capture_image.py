@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes an image of what is on the screen, rendered or copied, and gives it to the model.
+
+Views are drawn without grid, gizmos and background: what models want is the subject alone.
+"""
+
+import tempfile
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from .. import properties
+from ..jobs import holder
+from .request import RequestError, save_image
+
+SIZE = 1024  # pixels of the longer side
+_SOURCES = (
+    ("RENDER", "Last Render", "What was rendered last", "RENDER_RESULT", 0),
+    ("VIEWPORT", "Viewport", "The middle of this view, without grid and background", "VIEW3D", 1),
+    ("CAMERA", "Camera View", "What the scene's camera sees, shaded like this view", "CAMERA_DATA", 2),
+    ("CLIPBOARD", "Clipboard", "The image that was copied last", "PASTEDOWN", 3),
+)
+
+
+class MAQUETTE_OT_capture_image(bpy.types.Operator):
+    bl_idname = "maquette.capture_image"
+    bl_label = "Capture Image"
+    bl_description = "Make an image of the render, the view or the clipboard, and use it as the input"
+    bl_options = {"UNDO"}
+
+    source: bpy.props.EnumProperty(name="Source", items=_SOURCES)
+    input_name: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        is_view = context.area is not None and context.area.type == "VIEW_3D" and not bpy.app.background
+        return is_view and holder.current() is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            image = {"RENDER": _render, "VIEWPORT": _viewport, "CAMERA": _camera, "CLIPBOARD": _clipboard}[
+                self.source
+            ](context)
+        except (RequestError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error).strip().splitlines()[-1])
+            return {"CANCELLED"}
+        settings = properties.get(context.scene)
+        model = properties.model_of(settings, holder.current())
+        if not model or not properties.set_picture(settings, model, image, self.input_name):
+            self.report({"WARNING"}, f"The model takes no image. {image.name} is kept in this file.")
+        return {"FINISHED"}
+
+
+def _render(_context: bpy.types.Context) -> bpy.types.Image:
+    result = bpy.data.images.get("Render Result")
+    if result is None:
+        raise RequestError("Nothing was rendered yet. Render the scene first.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "render.png")
+        save_image(result, path)
+        content = path.read_bytes()
+    image = bpy.data.images.new("Render", 1, 1)
+    image.pack(data=content, data_len=len(content))
+    image.source = "FILE"
+    return image
+
+
+def _viewport(context: bpy.types.Context) -> bpy.types.Image:
+    """The square in the middle of the view."""
+    region, view = _region(context), context.space_data.region_3d
+    side = min(region.width, region.height)
+    crop = Matrix.Diagonal((region.width / side, region.height / side, 1.0, 1.0))
+    return _draw(context, "Viewport", view.view_matrix, crop @ view.window_matrix, SIZE, SIZE)
+
+
+def _camera(context: bpy.types.Context) -> bpy.types.Image:
+    camera, render = context.scene.camera, context.scene.render
+    if camera is None:
+        raise RequestError("The scene has no camera. Add one.")
+    scale = SIZE / max(render.resolution_x, render.resolution_y)
+    width, height = (max(1, round(side * scale)) for side in (render.resolution_x, render.resolution_y))
+    projection = camera.calc_matrix_camera(
+        context.evaluated_depsgraph_get(),
+        x=width,
+        y=height,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
+    return _draw(context, "Camera View", camera.matrix_world.inverted(), projection, width, height)
+
+
+def _draw(
+    context: bpy.types.Context, name: str, view: Matrix, projection: Matrix, width: int, height: int
+) -> bpy.types.Image:
+    import gpu  # not there without a window
+
+    space = context.space_data
+    was = space.overlay.show_overlays, space.show_gizmo
+    space.overlay.show_overlays = space.show_gizmo = False
+    target = gpu.types.GPUOffScreen(width, height)
+    try:
+        target.draw_view3d(
+            *(context.scene, context.view_layer, space, _region(context), view, projection),
+            do_color_management=True,
+            draw_background=False,
+        )
+        buffer = target.texture_color.read()
+    finally:
+        target.free()
+        space.overlay.show_overlays, space.show_gizmo = was
+    buffer.dimensions = width * height * 4
+    pixels = np.asarray(buffer, dtype=np.float32).reshape(-1, 4) / 255.0
+    pixels[:, :3] /= np.maximum(pixels[:, 3:], 1.0 / 255.0)  # Blender keeps bytes without the alpha in them
+    image = bpy.data.images.new(name, width, height, alpha=True)
+    image.pixels.foreach_set(pixels.clip(0.0, 1.0).ravel())
+    image.pack()
+    return image
+
+
+def _region(context: bpy.types.Context) -> bpy.types.Region:
+    return next(region for region in context.area.regions if region.type == "WINDOW")
+
+
+def _clipboard(context: bpy.types.Context) -> bpy.types.Image:
+    """Blender pastes images in an image editor alone: another area is one for the moment."""
+    before = set(bpy.data.images)
+    others = [area for area in context.screen.areas if area != context.area]
+    area = min(others, key=lambda each: each.width * each.height, default=context.area)
+    was = area.type
+    area.type = "IMAGE_EDITOR"
+    try:
+        with context.temp_override(area=area, region=area.regions[-1]):
+            bpy.ops.image.clipboard_paste()
+    finally:
+        area.type = was
+    (image,) = set(bpy.data.images) - before
+    image.name = "Clipboard"
+    image.pack()
+    return image

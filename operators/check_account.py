@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks the service for the balance: the answer, or the error, appears beside the account."""
+
+import bpy
+
+from ..jobs import StoreError, holder
+from . import session
+
+
+class MAQUETTE_OT_check_account(bpy.types.Operator):
+    bl_idname = "maquette.check_account"
+    bl_label = "Check"
+    bl_description = "Ask the service whether it accepts the key"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        desk = holder.current()
+        if desk is None or not holder.state.online:
+            self.report({"ERROR"}, session.why_offline())
+            return {"CANCELLED"}
+        try:
+            desk.ask_again()
+            desk.ask_balance()
+        except StoreError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}

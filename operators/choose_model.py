@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choose the model that makes the 3D model, from a list that can be searched."""
+
+import textwrap
+
+import bpy
+
+from .. import preferences, properties
+from ..jobs import holder
+
+RECENT_MAX = 8
+
+
+class MAQUETTE_OT_choose_model(bpy.types.Operator):
+    bl_idname = "maquette.choose_model"
+    bl_label = "Choose Model"
+    bl_description = "Choose what makes the 3D model; pictures and words are kept"
+    bl_options = {"UNDO"}
+
+    model_id: bpy.props.StringProperty(options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        desk = holder.current()
+        return desk is not None and bool(desk.models)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        shown = properties.window(context.window_manager)
+        shown.search = ""  # fills the list, too
+        chosen = properties.model_of(properties.get(context.scene), holder.current())
+        ids = [item.model_id for item in shown.models]
+        shown.active_model = ids.index(chosen.id) if chosen and chosen.id in ids else 0
+        return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Choose")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, shown = self.layout, properties.window(context.window_manager)
+        row = layout.row()
+        row.activate_init = True
+        row.prop(shown, "search", text="", icon="VIEWZOOM", placeholder="Search")
+        layout.row().prop(shown, "takes", expand=True)
+        layout.template_list(
+            "MAQUETTE_UL_models", "", shown, "models", shown, "active_model", rows=10, sort_lock=True
+        )
+        desk = holder.current()
+        model = desk.models.get(_chosen_id(context)) if desk else None
+        column = layout.column(align=True)
+        column.scale_y = 0.8
+        if desk and model:
+            lines = textwrap.wrap(model.short_description, 66)[:4]
+            if model.required_plan:
+                lines.append(f"Needs the {model.required_plan_name} plan")
+        else:
+            lines = ["No model fits these words"]
+        for line in [*lines, *[""] * (5 - len(lines))]:
+            column.label(text=line)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        desk = holder.current()
+        chosen = self.model_id or _chosen_id(context)
+        model = (desk.schema(chosen) or desk.models.get(chosen)) if desk else None
+        if desk is None or model is None:
+            self.report({"ERROR"}, f"There is no model {chosen}")
+            return {"CANCELLED"}
+        properties.choose(properties.get(context.scene), model, desk)
+        if kept := preferences.get():
+            recent = [model.id, *(known for known in properties.recent_ids() if known != model.id)]
+            kept.recent = "\n".join(recent[:RECENT_MAX])
+        return {"FINISHED"}
+
+
+def _chosen_id(context: bpy.types.Context) -> str:
+    shown = properties.window(context.window_manager)
+    return shown.models[shown.active_model].model_id if shown.active_model < len(shown.models) else ""

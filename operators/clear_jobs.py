@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Empties the list of what is finished; a result that was not placed yet stays."""
+
+import bpy
+
+from .. import properties
+from ..jobs import JobRecord, State, StoreError, holder
+from . import reserve
+
+_FINISHED = (State.PLACED, State.FAILED, State.CANCELED, State.EXPIRED)
+
+
+class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
+    bl_idname = "maquette.clear_jobs"
+    bl_label = "Clear Finished"
+    bl_description = "Remove the jobs that are done or failed, with their files. What is in the scene stays"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return bool(_finished())
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        count = len(_finished())
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Clear Finished Jobs?",
+            message=f"{count} jobs are removed and their files deleted.",
+            confirm_text="Clear",
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        desk = holder.current()
+        try:
+            for job in _finished() if desk else ():
+                desk.remove(job)
+                reserve.release(job.id)
+        except StoreError as error:
+            self.report({"ERROR"}, str(error))
+        properties.sync_jobs(context.window_manager, desk)
+        return {"FINISHED"}
+
+
+def _finished() -> list[JobRecord]:
+    desk = holder.current()
+    return [job for job in desk.jobs.values() if job.state in _FINISHED] if desk else []

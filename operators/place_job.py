@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings a finished job's result into the scene, once more if it was there already."""
+
+import bpy
+
+from .. import scene
+from ..jobs import DONE, Desk, JobRecord
+from . import arrivals, reserve
+from .job import JobOperator
+
+
+class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
+    bl_idname = "maquette.place_job"
+    bl_label = "Place"
+    bl_description = "Put this 3D model into the scene, where its placeholder or the place settings say"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+        if job.state not in DONE:
+            return f"{job.name} has no 3D model to place."
+        if not scene.find_placeholders([job.id]):
+            for target in reserve.targets(context):
+                reserve.reserve(context, job, target)
+        arrivals.bring(desk, job)
+        return None

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what the artist has set to the inputs of a job: pictures and meshes of the .blend become files.
+
+Everything is checked against the model's table here, before anything is sent or paid.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..client.content import content_type
+from ..jobs import InputFile, InputValue, Model, check_inputs, placeholder_inputs, safe_name
+from ..properties import Meshes, Picture, Values
+
+_TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG
+
+
+class RequestError(Exception):
+    """What was asked for cannot be made a job; the text says what to do."""
+
+
+def inputs_of(
+    model: Model, values: Values, save: Callable[[Picture | Meshes, str], InputFile]
+) -> dict[str, InputValue]:
+    """The job's inputs, with the defaults of required ones; `save` makes files. Raises InputError."""
+    kinds = {spec.name: spec.kind for spec in model.inputs if spec.is_file}
+
+    def given(value: Any, kind: str | None) -> Any:
+        match value:
+            case Picture() | Meshes():
+                return save(value, kind or "image")
+            case Path():
+                return InputFile(value, kind or "image")
+            case str() if kind and not value.startswith("asset_"):  # from a script
+                return InputFile(Path(bpy.path.abspath(value)), kind)
+            case list():
+                return [given(item, kind) for item in value]
+            case dict():
+                return {name: given(item, None) for name, item in value.items()}
+        return value
+
+    inputs = {name: given(value, kinds.get(name)) for name, value in values.items()}
+    checked = check_inputs(model, placeholder_inputs(inputs))
+    return {name: inputs.get(name, value) for name, value in checked.items()}
+
+
+def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:
+    """The inputs as far as the price needs them: no file is written. Raises InputError."""
+    return inputs_of(model, values, lambda _, kind: InputFile(Path(), kind))
+
+
+def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object], folder: Path) -> InputFile:
+    """A picture's own file, else one made in `folder` for a job to keep. Raises RequestError."""
+    folder = Path(tempfile.mkdtemp(dir=folder))
+    if isinstance(value, Meshes):
+        objects = [bpy.data.objects[name] for name in value.names] or list(selected)
+        if not objects:
+            raise RequestError("Select a mesh object.")
+        path = folder / f"{safe_name(objects[0].name)}.blend"  # the worker turns it into a GLB
+        for each in objects:
+            each.update_from_editmode()
+        bpy.data.libraries.write(str(path), set(objects), path_remap="ABSOLUTE")
+        return InputFile(path, kind, is_temporary=True)
+    image = bpy.data.images.get(value.name)
+    if image is None:
+        raise RequestError(f"The image {value.name} is no longer in this file. Choose another.")
+    if own := _own_file(image, kind):
+        return InputFile(own, kind)
+    path = folder / f"{safe_name(Path(image.name).stem)}.png"
+    save_image(image, path)
+    return InputFile(path, kind, is_temporary=True)
+
+
+def _own_file(image: bpy.types.Image, kind: str) -> Path | None:
+    """The image's file, if it is on the disk as it is in Blender, in a format that services take."""
+    if image.source != "FILE" or image.is_dirty or image.packed_file or not image.filepath:
+        return None
+    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    try:
+        return path if content_type(path) in _TAKEN or kind != "image" else None
+    except OSError:  # moved away: Blender may still have its pixels
+        return None
+
+
+def save_image(image: bpy.types.Image, path: Path) -> None:
+    """Writes the image as it looks, a render through the scene's view. Raises RequestError."""
+    was = image.file_format
+    try:
+        if image.type in ("RENDER_RESULT", "COMPOSITING"):
+            _save_render(image, path)
+        elif image.packed_file and not image.is_dirty and was in ("PNG", "JPEG", "WEBP"):
+            path.write_bytes(image.packed_file.data)
+        else:
+            image.file_format = "PNG"
+            image.save(filepath=str(path), save_copy=True)
+    except RuntimeError as error:
+        text = f"{image.name} has no pixels to save. Render it, or choose another image."
+        raise RequestError(text) from error
+    finally:
+        if image.file_format != was:
+            image.file_format = was
+
+
+def _save_render(image: bpy.types.Image, path: Path) -> None:
+    """Blender takes a render's file format from the scene: PNG for the moment."""
+    settings = bpy.context.scene.render.image_settings
+    wanted = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGBA", "compression": 15}
+    was = {
+        name: getattr(settings, name) for name in wanted if hasattr(settings, name)
+    }  # no media_type in 4.x
+    try:
+        for name in was:
+            setattr(settings, name, wanted[name])
+        image.save_render(str(path), scene=bpy.context.scene)
+    finally:
+        for name, value in was.items():
+            setattr(settings, name, value)

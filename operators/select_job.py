@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Selects a job's objects in the scene."""
+
+import bpy
+
+from ..jobs import Desk, JobRecord
+from .job import JobOperator
+
+
+class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
+    bl_idname = "maquette.select_job"
+    bl_label = "Select"
+    bl_description = "Select what this job has brought, or the placeholder that waits for it"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+        found = [each for each in context.view_layer.objects if each.get("maquette_job") == job.id]
+        if context.mode != "OBJECT" or not found:
+            return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
+        for each in context.selected_objects:
+            each.select_set(False)
+        for each in found:
+            each.select_set(True)
+        context.view_layer.objects.active = found[0]
+        return None

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opens and closes the desk that the window works at: which account, which service, may its worker go online.
+
+What hinders it stands in `holder.state` for the panels.
+"""
+
+import os
+
+import bpy
+
+from .. import preferences, properties
+from ..client import DEFAULT_API_URL
+from ..client.address import is_loopback
+from ..jobs import (
+    AccountError,
+    Desk,
+    StoreError,
+    WorkerSettings,
+    holder,
+    read_credentials,
+    start_worker,
+)
+from ..jobs.account import KEY_VARIABLE
+
+SANDBOX = "sandbox"
+_LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
+_REASONS = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
+
+
+def open_desk() -> None:
+    """Opens the desk that preferences and environment name; the one before is closed."""
+    close_desk()
+    state, folder = holder.state, preferences.state_folder()
+    state.account, state.problem = "signed_out", ""
+    try:
+        settings = _settings()
+        state.online = is_online(settings.service)
+        can_work = state.account != "signed_out" and state.online
+        start = (lambda: start_worker(folder, settings)) if can_work else None
+        holder.hold(Desk(folder, settings.service, start))
+    except (AccountError, StoreError) as error:
+        state.problem = str(error)
+
+
+def close_desk() -> None:
+    """Closes the desk, if any; its worker finishes its transfers and ends by itself."""
+    desk = holder.current()
+    holder.hold(None)
+    holder.state.account = "unknown"
+    if desk:
+        desk.close()
+
+
+def is_online(service: str) -> bool:
+    """Whether the worker may talk to the service; this very machine may always be talked to."""
+    return bpy.app.online_access or service == SANDBOX or is_loopback(service)
+
+
+def choose_sandbox(is_wanted: bool) -> None:
+    """Changes over to the sandbox, or back; the next tick opens the desk anew."""
+    chosen = preferences.get()
+    if chosen and chosen.is_sandbox != is_wanted:
+        chosen.is_sandbox = is_wanted
+        bpy.context.preferences.is_dirty = True
+
+
+def why_offline() -> str:
+    """Why nothing can be sent, in words for a person; "" if it can. From memory alone."""
+    state = holder.state
+    if holder.current() is None or state.account in _REASONS:
+        return state.problem or _REASONS.get(state.account, "Getting ready…")
+    return "" if state.online else "Blender's online access is off"
+
+
+def why_not(context: bpy.types.Context) -> str:
+    """Why Generate cannot work, in words for the panel; "" if it can. From memory alone."""
+    desk = holder.current()
+    if reason := why_offline():
+        return reason
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, desk)
+    if model is None or desk.schema(model.id) is None:
+        return desk.trouble or desk.last_answer_error or "Fetching the models…"
+    chosen = context.selected_objects
+    if settings.place_mode == "SELECTED" and not chosen:
+        return "Select the objects to replace"
+    return properties.missing(settings, model, sum(item.type in properties.MESH_TYPES for item in chosen))
+
+
+def project_id() -> str | None:
+    """The project that new jobs belong to; None for the key's own."""
+    chosen = preferences.get()
+    return chosen.project_id or None if chosen and not chosen.is_sandbox else None
+
+
+def _settings() -> WorkerSettings:
+    """What the worker needs to know; says in `holder.state` whose account it is. Raises AccountError."""
+    chosen, state = preferences.get(), holder.state
+    service = (os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL).rstrip("/")
+    credentials = None
+    if chosen and chosen.is_sandbox:
+        service, state.account = SANDBOX, "sandbox"
+    elif credentials := read_credentials(preferences.user_folder()):
+        state.account = "environment" if os.environ.get(KEY_VARIABLE) else "key"
+    if not bpy.app.binary_path:
+        raise AccountError("Blender's own path is not known. Start it as `blender`.")
+    return WorkerSettings(
+        service=service,
+        blender=bpy.app.binary_path,
+        api_url=service,
+        credentials=credentials,
+        project_id=project_id(),
+        is_sandbox=service == SANDBOX,
+        is_keeping_downloads=not chosen or chosen.keeps_downloads,
+        linger_s=_LINGER_S,
+    )

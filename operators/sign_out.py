@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Erases the kept key."""
+
+import bpy
+
+from .. import preferences
+from ..jobs import erase_credentials
+from . import session
+
+
+class MAQUETTE_OT_sign_out(bpy.types.Operator):
+    bl_idname = "maquette.sign_out"
+    bl_label = "Sign Out"
+    bl_description = "Erase the key from this computer. Jobs and results stay"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event, message="Erase the key from this computer?")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        erase_credentials(preferences.user_folder())
+        session.open_desk()
+        return {"FINISHED"}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts what a job was made with back into the panel, to be changed and used again."""
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import properties
+from ..jobs import Desk, JobRecord
+from .job import JobOperator
+
+
+class MAQUETTE_OT_use_settings(JobOperator, bpy.types.Operator):
+    bl_idname = "maquette.use_settings"
+    bl_label = "Use Settings"
+    bl_description = "Put this job's model, images and settings into the panel, to change them"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+        model = desk.schema(job.model_id)
+        if model is None:
+            desk.ask_model(job.model_id)
+            return f"{job.model_name or job.model_id} is being looked up. Try again in a moment."
+        settings, folder = properties.get(context.scene), desk.store.job_folder(job.id)
+        was_set = properties.values_from_json(job.placement.get("settings") or {})
+        properties.choose(settings, model, desk)
+        values = {name: _restored(was_set.get(name), used, folder) for name, used in job.inputs.items()}
+        properties.set_values(settings, model, was_set | values)
+        return None
+
+
+def _restored(was_set: Any, used: Any, folder: Path) -> Any:
+    """What was set; for an image that this file does not have, the job's own copy."""
+    if isinstance(used, list):
+        pairs = zip_longest(was_set if isinstance(was_set, list) else (), used)
+        return [_restored(*pair, folder) for pair in pairs]
+    if not isinstance(used, dict) or used.get("kind") != "image":
+        return used if was_set is None and not isinstance(used, dict) else was_set
+    if isinstance(was_set, properties.Picture) and was_set.name in bpy.data.images:
+        return was_set
+    image = bpy.data.images.load(str(folder / str(used["file"])), check_existing=True)
+    return properties.Picture(image.name)

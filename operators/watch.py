@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watch: a timer that follows the desk, asks for prices, brings results in and has panels redrawn.
+
+A timer and no modal operator: a running one would hold back Blender's autosave. It keeps names and ids
+between two ticks, never references, and outlives its errors.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+import bpy
+
+from .. import properties
+from ..jobs import Desk, InputError, StoreError, holder
+from . import arrivals, request, session
+
+FAST_S, SLOW_S, AFTER_ERROR_S = 0.2, 1.0, 10.0
+DRAWN_S = 3.0  # a panel drawn within this time counts as seen
+PRICE_DELAY_S = 0.6  # after the last change of an input
+PRICE_AGE_S = 900.0
+REDRAW_S = 0.5
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Memory:
+    """What the last ticks did: times as of time.monotonic()."""
+
+    revision: int = -1
+    sidebar_at: float = 0.0
+    view_at: float = 0.0
+    view: tuple[object, ...] = ()
+    scanned_at: float = 0.0
+    priced_at: dict[str, float] = field(default_factory=dict[str, float])  # by scene
+
+
+_memory = _Memory()
+
+
+def tick() -> float:
+    """One look; returns the seconds to the next."""
+    try:
+        return _look(time.monotonic())
+    except StoreError as error:  # another process holds the database for a moment
+        log.warning("%s", error)
+        return SLOW_S
+    except Exception:  # whatever it was, a timer that raises is gone for good: tell, and go on later
+        log.exception("the watch stumbled")
+        holder.state.problem = "Something went wrong in Maquette. The system console tells what."
+        return AFTER_ERROR_S
+
+
+def _look(now: float) -> float:
+    state, manager = holder.state, bpy.context.window_manager
+    is_seen = now - state.drawn_at < DRAWN_S
+    if state.account == "unknown" and (is_seen or holder.current() or arrivals.has_file_placeholders()):
+        session.open_desk()
+        _memory.revision = -1
+        _memory.priced_at.clear()
+        properties.sync_jobs(manager, holder.current())
+    desk = holder.current()
+    if desk is None:
+        return FAST_S if is_seen else SLOW_S
+    if session.is_online(desk.service) != state.online:
+        state.account = "unknown"
+    news = desk.tick()
+    if desk.revision != _memory.revision:
+        properties.sync_jobs(manager, desk)
+    arrivals.note(desk, news)
+    if is_seen:
+        _ask(desk, now)
+    if arrivals.are_waiting() and not arrivals.is_artist_busy():
+        arrivals.take_one(desk)
+        _memory.scanned_at = 0.0
+    is_working = desk.has_work()
+    if (is_working or state.placeholders) and now - _memory.scanned_at >= SLOW_S:
+        arrivals.scan()
+        _memory.scanned_at = now
+    _redraw(desk, now, is_working)
+    return FAST_S if is_seen or is_working or arrivals.are_waiting() else SLOW_S
+
+
+def _ask(desk: Desk, now: float) -> None:
+    """Asks what the panels show and the desk does not know; each costs microseconds if nothing is new."""
+    desk.ask_models()
+    desk.ask_balance()
+    for scene in {window.scene for window in bpy.context.window_manager.windows}:
+        settings = properties.get(scene)
+        model = properties.model_of(settings, desk)
+        if model is None:
+            continue
+        desk.ask_model(model.id)
+        if desk.schema(model.id) is None:
+            continue
+        properties.ensure_inputs(model)
+        changed_at, priced_at = properties.edits.changed_at, _memory.priced_at.get(scene.name, -PRICE_AGE_S)
+        if changed_at < priced_at and now - priced_at < PRICE_AGE_S:
+            continue
+        holder.state.price_keys.pop(scene.name, None)
+        if now - changed_at < PRICE_DELAY_S:
+            continue
+        _memory.priced_at[scene.name] = now
+        try:
+            inputs = request.priced_inputs(model, properties.values_of(settings, model))
+            holder.state.price_keys[scene.name] = desk.ask_price(model.id, inputs)
+        except InputError:  # not complete yet
+            continue
+
+
+def _redraw(desk: Desk, now: float, is_working: bool) -> None:
+    """Sidebars when something that they show has changed, views when a placeholder's progress has."""
+    is_new = desk.revision != _memory.revision
+    if is_new or (is_working and now - _memory.sidebar_at >= SLOW_S):
+        _memory.revision, _memory.sidebar_at = desk.revision, now
+        _tag("UI")
+    placeholders = holder.state.placeholders
+    jobs = [desk.jobs[job_id] for job_id in placeholders.values() if job_id in desk.jobs]
+    view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
+    if view != _memory.view and now - _memory.view_at >= REDRAW_S:
+        _memory.view, _memory.view_at = view, now
+        _tag("WINDOW")
+
+
+def _tag(kind: str) -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES" and kind == "UI":
+                area.tag_redraw()
+            for region in area.regions if area.type == "VIEW_3D" else ():
+                if region.type == kind and region.width > 1:
+                    region.tag_redraw()
+
+
+def register() -> None:
+    bpy.app.handlers.load_post.append(arrivals.note_file)
+    bpy.app.timers.register(tick, first_interval=SLOW_S, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    bpy.app.handlers.load_post.remove(arrivals.note_file)
+    session.close_desk()
+    holder.state.placeholders.clear()

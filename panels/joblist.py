@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of jobs, and what can be seen and done about the one that is chosen."""
+
+import time
+
+import bpy
+
+from .. import properties
+from ..jobs import DONE, Desk, JobRecord, State, holder
+from .text import Ruler, cost_text, draw_text, time_text
+from .thumbnails import icon_of_job
+
+# What a person reads, and an icon.
+STATES = {
+    State.PREPARED: ("Starting", "SORTTIME"),
+    State.UPLOADING: ("Sending", "SORTTIME"),
+    State.SUBMITTING: ("Sending", "SORTTIME"),
+    State.UNCERTAIN: ("Checking", "QUESTION"),
+    State.QUEUED: ("In Line", "SORTTIME"),
+    State.RUNNING: ("Working", "SORTTIME"),
+    State.DOWNLOADING: ("Fetching", "IMPORT"),
+    State.CONVERTING: ("Preparing", "IMPORT"),
+    State.READY: ("Ready", "CHECKMARK"),
+    State.PLACED: ("Placed", "OUTLINER_OB_MESH"),
+    State.FAILED: ("Failed", "ERROR"),
+    State.CANCELED: ("Canceled", "CANCEL"),
+    State.EXPIRED: ("Expired", "ERROR"),
+}
+_TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
+
+
+class MAQUETTE_UL_jobs(bpy.types.UIList):
+    def draw_item(
+        self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
+    ) -> None:
+        desk = holder.current()
+        job = desk.jobs.get(item.job_id) if desk else None
+        if job is None:
+            return
+        split = layout.split(factor=0.6)
+        if icon_value := icon_of_job(desk, job):
+            split.label(text=job.name, icon_value=icon_value)
+        else:
+            split.label(text=job.name, icon="MESH_CUBE")
+        text, icon = STATES[job.state]
+        share = progress_of(desk, job)
+        if share is None:
+            split.label(text=text, icon=icon)
+        else:
+            split.progress(text=f"{share:.0%}" if job.state is State.RUNNING else text, factor=share)
+
+
+class MAQUETTE_PT_jobs(bpy.types.Panel):
+    bl_label = "Jobs"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Maquette"
+    bl_order = 1
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return holder.current() is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        holder.state.drawn_at = time.monotonic()
+        desk, layout = holder.current(), self.layout
+        shown = properties.window(context.window_manager)
+        if desk is None or not desk.jobs:
+            draw_text(layout, Ruler.of(context), "What you generate appears here")
+            return
+        row = layout.row(align=True)
+        row.prop(shown, "filter", text="")
+        row.operator("maquette.clear_jobs", text="", icon="TRASH")
+        layout.template_list("MAQUETTE_UL_jobs", "", shown, "jobs", shown, "active_job", rows=4)
+        job = desk.jobs.get(properties.active_job_id(context.window_manager))
+        if job:
+            _draw_details(layout.box().column(), Ruler.of(context), desk, job)
+
+
+def progress_of(desk: Desk, job: JobRecord) -> float | None:
+    """How far a job is, 0..1: by the service's word, else by the time that this model usually takes."""
+    if not job.is_working:
+        return None
+    if job.state in (State.DOWNLOADING, State.CONVERTING):
+        return 0.95
+    if job.state is not State.RUNNING:
+        return 0.0
+    expected_s = desk.expected_s(job.model_id)
+    guess = (time.time() - job.created_at) / expected_s if expected_s else 0.0
+    return min(0.9, max(job.progress or 0.0, guess))
+
+
+def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: JobRecord) -> None:
+    draw_text(layout, ruler, job.name, icon=STATES[job.state][1], inset=0.8)
+    draw_text(layout, ruler, " · ".join(_facts(desk, job)), inset=0.8)
+    if job.message:
+        is_bad = job.state in _TROUBLE
+        text = layout.column()
+        text.alert = is_bad
+        draw_text(text, ruler, job.message, icon="ERROR" if is_bad else "INFO", inset=0.8)
+    if job.is_working:
+        row = layout.row()
+        row.enabled = not job.cancel
+        row.operator(
+            "maquette.cancel_job", text="Cancel" if not job.cancel else "Cancel Asked For", icon="X"
+        ).job_id = job.id
+        return
+    cost = job.cost_cu if job.cost_cu is not None else job.estimate_cu
+    actions = [
+        ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
+        ("select_job", "Select", job.state in DONE),
+        ("resume_job", "Try Again", bool(job.resume_state)),
+        ("use_settings", "Use Settings", True),
+        ("copy_message", "Copy Message", bool(job.message)),
+        ("show_folder", "Show Folder", True),
+        ("repeat_job", "Run Again" if cost is None else f"Run Again · {cost_text(cost)}", True),
+        ("remove_job", "Remove", True),
+    ]
+    offered = [(name, text) for name, text, is_offered in actions if is_offered]
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    for place, (name, text) in enumerate(offered):
+        if place and (place % 2 == 0 or name in ("repeat_job", "remove_job")):
+            row = column.row(align=True)
+        row.operator(f"maquette.{name}", text=text).job_id = job.id
+
+
+def _facts(desk: Desk, job: JobRecord) -> list[str]:
+    facts = [job.model_name or job.model_id]
+    if job.is_working:
+        expected_s = desk.expected_s(job.model_id)
+        about = f" of about {time_text(expected_s)}" if expected_s else ""
+        facts.append(f"{STATES[job.state][0]} {time_text(time.time() - job.created_at)}{about}")
+    elif job.finished_at:
+        facts.append(time_text(job.finished_at - job.created_at))
+    cost = job.cost_cu if job.cost_cu is not None else job.estimate_cu
+    facts += [cost_text(cost)] if cost is not None else []
+    faces = job.result.get("faces")
+    facts += [f"{faces:,} faces"] if isinstance(faces, int) else []
+    return facts

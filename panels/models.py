@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Models as they are shown: the chosen one in the sidebar, and the lines of the list to choose from."""
+
+import bpy
+
+from .. import properties
+from ..jobs import Desk, Model, holder
+from .text import cost_text
+
+TAKES = {
+    "img23d": ("Image", "IMAGE_DATA"),
+    "txt23d": ("Text", "TEXT"),
+    "3d23d": ("3D model", "MESH_DATA"),
+    "video23d": ("Video", "FILE_MOVIE"),
+}
+
+
+class MAQUETTE_UL_models(bpy.types.UIList):
+    def draw_item(
+        self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
+    ) -> None:
+        desk = holder.current()
+        model = desk.models.get(item.model_id) if desk else None
+        if desk is None or model is None:
+            return
+        row = layout.row(align=True)
+        star = "SOLO_ON" if model.id in properties.favourite_ids() else "SOLO_OFF"
+        row.operator("maquette.toggle_favourite", text="", icon=star, emboss=False).model_id = model.id
+        row.label(text=model.name)
+        side = row.row(align=True)
+        side.alignment = "RIGHT"
+        if (typical_cu := desk.typical_cost_cu(model.id)) is not None:
+            side.label(text=cost_text(typical_cu))
+        for kind in model.capabilities:
+            if kind in TAKES:
+                side.label(icon=TAKES[kind][1])
+
+
+def draw_model(layout: bpy.types.UILayout, desk: Desk, model: Model) -> None:
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.operator("maquette.choose_model", text=model.name, icon="DOWNARROW_HLT")
+    row.operator("maquette.reset_parameters", text="", icon="LOOP_BACK")
+    facts = [" or ".join(TAKES[kind][0] for kind in model.capabilities if kind in TAKES)]
+    typical_cu = desk.typical_cost_cu(model.id)
+    facts += [f"about {cost_text(typical_cu)}"] if typical_cu is not None else []
+    row = column.row()
+    row.active = False
+    row.label(text=" · ".join(filter(None, facts)))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar's tab: sign in or try the sandbox, choose what to make, where it will stand, and what it costs.
+
+Draws from memory alone: no file, no database, no network.
+"""
+
+import time
+
+import bpy
+
+from .. import properties
+from ..jobs import Desk, holder
+from ..operators.session import why_not
+from . import thumbnails
+from .inputs import draw_inputs
+from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
+from .models import MAQUETTE_UL_models, draw_model
+from .text import Ruler, cost_text, draw_text
+
+
+class MAQUETTE_PT_make(bpy.types.Panel):
+    bl_label = "Make"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Maquette"
+    bl_order = 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        state, desk, layout = holder.state, holder.current(), self.layout
+        state.drawn_at = time.monotonic()
+        layout.use_property_decorate = False
+        settings, ruler = properties.get(context.scene), Ruler.of(context)
+        if state.account == "signed_out":
+            _draw_ways_in(layout, ruler, state.problem)
+            return
+        if state.account == "sandbox":
+            _draw_sandbox(layout, ruler)
+        model = properties.model_of(settings, desk)
+        if desk and model:
+            draw_model(layout, desk, model)
+            if desk.schema(model.id):
+                draw_inputs(layout, ruler, settings, model)
+            _draw_place(layout, ruler, settings)
+        _draw_generate(layout, context, ruler, settings, desk)
+
+
+def _draw_ways_in(layout: bpy.types.UILayout, ruler: Ruler, problem: str) -> None:
+    if problem:
+        draw_text(layout, ruler, problem, icon="ERROR")
+    draw_text(layout, ruler, "Turn images and words into 3D models that stand where you want them.")
+    box = layout.box().column()
+    draw_text(box, ruler, "Have a Scenario account? Enter its API key once.", inset=0.8)
+    box.operator("maquette.open_preferences", text="Enter Key…", icon="KEYINGSET")
+    box = layout.box().column()
+    draw_text(
+        box,
+        ruler,
+        "Just looking? The sandbox makes simple stand-ins on this computer, for free.",
+        inset=0.8,
+    )
+    box.operator("maquette.use_sandbox", text="Try the Sandbox", icon="EXPERIMENTAL")
+
+
+def _draw_sandbox(layout: bpy.types.UILayout, ruler: Ruler) -> None:
+    row = layout.box().row()
+    draw_text(row, ruler, "Sandbox: a stand-in, not the real models", icon="EXPERIMENTAL", inset=2.8)
+    row.operator("maquette.leave_sandbox", text="", icon="X", emboss=False)
+
+
+def _draw_place(layout: bpy.types.UILayout, ruler: Ruler, settings: properties.MaquetteSettings) -> None:
+    header, body = layout.panel("maquette_place")
+    header.label(text="Place")
+    if body:
+        column = body.column()
+        column.prop(settings, "place_mode", text="")
+        if settings.place_mode == "SELECTED":
+            draw_text(column, ruler, "Each keeps its name, place and box.")
+        else:
+            column.use_property_split = True
+            column.prop(settings, "size")
+
+
+def _draw_generate(
+    layout: bpy.types.UILayout,
+    context: bpy.types.Context,
+    ruler: Ruler,
+    settings: properties.MaquetteSettings,
+    desk: Desk | None,
+) -> None:
+    layout.separator()
+    reason = why_not(context)
+    price = desk.price(holder.state.price_keys.get(context.scene.name, "")) if desk else None
+    count = len(context.selected_objects) if settings.place_mode == "SELECTED" else 1
+    text = f"Generate {count}" if count > 1 else "Generate"
+    if not reason and price is None:
+        text += " · …"
+    elif not reason and price and price.cost_cu is not None:
+        text += f" · {cost_text(price.cost_cu * max(1, count))}"
+    row = layout.row()
+    row.scale_y = 1.6
+    row.enabled = not reason
+    row.operator("maquette.generate", text=text, icon="PLAY")
+    if reason:
+        draw_text(layout, ruler, reason, icon="INFO")
+        if not holder.state.online:
+            layout.operator("maquette.allow_online")
+    elif price and price.error:
+        draw_text(layout, ruler, price.error, icon="ERROR")
+    if desk and desk.trouble and desk.trouble != reason:
+        draw_text(layout, ruler, desk.trouble, icon="ERROR")
+    if desk and desk.balance_cu is not None:
+        row = layout.row()
+        row.active = False
+        row.label(text=f"{cost_text(desk.balance_cu)} left")
+
+
+CLASSES = (MAQUETTE_UL_jobs, MAQUETTE_UL_models, MAQUETTE_PT_make, MAQUETTE_PT_jobs)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    thumbnails.unregister()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text as it fits: Blender cuts off what is too wide, so lines are broken here; numbers are kept short."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import blf
+import bpy
+
+MARGIN = 2.4  # widths of a button: what the sidebar's edges and tabs take
+
+
+class Ruler(NamedTuple):
+    """How wide things are in the region being drawn, in pixels."""
+
+    width: float  # of a panel's content
+    unit: float  # a button's height, at this interface scale
+    font_size: float
+
+    @classmethod
+    def of(cls, context: bpy.types.Context) -> "Ruler":
+        scale = context.preferences.system.ui_scale
+        points = context.preferences.ui_styles[0].widget.points
+        return cls(context.region.width - MARGIN * 20 * scale, 20 * scale, points * scale)
+
+    def fits(self, text: str, share: float, units: float) -> bool:
+        """Whether text fits into a share of the width and so many units more."""
+        return _width(text, self.font_size) <= self.width * share + self.unit * units
+
+
+def draw_text(
+    layout: bpy.types.UILayout, ruler: Ruler, text: str, icon: str = "NONE", inset: float = 0.0
+) -> None:
+    """Paragraphs in as many lines as they need; `inset` is what a box takes, in units."""
+    width = ruler.width - (inset + (icon != "NONE")) * ruler.unit
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(_lines(text, width, ruler.font_size)):
+        if icon == "NONE":
+            column.label(text=line)
+        else:
+            column.label(text=line, icon="BLANK1" if number else icon)
+
+
+def cost_text(cost_cu: float) -> str:
+    return f"{cost_cu:,.2f}".rstrip("0").rstrip(".") + " CU"
+
+
+def time_text(seconds: float) -> str:
+    minutes, rest = divmod(int(max(0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str, size: float) -> float:
+    blf.size(0, size)
+    return blf.dimensions(0, text)[0]
+
+
+@lru_cache(maxsize=256)
+def _lines(text: str, width: float, size: float) -> list[str]:
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for word in paragraph.split():
+            longer = f"{line} {word}".strip()
+            if _width(longer, size) <= width:
+                line = longer
+                continue
+            lines += [line] if line else []
+            while len(word) > 4 and (wide := _width(word, size)) > width:  # a path or an id: broken anywhere
+                part = max(4, int(len(word) * width / wide * 0.95))
+                lines.append(word[:part])
+                word = word[part:]
+            line = word
+        lines.append(line)
+    return lines

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings that are saved with each scene, and the window's lists, which are not saved."""
+
+from typing import Any, cast
+
+import bpy
+
+from .. import preferences
+from ..jobs import Desk, JobRecord, Model, holder
+from .groups import (
+    LISTS,
+    MaquetteFile,
+    drop_stale_choices,
+    ensure_inputs,
+    fields_of,
+    inputs_of,
+    note_change,
+    set_owner,
+)
+from .values import carry_over
+
+PLACE_MODES = (
+    ("CURSOR", "At 3D Cursor", "The 3D model stands on the 3D cursor"),
+    ("SELECTED", "Replace Selected", "One 3D model for each selected object, fitted into its place and box"),
+    ("ROW", "In a Row", "Side by side, from the 3D cursor along X"),
+    ("POINT", "At Drop Point", "Where the image was dropped"),
+)
+FILTERS = (
+    ("ALL", "All", "All jobs"),
+    ("ACTIVE", "Under Way", "What is not finished yet"),
+    ("DONE", "Finished", "What has a 3D model"),
+    ("TROUBLE", "Failed", "What failed, was canceled, or needs an answer"),
+)
+# By capability of the model; the icons stand beside it in the list.
+TAKES = (
+    ("ALL", "Anything", "All models", "NONE", 0),
+    ("img23d", "Image", "Models that take one image or several views", "IMAGE_DATA", 1),
+    ("txt23d", "Text", "Models that take a description in words", "TEXT", 2),
+    ("3d23d", "3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA", 3),
+    ("video23d", "Video", "Models that take a video", "FILE_MOVIE", 4),
+)
+
+
+_listed: list[str] = []  # the ids of the list of jobs, in its order
+_newest = ""  # of all that ever were in the list
+
+
+class MaquetteSettings(bpy.types.PropertyGroup):
+    """Of one scene. The inputs of each model join it as groups of their own, see groups.py."""
+
+    model_id: bpy.props.StringProperty(name="Model", description="What makes the 3D model")
+    place_mode: bpy.props.EnumProperty(
+        name="Place",
+        description="Where the 3D model will stand",
+        items=PLACE_MODES,
+        update=note_change,
+    )
+    size: bpy.props.FloatProperty(
+        name="Size",
+        description="Longest side of the 3D model",
+        subtype="DISTANCE",
+        min=0.0001,
+        soft_max=100.0,
+        get=lambda self: self.own_size or _default_size(self.id_data),
+        set=lambda self, value: setattr(self, "own_size", value),
+    )
+    own_size: bpy.props.FloatProperty(options={"HIDDEN"})
+    drop_point: bpy.props.FloatVectorProperty(name="Drop Point", size=3, subtype="XYZ_LENGTH")
+    drop_rotation_z: bpy.props.FloatProperty(name="Drop Rotation", subtype="ANGLE")
+
+
+class MaquetteListItem(bpy.types.PropertyGroup):
+    """A line of a list: `name` is what Blender's own search field looks at."""
+
+    job_id: bpy.props.StringProperty()
+    model_id: bpy.props.StringProperty()
+
+
+class MaquetteWindow(bpy.types.PropertyGroup):
+    """Of Blender's window: lists, as Blender's list widget wants them, and how they are filtered."""
+
+    jobs: bpy.props.CollectionProperty(type=MaquetteListItem)
+    active_job: bpy.props.IntProperty(name="Job", description="Select to see more about it")
+    filter: bpy.props.EnumProperty(
+        name="Show", items=FILTERS, update=lambda self, _context: _filter_jobs(self)
+    )
+    models: bpy.props.CollectionProperty(type=MaquetteListItem)
+    active_model: bpy.props.IntProperty(name="Model", description="Select to read more about it")
+    search: bpy.props.StringProperty(
+        name="Search",
+        description="Words of the model's name or description",
+        options={"TEXTEDIT_UPDATE"},
+        update=lambda self, _context: list_models(self),
+    )
+    takes: bpy.props.EnumProperty(name="Takes", items=TAKES, update=lambda self, _context: list_models(self))
+
+
+def get(scene: bpy.types.Scene) -> MaquetteSettings:
+    return scene.maquette  # type: ignore[attr-defined]
+
+
+def window(manager: bpy.types.WindowManager) -> MaquetteWindow:
+    return manager.maquette  # type: ignore[attr-defined]
+
+
+def active_job_id(manager: bpy.types.WindowManager) -> str:
+    """The job chosen in the list, "" if there is none."""
+    shown = window(manager)
+    return shown.jobs[shown.active_job].job_id if 0 <= shown.active_job < len(shown.jobs) else ""
+
+
+def model_of(settings: MaquetteSettings, desk: Desk | None) -> Model | None:
+    """The chosen model, or one to begin with; with its inputs once these are known."""
+    if desk is None:
+        return None
+    chosen = settings.model_id or _first_model_id(desk)
+    return desk.schema(chosen) or desk.models.get(chosen)
+
+
+def choose(settings: MaquetteSettings, model: Model, desk: Desk) -> None:
+    """Change the model, taking along what was put in."""
+    old = model_of(settings, desk)
+    settings.model_id = model.id
+    ensure_inputs(model)
+    if old and old.id != model.id:
+        carry_over(settings, old, model)
+    note_change()
+
+
+def items_of(settings: MaquetteSettings, desk: Desk | None, input_name: str) -> Any:
+    """The items of an input that takes several; None if it does not."""
+    if (model := model_of(settings, desk)) is None:
+        return None
+    found = [f for f in fields_of(model.id) if f.spec.name == input_name and f.role in LISTS]
+    return getattr(inputs_of(settings, model.id), found[0].attribute) if found else None
+
+
+def list_models(shown: MaquetteWindow) -> None:
+    """Fill the list of models: what fits the search, favourites first, then those last used."""
+    desk = holder.current()
+    favourites, recent = favourite_ids(), recent_ids()
+    words = shown.search.lower().split()
+
+    def rank(model: Model) -> tuple[bool, int]:
+        return model.id not in favourites, recent.index(model.id) if model.id in recent else len(recent)
+
+    shown.models.clear()
+    for model in sorted(desk.models.values() if desk else (), key=rank):
+        text = f"{model.name} {model.short_description} {' '.join(model.tags)}".lower()
+        if shown.takes in ("ALL", *model.capabilities) and all(word in text for word in words):
+            item = shown.models.add()
+            item.name, item.model_id = model.name, model.id
+    shown.active_model = min(shown.active_model, max(0, len(shown.models) - 1))
+
+
+def favourite_ids() -> list[str]:
+    kept = preferences.get()
+    return kept.favourites.split() if kept else []
+
+
+def recent_ids() -> list[str]:
+    kept = preferences.get()
+    return kept.recent.split() if kept else []
+
+
+def sync_jobs(manager: bpy.types.WindowManager, desk: Desk | None) -> None:
+    """Bring the list of jobs up to date with the desk; costs microseconds if its order is the same.
+
+    The chosen job stays chosen, until a newer one than ever comes.
+    """
+    global _newest
+    shown = window(manager)
+    is_all = shown.filter == "ALL"
+    wanted = [job for job in desk.order if is_all or _kind_of(desk.jobs[job]) == shown.filter] if desk else []
+    if wanted == _listed and len(shown.jobs) == len(wanted):
+        return
+    active, newest = active_job_id(manager), max(wanted[:1], default="")
+    new = len(wanted) - len(shown.jobs)
+    if new < 0 or wanted[new:] != _listed or len(shown.jobs) != len(_listed):
+        shown.jobs.clear()
+        new = len(wanted)
+    for place in range(new):
+        item = shown.jobs.add()
+        item.job_id, item.name = wanted[place], cast(Desk, desk).jobs[wanted[place]].name
+        shown.jobs.move(len(shown.jobs) - 1, place)
+    shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
+    _listed[:], _newest = wanted, max(newest, _newest)
+
+
+def _filter_jobs(shown: MaquetteWindow) -> None:
+    sync_jobs(cast(bpy.types.WindowManager, shown.id_data), holder.current())
+
+
+def _kind_of(job: JobRecord) -> str:
+    return "DONE" if job.state in ("ready", "placed") else "ACTIVE" if job.is_working else "TROUBLE"
+
+
+def _first_model_id(desk: Desk) -> str:
+    known = desk.models
+    for model_id in recent_ids():
+        if model_id in known:
+            return model_id
+    free = [m for m in known.values() if not m.required_plan and "img23d" in m.capabilities]
+    featured = [m for m in free if "sc:featured" in m.tags]
+    return next((m.id for m in (*featured, *free, *known.values())), "")
+
+
+def _default_size(scene: bpy.types.Scene) -> float:
+    kept = preferences.get()
+    return (kept.size_m if kept else 1.0) / scene.unit_settings.scale_length
+
+
+@bpy.app.handlers.persistent
+def _after_load_or_undo(_path: object) -> None:
+    drop_stale_choices()
+    note_change()
+
+
+CLASSES = (MaquetteFile, MaquetteSettings, MaquetteListItem, MaquetteWindow)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    set_owner(MaquetteSettings)
+    bpy.types.Scene.maquette = bpy.props.PointerProperty(type=MaquetteSettings)
+    bpy.types.WindowManager.maquette = bpy.props.PointerProperty(type=MaquetteWindow)
+    for handlers in _handlers():
+        handlers.append(_after_load_or_undo)
+
+
+def unregister() -> None:
+    for handlers in _handlers():
+        handlers.remove(_after_load_or_undo)
+    del bpy.types.WindowManager.maquette, bpy.types.Scene.maquette
+    set_owner(None)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+
+
+def _handlers() -> list[list[Any]]:
+    return [bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Placeholders: objects that wait for a job's result, which will be fitted into their box.
+
+Any object with the property is one: an empty made for it, or one of the artist's own that is to be replaced.
+The property is the permission to place: a file without it gets nothing.
+"""
+
+from collections.abc import Collection, Iterable
+
+import bpy
+from mathutils import Euler, Matrix, Vector
+
+from .append import collection_of
+from .place import bounds_of, corners_of
+
+PROPERTY = "maquette_job"
+_GAP = 0.25  # of the size, between two in a row
+
+
+def add_placeholder(
+    scene: bpy.types.Scene,
+    *,
+    job_id: str,
+    name: str,
+    location: Iterable[float],
+    rotation: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    size: float,
+) -> bpy.types.Object:
+    """An empty cube that stands on `location`; `size` is its edge in the scene's units, angles in radians."""
+    empty = bpy.data.objects.new(name, None)
+    empty.empty_display_type = "CUBE"
+    empty.empty_display_size = 0.5
+    middle = Euler(rotation).to_matrix() @ Vector((0.0, 0.0, size / 2))
+    empty.location = Vector(location) + middle
+    empty.rotation_euler = rotation
+    empty.scale = (size, size, size)
+    empty[PROPERTY] = job_id
+    collection_of(scene).objects.link(empty)
+    return empty
+
+
+def is_placeholder(item: bpy.types.Object) -> bool:
+    """A result's root tells its job, too: it carries bounds."""
+    return PROPERTY in item and "maquette_min" not in item
+
+
+def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
+    """Names of the objects in the file that wait for these jobs (None: for any), by job id."""
+    found: dict[str, list[str]] = {}
+    for item in bpy.data.objects:
+        job_id = item.get(PROPERTY)
+        if job_id and is_placeholder(item) and (job_ids is None or job_id in job_ids):
+            found.setdefault(job_id, []).append(item.name)
+    return found
+
+
+def drop_placeholder(item: bpy.types.Object) -> None:
+    """It waits no more: an empty goes, the artist's own object stays."""
+    if item.type == "EMPTY":
+        bpy.data.objects.remove(item)
+    else:
+        del item[PROPERTY]
+
+
+def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
+    """Lowest and highest corner of the placeholder's box in its own space."""
+    if item.type == "EMPTY":
+        reach = item.empty_display_size
+        return Vector((-reach, -reach, -reach)), Vector((reach, reach, reach))
+    corners = [Vector(corner) for corner in item.bound_box]
+    low, high = (Vector(map(pick, zip(*corners, strict=True))) for pick in (min, max))
+    return low, high
+
+
+def fit(root: bpy.types.Object, item: bpy.types.Object) -> None:
+    """Stands the root on the floor of the placeholder's box, as large as fits, turned and parented alike."""
+    low, high = bounds_of(root)
+    box_low, box_high = box_of(item)
+    _, turn, scale = item.matrix_basis.decompose()
+    room = [abs(factor * edge) for factor, edge in zip(scale, box_high - box_low, strict=True)]
+    # A flat side says nothing: a plane that is replaced has no height.
+    ratios = [edge / own for edge, own in zip(room, high - low, strict=True) if edge > 1e-6 and own > 1e-6]
+    factor = min(ratios, default=1.0)
+    floor = Vector(((box_low.x + box_high.x) / 2, (box_low.y + box_high.y) / 2, box_low.z))
+    foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z)) * factor
+    root.rotation_mode = item.rotation_mode
+    root.matrix_basis = Matrix.LocRotScale(item.matrix_basis @ floor - turn @ foot, turn, [factor] * 3)
+    root.parent = item.parent
+    root.parent_type, root.parent_bone = item.parent_type, item.parent_bone
+    root.matrix_parent_inverse = item.matrix_parent_inverse
+
+
+def row_place(scene: bpy.types.Scene, size: float) -> Vector:
+    """Where the next in a row stands: beside all of Maquette's here, the first at the 3D cursor."""
+    place = scene.cursor.location.copy()
+    reaches: list[float] = []
+    for item in scene.objects:
+        if "maquette_min" in item:
+            corners = corners_of(item)
+        elif is_placeholder(item):
+            low, high = box_of(item)
+            corners = [low, high, Vector((low.x, high.y, low.z)), Vector((high.x, low.y, low.z))]
+        else:
+            continue
+        world = item.matrix_world if item.parent else item.matrix_basis
+        reaches.append(max((world @ corner).x for corner in corners))
+    if reaches:
+        place.x = max(reaches) + (_GAP + 0.5) * size
+    return place

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user can do, without a window, on the sandbox that the worker starts."""
+
+import importlib
+import json
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from commands import EXAMPLES, HORSE
+
+PACKAGE = os.environ["MAQUETTE_PACKAGE"]
+MODEL = "model_hunyuan-3d-v2-1"
+INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
+
+
+def part(name: str) -> Any:
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+holder, session, watch, properties, generate = map(
+    part, ("jobs.holder", "operators.session", "operators.watch", "properties", "operators.generate")
+)
+operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
+    preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
+    session.open_desk()
+    until(lambda: holder.current().schema(MODEL))
+    yield holder.current()
+    session.close_desk()
+    preferences.folder, preferences.is_sandbox = "", False
+
+
+@pytest.fixture
+def scene(desk: Any) -> Any:
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.context.scene.maquette.model_id = MODEL
+    return bpy.context.scene
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generate returns at once, as in a window."""
+    monkeypatch.setattr(generate, "_see_through", lambda *_: None)
+
+
+def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not is_done():
+        holder.state.drawn_at = time.monotonic()
+        watch.tick()
+        assert time.monotonic() < end, holder.current().trouble
+        assert not holder.state.problem
+        time.sleep(0.05)
+
+
+def newest(desk: Any) -> Any:
+    return desk.jobs[desk.order[0]]
+
+
+def roots(job: Any) -> list[Any]:
+    return [each for each in bpy.data.objects if "maquette_min" in each and each["maquette_job"] == job.id]
+
+
+def waiting(job: Any) -> list[Any]:
+    return [
+        each for each in bpy.data.objects if each.get("maquette_job") == job.id and "maquette_min" not in each
+    ]
+
+
+def test_a_script_without_a_window_gets_the_model_into_the_scene(scene: Any, desk: Any) -> None:
+    scene.cursor.location = (1, 2, 3)
+    assert operators.generate(inputs=INPUTS) == {"FINISHED"}
+    job = newest(desk)
+    assert (job.state, job.name, job.source, job.model_name) == (
+        "placed",
+        "horse",
+        "horse.png",
+        "Hunyuan 3D 2.1",
+    )
+    (root,) = roots(job)
+    assert root.name == "horse"
+    assert tuple(root.location) == pytest.approx((1, 2, 3))
+    assert not waiting(job)
+
+
+def test_values_of_the_panel_are_what_is_asked_for(scene: Any, desk: Any, no_waiting: None) -> None:
+    model = desk.schema(MODEL)
+    properties.ensure_inputs(model)
+    image = bpy.data.images.new("drawn", 64, 64)
+    properties.set_values(scene.maquette, model, {"image": properties.Picture("drawn"), "steps": 20})
+    operators.generate()
+    job = newest(desk)
+    assert job.inputs["steps"] == 20
+    file = desk.store.job_folder(job.id) / job.inputs["image"]["file"]
+    assert file.name.endswith("drawn.png")
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert image.file_format != "PNG" or not image.is_dirty
+    assert not list(desk.folder.glob("asked-*"))
+    operators.cancel_job(job_id=job.id)
+    assert not waiting(job)
+
+
+def test_each_selected_block_out_becomes_a_model_in_its_box(scene: Any, desk: Any) -> None:
+    parent = bpy.data.objects.new("house", None)
+    scene.collection.objects.link(parent)
+    for number in range(3):
+        bpy.ops.mesh.primitive_cube_add(size=1 + number, location=(4 * number, 0, 0))
+        bpy.context.object.name = f"block {number}"
+        bpy.context.object.parent = parent
+    for number in range(3):
+        bpy.data.objects[f"block {number}"].select_set(True)
+    scene.maquette.place_mode = "SELECTED"
+    operators.generate(inputs=INPUTS)
+    bpy.context.view_layer.update()
+    for number in range(3):
+        root = bpy.data.objects[f"block {number}"]
+        assert root.type == "EMPTY"
+        assert root.parent == parent
+        corners = [
+            child.matrix_world @ v.co for child in root.children_recursive for v in child.data.vertices
+        ]
+        low, high = ([pick(corner[axis] for corner in corners) for axis in range(3)] for pick in (min, max))
+        size = 1 + number
+        assert max(b - a for a, b in zip(low, high, strict=True)) == pytest.approx(size, rel=0.01)
+        assert low[2] == pytest.approx(-size / 2, abs=0.01)
+        assert (low[0] + high[0]) / 2 == pytest.approx(4 * number, abs=0.01)
+
+
+def test_a_mesh_of_the_scene_can_be_sent(scene: Any, desk: Any) -> None:
+    model_id = "model_meshy-remesh"
+    desk.ask_model(model_id)
+    until(lambda: desk.schema(model_id))
+    scene.maquette.model_id = model_id
+    properties.ensure_inputs(desk.schema(model_id))
+    bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 5))
+    scene.maquette.place_mode = "SELECTED"
+    operators.generate()
+    assert newest(desk).inputs["model"]["file"].endswith(".glb")
+    assert roots(newest(desk))[0].name == "Suzanne"
+
+
+def test_what_is_missing_is_said_and_nothing_is_made(scene: Any, desk: Any) -> None:
+    before = set(desk.jobs)
+    with pytest.raises(RuntimeError, match="image: is required"):
+        operators.generate()
+    with pytest.raises(RuntimeError, match="no such input"):
+        operators.generate(inputs=json.dumps({"image": HORSE, "colour": 1}))
+    with pytest.raises(RuntimeError, match=r"nowhere\.png|copied"):
+        operators.generate(inputs=json.dumps({"image": "/nowhere.png"}))
+    assert set(desk.jobs) == before
+    assert not bpy.data.objects
+
+
+def test_a_deleted_placeholder_leaves_the_result_in_the_list(scene: Any, desk: Any, no_waiting: None) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(desk)
+    (placeholder,) = waiting(job)
+    bpy.data.objects.remove(placeholder)
+    until(lambda: desk.jobs[job.id].state == "ready")
+    for _ in range(3):
+        watch.tick()
+    assert not bpy.data.objects
+    operators.place_job(job_id=job.id)
+    assert len(roots(job)) == 1
+    assert desk.jobs[job.id].state == "placed"
+    operators.select_job(job_id=job.id)
+    assert bpy.context.selected_objects == roots(job)
+
+
+def test_another_file_gets_nothing_and_the_first_its_model(
+    scene: Any, desk: Any, no_waiting: None, tmp_path: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(desk)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "first.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    until(lambda: desk.jobs[job.id].state == "ready")
+    for _ in range(3):
+        watch.tick()
+    assert not bpy.data.objects
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "first.blend"))
+    assert waiting(job)
+    until(lambda: roots(job))
+    assert not waiting(job)
+    for _ in range(2):  # and each time that the file as it was saved is opened
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "first.blend"))
+        until(lambda: roots(job))
+
+
+def test_run_again_uses_the_files_that_the_job_kept(scene: Any, desk: Any, no_waiting: None) -> None:
+    first = next(job for job in desk.jobs.values() if job.state == "placed" and job.source == "horse.png")
+    operators.repeat_job(job_id=first.id)
+    again = newest(desk)
+    assert again.id != first.id
+    assert again.inputs["targetFaceNum"] == 2000
+    assert waiting(again)
+    until(lambda: roots(again))
+
+
+def test_settings_of_a_job_come_back_with_its_picture(scene: Any, desk: Any) -> None:
+    job = next(job for job in desk.jobs.values() if job.source == "horse.png")
+    scene.maquette.model_id = ""
+    operators.use_settings(job_id=job.id)
+    values = properties.values_of(scene.maquette, desk.schema(MODEL))
+    assert values["targetFaceNum"] == 2000
+    assert bpy.data.images[values["image"].name].size[0] > 0
+
+
+def test_cancel_lets_the_placeholder_go_but_not_a_block_out(scene: Any, desk: Any, no_waiting: None) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    scene.maquette.place_mode = "SELECTED"
+    operators.generate(inputs=INPUTS)
+    job = newest(desk)
+    assert waiting(job)[0].name == "Cube"
+    operators.cancel_job(job_id=job.id)
+    assert not waiting(job)
+    assert "Cube" in bpy.data.objects
+    until(lambda: not desk.jobs[job.id].is_working)
+
+
+def test_dropped_files_go_to_the_inputs_they_are_named_after(scene: Any, desk: Any) -> None:
+    model_id = next(
+        key
+        for key in desk.models
+        if (known := desk.schema(key)) and {"frontImage", "leftImage"} <= {s.name for s in known.inputs}
+    )
+    scene.maquette.model_id = model_id
+    properties.ensure_inputs(desk.schema(model_id))
+    files = [{"name": "left.png"}, {"name": "front.png"}]
+    operators.drop_image("EXEC_DEFAULT", directory=str(EXAMPLES / "views"), files=files)
+    values = properties.values_of(scene.maquette, desk.schema(model_id))
+    assert {key: values[key].name for key in ("frontImage", "leftImage")} == {
+        "frontImage": "front.png",
+        "leftImage": "left.png",
+    }
+
+
+def test_clear_and_remove_forget_what_is_finished(scene: Any, desk: Any) -> None:
+    until(lambda: not desk.has_work())
+    ready = [job.id for job in desk.jobs.values() if job.state == "ready"]
+    operators.clear_jobs()
+    assert sorted(desk.jobs) == sorted(ready)
+    for job_id in ready:
+        operators.remove_job(job_id=job_id)
+    assert not desk.jobs
+
+
+KEY, SECRET = "key-5d1f0c2b7e", "secret-90ab44e1c7"
+SIGN_IN = f"""
+import bpy, importlib, sys
+part = lambda name: importlib.import_module({PACKAGE!r} + "." + name)
+bpy.ops.maquette.sign_in(key={KEY!r}, secret={SECRET!r})
+holder, folder = part("jobs.holder"), part("preferences").user_folder()
+assert holder.state.account == "key", holder.state
+bpy.ops.ed.undo_push(message="after")
+for operator in bpy.context.window_manager.operators:
+    kept = operator.properties
+    assert {KEY!r} not in repr([(name, getattr(kept, name)) for name in kept.keys()])
+bpy.ops.wm.save_userpref()
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
+print("KEPT", oct((folder / "account.json").stat().st_mode & 0o777), (folder / "account.json").read_text())
+bpy.ops.maquette.sign_out()
+assert holder.state.account == "signed_out", holder.state
+print("LEFT", (folder / "account.json").exists())
+"""
+
+
+def test_the_key_is_in_its_own_file_alone(tmp_path: Path) -> None:
+    env = {
+        **os.environ,
+        "BLENDER_USER_RESOURCES": str(tmp_path / "user"),
+        "MAQUETTE_API_URL": "http://127.0.0.1:9/v1",
+    }
+    blender = os.environ["MAQUETTE_BLENDER"]
+    install = [
+        "--command",
+        "extension",
+        "install-file",
+        "-r",
+        "user_default",
+        "--enable",
+        os.environ["MAQUETTE_ZIP"],
+    ]
+    subprocess.run([blender, *install], env=env, check=True, capture_output=True, timeout=120)
+    run = [
+        "--background",
+        "--python-exit-code",
+        "3",
+        "--python-expr",
+        SIGN_IN,
+        "--",
+        str(tmp_path / "file.blend"),
+    ]
+    done = subprocess.run([blender, *run], env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = next(line for line in done.stdout.splitlines() if line.startswith("KEPT"))
+    assert KEY in kept and SECRET in kept
+    if os.name == "posix":
+        assert stat.S_IMODE(0o600) == int(kept.split()[1], 8)
+    assert "LEFT False" in done.stdout
+    others = done.stdout.replace(kept, "") + done.stderr
+    assert KEY not in others and SECRET not in others
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "userpref.blend" for path in files)
+    for path in files:
+        content = path.read_bytes()
+        assert KEY.encode() not in content and SECRET.encode() not in content, path

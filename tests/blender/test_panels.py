@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar drawn into a layout that only listens: every model in every state, and no file opened."""
+
+import dataclasses
+import importlib
+import re
+import sys
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import bpy
+import pytest
+from layouts import Layout, drawing_context
+from model_table import MODELS, PACKAGE, jobs, model_with, properties, set_something
+
+inputs, joblist, models, sidebar, text = (
+    importlib.import_module(f"{PACKAGE}.panels.{name}")
+    for name in ("inputs", "joblist", "models", "sidebar", "text")
+)
+holder = importlib.import_module(f"{PACKAGE}.jobs.holder")
+State = jobs.State
+forbidden: list[str] = []
+is_drawing = False
+
+
+def listen(event: str, _arguments: tuple) -> None:
+    if is_drawing and event.split(".")[0] in ("open", "sqlite3", "socket", "subprocess", "os"):
+        forbidden.append(event)
+
+
+sys.addaudithook(listen)
+
+
+def draw(panel: type, selected: tuple = ()) -> list[str]:
+    """What the panel says and offers."""
+    global is_drawing
+    said: list[str] = []
+    context = drawing_context(selected)
+    is_drawing = True
+    try:
+        panel.draw(SimpleNamespace(layout=Layout(said)), context)
+    finally:
+        is_drawing = False
+    assert forbidden == []
+    return said
+
+
+@pytest.fixture
+def desk(tmp_path) -> Iterator[object]:
+    """A desk with all models and no worker."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    before, made = dataclasses.replace(holder.state), jobs.Desk(tmp_path, "sandbox", None)
+    made.models = dict(MODELS)
+    made._schemas = {model.id: (model, 12.5) for model in MODELS.values()}
+    for model in MODELS.values():
+        properties.ensure_inputs(model)
+    holder.hold(made)
+    holder.state.account, holder.state.online = "sandbox", True
+    yield made
+    holder.hold(None)
+    made.close()
+    vars(holder.state).update(vars(before))
+    properties.sync_jobs(bpy.context.window_manager, None)
+
+
+def add_job(desk, name: str = "Cup", **changes):
+    job = desk.add(jobs.NewJob(name, "model_trellis", {}, "Trellis", "sandbox", estimate_cu=12.0))
+    desk.jobs[job.id] = dataclasses.replace(job, **changes)
+    properties.sync_jobs(bpy.context.window_manager, desk)
+    return desk.jobs[job.id]
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+def test_every_model_draws_empty_and_filled(model, desk) -> None:
+    chosen = properties.get(bpy.context.scene)
+    chosen.model_id = model.id
+    said = draw(sidebar.MAQUETTE_PT_make)
+    assert model.name in said
+    assert "Generate" in said
+    set_something(model, properties.inputs_of(chosen, model.id), bpy.data.images.new("cup", 4, 4))
+    chosen.place_mode = "CURSOR"
+    key = holder.state.price_keys[bpy.context.scene.name] = "key"
+    assert "Generate · …" in draw(sidebar.MAQUETTE_PT_make)
+    desk._prices[key] = jobs.Price(12.25)
+    assert "Generate · 12.25 CU" in draw(sidebar.MAQUETTE_PT_make)
+    desk._prices[key] = jobs.Price(None, "The service does not answer.")
+    assert "The service does not answer." in " ".join(draw(sidebar.MAQUETTE_PT_make))
+
+
+def test_many_objects_show_the_price_of_all(desk) -> None:
+    chosen = properties.get(bpy.context.scene)
+    chosen.model_id, chosen.place_mode = "model_scenario-voxels", "SELECTED"
+    properties.inputs_of(chosen, chosen.model_id).prompt = "a tree"
+    holder.state.price_keys[bpy.context.scene.name] = "key"
+    desk._prices["key"] = jobs.Price(12.0)
+    cubes = [bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube")) for _ in range(30)]
+    assert "Generate 30 · 360 CU" in draw(sidebar.MAQUETTE_PT_make, tuple(cubes))
+
+
+def test_the_ways_in_are_offered(desk) -> None:
+    holder.state.account = "signed_out"
+    said = draw(sidebar.MAQUETTE_PT_make)
+    assert {"maquette.open_preferences", "maquette.use_sandbox"} <= set(said)
+    assert "maquette.generate" not in said
+    holder.state.account, holder.state.online = "key", False
+    assert "maquette.allow_online" in draw(sidebar.MAQUETTE_PT_make)
+    holder.hold(None)
+    assert "maquette.generate" in draw(sidebar.MAQUETTE_PT_make)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_job_in_any_state_offers_what_can_be_done(state, desk) -> None:
+    job = add_job(
+        desk,
+        state=state,
+        message="It did not work. " + "x" * 300,
+        resume_state=State.DOWNLOADING if state is State.FAILED else None,
+        finished_at=time.time() if state in jobs.DONE else None,
+        result={"faces": 40_000},
+        placement={"thumbnail": "input/none.png"},
+    )
+    said = draw(joblist.MAQUETTE_PT_jobs)
+    assert ("maquette.place_job" in said) == (state in jobs.DONE)
+    assert ("maquette.cancel_job" in said) == job.is_working
+    assert ("maquette.resume_job" in said) == (state is State.FAILED)
+    assert ("Run Again · 12 CU" in said) == (not job.is_working)
+    row: list[str] = []
+    item = properties.window(bpy.context.window_manager).jobs[0]
+    joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(row), None, item, 0, None, "")
+    assert "Cup" in row
+
+
+def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(desk) -> None:
+    manager = bpy.context.window_manager
+    first, second = add_job(desk), add_job(desk, state=State.FAILED)
+    shown = properties.window(manager)
+    assert properties.active_job_id(manager) == second.id
+    shown.active_job = 1
+    shown.filter = "ACTIVE"
+    assert [item.job_id for item in shown.jobs] == [first.id]
+    assert properties.active_job_id(manager) == first.id
+    shown.filter = "ALL"
+    assert properties.active_job_id(manager) == first.id
+    desk._drop({second.id})
+    properties.sync_jobs(manager, desk)
+    assert [item.job_id for item in shown.jobs] == [first.id]
+
+
+def test_models_are_found_by_words_and_by_what_they_take(desk) -> None:
+    shown = properties.window(bpy.context.window_manager)
+    shown.search = "hunyuan multi"
+    assert {item.name for item in shown.models} >= {"Hunyuan 3D 3.1 Pro (Multiview)"}
+    shown.search, shown.takes = "", "txt23d"
+    assert 0 < len(shown.models) < len(MODELS)
+    assert all("txt23d" in MODELS[item.model_id].capabilities for item in shown.models)
+    row: list[str] = []
+    models.MAQUETTE_UL_models.draw_item(None, None, Layout(row), None, shown.models[0], 0, None, "")
+    assert "12.5 CU" in row
+    shown.takes = "ALL"
+    assert bpy.ops.maquette.choose_model(model_id="model_trellis") == {"FINISHED"}
+    assert properties.get(bpy.context.scene).model_id == "model_trellis"
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    bpy.ops.maquette.toggle_favourite(model_id="model_sparc3d")
+    properties.list_models(shown)
+    assert [item.model_id for item in shown.models[:2]] == ["model_sparc3d", "model_trellis"]
+    bpy.ops.maquette.toggle_favourite(model_id="model_sparc3d")
+    assert preferences.favourites == ""
+
+
+def test_parameters_are_reset_and_inputs_stay(desk) -> None:
+    chosen, model = properties.get(bpy.context.scene), MODELS["model_trellis"]
+    chosen.model_id = model.id
+    group = properties.inputs_of(chosen, model.id)
+    bpy.ops.maquette.add_item(input_name="images")
+    bpy.ops.maquette.add_item(input_name="images")
+    group.images[1].image = bpy.data.images.new("cup", 4, 4)
+    bpy.ops.maquette.remove_item(input_name="images", index=0)
+    group.slatSamplingSteps = 3
+    bpy.ops.maquette.reset_parameters()
+    assert properties.values_of(chosen, model) == {"images": [properties.Picture("cup")]}
+
+
+def test_text_is_broken_where_the_sidebar_ends(desk) -> None:
+    ruler = text.Ruler.of(drawing_context())
+    for words in ("a", "the subject touches the border " * 9, "/a/very/long/path" * 20, "", "one\n\ntwo"):
+        said: list[str] = []
+        text.draw_text(Layout(said), ruler, words)
+        assert re.sub(r"\s", "", "".join(said)) == re.sub(r"\s", "", words)
+        assert all(ruler.fits(line, 1.0, 0.0) for line in said)
+    assert text.cost_text(13.25) == "13.25 CU"
+    assert text.cost_text(1200.0) == "1,200 CU"
+    assert text.time_text(3725) == "1:02:05"
+
+
+def test_few_parameters_are_all_seen_and_rare_ones_are_folded(desk) -> None:
+    sources, seen, folded = inputs.arranged(properties.fields_of("model_pixal3d"))
+    assert [field.spec.name for field in sources] == ["image"]
+    assert {"resolution", "decimationTarget"} <= {field.spec.name for field in seen}
+    assert {"seed", "texSlatRescaleT"} <= {field.spec.name for field in folded}
+    model = model_with({"name": "a", "type": "boolean"}, {"name": "seed", "type": "number"})
+    properties.ensure_inputs(model)
+    assert inputs.arranged(properties.fields_of(model.id))[2] == []

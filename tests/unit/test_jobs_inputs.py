@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job's input files: what the window leaves to the worker is there, unchanged, before anything is paid."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError, placeholder_inputs
+from maquette.jobs.inputs import QUICK_BYTES
+from maquette.jobs.worker import Worker
+from service import Clock, Service, fake_blender
+
+LARGE = b"x" * (QUICK_BYTES + 1)
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, Clock()
+        self.store = Store(folder / "state", is_interactive=True, clock=self.clock)
+        self.service = Service(self.clock)
+        self.is_keeping_downloads = True
+        self.answer: dict[str, Any] | None = {"ok": True}
+
+    def file(self, name: str, content: bytes = b"pixels", **values: Any) -> InputFile:
+        path = self.folder / name
+        path.write_bytes(content)
+        return InputFile(path, **values)
+
+    def add(self, **inputs: Any) -> JobRecord:
+        return self.store.add(NewJob(name="horse", model_id="m", inputs=inputs, service="s"))
+
+    def worker(self, **values: Any) -> Worker:
+        return Worker(
+            self.store,
+            self.service,  # type: ignore[arg-type]
+            service="s",
+            blender=fake_blender(self.folder, self.answer),
+            scripts=self.folder,
+            is_keeping_downloads=self.is_keeping_downloads,
+            clock=self.clock,
+            **values,
+        )
+
+    def run(self) -> JobRecord:
+        worker = self.worker()
+        assert worker.take_lease()
+        while worker.round():
+            worker.tasks.wait(10)
+            self.clock.time += 1
+        self.store.drop_lease("s", worker.name)
+        return self.store.list_jobs()[0]
+
+    def kept(self, job: JobRecord) -> dict[str, bytes]:
+        folder = self.store.job_folder(job.id) / "input"
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_large_file_is_copied_by_the_worker(scene: Scene) -> None:
+    job = scene.add(images=[scene.file("a.png", LARGE), scene.file("b.png")])
+    assert scene.kept(job) == {"1-b.png": b"pixels"}
+    assert scene.run().state is State.READY
+    assert scene.kept(job) == {"0-a.png": LARGE, "1-b.png": b"pixels"}
+    assert scene.service.paid == [("m", {"images": ["asset_1", "asset_2"]})]
+
+
+def test_a_large_file_that_changed_in_between_is_not_paid_for(scene: Scene) -> None:
+    job = scene.add(image=scene.file("a.png", LARGE))
+    scene.file("a.png", LARGE + b"!")
+    ended = scene.run()
+    assert (ended.state, ended.error_kind) == (State.FAILED, "InputFileError")
+    assert "a.png was changed" in ended.message
+    assert scene.service.paid == []
+    assert scene.kept(job) == {}
+
+
+def test_a_large_file_that_went_away_says_so(scene: Scene) -> None:
+    file = scene.file("a.png", LARGE)
+    scene.add(image=file)
+    file.path.unlink()
+    assert "a.png cannot be read" in scene.run().message
+    scene.file("a.png", LARGE)
+    with pytest.raises(StoreError, match="could not be copied"):
+        scene.add(image=InputFile(scene.folder / "never.png"))
+
+
+def test_a_temporary_file_is_moved(scene: Scene) -> None:
+    file = scene.file("a.png", LARGE, is_temporary=True)
+    job = scene.add(image=file)
+    assert not file.path.exists()
+    assert scene.kept(job) == {"0-a.png": LARGE}
+
+
+def test_objects_are_sent_as_the_glb_that_blender_makes_of_them(scene: Scene) -> None:
+    job = scene.add(mesh=scene.file("vase.blend", kind="3d", is_temporary=True, objects=("Vase",)))
+    assert scene.run().state is State.READY
+    assert scene.service.uploads == [("0-vase.blend.glb", "3d")]
+    request = (scene.store.job_folder(job.id) / "send-request.json").read_text()
+    assert '"objects": ["Vase"]' in request
+    assert scene.kept(job).keys() == {"0-vase.blend", "0-vase.blend.glb"}
+
+
+def test_objects_that_cannot_be_sent_are_not_paid_for_and_can_be_resumed(scene: Scene) -> None:
+    scene.answer = {"ok": False, "error": "It has no faces."}
+    scene.add(mesh=scene.file("vase.blend", kind="3d"))
+    job = scene.run()
+    assert (job.state, job.message) == (State.FAILED, "It has no faces.")
+    scene.answer = None
+    scene.store.resume(job)
+    assert "crashed while preparing the mesh" in scene.run().message
+    assert scene.service.paid == []
+    scene.answer = {"ok": True}
+    scene.store.resume(scene.store.get(job.id))
+    assert scene.run().state is State.READY
+
+
+def test_a_price_is_asked_with_made_up_assets(scene: Scene) -> None:
+    inputs = {"images": [InputFile(Path("a.png")), "asset_7"], "steps": 3, "image": InputFile(Path("b.png"))}
+    plain = placeholder_inputs(inputs)  # type: ignore[arg-type]
+    made_up = plain["image"]
+    assert plain == {"images": [made_up, "asset_7"], "steps": 3, "image": made_up}
+    assert str(made_up).startswith("asset_0")
+
+
+def test_downloads_are_deleted_after_the_conversion_if_they_are_not_wanted(scene: Scene) -> None:
+    scene.is_keeping_downloads = False
+    job = scene.add(prompt="x")
+    ended = scene.run()
+    assert (ended.state, ended.files) == (State.READY, [])
+    folder = scene.store.job_folder(job.id)
+    assert (folder / "result.blend").exists()
+    assert not (folder / "result").exists()
+    scene.answer = {"ok": True, "kept": [{"name": "a.spz", "why": "It stays a file."}]}
+    job = scene.add(prompt="y")
+    assert scene.run().files
+    assert list((scene.store.job_folder(job.id) / "result").iterdir())
+
+
+def test_a_worker_waits_for_more_without_the_lease_and_takes_up_what_comes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scene.folder / "state" / "trash" / "old").mkdir(parents=True)
+    asks: list[int] = []
+    has_work = scene.store.has_work
+    monkeypatch.setattr(scene.store, "has_work", lambda service: (asks.append(1), has_work(service))[1])
+    worker = scene.worker(linger_s=60.0)
+    looks: list[bool] = []
+
+    def wait(_timeout_s: float) -> bool:
+        """Time passes; at the tenth look another process adds a job, later the parent goes."""
+        looks.append(scene.store.is_lease_alive("s"))
+        if len(looks) == 10:
+            Store(scene.folder / "state", clock=scene.clock).questions.ask("s", "balance")
+        scene.clock.time += 1
+        return False
+
+    worker._is_stopping = SimpleNamespace(wait=wait, is_set=lambda: False)  # type: ignore[assignment]
+    worker.run()
+    assert scene.service.calls["get_balance"] == 1
+    assert not any(looks[:10])
+    assert 60 < len(looks) < 90
+    assert len(asks) < 15
+    assert not (scene.folder / "state" / "trash").exists()

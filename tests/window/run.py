@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a part of a scenario in a Blender with a window: blender --python run.py -- SCENARIO FOLDER PART"""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import bpy
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.dont_write_bytecode = True
+scenario, folder, part = sys.argv[sys.argv.index("--") + 1 :]
+try:
+    import driver
+    import recorder
+
+    view = bpy.context.preferences.view
+    view.show_splash = False
+    view.filebrowser_display_type = "SCREEN"  # all in the one window
+    bpy.context.preferences.use_preferences_save = False
+    run = driver.Run(scenario, Path(folder), int(part))
+    recorder.start()
+    bpy.app.timers.register(run.tick, first_interval=1.0, persistent=True)
+except BaseException:
+    traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(3)

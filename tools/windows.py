@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tests in a real window: Blender on a virtual screen, driven with mouse and keyboard by tests/window/.
+
+Every scenario gets a window, a screen and a user's folder of its own, with the zip installed; nothing that it
+starts outlives it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
+
+import blenders
+import steps
+import venvs
+from blenders import Outcome
+from steps import BUILD, ROOT, fail, quietly, say, step
+
+SCREEN = "1600x900x24"
+TIMEOUT_S = 600
+REAL = "4.3"  # the genuine Blender in a chroot; the others are wheels
+FEW = (REAL, "5.2")
+ALL = ("4.2", REAL, "4.5", "5.2")
+TESTS = ROOT / "tests" / "window"
+PROGRAMS = ("Xvfb", "openbox", "xprop", "xdotool", "import")
+APT = (
+    f"{venvs.APT} libegl1 libegl-mesa0 libgl1-mesa-dri libglx-mesa0"
+    " imagemagick openbox x11-utils xdotool xvfb"
+)
+
+
+class Window(NamedTuple):
+    """How a Blender with a window is started, and the Blender without one that installs the zip for it."""
+
+    version: str
+    command: list[str | Path]
+    background: Path
+
+
+def set_up_programs() -> None:
+    """Installs what a virtual screen needs (as root on Debian), or names it."""
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    if not missing:
+        return
+    if sys.platform != "linux":
+        fail("the tests in a window need Linux: a virtual screen of X11")
+    if not steps.is_root_on_debian():
+        fail(f"no {', '.join(missing)}. Install what a window needs: sudo apt-get install {APT}")
+    with step(f"a virtual screen ({', '.join(missing)} missing)"):
+        quietly(["apt-get", "update", "-qq"])
+        quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *APT.split()])
+
+
+def set_up(version: str) -> Window:
+    """The Blender of this version; steps.Failure if this machine cannot have it."""
+    if version == REAL:
+        background = blenders.set_up_real()
+        script = ROOT / "tools" / "real_blender.sh"
+        home = BUILD / "home-4.3"  # keeps the compiled shaders: 10 s at each start
+        home.mkdir(parents=True, exist_ok=True)
+        command = ["bash", script, "run", blenders.REAL, "--screen", SCREEN, "--home", home, "--", "blender"]
+        return Window(version, [*command, "--gpu-backend", "opengl"], background)
+    wheel = next((wheel for wheel in venvs.WHEELS if wheel.blender == version), None)
+    if not wheel:
+        fail(f"no Blender {version} here, but {', '.join(ALL)}")
+    set_up_programs()
+    venv = venvs.make_test_wheel(wheel)
+    python = venvs.program(venv, "python")
+    return Window(version, [python, ROOT / "tools" / "bpy_window.py"], venvs.launcher(venv))
+
+
+@contextlib.contextmanager
+def screen(env: dict[str, str], log: Path) -> Iterator[dict[str, str]]:
+    """The environment for programs on a virtual screen with a window manager, which end with the block."""
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", SCREEN, "-dpi", "96", "-nolisten", "tcp"]
+    with contextlib.ExitStack() as stack, log.open("ab") as output:
+
+        def start(command: list[str], env: dict[str, str]) -> None:
+            process = subprocess.Popen(
+                command, env=env, pass_fds=[write], stdout=output, stderr=output, start_new_session=True
+            )
+            stack.callback(blenders.end_with_children, process)
+
+        start([*command, "-noreset", "-ac", "+extension", "GLX"], env)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            fail(f"Xvfb did not start: see {log}")
+        env = {**env, "DISPLAY": f":{number}", "LIBGL_ALWAYS_SOFTWARE": "1", "GALLIUM_DRIVER": "llvmpipe"}
+        write = os.open(os.devnull, os.O_WRONLY)
+        start(["openbox"], env)
+        ready = "until xprop -root _NET_SUPPORTING_WM_CHECK | grep -q 0x; do sleep 0.05; done"
+        subprocess.run(["timeout", "10", "sh", "-c", ready], env=env, check=True, stdout=output)
+        yield env
+
+
+def install(window: Window, folder: Path, zip_file: Path) -> Path:
+    """A user's folder with the zip installed and enabled, to copy for each scenario; steps.Failure if not."""
+    user, log = folder / "installed", folder / "install.txt"
+    shutil.rmtree(folder, ignore_errors=True)
+    user.mkdir(parents=True)
+    command = ["--command", "extension", "install-file", "-r", "user_default", "--enable", zip_file]
+    env = {**blenders.clean_environment(), "BLENDER_USER_RESOURCES": str(user)}
+    code = blenders.call([window.background, *command], env, log, 300)
+    if code:
+        fail(f"the zip could not be installed: exit code {code}, see {log}")
+    return user
+
+
+def run_scenario(window: Window, scenario: str, installed: Path, folder: Path) -> Outcome:
+    """Runs one scenario, a Blender for each of its parts, and counts its checks."""
+    name = f"window {window.version} {scenario}"
+    folder.mkdir(parents=True)
+    shutil.copytree(str(installed), str(folder / "user"))
+    log = folder / "log.txt"
+    env = {
+        **blenders.clean_environment(),
+        "BLENDER_USER_RESOURCES": str(folder / "user"),
+        "MAQUETTE_PACKAGE": blenders.PACKAGE,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    outcome = Outcome(name, log=log)
+    with contextlib.ExitStack() as stack:
+        if window.version != REAL:
+            env = stack.enter_context(screen(env, log))
+        part: object = 1
+        while part:
+            say(f"- {name}{f', part {part}' if part != 1 else ''} ...")
+            result = folder / f"result-{part}.json"
+            run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part)]
+            code = blenders.call([*window.command, *run], env, log, TIMEOUT_S)
+            outcome, part = count(outcome, result, code)
+    return outcome
+
+
+def count(outcome: Outcome, file: Path, code: int) -> tuple[Outcome, object]:
+    """Adds a part's result to the outcome; returns it with the next part's number, 0 if there is none."""
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        note = f"Blender ended with exit code {code} and no result"
+        return outcome._replace(failed=outcome.failed + 1, note=note), 0
+    failed = [check["text"] for check in result["checks"] if not check["ok"]]
+    failed += [result["error"].strip().splitlines()[-1]] if result["error"] else []
+    failed += [] if code == 0 else [f"Blender ended with exit code {code}"]
+    for text in failed:
+        say(f"    FAILED: {text}")
+    passed = sum(check["ok"] for check in result["checks"])
+    outcome = outcome._replace(passed=outcome.passed + passed, failed=outcome.failed + len(failed))
+    return outcome._replace(note=outcome.note or (failed or [""])[0]), result["next"]
+
+
+def run_all(versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out: Path) -> list[Outcome]:
+    """Runs the scenarios (none named: all) in each of these Blenders; pictures and results go to `out`."""
+    known = sorted(file.stem[len("scenario_") :] for file in TESTS.glob("scenario_*.py"))
+    unknown = set(scenarios) - set(known)
+    if unknown:
+        fail(f"no scenario {', '.join(sorted(unknown))} in tests/window/, but {', '.join(known)}")
+    outcomes = []
+    for version in versions:
+        try:
+            window = set_up(version)
+            installed = install(window, out / version, zip_file)
+        except steps.Failure as failure:
+            missing = isinstance(failure, venvs.NoWheel)
+            outcomes.append(
+                Outcome(f"window {version}", failed=not missing, skipped=missing, note=str(failure))
+            )
+            continue
+        for scenario in scenarios or known:
+            outcome = run_scenario(window, scenario, installed, out / version / scenario)
+            blenders.report_on(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def run_words(default: tuple[str, ...], words: list[str], build: Callable[[Path], Path]) -> list[Outcome]:
+    """`[VERSION...] [SCENARIO...] [--out DIR]`: what the tasks' arguments ask for."""
+    out = BUILD / "window"
+    if "--out" in words:
+        at = words.index("--out")
+        out = Path(words[at + 1]).resolve()
+        words = words[:at] + words[at + 2 :]
+    versions = tuple(word for word in words if word[0].isdigit())
+    scenarios = [word for word in words if not word[0].isdigit()]
+    return run_all(versions or default, scenarios, build(out / "dist"), out)
