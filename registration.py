@@ -8,6 +8,7 @@ PARTS = (
     "properties",
     "operators",
     "panels.sidebar",
+    "panels.overlay",
     "operators.watch",
     "cli.command",
 )

@@ -6,6 +6,8 @@ secrets on stdin, never as an argument; their end of stdin is the leash.
 """
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +30,7 @@ del sys.argv[1:3]
 sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 """
 _LOG_BYTES = 4 << 20
+SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 
 
 class SandboxError(Exception):
@@ -107,8 +110,9 @@ def start_sandbox(
 def open_sandbox(data: Path, blender: str) -> tuple[subprocess.Popen[bytes], str, Credentials]:
     """A sandbox that is ready, its API's address, and the key for it. Raises SandboxError."""
     data.mkdir(parents=True, exist_ok=True)
+    options = shlex.split(os.environ.get(SANDBOX_OPTIONS, ""))
     with (data / "sandbox.log").open("ab") as log:
-        process = start_sandbox(data, blender, stdout=subprocess.PIPE, stderr=log)
+        process = start_sandbox(data, blender, options, stdout=subprocess.PIPE, stderr=log)
     assert process.stdout is not None
     line = b"start"
     while line and not line.startswith(b"{"):  # Blender's Python may have a word to say before

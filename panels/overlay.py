@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Draws over a 3D view what its placeholders wait for, and where a dropped image's 3D model would stand.
+
+Reads objects by the names that the watch has found, and allocates nothing.
+"""
+
+import blf
+import bpy
+import gpu
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from gpu_extras.batch import batch_for_shader
+from mathutils import Matrix, Vector
+
+from .. import properties
+from ..jobs import JobRecord, State, holder
+from .joblist import STATES, progress_of
+
+WIDTH, HEIGHT = 120, 5  # of a bar, in points
+LABELS_MAX = 12  # with more placeholders in sight, bars alone
+_CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
+_EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
+_SHADOW, _TROUGH, _FILL, _TEXT = (0, 0, 0, 0.6), (0.1, 0.1, 0.1, 0.75), (0.28, 0.45, 0.7, 1), (1, 1, 1, 1)
+_handles: list[object] = []
+
+
+def _draw_labels() -> None:
+    """Above each box: name, what is happening and how far it is."""
+    context, desk = bpy.context, holder.current()
+    space = context.space_data
+    if desk is None or not holder.state.placeholders or not space.overlay.show_overlays:
+        return
+    seen: list[tuple[Vector, str, JobRecord]] = []
+    for name, job_id in holder.state.placeholders.items():
+        item, job = context.view_layer.objects.get(name), desk.jobs.get(job_id)
+        if item and job and item.visible_get(viewport=space):
+            top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
+            middle = item.matrix_world @ _middle(item)
+            place = location_3d_to_region_2d(
+                context.region, space.region_3d, Vector((middle.x, middle.y, top.z))
+            )
+            if place:
+                seen.append((place, name, job))
+    unit = context.preferences.system.ui_scale
+    for place, name, job in seen:
+        _draw_label(place + Vector((0, 10 * unit)), unit, name if len(seen) <= LABELS_MAX else "", job)
+
+
+def _box(item: bpy.types.Object) -> list[Vector]:
+    if item.type == "EMPTY":
+        return [(corner - Vector((0, 0, 0.5))) * 2 * item.empty_display_size for corner in _CORNERS]
+    return [Vector(corner) for corner in item.bound_box]
+
+
+def _middle(item: bpy.types.Object) -> Vector:
+    corners = _box(item)
+    return sum(corners, Vector()) / len(corners)
+
+
+def _draw_label(place: Vector, unit: float, name: str, job: JobRecord) -> None:
+    left, low = place.x - WIDTH * unit / 2, place.y
+    share = progress_of(holder.current(), job)
+    if share is not None:
+        _rectangle(left - unit, low - unit, (WIDTH + 2) * unit, (HEIGHT + 2) * unit, _TROUGH)
+        _rectangle(left, low, WIDTH * unit * share, HEIGHT * unit, _FILL)
+    if not name:
+        return
+    text = STATES[job.state][0]
+    if job.state is State.RUNNING and share:
+        text = f"{share:.0%}"
+    text = f"{name}  ·  {text}"
+    blf.size(0, 11 * unit)
+    width, _ = blf.dimensions(0, text)
+    blf.enable(0, blf.SHADOW)
+    blf.shadow(0, 3, *_SHADOW)
+    blf.position(0, place.x - width / 2, low + (HEIGHT + 6) * unit, 0)
+    blf.color(0, *_TEXT)
+    blf.draw(0, text)
+    blf.disable(0, blf.SHADOW)
+
+
+def _rectangle(x: float, y: float, width: float, height: float, color: tuple[float, ...]) -> None:
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    points = [(x, y), (x + width, y), (x, y + height), (x + width, y + height)]
+    gpu.state.blend_set("ALPHA")
+    shader.uniform_float("color", color)
+    batch_for_shader(shader, "TRI_STRIP", {"pos": points}).draw(shader)
+    gpu.state.blend_set("NONE")
+
+
+def _draw_drop_box() -> None:
+    """The box that the next 3D model would fill, while the place is where an image was dropped."""
+    context = bpy.context
+    settings = properties.get(context.scene)
+    if settings.place_mode != "POINT" or not context.space_data.overlay.show_overlays:
+        return
+    turn = Matrix.Rotation(settings.drop_rotation_z, 4, "Z")
+    box = Matrix.Translation(settings.drop_point) @ turn @ Matrix.Scale(settings.size, 4)
+    points = [box @ corner for corner in _CORNERS]
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.uniform_float("color", _FILL)
+    gpu.state.depth_test_set("LESS_EQUAL")
+    batch_for_shader(shader, "LINES", {"pos": points}, indices=_EDGES).draw(shader)
+    gpu.state.depth_test_set("NONE")
+
+
+def register() -> None:
+    if bpy.app.background:
+        return
+    for draw, when in ((_draw_labels, "POST_PIXEL"), (_draw_drop_box, "POST_VIEW")):
+        _handles.append(bpy.types.SpaceView3D.draw_handler_add(draw, (), "WINDOW", when))
+
+
+def unregister() -> None:
+    while _handles:
+        bpy.types.SpaceView3D.draw_handler_remove(_handles.pop(), "WINDOW")

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender is quit in the middle of a job and started again: it goes on, and nothing is paid twice."""
+
+import time
+
+import bpy
+import expected
+from driver import HERE, Steps, Window
+
+HORSE = HERE.parent.parent / "examples" / "horse.png"
+
+
+def steps(w: Window) -> Steps:
+    expected.slow_down(12)
+    yield from w.open_sidebar()
+    yield from w.press("maquette.use_sandbox")
+    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
+    inputs().image = bpy.data.images.load(str(HORSE))
+    inputs().targetFaceNum = 2000
+    yield from expected.generate(w)
+    yield from w.until(lambda: expected.job(w, 0).state == "running", 30, "the job runs")
+    bpy.ops.wm.save_as_mainfile(filepath=str(w.folder / "quit.blend"))
+    bpy.ops.wm.save_userpref()
+    (w.folder / "quit-at.txt").write_text(str(time.time()))
+    w.quits = True
+
+
+def steps_2(w: Window) -> Steps:
+    expected.slow_down(12)
+    took = (w.folder / "ended-at.txt").stat().st_mtime - float((w.folder / "quit-at.txt").read_text())
+    w.check(took < 5, "Blender ends at once, with a job under way", f"{took:.1f} s")
+    left = expected.processes_of(w.folder)
+    w.check(not left, "and leaves no process behind", left)
+    bpy.ops.wm.open_mainfile(filepath=str(w.folder / "quit.blend"))
+    yield from w.until(lambda: expected.is_placed("horse"), 90, "it goes on by itself, and arrives")
+    yield from w.open_sidebar()
+    yield 1.0
+    w.picture("after-restart")
+    w.check(expected.paid(w) == 1, "one job was paid for", expected.paid(w))
+    expected.check_holds(w)
