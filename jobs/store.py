@@ -138,7 +138,7 @@ class Store:
     def add(self, new: NewJob) -> JobRecord:
         """Write a job down as prepared; its input files are kept, so the originals may change."""
         now = self.clock()
-        job_id = f"{int(now * 1000):011x}{secrets.token_hex(4)}"
+        job_id = f"{int(now * 1e6):013x}{secrets.token_hex(4)}"
         folder = self.job_folder(job_id)
         try:
             (folder / "input").mkdir(parents=True)

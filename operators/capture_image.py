@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import bpy
-import numpy as np
 from mathutils import Matrix
 
 from .. import properties
@@ -95,6 +94,7 @@ def _draw(
     context: bpy.types.Context, name: str, view: Matrix, projection: Matrix, width: int, height: int
 ) -> bpy.types.Image:
     import gpu  # not there without a window
+    import numpy as np  # takes a while
 
     space = context.space_data
     was = space.overlay.show_overlays, space.show_gizmo

@@ -87,21 +87,34 @@ def _own_file(image: bpy.types.Image, kind: str) -> Path | None:
 
 def save_image(image: bpy.types.Image, path: Path) -> None:
     """Writes the image as it looks, a render through the scene's view. Raises RequestError."""
-    was = image.file_format
     try:
         if image.type in ("RENDER_RESULT", "COMPOSITING"):
             _save_render(image, path)
-        elif image.packed_file and not image.is_dirty and was in ("PNG", "JPEG", "WEBP"):
+        elif image.packed_file and not image.is_dirty and image.file_format in ("PNG", "JPEG", "WEBP"):
             path.write_bytes(image.packed_file.data)
         else:
-            image.file_format = "PNG"
-            image.save(filepath=str(path), save_copy=True)
+            _save_pixels(image, path)
     except RuntimeError as error:
         text = f"{image.name} has no pixels to save. Render it, or choose another image."
         raise RequestError(text) from error
+
+
+def _save_pixels(image: bpy.types.Image, path: Path) -> None:
+    """Through a copy: before 4.4 `Image.save` makes it an image of a file, which loses its pixels."""
+    import numpy as np  # takes a while
+
+    if not image.has_data and not len(image.pixels):
+        raise RuntimeError("no pixels")
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    copy = bpy.data.images.new(image.name, *image.size, alpha=True, float_buffer=image.is_float)
+    try:
+        copy.colorspace_settings.name = image.colorspace_settings.name
+        copy.pixels.foreach_set(pixels)
+        copy.filepath_raw, copy.file_format = str(path), "PNG"
+        copy.save()
     finally:
-        if image.file_format != was:
-            image.file_format = was
+        bpy.data.images.remove(copy)
 
 
 def _save_render(image: bpy.types.Image, path: Path) -> None:

@@ -40,8 +40,8 @@ def values_of(settings: bpy.types.PropertyGroup, model: Model) -> Values:
     group = inputs_of(settings, model.id)
     found = _read_all(fields_of(model.id), group) if group else {}
     shown = shown_values(model, found)
-    specs = {spec.name: spec for spec in model.inputs}
-    return {name: value for name, value in found.items() if is_relevant(specs.get(name), shown)}
+    irrelevant = {spec.name for spec in model.inputs if spec.name in found and not is_relevant(spec, shown)}
+    return {name: found[name] for name in found if name not in irrelevant} if irrelevant else found
 
 
 def shown_values(model: Model, values: Values) -> Values:
@@ -49,10 +49,10 @@ def shown_values(model: Model, values: Values) -> Values:
     return {spec.name: spec.default for spec in model.inputs if spec.default is not None} | values
 
 
-def is_relevant(spec: Input | None, values: Mapping[str, object]) -> bool:
+def is_relevant(spec: Input, values: Mapping[str, object]) -> bool:
     """Whether an input applies, given the `shown_values` of the others."""
-    rule = spec.required if spec else None
-    if not rule or rule.is_always or rule.if_not_defined:
+    rule = spec.required
+    if rule.is_always or rule.if_not_defined:
         return True
     if rule.conditional:
         met = [values.get(name) in allowed for name, allowed in rule.conditional.values.items()]
@@ -134,25 +134,22 @@ def takes_meshes(model: Model) -> bool:
 
 def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int) -> str:
     """What the inputs lack, for a person, "" if nothing; `selected` counts objects that have faces."""
-    values = values_of(settings, model)
-    for field in fields_of(model.id):
-        spec, value = field.spec, values.get(field.spec.name)
+    fields, values = fields_of(model.id), values_of(settings, model)
+    shown = shown_values(model, values)
+    for field in fields:
+        spec, rule, value = field.spec, field.spec.required, values.get(field.spec.name)
         if value == Meshes() and not selected:
             return "Select a mesh object"
         if isinstance(value, list) and 0 < len(value) < (spec.min_length or 0):
             return f"{field.title} needs at least {spec.min_length}"
-        if value or spec.default is not None or not is_relevant(spec, shown_values(model, values)):
+        if value is not None or spec.default is not None or not is_relevant(spec, shown):
             continue
-        rule = spec.required
-        if (rule.is_always and value is None) or rule.conditional or rule.if_defined:
+        if rule.is_always or rule.conditional or rule.if_defined:
             return _wish(field)
         if rule.if_not_defined and not any(values.get(name) for name in rule.if_not_defined):
-            others = [_wish(f) for f in fields_of(model.id) if f.spec.name in rule.if_not_defined]
-            return " or ".join([_wish(field), *(wish[0].lower() + wish[1:] for wish in others)])
-    sources = [f for f in fields_of(model.id) if f.spec.is_file or f.spec.is_prompt]
-    if sources and not any(values.get(f.spec.name) for f in sources):
-        return " or ".join(dict.fromkeys(_wish(f) for f in sources[:2])).replace(" or C", " or c")
-    return ""
+            return _either([field, *(f for f in fields if f.spec.name in rule.if_not_defined)])
+    sources = [f for f in fields if f.spec.is_file or f.spec.is_prompt]
+    return "" if not sources or any(values.get(f.spec.name) for f in sources) else _either(sources[:2])
 
 
 def values_to_json(values: Any) -> Any:
@@ -190,6 +187,12 @@ def _sources(model: Model, role: str) -> list[Field]:
     if role == "text":
         fields = [f for f in fields if f.spec.is_prompt]
     return sorted(fields, key=lambda f: not is_primary(f.spec))
+
+
+def _either(fields: Sequence[Field]) -> str:
+    """The wishes for these as one: "Write a prompt or choose an image"."""
+    first, *others = dict.fromkeys(map(_wish, fields))
+    return " or ".join([first, *(wish[0].lower() + wish[1:] for wish in others)])
 
 
 def _wish(field: Field) -> str:

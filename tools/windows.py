@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
@@ -137,6 +138,7 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path) -
             result = folder / f"result-{part}.json"
             run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part)]
             code = blenders.call([*window.command, *run], env, log, TIMEOUT_S)
+            (folder / "ended-at.txt").write_text(str(time.time()), encoding="utf-8")
             outcome, part = count(outcome, result, code)
     return outcome
 

@@ -123,7 +123,7 @@ def test_a_part_that_fails_takes_back_those_before_it(
     assert snapshot() == before
 
 
-def test_no_timer_is_left() -> None:
+def test_no_timer_is_left(disabled: None) -> None:
     """Timers have no list to compare: each function of ours is asked for by itself."""
     functions = {
         value
@@ -141,6 +141,7 @@ MEASURE = f"""
 import importlib, json, sys, time
 import addon_utils
 HEAVY = ("requests", "urllib3", "sqlite3")
+sys.dont_write_bytecode = False  # as for a person: compiled once
 addon_utils.disable({PACKAGE!r})
 times = []
 for _ in range(5):

@@ -118,7 +118,7 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, desk) -> None:
         resume_state=State.DOWNLOADING if state is State.FAILED else None,
         finished_at=time.time() if state in jobs.DONE else None,
         result={"faces": 40_000},
-        placement={"thumbnail": "input/none.png"},
+        inputs={"images": [{"file": "input/none.png", "name": "none.png", "kind": "image"}]},
     )
     said = draw(joblist.MAQUETTE_PT_jobs)
     assert ("maquette.place_job" in said) == (state in jobs.DONE)

@@ -146,11 +146,13 @@ def world_box(root: bpy.types.Object) -> tuple[Vector, Vector]:
 
 
 def counts() -> dict[str, int]:
-    return {
+    found = {
         name: len(getattr(bpy.data, name))
         for name, prop in bpy.data.bl_rna.properties.items()
         if prop.type == "COLLECTION"
     }
+    # Blender makes one at the first render and keeps it.
+    return found | {"images": sum(image.type != "RENDER_RESULT" for image in bpy.data.images)}
 
 
 def test_a_result_stands_on_its_point_with_its_longest_side_as_asked(result, scene):

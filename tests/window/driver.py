@@ -218,10 +218,14 @@ class Window:
     def find(self, name: str, pages: int = 3) -> Generator[float, None, Place]:
         """Where the sidebar's button is whose operator or data path contains `name`; scrolls down to it."""
         region, found = self.region("UI"), dict[str, Place]()
-        edge = (region.x + 4, region.y + region.height // 2)  # where no button takes the wheel
         for page in range(pages):
             if page:
-                yield from self.scroll(edge, 15)
+                with bpy.context.temp_override(
+                    window=self.window, area=self.area(), region=self.region("UI")
+                ):
+                    for _ in range(10):
+                        bpy.ops.view2d.scroll_down()
+                yield SETTLE_S * 2
             if name in self.known:
                 yield from self.move(self.known[name])
                 if name in self.under_pointer():

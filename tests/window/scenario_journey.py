@@ -9,7 +9,7 @@ HORSE = HERE.parent.parent / "examples" / "horse.png"
 
 
 def steps(w: Window) -> Steps:
-    expected.slow_down(10)
+    expected.slow_down(20)
     yield from w.open_sidebar()
     w.picture("start", w.region("UI"))
     yield from w.press("maquette.use_sandbox")
