@@ -9,10 +9,20 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..client import Cost, InputError, Model, NotFoundError
-from ..jobs import InputFile, InputValue, JobRecord, NewJob, State, name_of, placeholder_inputs, source_of
+from ..jobs import (
+    DEFAULT_IMAGE_MODEL,
+    InputFile,
+    InputValue,
+    JobRecord,
+    NewJob,
+    State,
+    name_of,
+    placeholder_inputs,
+    source_of,
+)
 from .deliver import deliver, wait_for
 from .exits import CommandError, Exit, exit_for_job
-from .inputs import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, gather_inputs
+from .inputs import DEFAULT_TEXT_MODEL, gather_inputs
 from .progress import ProgressLine
 from .session import Session
 

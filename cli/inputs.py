@@ -10,7 +10,6 @@ from ..client.content import content_type
 from ..jobs import InputFile, InputValue, view_in
 from .exits import CommandError
 
-DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"
 DEFAULT_TEXT_MODEL = "model_meshy-txt23d"
 
 

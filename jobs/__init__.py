@@ -9,7 +9,7 @@ from .account import AccountError, erase_credentials, read_credentials, write_cr
 from .database import StoreError
 from .desk import Desk, Price
 from .files import safe_name
-from .naming import name_of, provenance_of, source_of, view_in
+from .naming import DEFAULT_IMAGE_MODEL, name_of, provenance_of, source_of, view_in
 from .process import SandboxError, WorkerSettings, open_sandbox, start_sandbox, start_worker, stop_sandbox
 from .record import InputFile, InputValue, JobRecord, NewJob, placeholder_inputs
 from .states import DONE, REMOTE, WORKING, State
@@ -17,6 +17,7 @@ from .store import StaleError, Store
 from .watch import Watch, WorkerError
 
 __all__ = [
+    "DEFAULT_IMAGE_MODEL",
     "DONE",
     "REMOTE",
     "WORKING",

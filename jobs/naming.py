@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ..client import JsonValue, Model
 from .record import InputFile, InputValue, JobRecord
 
+DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"  # for those who have chosen none yet
 _VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
 
 

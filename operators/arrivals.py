@@ -8,11 +8,12 @@ middle of something.
 import bpy
 
 from .. import scene
-from ..jobs import Desk, JobRecord, State, StoreError, holder, provenance_of
+from ..jobs import Desk, JobRecord, State, holder, provenance_of
 from .notify import tell
 
 _waiting: dict[str, None] = {}  # ids of jobs, in the order in which they became ready
 _of_file: set[str] = set()  # jobs that the file waited for when it was opened
+_to_mark: set[str] = set()  # placed, and not yet written down
 _is_file_new = [True]
 
 
@@ -34,7 +35,8 @@ def has_file_placeholders() -> bool:
 
 
 def note(desk: Desk, news: list[JobRecord]) -> None:
-    """Takes in which jobs have changed."""
+    """Takes in which jobs have changed. Raises StoreError."""
+    mark_placed(desk)
     if _is_file_new[0] and has_file_placeholders():
         news = [*news, *(desk.jobs[job_id] for job_id in _of_file if job_id in desk.jobs)]
     for job in news:
@@ -74,22 +76,34 @@ def take_one(desk: Desk) -> None:
     job = desk.jobs[job_id]
     try:
         bring(desk, job)
-    except (OSError, ValueError, StoreError) as error:
-        tell(f"{job.name} could not be placed: {error}")
+    except (OSError, ValueError) as error:
+        tell(f"{job.name} could not be placed: {error}", is_error=True)
     else:
         _push_undo(job.name)
         tell(f"{job.name} is in the scene")
+        mark_placed(desk)
 
 
 def bring(desk: Desk, job: JobRecord) -> None:
-    """Puts the job's result in the place of its placeholders. Raises OSError, ValueError or StoreError."""
+    """Puts the job's result in the place of its placeholders; `mark_placed` is for after the undo step.
+
+    Raises OSError or ValueError.
+    """
     scene.arrive(
         desk.store.job_folder(job.id) / "result.blend",
         job_id=job.id,
         name=job.name,
         provenance=provenance_of(job),
     )
-    desk.mark_placed(job)
+    _to_mark.add(job.id)
+
+
+def mark_placed(desk: Desk) -> None:
+    """Writes down what was placed; while another process holds the store, a later tick does."""
+    for job_id in list(_to_mark):
+        if job_id in desk.jobs:
+            desk.mark_placed(desk.jobs[job_id])
+        _to_mark.discard(job_id)
 
 
 def _push_undo(name: str) -> None:

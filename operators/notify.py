@@ -30,9 +30,9 @@ class MAQUETTE_OT_notify(bpy.types.Operator):
         return self.execute(context)
 
 
-def tell(message: str) -> None:
-    """Shows it in the first window's status bar, if the person wants to be told."""
+def tell(message: str, *, is_error: bool = False) -> None:
+    """Shows it in the first window's status bar, if the person wants to be told, errors in any case."""
     chosen, windows = preferences.get(), bpy.context.window_manager.windows
-    if chosen and chosen.is_notifying and windows and not bpy.app.background:
+    if (is_error or (chosen and chosen.is_notifying)) and windows and not bpy.app.background:
         with bpy.context.temp_override(window=windows[0]):
             bpy.ops.maquette.notify("INVOKE_DEFAULT", message=message)

@@ -22,4 +22,5 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
             for target in reserve.targets(context):
                 reserve.reserve(context, job, target)
         arrivals.bring(desk, job)
+        arrivals.mark_placed(desk)
         return None

@@ -107,7 +107,7 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> None:
         raise RuntimeError("no pixels")
     pixels = np.empty(len(image.pixels), np.float32)
     image.pixels.foreach_get(pixels)
-    copy = bpy.data.images.new(image.name, *image.size, alpha=True, float_buffer=image.is_float)
+    copy = bpy.data.images.new(image.name, *tuple(image.size), alpha=True, float_buffer=image.is_float)
     try:
         copy.colorspace_settings.name = image.colorspace_settings.name
         copy.pixels.foreach_set(pixels)

@@ -21,6 +21,7 @@ from ..jobs import (
     start_worker,
 )
 from ..jobs.account import KEY_VARIABLE
+from . import reserve
 
 SANDBOX = "sandbox"
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
@@ -82,7 +83,7 @@ def why_not(context: bpy.types.Context) -> str:
     if model is None or desk.schema(model.id) is None:
         return desk.trouble or desk.last_answer_error or "Fetching the models…"
     chosen = context.selected_objects
-    if settings.place_mode == "SELECTED" and not chosen:
+    if not reserve.targets(context):
         return "Select the objects to replace"
     return properties.missing(settings, model, sum(item.type in properties.MESH_TYPES for item in chosen))
 

@@ -45,5 +45,6 @@ class MAQUETTE_OT_sign_in(bpy.types.Operator):
             return {"CANCELLED"}
         session.choose_sandbox(False)
         session.open_desk()
-        bpy.ops.maquette.check_account()
+        if bpy.ops.maquette.check_account.poll():
+            bpy.ops.maquette.check_account()
         return {"FINISHED"}

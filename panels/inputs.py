@@ -111,7 +111,7 @@ def _draw_value(column: Layout, ruler: Ruler, field: Field, group: Any) -> None:
     title = field.title
     if (
         field.role not in ("choices", "list", "json")
-        and ruler.fits(field.title, 0.4, -0.3)
+        and ruler.fits(field.title, 0.4, -0.6)
         and ruler.fits(field.longest, 0.6, -1.8)
     ):
         column.use_property_split = True

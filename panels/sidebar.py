@@ -10,6 +10,7 @@ import bpy
 
 from .. import properties
 from ..jobs import Desk, holder
+from ..operators.reserve import targets
 from ..operators.session import why_not
 from . import thumbnails
 from .inputs import draw_inputs
@@ -90,7 +91,7 @@ def _draw_generate(
     layout.separator()
     reason = why_not(context)
     price = desk.price(holder.state.price_keys.get(context.scene.name, "")) if desk else None
-    count = len(context.selected_objects) if settings.place_mode == "SELECTED" else 1
+    count = len(targets(context))
     text = f"Generate {count}" if count > 1 else "Generate"
     if not reason and price is None:
         text += " · …"

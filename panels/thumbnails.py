@@ -49,6 +49,10 @@ def _load() -> None:
     for path in _wanted - _loaded.keys():
         _loaded.load(path, path, "IMAGE")
     _wanted.clear()
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                next(region for region in area.regions if region.type == "UI").tag_redraw()
 
 
 def unregister() -> None:

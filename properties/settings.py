@@ -6,7 +6,7 @@ from typing import Any, cast
 import bpy
 
 from .. import preferences
-from ..jobs import Desk, JobRecord, Model, holder
+from ..jobs import DEFAULT_IMAGE_MODEL, Desk, JobRecord, Model, holder
 from .groups import (
     LISTS,
     MaquetteFile,
@@ -200,6 +200,8 @@ def _first_model_id(desk: Desk) -> str:
     for model_id in recent_ids():
         if model_id in known:
             return model_id
+    if DEFAULT_IMAGE_MODEL in known:
+        return DEFAULT_IMAGE_MODEL
     free = [m for m in known.values() if not m.required_plan and "img23d" in m.capabilities]
     featured = [m for m in free if "sc:featured" in m.tags]
     return next((m.id for m in (*featured, *free, *known.values())), "")
@@ -214,6 +216,7 @@ def _default_size(scene: bpy.types.Scene) -> float:
 def _after_load_or_undo(_path: object) -> None:
     drop_stale_choices()
     note_change()
+    sync_jobs(bpy.context.window_manager, holder.current())  # a file may bring a window manager of its own
 
 
 CLASSES = (MaquetteFile, MaquetteSettings, MaquetteListItem, MaquetteWindow)

@@ -14,7 +14,7 @@ import bpy
 from ..jobs import Input, Model
 from .groups import Field, fields_of, inputs_of
 
-_SECONDARY = re.compile("texture|style|mask|reference|negative|prompt$", re.IGNORECASE)
+_SECONDARY = re.compile("texture|style|mask|reference|negative|.prompt$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

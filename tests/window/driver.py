@@ -218,13 +218,13 @@ class Window:
     def find(self, name: str, pages: int = 3) -> Generator[float, None, Place]:
         """Where the sidebar's button is whose operator or data path contains `name`; scrolls down to it."""
         region, found = self.region("UI"), dict[str, Place]()
+        middle = (region.x + region.width // 2, region.y + region.height // 2)
         for page in range(pages):
             if page:
-                with bpy.context.temp_override(
-                    window=self.window, area=self.area(), region=self.region("UI")
-                ):
-                    for _ in range(10):
-                        bpy.ops.view2d.scroll_down()
+                yield from self.move(
+                    self.view_point()
+                )  # off the button that it was on, which keeps the wheel
+                yield from self.scroll(middle, 10)
                 yield SETTLE_S * 2
             if name in self.known:
                 yield from self.move(self.known[name])

@@ -105,7 +105,7 @@ def bounds(name: str) -> tuple[Vector, Vector]:
         if item.type == "MESH"
         for corner in item.bound_box
     ]
-    low, high = (Vector(map(pick, zip(*points, strict=True))) for pick in (min, max))
+    low, high = (Vector([pick(axis) for axis in zip(*points, strict=True)]) for pick in (min, max))
     return low, high
 
 

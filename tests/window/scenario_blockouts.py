@@ -21,7 +21,7 @@ def steps(w: Window) -> Steps:
     bpy.data.objects.remove(bpy.data.objects["Cube"])
     for name, place in PLACES.items():
         bpy.ops.mesh.primitive_cube_add(size=2 * place[2], location=place)
-        bpy.context.object.name = name
+        bpy.context.selected_objects[0].name = name
     bpy.data.objects["Right"].rotation_euler.z = radians(30)
     bpy.data.objects["Middle"].scale = (0.5, 1.0, 1.0)
     holder = bpy.data.objects.new("Holder", None)
@@ -54,9 +54,11 @@ def steps(w: Window) -> Steps:
     w.check(abs(low.z) < 1e-3 and high.z <= 2.001, "it stands on the floor of its box", (low, high))
     w.check(high.x - low.x <= 1.001 and high.y - low.y <= 2.001, "and fits into it", high - low)
     w.check(abs(bpy.data.objects["Right"].rotation_euler.z - radians(30)) < 1e-4, "rotations are kept")
-    w.check(bpy.data.objects["Left"].parent.name == "Holder", "parents are kept")
+    w.check(bpy.data.objects["Left"].parent == bpy.data.objects["Holder"], "parents are kept")
     hat = bpy.data.objects["Hat"]
-    is_kept = hat.parent.name == "Middle" and (hat.matrix_world.translation - hat_at).length < 1e-4
+    is_kept = (
+        hat.parent == bpy.data.objects["Middle"] and (hat.matrix_world.translation - hat_at).length < 1e-4
+    )
     w.check(is_kept, "children go over and stay where they are", hat.matrix_world.translation)
     w.check({each.name for each in bpy.context.selected_objects} == set(PLACES), "what was selected still is")
     yield from w.move(w.view_point(0.3, 0.3))

@@ -47,12 +47,13 @@ def steps(w: Window) -> Steps:
     waiting = bpy.data.objects["horse.001"]
     waiting.name, waiting.location.x = "Bucephalus", 5.0
     twin = waiting.copy()
+    assert twin
     twin.location.x = -5.0
     bpy.context.collection.objects.link(twin)
     names = "Bucephalus", twin.name
     del waiting, twin
     yield from w.until(lambda: all(map(expected.is_placed, names)), 60, "a renamed one and its copy get it")
-    meshes = {item.data.name for name in names for item in bpy.data.objects[name].children_recursive}
+    meshes = {item.data for name in names for item in bpy.data.objects[name].children_recursive}
     w.check(len(meshes) == 1, "both share one mesh", meshes)
     middles = [sum(expected.bounds(name), expected.Vector()).x / 2 for name in names]
     w.check(abs(middles[0] - 5) < 0.1 and abs(middles[1] + 5) < 0.1, "each where it was moved to", middles)

@@ -49,7 +49,7 @@ def steps(w: Window) -> Steps:
     w.check(bpy.context.view_layer.objects.active.name == "Cube", "the active object is the same")
     low, high = expected.bounds("horse")
     w.check(abs(low.z) < 1e-3, "it stands on the ground", low)
-    w.check(abs(max(high - low) - 2.0) < 1e-3, "it has the size asked for", high - low)
+    w.check(abs(max(*(high - low)) - 2.0) < 1e-3, "it has the size asked for", high - low)
     w.check(
         abs((low.x + high.x) / 2) < 1e-2 and abs((low.y + high.y) / 2 + 2.5) < 1e-2, "it stands at the cursor"
     )
