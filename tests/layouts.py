@@ -19,6 +19,7 @@ def drawing_context(selected: tuple = ()) -> SimpleNamespace:
         scene=bpy.context.scene,
         window_manager=bpy.context.window_manager,
         selected_objects=list(selected),
+        selected_editable_objects=list(selected),
     )
 
 

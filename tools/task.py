@@ -149,6 +149,15 @@ def test(rest: Rest) -> int:
     return blenders.summarize(outcomes)
 
 
+def pictures(rest: Rest) -> int:
+    """take the pictures of docs/guide.md from a real window (Blender 5.2)"""
+    out = BUILD / "pictures"
+    words = ["journey", "blockouts", "--out", str(out)]
+    code = blenders.summarize(windows.run_words(("5.2",), words, build_zip))
+    windows.take_pictures(out / "5.2")
+    return code
+
+
 def check(task: Callable[[Rest], int]) -> Outcome:
     """Runs a task as one check of many."""
     try:
@@ -202,6 +211,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         blender,
         test_window,
         test_window_all,
+        pictures,
         bench,
         build,
         clean,

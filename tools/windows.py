@@ -29,6 +29,14 @@ REAL = "4.3"  # the genuine Blender in a chroot; the others are wheels
 FEW = (REAL, "5.2")
 ALL = ("4.2", REAL, "4.5", "5.2")
 TESTS = ROOT / "tests" / "window"
+GUIDE = {  # docs/guide/NAME.jpg: the scenario and its picture
+    "start": ("journey", "start"),
+    "make": ("journey", "make"),
+    "waiting": ("journey", "waiting"),
+    "arrived": ("journey", "arrived"),
+    "jobs": ("journey", "jobs"),
+    "blockouts": ("blockouts", "blockouts"),
+}
 PROGRAMS = ("Xvfb", "openbox", "xprop", "xdotool", "import")
 APT = (
     f"{venvs.APT} libegl1 libegl-mesa0 libgl1-mesa-dri libglx-mesa0"
@@ -182,6 +190,14 @@ def run_all(versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out
             blenders.report_on(outcome)
             outcomes.append(outcome)
     return outcomes
+
+
+def take_pictures(out: Path) -> None:
+    """Brings the guide's pictures from a run's folder into docs/guide/."""
+    guide = ROOT / "docs" / "guide"
+    guide.mkdir(exist_ok=True)
+    for name, (scenario, picture) in GUIDE.items():
+        quietly(["convert", out / scenario / f"{picture}.png", "-quality", "85", guide / f"{name}.jpg"])
 
 
 def run_words(default: tuple[str, ...], words: list[str], build: Callable[[Path], Path]) -> list[Outcome]:
