@@ -11,6 +11,9 @@ HORSE = HERE.parent.parent / "examples" / "horse.png"
 def steps(w: Window) -> Steps:
     expected.slow_down(20)
     yield from w.open_sidebar()
+    state = expected.part(w, "jobs.holder").state
+    yield from w.until(lambda: state.account == "signed_out", 20, "the two ways in are offered")
+    yield 1.0
     w.picture("start", w.region("UI"))
     yield from w.press("maquette.use_sandbox")
     inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
