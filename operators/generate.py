@@ -85,9 +85,7 @@ def _start(
         for target in reserve.targets(context):
             selected = [target] if target else context.selected_objects
             inputs = request.inputs_of(
-                model,
-                values,
-                lambda value, kind, own=selected: request.save(value, kind, own, Path(folder)),
+                model, values, lambda value, kind, own=selected: request.save(value, kind, own, Path(folder))
             )
             source = source_of(inputs)
             job = desk.add(

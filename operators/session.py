@@ -11,15 +11,7 @@ import bpy
 from .. import preferences, properties
 from ..client import DEFAULT_API_URL
 from ..client.address import is_loopback
-from ..jobs import (
-    AccountError,
-    Desk,
-    StoreError,
-    WorkerSettings,
-    holder,
-    read_credentials,
-    start_worker,
-)
+from ..jobs import AccountError, Desk, StoreError, WorkerSettings, holder, read_credentials, start_worker
 from ..jobs.account import KEY_VARIABLE
 from . import reserve
 

@@ -54,10 +54,7 @@ def _draw_ways_in(layout: bpy.types.UILayout, ruler: Ruler, problem: str) -> Non
     box.operator("maquette.open_preferences", text="Enter Key…", icon="KEYINGSET")
     box = layout.box().column()
     draw_text(
-        box,
-        ruler,
-        "Just looking? The sandbox makes simple stand-ins on this computer, for free.",
-        inset=0.8,
+        box, ruler, "Just looking? The sandbox makes simple stand-ins on this computer, for free.", inset=0.8
     )
     box.operator("maquette.use_sandbox", text="Try the Sandbox", icon="EXPERIMENTAL")
 

@@ -50,10 +50,7 @@ class MaquetteSettings(bpy.types.PropertyGroup):
 
     model_id: bpy.props.StringProperty(name="Model", description="What makes the 3D model")
     place_mode: bpy.props.EnumProperty(
-        name="Place",
-        description="Where the 3D model will stand",
-        items=PLACE_MODES,
-        update=note_change,
+        name="Place", description="Where the 3D model will stand", items=PLACE_MODES, update=note_change
     )
     size: bpy.props.FloatProperty(
         name="Size",

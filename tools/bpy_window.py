@@ -42,10 +42,7 @@ class Section(NamedTuple):
 
 
 def read_sections(data: bytes | bytearray) -> list[Section]:
-    start, entry_size, count = (
-        *struct.unpack_from("<Q", data, 0x28),
-        *struct.unpack_from("<HH", data, 0x3A),
-    )
+    start, entry_size, count = (*struct.unpack_from("<Q", data, 0x28), *struct.unpack_from("<HH", data, 0x3A))
     return [Section(*struct.unpack_from("<IIQQQQIIQQ", data, start + i * entry_size)) for i in range(count)]
 
 

@@ -106,12 +106,7 @@ def test_a_list_that_goes_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
 
 
 def test_jobs_are_listed_by_type_and_time_over_empty_pages(api: FakeApi) -> None:
-    api.on(
-        "GET",
-        "/v1/jobs",
-        Say({"jobs": [], "nextPaginationToken": "t1"}),
-        Say({"jobs": [JOB]}),
-    )
+    api.on("GET", "/v1/jobs", Say({"jobs": [], "nextPaginationToken": "t1"}), Say({"jobs": [JOB]}))
     (job,) = api.client().list_jobs(updated_after=1_800_000_000.25, types=("custom", "upload"))
     assert (job.id, job.model_id) == ("job_1", "model_x")
     assert api.seen()[0].query == {

@@ -7,17 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.client import (
-    AnswerError,
-    Asset,
-    Balance,
-    Credentials,
-    Input,
-    Job,
-    JobStatus,
-    Model,
-    Required,
-)
+from maquette.client import AnswerError, Asset, Balance, Credentials, Input, Job, JobStatus, Model, Required
 from maquette.client.titles import readable_name
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -125,14 +115,7 @@ def test_a_field_of_the_wrong_type_is_an_answer_error_that_names_it(wrong: dict[
 
 @pytest.mark.parametrize(
     "parse",
-    [
-        Job.from_json,
-        Asset.from_json,
-        Model.from_json,
-        Input.from_json,
-        Balance.from_json,
-        Required.from_json,
-    ],
+    [Job.from_json, Asset.from_json, Model.from_json, Input.from_json, Balance.from_json, Required.from_json],
 )
 @given(value=json_values)
 def test_no_json_gets_anything_but_a_record_or_an_answer_error(parse: Any, value: object) -> None:
