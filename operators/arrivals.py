@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Brings results to their placeholders: when a job becomes ready, and once after a file was opened.
 
-Never after an undo, which could not be undone otherwise. One at a time, and none while the artist is in the
-middle of something.
+Never after an undo, which could not be undone otherwise. One at a time, in steps of some milliseconds, and
+none while the artist is in the middle of something.
 """
+
+import time
+from dataclasses import dataclass
 
 import bpy
 
@@ -11,8 +14,23 @@ from .. import scene
 from ..jobs import Desk, JobRecord, State, holder, provenance_of
 from .notify import tell
 
+STEP_S = 0.004  # for so long another piece of work is begun in the same tick
+ENDLESS_S = 60.0  # an add-on's modal operator that runs for longer watches something, and is no tool
+
+
+@dataclass
+class _Arrival:
+    """A result on its way in; once all of it `is_there`, the next step puts it in its place."""
+
+    job_id: str
+    loading: scene.Loading
+    is_there: bool = False
+
+
+_under_way: list[_Arrival] = []  # one at most
 _waiting: dict[str, None] = {}  # ids of jobs, in the order in which they became ready
 _of_file: set[str] = set()  # jobs that the file waited for when it was opened
+_modal_since: dict[str, float] = {}  # by identifier of a modal operator that is running
 _to_mark: set[str] = set()  # placed, and not yet written down
 _is_file_new = [True]
 
@@ -22,6 +40,7 @@ def note_file(_path: object) -> None:
     """After a file was opened: the next tick looks what it waits for."""
     _is_file_new[0] = True
     _waiting.clear()
+    _under_way.clear()
 
 
 def has_file_placeholders() -> bool:
@@ -46,16 +65,29 @@ def note(desk: Desk, news: list[JobRecord]) -> None:
             _of_file.discard(job.id)
 
 
+def expect(job_id: str) -> None:
+    """Have the job's result brought to its placeholders in the next ticks."""
+    _waiting[job_id] = None
+
+
 def are_waiting() -> bool:
-    return bool(_waiting)
+    return bool(_waiting or _under_way)
 
 
 def is_artist_busy() -> bool:
     """Whether a render, a bake, playback or a modal tool is running."""
     if any(map(bpy.app.is_job_running, ("RENDER", "OBJECT_BAKE"))):
         return True
-    windows = bpy.context.window_manager.windows
-    return any(window.screen.is_animation_playing or len(window.modal_operators) for window in windows)
+    windows, now = bpy.context.window_manager.windows, time.monotonic()
+    running = {each.bl_idname for window in windows for each in window.modal_operators}
+    for name in _modal_since.keys() - running:
+        del _modal_since[name]
+    for name in running:
+        since = _modal_since.setdefault(name, now)
+        is_blenders = bpy.types.Operator.bl_rna_get_subclass_py(name) is None
+        if is_blenders or now - since < ENDLESS_S:
+            return True
+    return any(window.screen.is_animation_playing for window in windows)
 
 
 def scan() -> None:
@@ -64,38 +96,65 @@ def scan() -> None:
     holder.state.placeholders = {name: job_id for job_id, names in found.items() for name in names}
 
 
-def take_one(desk: Desk) -> None:
-    """Brings in the result that has waited longest; those whose placeholder was deleted stay in the list."""
+def step(desk: Desk) -> bool:
+    """Does a little for the result that has waited longest; whether there is more to do at once."""
+    if not _under_way:
+        return _begin(desk)
+    arrival = _under_way[0]
+    job = desk.jobs.get(arrival.job_id)
+    try:
+        if job is None:  # removed from the list
+            arrival.loading.drop()
+        elif not arrival.is_there:
+            start = time.perf_counter()
+            while not arrival.is_there and time.perf_counter() - start < STEP_S:
+                arrival.is_there = arrival.loading.step()
+            return True
+        elif scene.is_in_use(job.id):
+            return False
+        elif _arrive(arrival.loading, job):
+            _push_undo(job.name)
+            tell(f"{job.name} is in the scene")
+            mark_placed(desk)
+    except scene.Gone:
+        _waiting[arrival.job_id] = None
+    except (OSError, ValueError) as error:
+        tell(f"{job.name if job else 'A result'} could not be placed: {error}", is_error=True)
+    _under_way.clear()
+    return False
+
+
+def _begin(desk: Desk) -> bool:
+    """Takes up the next job. One whose placeholder was deleted stays in the list."""
     found = scene.find_placeholders(_waiting)
     for job_id in [each for each in _waiting if each not in found or each not in desk.jobs]:
         del _waiting[job_id]
     job_id = next((each for each in _waiting if not scene.is_in_use(each)), None)
-    if job_id is None:
-        return
-    del _waiting[job_id]
-    job = desk.jobs[job_id]
-    try:
-        bring(desk, job)
-    except (OSError, ValueError) as error:
-        tell(f"{job.name} could not be placed: {error}", is_error=True)
-    else:
-        _push_undo(job.name)
-        tell(f"{job.name} is in the scene")
-        mark_placed(desk)
+    if job_id is not None:
+        del _waiting[job_id]
+        _under_way.append(_Arrival(job_id, _loading(desk, job_id)))
+    return job_id is not None
 
 
 def bring(desk: Desk, job: JobRecord) -> None:
-    """Puts the job's result in the place of its placeholders; `mark_placed` is for after the undo step.
+    """All of it at once, for scripts. Raises OSError or ValueError."""
+    try:
+        _arrive(_loading(desk, job.id), job)
+    except scene.Gone as error:  # nobody can have undone anything meanwhile
+        raise ValueError(f"{error} is not whole. Convert the result again.") from error
+    mark_placed(desk)
 
-    Raises OSError or ValueError.
-    """
-    scene.arrive(
-        desk.store.job_folder(job.id) / "result.blend",
-        job_id=job.id,
-        name=job.name,
-        provenance=provenance_of(job),
-    )
+
+def _loading(desk: Desk, job_id: str) -> scene.Loading:
+    return scene.Loading(desk.store.job_folder(job_id) / "result.blend")
+
+
+def _arrive(loading: scene.Loading, job: JobRecord) -> bool:
+    """Puts it in the place of its placeholders, if any are left; `mark_placed` is for after the undo step."""
+    if not scene.arrive(loading, job_id=job.id, name=job.name, provenance=provenance_of(job)):
+        return False
     _to_mark.add(job.id)
+    return True
 
 
 def mark_placed(desk: Desk) -> None:

@@ -13,7 +13,7 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
     bl_idname = "maquette.place_job"
     bl_label = "Place"
     bl_description = "Put this 3D model into the scene, where its placeholder or the place settings say"
-    bl_options = {"UNDO"}
+    bl_options = set()  # the arrival makes one undo step, of the placeholder and what takes its place
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         if job.state not in DONE:
@@ -21,6 +21,8 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
         if not scene.find_placeholders([job.id]):
             for target in reserve.targets(context):
                 reserve.reserve(context, job, target)
-        arrivals.bring(desk, job)
-        arrivals.mark_placed(desk)
+        if bpy.app.background:
+            arrivals.bring(desk, job)
+        else:
+            arrivals.expect(job.id)
         return None

@@ -70,14 +70,17 @@ def _look(now: float) -> float:
     arrivals.note(desk, news)
     if is_seen:
         _ask(desk, now)
+    goes_on = False
     if arrivals.are_waiting() and not arrivals.is_artist_busy():
-        arrivals.take_one(desk)
-        _memory.scanned_at = 0.0
+        goes_on = arrivals.step(desk)
+        _memory.scanned_at = now if goes_on else 0.0
     is_working = desk.has_work()
     if (is_working or state.placeholders) and now - _memory.scanned_at >= SLOW_S:
         arrivals.scan()
         _memory.scanned_at = now
     _redraw(desk, now, is_working)
+    if goes_on:
+        return 0.0
     return FAST_S if is_seen or is_working or arrivals.are_waiting() else SLOW_S
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
-from .append import append_result
+from .append import Gone, Loading, append_result
 from .arrive import arrive, is_in_use
 from .export import ExportError, export_glb, save_blend
 from .place import Placement, place, row_locations
@@ -11,6 +11,8 @@ from .render import render_preview
 __all__ = [
     "PROPERTY",
     "ExportError",
+    "Gone",
+    "Loading",
     "Placement",
     "add_placeholder",
     "append_result",

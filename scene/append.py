@@ -9,10 +9,13 @@ from pathlib import Path
 
 import bpy
 
+from .conversion import parts
+from .conversion.parts import Gone
 from .place import Placement, place
 
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
+_BOUNDS = "maquette_min"  # what tells a result's root
 
 
 def append_result(
@@ -28,7 +31,7 @@ def append_result(
     `provenance` becomes custom properties of the root, each name with `maquette_` before it. Raises OSError
     if the file cannot be read and ValueError if it is no result; then nothing stays behind.
     """
-    root, objects = load_result(blend_path)
+    root, objects = Loading(blend_path).finish()
     collection = collection_of(scene)
     for each in objects:
         collection.objects.link(each)
@@ -38,27 +41,80 @@ def append_result(
     return root
 
 
-def load_result(blend_path: Path) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
-    """The result's root empty and all its objects, independent of the file and in no collection yet.
+class Loading:
+    """A result on its way in from a file, in steps of some milliseconds; nothing of it is in a scene yet.
 
-    Raises OSError if the file cannot be read and ValueError if it is no result; then nothing stays behind.
+    Keeps names and no references, so the artist may do anything between two steps. Raises OSError if a file
+    cannot be read, ValueError if it is no result, and Gone if the artist has undone what was loaded; then
+    nothing stays behind.
     """
+
+    def __init__(self, blend_path: Path) -> None:
+        self._path = Path(blend_path)
+        self._names: list[str] = []  # of the objects, the root first
+        self._steps = self._load()
+
+    def step(self) -> bool:
+        """Does the next piece of it; whether all is there."""
+        try:
+            next(self._steps)
+        except StopIteration:
+            return True
+        except (OSError, ValueError, Gone):
+            self.drop()
+            raise
+        return False
+
+    def finish(self) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
+        """Does what is left to be done; the root empty, and all objects. Independent of the file."""
+        while not self.step():
+            pass
+        objects = [bpy.data.objects[name] for name in self._names if name in bpy.data.objects]
+        if len(objects) < len(self._names) or _BOUNDS not in objects[0] or objects[0].users_collection:
+            raise Gone(self._path.name)
+        return objects[0], objects
+
+    def drop(self) -> None:
+        """Takes back what has been loaded so far."""
+        objects = [bpy.data.objects[name] for name in self._names if name in bpy.data.objects]
+        loaded = [each for each in objects if not each.users_collection]
+        bpy.data.batch_remove([*loaded, *{each.data for each in loaded if each.data}])
+        self._names.clear()
+
+    def _load(self) -> Iterator[None]:
+        objects, incomplete = _append(self._path)
+        self._names += [each.name for each in objects]
+        roots = [each for each in objects if each.parent is None]
+        if len(roots) != 1 or _BOUNDS not in roots[0]:
+            raise ValueError(
+                f"{self._path.name} is not a result that Maquette converted. Convert it again."
+            )
+        root = roots[0].name
+        self._names.sort(key=lambda name: name != root)
+        del objects, roots  # none is kept across a step
+        for kind, name in incomplete:
+            yield from parts.put_in(kind, name, self._path.with_suffix(".parts"))
+        yield
+
+
+def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]]]:
+    """The objects of the file, and what has to be made whole: `bpy.data.KIND[name]`. Raises OSError."""
     libraries = set(bpy.data.libraries)
     try:
-        loaded = bpy.data.libraries.load(str(blend_path), link=False)
+        loaded = bpy.data.libraries.load(str(path), link=False)
         with loaded as (source, target):  # pyright: ignore[reportGeneralTypeIssues] # the stubs say None
-            target.objects = list(source.objects)
+            for kind in ("objects", "meshes", "images"):
+                setattr(target, kind, list(getattr(source, kind)))
     finally:
         for library in [each for each in bpy.data.libraries if each not in libraries]:
             bpy.data.libraries.remove(library)
-    objects = [each for each in target.objects if each is not None]
-    roots = [each for each in objects if each.parent is None]
-    if len(roots) != 1 or "maquette_min" not in roots[0]:
-        bpy.data.batch_remove(objects)
-        raise ValueError(
-            f"{Path(blend_path).name} is not a result that Maquette converted. Convert it again."
-        )
-    return roots[0], objects
+    incomplete = [
+        (kind, each.name)
+        for kind in ("meshes", "images")
+        for each in getattr(target, kind)
+        if each is not None and parts.PROPERTY in each
+    ]
+    return [each for each in target.objects if each is not None], incomplete
 
 
 def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int | float]) -> None:

@@ -5,25 +5,25 @@ Through bpy.data alone: no operator, so neither mode nor anything else that is s
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import bpy
 
-from .append import collection_of, load_result, note_provenance
+from .append import Loading, collection_of, note_provenance
 from .placeholder import find_placeholders, fit
 
 
 def arrive(
-    blend_path: Path, *, job_id: str, name: str, provenance: Mapping[str, str | int | float]
+    loading: Loading, *, job_id: str, name: str, provenance: Mapping[str, str | int | float]
 ) -> list[bpy.types.Object]:
     """Puts the result in the place of each placeholder of the job, and returns its roots, which share data.
 
-    Raises as `load_result` does; then nothing has changed. `name` is for a placeholder that has lost its own.
+    Raises as `Loading` does; then nothing has changed. `name` is for a placeholder that has lost its own.
     """
     waiting = [bpy.data.objects[each] for each in find_placeholders([job_id]).get(job_id, [])]
     if not waiting:
+        loading.drop()
         return []
-    root, objects = load_result(blend_path)
+    root, objects = loading.finish()
     root.name = name
     note_provenance(root, provenance)
     copies = [(root, objects), *(_copied(root, objects) for _ in waiting[1:])]

@@ -7,6 +7,7 @@ Blender parses no downloaded file. What a person should know goes into the answe
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # this process runs nothing but the converter
 
-from conversion import gate, result
+from conversion import gate, parts, result
 from conversion.staging import Format, Model, Unreadable, Unsupported, stage
 
 Answer = dict[str, object]
@@ -30,7 +31,7 @@ def convert(request: Path) -> None:
         try:
             answer = _converted(wish["sources"], folder, part, wish["name"])
             if part.exists():
-                os.replace(part, target)
+                _move_in(part, target)
         except (Unreadable, Unsupported) as error:
             answer = {"ok": False, "error": str(error)}
         except OSError as error:
@@ -38,6 +39,15 @@ def convert(request: Path) -> None:
             answer = {"ok": False, "error": f"A file was not read or written: {reason}. Is the disk full?"}
         part.write_text(json.dumps(answer), "utf-8")
         os.replace(part, wish["answer"])
+
+
+def _move_in(part: Path, target: Path) -> None:
+    """The .blend comes last: when it is there, so are the files beside it."""
+    beside = target.with_suffix(".parts")
+    shutil.rmtree(beside, ignore_errors=True)
+    if part.with_suffix(".parts").exists():
+        os.replace(part.with_suffix(".parts"), beside)
+    os.replace(part, target)
 
 
 def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: str) -> Answer:
@@ -76,6 +86,7 @@ def _written(objects: list[bpy.types.Object], folder: Path, target: Path, name: 
     low, high = result.bounds(objects)
     collection = result.root_over(objects, name, low, high)
     textures, messages = result.pack_textures(folder)
+    parts.take_out(objects, target.with_suffix(".parts"))
     try:
         bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
     except RuntimeError as error:  # Blender tells no reason ("Error: Success")

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large results come in short steps, and are in the end what the importer made of the file."""
+
+import importlib
+import json
+import math
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
+BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
+TEXTURE_PX = 1536  # of noise: no compression makes it small
+
+scene_package = importlib.import_module(PACKAGE + ".scene")
+parts = importlib.import_module(PACKAGE + ".scene.conversion.parts")
+
+
+@pytest.fixture(autouse=True)
+def nothing_else():
+    """Each test begins without data, and leaves none."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    yield
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def wavy(count: int) -> bpy.types.Object:
+    """A textured sheet of count x count quads, half of them flat shaded, a crease across it."""
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=count, y_subdivisions=count, size=2)
+    sheet = bpy.context.object
+    points = np.empty(len(sheet.data.vertices) * 3, np.float32)
+    sheet.data.vertices.foreach_get("co", points)
+    points[2::3] = np.sin(points[0::3] * 7) * np.cos(points[1::3] * 5) / 4
+    sheet.data.vertices.foreach_set("co", points)
+    smooth = np.arange(len(sheet.data.polygons)) % 2 == 0
+    sheet.data.polygons.foreach_set("use_smooth", smooth)
+    image = bpy.data.images.new("Skin", TEXTURE_PX, TEXTURE_PX)
+    image.pixels.foreach_set(np.random.default_rng(1).random(TEXTURE_PX**2 * 4, np.float32))
+    material = bpy.data.materials.new("Skin")
+    if bpy.app.version < (5, 0):
+        material.use_nodes = True
+    tree = material.node_tree
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    tree.links.new(texture.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+    sheet.data.materials.append(material)
+    return sheet
+
+
+def convert(folder: Path, make: Callable[[], object]) -> Path:
+    """Exports what `make` leaves in the scene as a GLB, and has the real child convert it."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    make()
+    bpy.ops.export_scene.gltf(filepath=str(folder / "model.glb"), export_format="GLB")
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    source = {"path": str(folder / "model.glb"), "role": "mesh", "name": "model.glb"}
+    wish = {"sources": [source], "name": "model", "target": str(folder / "result.blend")}
+    (folder / "request.json").write_text(json.dumps(wish | {"answer": str(folder / "answer.json")}))
+    command = [BLENDER, "--background", "--factory-startup", "--python-exit-code", "3", "--python"]
+    command += [str(Path(scene_package.__file__).with_name("convert.py")), "--", str(folder / "request.json")]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    assert json.loads((folder / "answer.json").read_text())["ok"]
+    return folder / "result.blend"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Path:
+    """A result of 90,000 faces with a texture of 8 MB, converted by the real child."""
+    return convert(tmp_path_factory.mktemp("large"), lambda: wavy(300))
+
+
+def mesh_of(objects: list[bpy.types.Object]) -> bpy.types.Mesh:
+    (mesh,) = {each.data for each in objects if each.type == "MESH"}
+    return mesh
+
+
+def facts(mesh: bpy.types.Mesh) -> dict[str, np.ndarray]:
+    """What makes the mesh look as it does."""
+
+    def read(collection: object, name: str, width: int, kind: type) -> np.ndarray:
+        values = np.empty(len(collection) * width, kind)
+        collection.foreach_get(name, values)
+        return values
+
+    return {
+        "position": read(mesh.vertices, "co", 3, np.float32),
+        "edges": read(mesh.edges, "vertices", 2, np.int32),
+        "corners": read(mesh.loops, "vertex_index", 1, np.int32),
+        "corner edges": read(mesh.loops, "edge_index", 1, np.int32),
+        "faces": read(mesh.polygons, "loop_start", 1, np.int32),
+        "smooth": read(mesh.polygons, "use_smooth", 1, np.bool_),
+        "uv": read(mesh.uv_layers.active.data, "uv", 2, np.float32),
+        "normals": read(mesh.corner_normals, "vector", 3, np.float32),
+    }
+
+
+def test_a_large_result_is_in_the_end_what_the_importer_made_of_the_file(large):
+    root, objects = scene_package.Loading(large).finish()
+    came = mesh_of(objects)
+    bpy.ops.import_scene.gltf(filepath=str(large.with_name("model.glb")))
+    imported = bpy.context.object.data
+    found, wanted = facts(came), facts(imported)
+    for name, values in wanted.items():
+        assert np.array_equal(found[name], values) or np.allclose(found[name], values, atol=1e-6), name
+    assert not came.validate(), "Blender finds nothing to repair"
+    assert [layer.name for layer in came.uv_layers] == [layer.name for layer in imported.uv_layers]
+    assert came.uv_layers.active.active_render
+    assert [each.name for each in came.materials] == ["Skin"]
+    assert "maquette_min" in root
+    assert parts.PROPERTY not in came
+
+
+def test_its_texture_is_packed_as_the_bytes_that_were_delivered(large):
+    scene_package.Loading(large).finish()
+    (image,) = [each for each in bpy.data.images if each.source == "FILE"]
+    (file,) = [each for each in large.with_suffix(".parts").iterdir() if each.suffix != ".array"]
+    assert image.packed_file.data == file.read_bytes()
+    assert tuple(image.size) == (TEXTURE_PX, TEXTURE_PX)
+    assert str(large.parent) not in image.filepath_raw
+    assert parts.PROPERTY not in image
+
+
+def test_it_comes_in_many_steps_and_nothing_is_in_the_scene_before_the_last(large):
+    loading, count = scene_package.Loading(large), 0
+    while not loading.step():
+        count += 1
+        assert not bpy.context.scene.objects
+        assert all(mesh.users for mesh in bpy.data.meshes)
+    assert count > 5
+
+
+def test_a_result_that_is_undone_half_way_says_so_and_leaves_nothing(large):
+    loading = scene_package.Loading(large)
+    for _ in range(4):
+        loading.step()
+    bpy.data.batch_remove(list(bpy.data.meshes))  # as undo does
+    with pytest.raises(scene_package.Gone):
+        loading.finish()
+    assert not bpy.data.objects
+
+
+@pytest.mark.parametrize("suffix", [".array", ".png"])
+def test_a_part_that_is_missing_is_an_error_and_leaves_nothing(large, tmp_path, suffix):
+    for file in [large, *large.with_suffix(".parts").iterdir()]:
+        target = tmp_path / file.relative_to(large.parent)
+        target.parent.mkdir(exist_ok=True)
+        if file.suffix != suffix and not (suffix == ".png" and file.suffix != ".array" and file != large):
+            os.link(file, target)
+    with pytest.raises(OSError, match=r"missing|No such file"):
+        scene_package.Loading(tmp_path / large.name).finish()
+    assert not bpy.data.objects
+    assert not bpy.data.meshes
+
+
+def test_an_array_that_was_cut_short_is_an_error_and_no_crash(large, tmp_path):
+    for file in [large, *large.with_suffix(".parts").iterdir()]:
+        target = tmp_path / file.relative_to(large.parent)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(file.read_bytes()[: None if file.suffix != ".array" else 4096])
+    with pytest.raises(OSError, match="spoilt"):
+        scene_package.Loading(tmp_path / large.name).finish()
+
+
+def test_a_large_rigged_mesh_keeps_its_weights_and_its_texture_coordinates(tmp_path):
+    def rigged() -> None:
+        sheet = wavy(300)
+        bpy.ops.object.armature_add()
+        bone = bpy.context.object
+        sheet.parent = bone
+        sheet.modifiers.new("Armature", "ARMATURE").object = bone
+        sheet.vertex_groups.new(name="Bone").add(range(1000), 0.5, "REPLACE")
+        sheet.vertex_groups["Bone"].add(range(1000, len(sheet.data.vertices)), 1.0, "REPLACE")
+
+    _, objects = scene_package.Loading(convert(tmp_path, rigged)).finish()
+    (sheet,) = [each for each in objects if each.type == "MESH"]
+    assert [group.name for group in sheet.vertex_groups] == ["Bone"]
+    assert all(vertex.groups for vertex in sheet.data.vertices)
+    uvs = np.empty(len(sheet.data.loops) * 2, np.float32)
+    sheet.data.uv_layers.active.data.foreach_get("uv", uvs)
+    assert math.isclose(uvs.min(), 0, abs_tol=1e-4)
+    assert math.isclose(uvs.max(), 1, abs_tol=1e-4)
+
+
+def test_a_small_result_needs_no_files_beside_it(tmp_path):
+    result = convert(tmp_path, lambda: bpy.ops.mesh.primitive_cube_add())
+    assert not result.with_suffix(".parts").exists()
+    _, objects = scene_package.Loading(result).finish()
+    assert len(mesh_of(objects).polygons) in (6, 12)
