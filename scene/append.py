@@ -86,9 +86,7 @@ class Loading:
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]
         if len(roots) != 1 or _BOUNDS not in roots[0]:
-            raise ValueError(
-                f"{self._path.name} is not a result that Maquette converted. Convert it again."
-            )
+            raise ValueError(f"{self._path.name} is not a result that Maquette converted. Convert it again.")
         root = roots[0].name
         self._names.sort(key=lambda name: name != root)
         del objects, roots  # none is kept across a step

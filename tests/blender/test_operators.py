@@ -69,7 +69,9 @@ def newest(desk: Any) -> Any:
 
 
 def roots(job: Any) -> list[Any]:
-    return [each for each in bpy.data.objects if "maquette_min" in each and each["maquette_job"] == job.id]
+    return [
+        each for each in bpy.data.objects if "maquette_min" in each and each.get("maquette_job") == job.id
+    ]
 
 
 def waiting(job: Any) -> list[Any]:
