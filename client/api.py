@@ -16,7 +16,6 @@ from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress,
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
 MAX_DOWNLOAD_BYTES = 16 << 30
-BULK_SIZE = 200
 
 
 class Scenario:
@@ -31,12 +30,11 @@ class Scenario:
         credentials: Credentials | None = None,
         *,
         project_id: str | None = None,
-        user_agent: str = "Maquette",
     ) -> None:
         # Imported late: it brings the HTTP library, which Blender's own process has no use for.
         from .transport import Transport
 
-        self._transport = Transport(api_url, credentials, project_id=project_id, user_agent=user_agent)
+        self._transport = Transport(api_url, credentials, project_id)
         self._project_id = project_id
         self._sleep = time.sleep
 
@@ -49,37 +47,24 @@ class Scenario:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    @property
-    def api_url(self) -> str:
-        return self._transport.api_url
-
     def now(self) -> float:
         """The service's clock in Unix seconds, to within one; until it has answered anything, ours."""
         return time.time() + self._transport.clock_offset_s
 
-    def list_models(self, *, capabilities: Collection[str] = (), is_public: bool = True) -> Iterator[Model]:
-        """The models that have any of `capabilities` (all if empty), but deprecated ones; without inputs."""
-        wanted = set(capabilities)
-        query = {"privacy": "public" if is_public else "private", "pageSize": "500"}
-        for page in self._pages("models", query, MAX_PAGES):
+    def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
+        """The public models that have any of `capabilities`, but deprecated ones; without inputs."""
+        for page in self._pages("models", {"privacy": "public", "pageSize": "500"}):
             for model in page.items("models", Model.from_json):
-                if model.replaced_by is None and (not wanted or wanted.intersection(model.capabilities)):
+                if model.replaced_by is None and not set(capabilities).isdisjoint(model.capabilities):
                     yield model
 
     def get_model(self, model_id: str) -> Model:
         """The model with its inputs."""
-        answer = self._transport.get("models", model_id, is_public=True)
-        return Model.from_json(Fields(answer, "answer").raw.get("model"))
+        return Model.from_json(self._transport.ask("models", model_id).any("model"))
 
     def estimate_cost(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Cost:
         """The price of `generate` with these inputs. Costs and starts nothing (the service answers 269)."""
-        try:
-            answer = self._transport.post(
-                "generate", "custom", model_id, body=dict(inputs), query={"dryRun": "true"}, is_safe=True
-            )
-        except InputError as error:
-            raise _about_inputs(error, inputs) from None
-        cost = _cost(Fields(answer, "answer"))
+        cost = _cost(self._run(model_id, inputs, is_dry=True))
         if cost is None:
             raise AnswerError("The service does not tell the price. Try again later.")
         return cost
@@ -87,63 +72,57 @@ class Scenario:
     def generate(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Submission:
         """Start the paid job. Sent once at most: after an error with `may_have_arrived`, look for the job."""
         try:
-            answer = Fields(self._transport.post("generate", "custom", model_id, body=dict(inputs)), "answer")
-            return Submission(Job.from_json(answer.raw.get("job")), _cost(answer))
-        except InputError as error:
-            raise _about_inputs(error, inputs) from None
+            answer = self._run(model_id, inputs, is_dry=False)
+            return Submission(Job.from_json(answer.any("job")), _cost(answer))
         except AnswerError as error:
             error.may_have_arrived = True  # whatever was answered, the request was there
             raise
 
+    def _run(self, model_id: str, inputs: Mapping[str, JsonValue], *, is_dry: bool) -> Fields:
+        route, query = ("generate", "custom", model_id), {"dryRun": "true"} if is_dry else {}
+        try:
+            return self._transport.ask(*route, body=dict(inputs), query=query, is_safe=is_dry)
+        except InputError as error:
+            text = str(error)
+            error.problems = [(name, text) for name in inputs if re.search(rf"\b{re.escape(name)}\b", text)]
+            raise
+
     def get_job(self, job_id: str) -> Job:
-        return Job.from_json(Fields(self._transport.get("jobs", job_id), "answer").raw.get("job"))
+        return Job.from_json(self._transport.ask("jobs", job_id).any("job"))
 
-    def list_jobs(
-        self, *, updated_after: float | None = None, types: Sequence[str] = ("custom",), max_pages: int = 50
-    ) -> Iterator[Job]:
-        """Jobs of these types updated since `updated_after` (Unix seconds).
-
-        Raises AnswerError if `max_pages` do not hold them all: a list that looks whole must be whole.
-        """
-        query = {"types": ",".join(types), "pageSize": "100"}
-        if updated_after is not None:
-            moment = datetime.fromtimestamp(max(0.0, updated_after), UTC)
-            query["updatedAfter"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        for page in self._pages("jobs", query, max_pages):
+    def list_jobs(self, *, updated_after: float) -> Iterator[Job]:
+        """The jobs on models updated since `updated_after` (Unix seconds): all of them, or AnswerError."""
+        moment = datetime.fromtimestamp(max(0.0, updated_after), UTC).isoformat(timespec="milliseconds")
+        query = {"types": "custom", "pageSize": "100", "updatedAfter": moment.replace("+00:00", "Z")}
+        for page in self._pages("jobs", query):
             yield from page.items("jobs", Job.from_json)
 
     def cancel_job(self, job_id: str) -> Job:
         """Ask for a job to be stopped; raises CancelRefusedError where the service does not stop it."""
         try:
-            answer = self._transport.post("jobs", job_id, "action", body={"action": "cancel"})
+            answer = self._transport.ask("jobs", job_id, "action", body={"action": "cancel"})
         except (InputError, NotAllowedError) as error:
             raise CancelRefusedError(
-                f"The service does not cancel this job: it goes on and is paid for. {error}", trace_id=None
+                f"The service does not cancel this job: it goes on and is paid for. {error}"
             ) from None
-        return Job.from_json(Fields(answer, "answer").raw.get("job"))
+        return Job.from_json(answer.any("job"))
 
     def get_asset(self, asset_id: str) -> Asset:
-        answer = self._transport.get("assets", asset_id, is_public=True)
-        return Asset.from_json(Fields(answer, "answer").raw.get("asset"))
+        return Asset.from_json(self._transport.ask("assets", asset_id).any("asset"))
 
     def get_assets(self, asset_ids: Sequence[str]) -> list[Asset]:
-        """The assets in the order of their ids; those that the service does not know are absent."""
-        found: dict[str, Asset] = {}
-        for start in range(0, len(asset_ids), BULK_SIZE):
-            wish = {"assetIds": list(asset_ids[start : start + BULK_SIZE])}
-            answer = Fields(self._transport.post("assets", "get-bulk", body=wish, is_safe=True), "answer")
-            found.update((asset.id, asset) for asset in answer.items("assets", Asset.from_json))
+        """Up to 200 assets in the order of their ids; those that the service does not know are absent."""
+        answer = self._transport.ask("assets", "get-bulk", body={"assetIds": list(asset_ids)}, is_safe=True)
+        found = {asset.id: asset for asset in answer.items("assets", Asset.from_json)}
         return [found[asset_id] for asset_id in dict.fromkeys(asset_ids) if asset_id in found]
 
     def upload(
         self, path: Path, *, kind: str = "image", name: str | None = None, progress: Progress | None = None
     ) -> str:
         """The id of the asset made of the file; `progress` may raise to stop it."""
-        from .upload import Uploader
+        from .upload import upload
 
-        return Uploader(
-            self._transport, path, kind=kind, name=name, progress=progress, sleep=self._sleep
-        ).run()
+        return upload(self._transport, path, kind, name or path.name, progress, self._sleep)
 
     def download(
         self,
@@ -155,57 +134,41 @@ class Scenario:
     ) -> Download:
         """The asset's file at `target`, whole or not at all; what arrived stays as `.part` for the next time.
 
-        `progress` may raise to stop it. Raises NetworkError or ServerError where later may be better,
-        DiskFullError, and TransferError where it will not.
+        `progress` may raise to stop it. Raises NetworkError or ServerError where later may be better, and
+        TransferError where it will not.
         """
         from .download import Downloader
 
         return Downloader(
-            self._transport,
-            asset,
-            target,
-            refetch=lambda: self.get_asset(asset.id),
-            max_bytes=max_bytes,
-            progress=progress,
-            sleep=self._sleep,
+            self._transport, asset, target, self.get_asset, max_bytes, progress, self._sleep
         ).run()
 
     def get_balance(self) -> Balance | None:
         """What is left of the account's creative units, or None where the key may not read it."""
         try:
-            answer = Fields(self._transport.get("teams"), "answer")
-            teams = answer.items("teams", lambda item: Fields(item, "team"))
-            own = [team for team in teams if self._project_id in team.items("projects", _id_of)] or teams
-            return (
-                Balance.from_json(self._transport.get("teams", own[0].text("id"), "limits")) if own else None
-            )
+            teams = self._transport.ask("teams").tables("teams")
+            own = [
+                team
+                for team in teams
+                if self._project_id in [project.text("id") for project in team.tables("projects")]
+            ]
+            team = next(iter(own or teams), None)
+            return team and Balance.from_json(self._transport.ask("teams", team.text("id"), "limits"))
         except (NotAllowedError, NotFoundError):
             return None
 
-    def _pages(self, plural: str, query: Mapping[str, str], max_pages: int) -> Iterator[Fields]:
+    def _pages(self, plural: str, query: Mapping[str, str]) -> Iterator[Fields]:
         """The list's pages; a short or empty page is not the end as long as a token comes with it."""
-        token: str | None = None
-        for _ in range(max_pages):
-            asked = {**query, **({"paginationToken": token} if token else {})}
-            page = Fields(self._transport.get(plural, query=asked, is_public=plural == "models"), "answer")
+        asked = dict(query)
+        for _ in range(MAX_PAGES):
+            page = self._transport.ask(plural, query=asked)
             yield page
-            token = page.text_or_none("nextPaginationToken")
-            if token is None:
+            if not (token := page.words("nextPaginationToken")):
                 return
-        raise AnswerError(f"The service's list of {plural} does not end after {max_pages} pages.")
-
-
-def _id_of(project: object) -> str:
-    return Fields(project, "project").text("id")
+            asked["paginationToken"] = token
+        raise AnswerError(f"The service's list of {plural} does not end after {MAX_PAGES} pages.")
 
 
 def _cost(answer: Fields) -> Cost | None:
-    units = answer.number_or_none("creativeUnitsCost")
-    return None if units is None else Cost(units, answer.number_or_none("creativeUnitsDiscount") or 0.0)
-
-
-def _about_inputs(error: InputError, inputs: Mapping[str, JsonValue]) -> InputError:
-    """The service's refusal with the inputs that it names."""
-    text = str(error)
-    error.problems = [(name, text) for name in inputs if re.search(rf"\b{re.escape(name)}\b", text)]
-    return error
+    units = answer.number("creativeUnitsCost")
+    return None if units is None else Cost(units)

@@ -4,7 +4,6 @@
 A kept `.part` is continued only where its end agrees with what the service sends: no other memory is needed.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -12,51 +11,39 @@ import shutil
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor  # hashing beside the network: half the time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from .errors import (
-    DiskFullError,
-    NetworkError,
-    RateLimitedError,
-    ServerError,
-    TransferError,
-    error_from_answer,
-)
+from .errors import NetworkError, TransferError
 from .records import Asset, Download, Progress
-from .transport import PIECE_BYTES, Answer, Transport
+from .transport import Answer, Transport
 
 OVERLAP_BYTES = 64 << 10
 READ_BYTES = 1 << 20
 SPARE_BYTES = 64 << 20  # left free on the disk for everybody else
-MAX_STALLS = 5  # tries in a row that bring nothing new
+MAX_STALLS = 4  # tries in a row that bring nothing new
 MAX_REFETCHES = 3
 
 
+@dataclass
 class Downloader:
-    """One download; `refetch` gives the asset anew, with a fresh address."""
+    """One download of `asset` to `target`; `refetch` gives it anew by its id, with a fresh address."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        asset: Asset,
-        target: Path,
-        *,
-        refetch: Callable[[], Asset],
-        max_bytes: int,
-        progress: Progress | None,
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._transport, self._asset, self._target, self._refetch = transport, asset, target, refetch
-        self._max_bytes, self._progress, self._sleep = max_bytes, progress, sleep
-        self._part = target.with_name(target.name + ".part")
-        self._etag = ""
-        self._refetches = 0
-        self._hashing: Future[None] | None = None
+    transport: Transport
+    asset: Asset
+    target: Path
+    refetch: Callable[[str], Asset]
+    max_bytes: int
+    progress: Progress | None
+    sleep: Callable[[float], None]
 
     def run(self) -> Download:
         """Returns when the whole file is at its place; raises the client's errors, keeping what arrived."""
-        if not self._asset.url:
+        self._part = self.target.with_name(self.target.name + ".part")
+        self._refetches = 0
+        self._hashing: Future[None] | None = None
+        if not self.asset.url:
             self._renew_address("has no file to download yet")
         with self._disk():
             file = self._part.open("a+b", buffering=0)
@@ -69,8 +56,8 @@ class Downloader:
                 self._fetch(file)
         # No fsync, which would halve the speed: whoever uses the file later compares its SHA-256.
         with self._disk():
-            os.replace(self._part, self._target)
-        return Download(self._target, self._kept, self._digest.hexdigest())
+            os.replace(self._part, self.target)
+        return Download(self.target, self._kept, self._digest.hexdigest())
 
     @contextmanager
     def _disk(self) -> Generator[None]:
@@ -78,11 +65,8 @@ class Downloader:
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFullError(
-                    f"The disk of {self._target.parent} is full. Make room and try again."
-                ) from error
-            raise TransferError(f"{self._target} cannot be written: {error.strerror or error}.") from error
+            text = f"{self.target} cannot be written: {error.strerror or error}. Make room and try again."
+            raise TransferError(text) from error
 
     def _fetch(self, file: FileIO) -> None:
         furthest, stalls = self._kept, 0
@@ -90,28 +74,24 @@ class Downloader:
             try:
                 if self._try(file):
                     return
-            except (NetworkError, ServerError, RateLimitedError) as error:
+            except NetworkError:
                 stalls = 0 if self._kept > furthest + READ_BYTES else stalls + 1
                 furthest = max(furthest, self._kept)
-                wait_s = getattr(error, "retry_after_s", None) or 0.5 * 2**stalls
-                if stalls >= MAX_STALLS or wait_s > 60:
+                if stalls >= MAX_STALLS:
                     raise
-                self._sleep(wait_s)
+                self.sleep(0.5 * 2**stalls)
 
     def _try(self, file: FileIO) -> bool:
         """One request; true if the file is whole after it."""
         start = max(0, self._kept - OVERLAP_BYTES)
-        headers = {"Range": f"bytes={start}-", "If-Range": self._etag} if start else {}
-        with self._transport.stream(self._asset.url, {k: v for k, v in headers.items() if v}) as answer:
+        with self.transport.stream(self.asset.url, start) as answer:
             if answer.status == 403:
                 self._renew_address("may not be read, although its address is fresh")
                 return False
             total = self._total(answer, file, start)
-            etag = answer.headers.get("ETag", "")
-            self._etag = etag if etag.startswith('"') else ""  # weak ones do not vouch for bytes
             self._check_room(total)
             while piece := answer.read(READ_BYTES):
-                if self._kept + len(piece) > self._max_bytes:
+                if self._kept + len(piece) > self.max_bytes:
                     raise self._too_large(self._kept + len(piece))
                 if self._hashing:
                     self._hashing.result()  # so that no more than one piece waits
@@ -121,20 +101,18 @@ class Downloader:
                     while written < len(piece):
                         written += file.write(piece[written:])
                 self._kept += len(piece)
-                if self._progress:
-                    self._progress(self._kept, total)
+                if self.progress:
+                    self.progress(self._kept, total)
         # The size in the asset is that of the original, which need not be this file.
-        expected = self._asset.size_bytes if total is None else total
+        expected = self.asset.size_bytes if total is None else total
         if expected not in (None, self._kept):
-            raise _broken(f"{self._kept} of {expected} bytes arrived.")
+            raise NetworkError(f"{self._kept} of {expected} bytes arrived. Check the internet connection.")
         return True
 
     def _total(self, answer: Answer, file: FileIO, start: int) -> int | None:
         """The whole file's size if told; whatever is kept does not fit `answer` is thrown away."""
         if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-            raise TransferError(
-                "The file's server sends it packed, which was not asked for. Try again later."
-            )
+            raise TransferError("The file's server sends it packed, unasked. Try again later.")
         span = re.fullmatch(rf"bytes {start}-\d+/(\d{{1,18}})", answer.headers.get("Content-Range", ""))
         if start and answer.status == 206 and span:
             with self._disk():
@@ -143,49 +121,39 @@ class Downloader:
             if answer.read_all(len(kept)) == kept:
                 return int(span[1])
         elif answer.status not in (200, 206, 416) or (not start and answer.status != 200):
-            text = answer.read_all(PIECE_BYTES)
-            error = error_from_answer(answer.status, answer.headers, text, has_effect=False)
-            if isinstance(error, ServerError | RateLimitedError):
-                raise error
-            raise TransferError(f"The file cannot be downloaded ({answer.status}): {error}")
+            raise answer.refusal("downloaded")
         with self._disk():
             file.truncate(0)
         self._kept, self._digest = 0, hashlib.sha256()
         if answer.status != 200:
-            raise _broken("The kept part does not fit the file.")
+            raise NetworkError("The kept part does not fit the file. Try again.")
         return answer.length
 
     def _check_room(self, total: int | None) -> None:
-        size = total or self._asset.size_bytes or 0
-        if size > self._max_bytes:
+        size = total or self.asset.size_bytes or 0
+        if size > self.max_bytes:
             raise self._too_large(size)
         with self._disk():
-            free = shutil.disk_usage(self._target.parent).free
+            free = shutil.disk_usage(self.target.parent).free
         if size - self._kept + SPARE_BYTES > free:
-            raise DiskFullError(
-                f"{self._target.name} needs {_mb(size - self._kept)} more on the disk of"
-                f" {self._target.parent}, which has {_mb(free)} free ({_mb(SPARE_BYTES)} stay unused). Make"
-                " room and try again."
+            raise TransferError(
+                f"{self.target.name} needs {_mb(size - self._kept)} more on the disk of {self.target.parent},"
+                f" which has {_mb(free)} free ({_mb(SPARE_BYTES)} stay unused). Make room and try again."
             )
 
     def _too_large(self, size: int) -> TransferError:
         self._part.unlink(missing_ok=True)
-        return TransferError(
-            f"{self._target.name} has {_mb(size)} or more, over the limit of {_mb(self._max_bytes)}."
-        )
+        limit = _mb(self.max_bytes)
+        return TransferError(f"{self.target.name} has {_mb(size)} or more, over the limit of {limit}.")
 
     def _renew_address(self, otherwise: str) -> None:
         """Addresses are signed for some days: ask for a fresh one."""
         if self._refetches < MAX_REFETCHES:
             self._refetches += 1
-            self._asset = self._refetch()
-            if self._asset.url:
+            self.asset = self.refetch(self.asset.id)
+            if self.asset.url:
                 return
-        raise TransferError(f"The asset {self._asset.id} {otherwise}. Try again later.")
-
-
-def _broken(text: str) -> NetworkError:
-    return NetworkError(f"{text} Check the internet connection and try again.", kind="broken")
+        raise TransferError(f"The asset {self.asset.id} {otherwise}. Try again later.")
 
 
 def _mb(size_bytes: int) -> str:

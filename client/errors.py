@@ -27,17 +27,21 @@ class ScenarioError(Exception):
     """Something that the service or the way to it refused.
 
     `may_have_arrived` is true when the service may have carried the request out although no good answer came:
-    such a request must be looked for, not repeated. `trace_id` is the service's own number, for its support.
+    such a request must be looked for, not repeated. `retry_after_s`: for how long the service wants no more
+    requests, if it said so. `problems` pairs names of inputs with what is wrong with them.
     """
 
-    def __init__(self, message: str, *, trace_id: str | None = None, may_have_arrived: bool = False) -> None:
-        super().__init__(message + (f" (trace id {trace_id})" if trace_id else ""))
-        self.trace_id = trace_id
-        self.may_have_arrived = may_have_arrived
-
-
-class UsageError(ScenarioError):
-    """The caller asked for something that cannot be meant, such as an address without HTTPS."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        may_have_arrived: bool = False,
+        retry_after_s: float | None = None,
+        problems: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.may_have_arrived, self.retry_after_s = may_have_arrived, retry_after_s
+        self.problems = list(problems)
 
 
 class SignInError(ScenarioError):
@@ -45,11 +49,7 @@ class SignInError(ScenarioError):
 
 
 class NotAllowedError(ScenarioError):
-    """The key is right but may not do this (403)."""
-
-
-class PlanError(NotAllowedError):
-    """The model needs a higher plan, named where the service told it."""
+    """The key is right but may not do this, or the model needs a higher plan (403)."""
 
 
 class CreditsError(ScenarioError):
@@ -57,23 +57,11 @@ class CreditsError(ScenarioError):
 
 
 class RateLimitedError(ScenarioError):
-    """Too many requests (429); `retry_after_s` is for how long the service wants no more, if it said so."""
-
-    def __init__(
-        self, message: str, *, retry_after_s: float | None = None, trace_id: str | None = None
-    ) -> None:
-        super().__init__(message, trace_id=trace_id)
-        self.retry_after_s = retry_after_s
+    """Too many requests (429)."""
 
 
 class InputError(ScenarioError):
-    """An input is wrong; `problems` pairs each input's name with what is wrong with it."""
-
-    def __init__(
-        self, message: str, *, problems: Sequence[tuple[str, str]] = (), trace_id: str | None = None
-    ) -> None:
-        super().__init__(message, trace_id=trace_id)
-        self.problems = list(problems)
+    """What the caller gave cannot be meant: an input, a file, the API's address."""
 
 
 class NotFoundError(ScenarioError):
@@ -87,7 +75,7 @@ class CancelRefusedError(ScenarioError):
 class NetworkError(ScenarioError):
     """No usable answer came; `kind` is dns, refused, timeout, proxy, tls or broken."""
 
-    def __init__(self, message: str, *, kind: str, may_have_arrived: bool = False) -> None:
+    def __init__(self, message: str, *, kind: str = "broken", may_have_arrived: bool = False) -> None:
         super().__init__(message, may_have_arrived=may_have_arrived)
         self.kind = kind
 
@@ -101,11 +89,7 @@ class AnswerError(ScenarioError):
 
 
 class TransferError(ScenarioError):
-    """An upload or a download failed for good."""
-
-
-class DiskFullError(TransferError):
-    """There is no room for the file on the disk it is meant for."""
+    """An upload or a download failed for good, or the disk does not take it."""
 
 
 _REFUSALS: dict[int, tuple[type[ScenarioError], str]] = {
@@ -115,19 +99,6 @@ _REFUSALS: dict[int, tuple[type[ScenarioError], str]] = {
     404: (NotFoundError, "The service does not know this (or no longer)."),
     410: (NotFoundError, "The service does not know this (or no longer)."),
 }
-_NO_ANSWER = {
-    "dns": "{host} cannot be found. Check the internet connection, the address and the DNS settings.",
-    "refused": "Nothing answers at {host}. Check the address, and that the server runs.",
-    "timeout": "{host} does not answer in time. Check the internet connection and try again.",
-    "proxy": "The proxy on the way to {host} does not let the request through. Check the proxy settings.",
-    "tls": "No secure connection to {host}. If this network inspects HTTPS, set REQUESTS_CA_BUNDLE to its"
-    " certificate file; else check this computer's date.",
-    "broken": "The connection to {host} broke. Check the internet connection and try again.",
-}
-
-
-def network_error(kind: str, host: str, *, may_have_arrived: bool) -> NetworkError:
-    return NetworkError(_NO_ANSWER[kind].format(host=host), kind=kind, may_have_arrived=may_have_arrived)
 
 
 def error_from_answer(
@@ -139,54 +110,39 @@ def error_from_answer(
     except (ValueError, RecursionError):  # not JSON: the raw text is shown instead
         value = None
     fields = cast(dict[str, object], value) if isinstance(value, dict) else {}
-    text = readable(
-        _first_text(fields, "reason", "message", "error", "detail") or body.decode("utf-8", "replace"),
-        secrets,
-    )
-    trace = re.sub(r"[^\w.:-]", "", _first_text(fields, "trace_id", "traceId", "requestId"))[:80] or None
+    text = _first_text(fields, "reason", "message", "error", "detail") or body.decode("utf-8", "replace")
+    text = readable(text, secrets)
     said = f" The service says: {text}" if text else ""
+    number = re.sub(r"[^\w.:-]", "", _first_text(fields, "trace_id", "traceId", "requestId"))[:80]
+    trace = f" (trace id {number})" if number else ""
     if not 400 <= status < 600:
         # A 307 was not carried out, a 303 was: without following it there is no telling.
         what = "a redirect" if status < 400 else "an unknown status"
-        return AnswerError(
-            f"The service's address answers with {what} ({status}). Check the API address.",
-            trace_id=trace,
-            may_have_arrived=has_effect,
-        )
+        advice = f"The service's address answers with {what} ({status}). Check the API address."
+        return AnswerError(advice + trace, may_have_arrived=has_effect)
     if status >= 500 or status == 408:
-        return ServerError(
-            f"The service has trouble ({status}{': ' + text if text else ''}). Try again later.",
-            trace_id=trace,
-            may_have_arrived=has_effect,
-        )
+        advice = f"The service has trouble ({status}{': ' + text if text else ''}). Try again later."
+        return ServerError(advice + trace, may_have_arrived=has_effect)
     if _first_text(fields, "name", "code") == "ModelAccessRestrictedError":
-        return PlanError(_plan_text(fields) + said, trace_id=trace)
+        return NotAllowedError(_plan_text(fields) + said + trace)
     if status in (400, 403, 429) and _NO_CREDITS.search(text):
         status = 402
     if status == 429:
         wait_s = retry_after_s(headers, fields)
-        until = "a little later" if wait_s is None else f"after {_clock(wait_s)}"
-        return RateLimitedError(
-            f"Too many requests for this account. Try again {until}.{said}",
-            retry_after_s=wait_s,
-            trace_id=trace,
-        )
+        advice = f"Too many requests for this account. Try again {_when(wait_s)}."
+        return RateLimitedError(advice + said + trace, retry_after_s=wait_s)
     if status in _REFUSALS:
         kind, advice = _REFUSALS[status]
-        return kind(advice + said, trace_id=trace)
+        return kind(advice + said + trace)
     end = "." if text and text[-1] not in ".!?" else ""
-    return InputError(
-        f"The service refuses the request: {text or status}{end} Correct the inputs and try again.",
-        trace_id=trace,
-    )
+    advice = f"The service refuses the request: {text or status}{end} Correct the inputs and try again."
+    return InputError(advice + trace)
 
 
 def retry_after_s(headers: Mapping[str, str], fields: Mapping[str, object] | None = None) -> float | None:
     """How many seconds the service asks to be left alone, from the headers or the body, or None."""
     said = (fields or {}).get("remainingSeconds")
-    header = (
-        headers.get("Retry-After", "").strip() if not isinstance(said, int | float) else str(round(said, 3))
-    )
+    header = str(round(said, 3)) if isinstance(said, int | float) else headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", header):
         return float(header)
     try:
@@ -212,26 +168,26 @@ def plan_name(level: float) -> str:
     return next((name for least, name in PLAN_NAMES.items() if level <= least), PLAN_NAMES[100])
 
 
-def _clock(wait_s: float) -> str:
+def _when(wait_s: float | None) -> str:
+    if wait_s is None:
+        return "a little later"
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + wait_s))
-    return f"{at} (in {wait_s:.0f} s)" if wait_s < 120 else f"{at} (in {wait_s / 60:.0f} min)"
+    return f"after {at} (in {wait_s:.0f} s)" if wait_s < 120 else f"after {at} (in {wait_s / 60:.0f} min)"
+
+
+def _layers(fields: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """The object itself and those one level down, where some answers have what counts."""
+    return [fields, *(cast(dict[str, object], value) for value in fields.values() if isinstance(value, dict))]
 
 
 def _first_text(fields: Mapping[str, object], *names: str) -> str:
-    """The first of these fields that holds a text, here or one level down; else an empty one."""
-    inner = [cast(dict[str, object], value) for value in fields.values() if isinstance(value, dict)]
-    found = (table.get(name) for table in (fields, *inner) for name in names)
+    """The first of these fields that holds a text; else an empty one."""
+    found = (table.get(name) for table in _layers(fields) for name in names)
     return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def _plan_text(fields: Mapping[str, object]) -> str:
-    details = fields.get("details")
-    level = {**(cast(dict[str, object], details) if isinstance(details, dict) else {}), **fields}.get(
-        "requiredPlan"
-    )
-    plan = (
-        plan_name(level) if isinstance(level, int | float) else readable(_first_text(fields, "requiredPlan"))
-    )
-    model = readable(_first_text(fields, "modelId")) or "This model"
-    needed = f"the plan {plan}" if plan else "a higher plan"
-    return f"{model} needs {needed}. Change the plan or choose another model."
+    found = (table.get("requiredPlan") for table in _layers(fields))
+    level = next((value for value in found if isinstance(value, int | float)), None)
+    needed = "a higher plan" if level is None else f"the plan {plan_name(level)}"
+    return f"This model needs {needed}. Change the plan or choose another model."

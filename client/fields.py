@@ -4,12 +4,12 @@
 A field that is missing or null gives its default; one of another type raises AnswerError with its name.
 """
 
-import json
+import dataclasses
+import functools
 import re
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NoReturn, TypeAlias, TypeVar, cast
+from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast
 
 from .errors import AnswerError
 
@@ -21,7 +21,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Fields:
     """The fields of the JSON object `value`, which came from the service as `where`."""
 
-    def __init__(self, value: object, where: str) -> None:
+    def __init__(self, value: object, where: str = "answer") -> None:
         if not isinstance(value, dict):
             _fail(where, "an object", value)
         self.raw = cast(dict[str, JsonValue], value)
@@ -29,39 +29,45 @@ class Fields:
 
     def text(self, name: str) -> str:
         """A text that must be there and not be empty."""
-        return self._typed(name, str, "a text") or _fail(f"{self._where}.{name}", "a text", None)
+        return self._typed(name, str, "a text") or self._fail(name, "a text", None)
 
-    def text_or_none(self, name: str) -> str | None:
-        """A text without control characters, which would reach terminals; None if nothing is left of it."""
-        return _CONTROLS.sub("", self._typed(name, str, "a text") or "") or None
+    def words(self, name: str) -> str:
+        """A text without control characters, which would reach terminals; empty if there is none."""
+        return _CONTROLS.sub("", self._typed(name, str, "a text") or "")
 
-    def number_or_none(self, name: str) -> float | None:
+    def number(self, name: str) -> float | None:
         value = self._typed(name, (int, float), "a number")
         if value is not None and (isinstance(value, bool) or not abs(value) < 1e300):
-            _fail(f"{self._where}.{name}", "a number of usual size", value)
+            self._fail(name, "a number of usual size", value)
         return None if value is None else float(value)
 
-    def count_or_none(self, name: str) -> int | None:
+    def count(self, name: str) -> int | None:
         """A whole number from 0."""
-        number = self.number_or_none(name)
+        number = self.number(name)
         if number is not None and (number < 0 or number != int(number)):
-            _fail(f"{self._where}.{name}", "a whole number from 0", number)
+            self._fail(name, "a whole number from 0", number)
         return None if number is None else int(number)
 
     def flag(self, name: str) -> bool:
         return bool(self._typed(name, bool, "true or false"))
 
-    def array(self, name: str) -> list[JsonValue]:
-        return cast(list[JsonValue], self._typed(name, list, "a list") or [])
+    def any(self, name: str) -> JsonValue:
+        return self.raw.get(name)
+
+    def array(self, name: str) -> tuple[JsonValue, ...]:
+        return tuple(cast(list[JsonValue], self._typed(name, list, "a list") or []))
 
     def texts(self, name: str) -> tuple[str, ...]:
         values = self.array(name)
         if not all(isinstance(value, str) for value in values):
-            _fail(f"{self._where}.{name}", "a list of texts", values)
-        return tuple(cast(list[str], values))
+            self._fail(name, "a list of texts", values)
+        return cast(tuple[str, ...], values)
 
     def items(self, name: str, parse: Callable[[object], T]) -> tuple[T, ...]:
         return tuple(parse(value) for value in self.array(name))
+
+    def tables(self, name: str) -> tuple["Fields", ...]:
+        return self.items(name, lambda value: Fields(value, f"{self._where}.{name}"))
 
     def section(self, name: str) -> "Fields":
         """The object under `name`; an empty one if it is missing."""
@@ -70,41 +76,61 @@ class Fields:
 
     def time(self, name: str) -> float:
         """An ISO 8601 date as Unix seconds; 0 if it is missing."""
-        text = self.text_or_none(name)
+        text = self.words(name)
         try:
             moment = datetime.fromisoformat(text) if text else datetime.fromtimestamp(0, UTC)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
-            _fail(f"{self._where}.{name}", "a date", text)
+            self._fail(name, "a date", text)
 
     def _typed(self, name: str, wanted: type[T] | tuple[type[T], ...], what: str) -> T | None:
         value = self.raw.get(name)
         if value is not None and not isinstance(value, wanted):
-            _fail(f"{self._where}.{name}", what, value)
+            self._fail(name, what, value)
         return cast(T | None, value)
 
-
-def parsed(content: bytes) -> object:
-    """The JSON value in `content`; raises ValueError or RecursionError."""
-    text = content.decode("utf-8-sig")
-    value: object = json.loads(text, parse_constant=int)  # for which NaN and Infinity are a ValueError
-    if "\\ud" in text.lower():  # half characters can be neither stored nor shown: replaced
-        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return value
-
-
-def unpacked(content: bytes, encoding: str, most: int) -> bytes:
-    """`content` without its gzip coating; `most` holds before and after. Raises ValueError or zlib.error."""
-    if encoding.strip().lower() in ("gzip", "x-gzip"):
-        content = zlib.decompressobj(wbits=31).decompress(content, most + 1)
-    elif encoding.strip().lower() not in ("", "identity"):
-        raise ValueError(encoding)
-    if len(content) > most:
-        raise ValueError(len(content))
-    return content
+    def _fail(self, name: str, what: str, value: object) -> NoReturn:
+        _fail(f"{self._where}.{name}", what, value)
 
 
 def _fail(where: str, what: str, value: object) -> NoReturn:
-    kinds: dict[type, str] = {dict: "an object", list: "a list", type(None): "nothing"}
+    kinds: dict[type, str] = {dict: "an object", list: "a list", tuple: "a list", type(None): "nothing"}
     shown = kinds.get(type(value)) or repr(value)[:60]
     raise AnswerError(f"The service's answer is not understood: {where} should be {what}, not {shown}.")
+
+
+Reader: TypeAlias = Callable[[Fields, str], object]
+
+
+def told(read: Reader, path: str = "", **options: Any) -> Any:
+    """A field of a record, read by `read` from `path`: names joined by dots, the field's own if not given."""
+    return dataclasses.field(metadata={"read": read, "path": path}, **options)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """A dataclass that the service's JSON is read into; fields that are not `told` have to have a default."""
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        whole = Fields(value, cls.__name__.lower())
+        values: dict[str, object] = {}
+        for field, sections, name, read in _plan(cls):
+            place = whole
+            for section in sections:
+                place = place.section(section)
+            values[field] = read(place, name)
+        return cls(**values)
+
+
+@functools.cache
+def _plan(record: type[Record]) -> list[tuple[str, list[str], str, Reader]]:
+    """For each field of a kind of record: the sections to go through, the name there, and how it is read."""
+    plan: list[tuple[str, list[str], str, Reader]] = []
+    for one in dataclasses.fields(record):
+        if one.metadata:
+            first, *others = one.name.split("_")
+            path = one.metadata["path"] or first + "".join(word.capitalize() for word in others)
+            *sections, name = path.split(".")
+            plan.append((one.name, sections, name, one.metadata["read"]))
+    return plan

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A model of the service and the table of inputs that it takes, as frozen records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from .errors import AnswerError, plan_name
-from .fields import Fields, JsonValue
+from .fields import Fields, JsonValue, Record, told
 from .titles import readable_name
 
 CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D
@@ -44,37 +44,36 @@ class Required:
         )
 
 
-@dataclass(frozen=True)
-class Input:
+@dataclass(frozen=True, kw_only=True)
+class Input(Record):
     """One input of a model; `name` is its key on the wire, `inputs` the fields of an inputs_array's items.
 
     For lists, `min_length` and `max_length` count items. `allowed_values` is empty where anything goes.
     `choice_labels` goes from a choice as text to the service's words for it.
     """
 
-    name: str
-    type: str
-    kind: str = "image"
-    required: Required = Required()
-    default: JsonValue = None
-    min: float | None = None
-    max: float | None = None
-    step: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    allowed_values: tuple[JsonValue, ...] = ()
-    label: str = ""
-    description: str = ""
-    hint: str = ""
-    group: str = ""
-    placeholder: str = ""
-    is_prompt: bool = False
-    is_color: bool = False
-    is_parent: bool = False
-    has_cost_impact: bool = False
-    max_size_bytes: int | None = None
+    name: str = told(Fields.text)
+    type: str = told(Fields.text)
+    kind: str = told(lambda it, name: it.words(name) or "image")
+    required: Required = told(lambda it, name: Required.from_json(it.any(name)))
+    default: JsonValue = told(Fields.any)
+    min: float | None = told(Fields.number)
+    max: float | None = told(Fields.number)
+    step: float | None = told(Fields.number)
+    min_length: int | None = told(Fields.count)
+    max_length: int | None = told(Fields.count)
+    allowed_values: tuple[JsonValue, ...] = told(Fields.array)
+    label: str = told(Fields.words)
+    description: str = told(Fields.words)
+    hint: str = told(Fields.words)
+    group: str = told(Fields.words)
+    placeholder: str = told(Fields.words)
+    is_prompt: bool = told(Fields.flag, "prompt")
+    is_color: bool = told(Fields.flag, "color")
+    is_parent: bool = told(Fields.flag, "parent")
+    has_cost_impact: bool = told(Fields.flag, "costImpact")
+    inputs: "tuple[Input, ...]" = told(lambda it, name: it.items(name, Input.from_json))
     choice_labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    inputs: "tuple[Input, ...]" = ()
 
     @property
     def is_file(self) -> bool:
@@ -89,56 +88,63 @@ class Input:
         text = f"{value:.10g}" if isinstance(value, float) else str(value)
         return self.choice_labels.get(text) or readable_name(text)
 
-    @classmethod
-    def from_json(cls, value: object) -> "Input":
-        spec = Fields(value, "input")
-        name = spec.text("name")
-        spec = Fields(value, f"input {name}")
-        return cls(
-            name=name,
-            type=spec.text("type"),
-            kind=spec.text_or_none("kind") or "image",
-            required=Required.from_json(spec.raw.get("required")),
-            default=spec.raw.get("default"),
-            min=spec.number_or_none("min"),
-            max=spec.number_or_none("max"),
-            step=spec.number_or_none("step"),
-            min_length=spec.count_or_none("minLength"),
-            max_length=spec.count_or_none("maxLength"),
-            allowed_values=tuple(spec.array("allowedValues")),
-            label=spec.text_or_none("label") or "",
-            description=spec.text_or_none("description") or "",
-            hint=spec.text_or_none("hint") or "",
-            group=spec.text_or_none("group") or "",
-            placeholder=spec.text_or_none("placeholder") or "",
-            is_prompt=spec.flag("prompt"),
-            is_color=spec.flag("color"),
-            is_parent=spec.flag("parent"),
-            max_size_bytes=spec.count_or_none("maxSize"),
-            has_cost_impact=spec.flag("costImpact"),
-            inputs=spec.items("inputs", cls.from_json),
-        )
+
+def _table(value: JsonValue) -> Mapping[str, JsonValue]:
+    """What only decorates: where it is not understood, it is left out."""
+    return value if isinstance(value, dict) else {}
 
 
-@dataclass(frozen=True)
-class Model:
+def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
+    """The inputs with the labels that `uiConfig` has for their choices."""
+    try:
+        inputs = model.items(name, Input.from_json)
+    except RecursionError:
+        raise AnswerError("The answer is not understood: a model's inputs are nested too deep.") from None
+    selects = _table(_table(model.any("uiConfig")).get("selects"))
+    labels = {name: _table(table) for name, table in selects.items()}
+    return tuple(
+        replace(spec, choice_labels={key: text for key, text in found.items() if isinstance(text, str)})
+        if (found := labels.get(spec.name))
+        else spec
+        for spec in inputs
+    )
+
+
+def _typical_cost_cu(model: Fields, name: str) -> float | None:
+    """The median or the least price that the statistics tell, of the default variant if there is one."""
+    stats = _table(model.any(name))
+    variants = stats.get("variants")
+    tables = [_table(entry) for entry in variants] if isinstance(variants, list) else []
+    tables.sort(key=lambda entry: entry.get("variantKey") != stats.get("default"))
+    costs = [table.get(key) for table in tables for key in ("costPerAssetP50CU", "costPerAssetMinCU")]
+    return next((float(cost) for cost in costs if isinstance(cost, int | float) and 0 <= cost < 1e9), None)
+
+
+_KEPT = (
+    *("id", "name", "shortDescription", "capabilities", "tags", "accessRestrictions", "inputs", "uiConfig"),
+    "performanceStats",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Record):
     """A model; lists leave `inputs` empty, `get_model` fills them.
 
     `typical_cost_cu` is the service's own statistics, of all its users. `raw` is the JSON that `from_json`
     makes the same model of again.
     """
 
-    id: str
-    name: str
-    short_description: str
-    capabilities: tuple[str, ...]
-    tags: tuple[str, ...]
-    required_plan: int
-    inputs: tuple[Input, ...]
-    thumbnail_asset_id: str | None
-    example_asset_ids: tuple[str, ...] = ()
-    typical_cost_cu: float | None = None
-    raw: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue], compare=False, repr=False)
+    id: str = told(Fields.text)
+    name: str = told(lambda it, name: it.words(name) or it.text("id"))
+    short_description: str = told(Fields.words)
+    capabilities: tuple[str, ...] = told(Fields.texts)
+    tags: tuple[str, ...] = told(Fields.texts)
+    required_plan: int = told(lambda it, name: it.count(name) or 0, "accessRestrictions")
+    inputs: tuple[Input, ...] = told(_inputs)
+    typical_cost_cu: float | None = told(_typical_cost_cu, "performanceStats")
+    raw: Mapping[str, JsonValue] = told(
+        lambda it, _: {name: it.raw[name] for name in _KEPT if name in it.raw}, compare=False, repr=False
+    )
 
     @property
     def required_plan_name(self) -> str:
@@ -149,76 +155,16 @@ class Model:
         """The id of the model that replaces this one ("" if none is named); None if it is not deprecated."""
         return next((tag[11:] for tag in self.tags if tag.startswith("deprecated:")), None)
 
-    @classmethod
-    def from_json(cls, value: object) -> "Model":
-        model = Fields(value, "model")
-        try:
-            inputs = model.items("inputs", Input.from_json)
-        except RecursionError:
-            raise AnswerError(
-                "The service's answer is not understood: a model's inputs are nested too deep."
-            ) from None
-        return cls(
-            id=model.text("id"),
-            name=model.text_or_none("name") or model.text("id"),
-            short_description=model.text_or_none("shortDescription") or "",
-            capabilities=model.texts("capabilities"),
-            tags=model.texts("tags"),
-            required_plan=model.count_or_none("accessRestrictions") or 0,
-            inputs=_with_choice_labels(inputs, model.raw.get("uiConfig")),
-            thumbnail_asset_id=model.section("thumbnail").text_or_none("assetId"),
-            example_asset_ids=model.texts("exampleAssetIds"),
-            typical_cost_cu=next(_typical_costs(model.raw.get("performanceStats")), None),
-            raw={name: model.raw[name] for name in _KEPT if name in model.raw},
-        )
-
-
-_KEPT = (
-    *("id", "name", "shortDescription", "capabilities", "tags", "accessRestrictions", "inputs", "uiConfig"),
-    *("thumbnail", "exampleAssetIds", "performanceStats"),
-)
-
-
-def _with_choice_labels(inputs: tuple[Input, ...], config: JsonValue) -> tuple[Input, ...]:
-    """The inputs with the labels of `uiConfig`, which are decoration: what is not understood is left out."""
-    selects = _table(_table(config).get("selects"))
-    return tuple(
-        replace(spec, choice_labels={key: text for key, text in labels.items() if isinstance(text, str)})
-        if (labels := _table(selects.get(spec.name)))
-        else spec
-        for spec in inputs
-    )
-
-
-def _typical_costs(stats: JsonValue) -> Iterator[float]:
-    """The prices told in `performanceStats`, the default variant's first, medians before bounds."""
-    default, variants = _table(stats).get("default"), _table(stats).get("variants")
-    tables = [_table(entry) for entry in variants] if isinstance(variants, list) else []
-    for table in sorted(tables, key=lambda entry: entry.get("variantKey") != default):
-        for name in ("costPerAssetP50CU", "costPerAssetMinCU", "costPerAssetMaxCU"):
-            value = table.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
-                yield float(value)
-
-
-def _table(value: JsonValue) -> Mapping[str, JsonValue]:
-    return value if isinstance(value, dict) else {}
-
 
 def _words(rule: Fields) -> dict[str, str]:
     """Both spellings: {other: message} as the API's types have it, {other: {message}} as it was seen."""
-    found: dict[str, str] = {}
-    for name, value in rule.raw.items():
-        said = value.get("message") if isinstance(value, dict) else value
-        found[name] = said if isinstance(said, str) else ""
-    return found
+    said = {name: _table(value).get("message", value) for name, value in rule.raw.items()}
+    return {name: text if isinstance(text, str) else "" for name, text in said.items()}
 
 
 def _condition(rule: Fields) -> Condition | None:
-    if not rule.raw:
-        return None
     values = {
         name: tuple(allowed) if isinstance(allowed, list) else (allowed,)
         for name, allowed in rule.section("values").raw.items()
     }
-    return Condition(values, is_any=rule.text_or_none("operator") == "or") if values else None
+    return Condition(values, is_any=rule.words("operator") == "or") if values else None

@@ -4,14 +4,16 @@
 Unknown fields are ignored and unknown words become `unknown`: the service adds to both without notice.
 """
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from .fields import Fields, JsonValue
+from .fields import Fields, JsonValue, Record, told
+
+# Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -35,49 +37,52 @@ class JobStatus(StrEnum):
     CANCELED = "canceled"
     UNKNOWN = "unknown"
 
-    @classmethod
-    def from_word(cls, word: str) -> "JobStatus":
-        """The status for a word of either vocabulary (the API's, or the guides': `failed`, …)."""
-        return _STATUS_WORDS.get(word.strip().lower().replace("_", "-"), cls.UNKNOWN)
 
-
-_STATUS_WORDS = {
-    **{status.value: status for status in JobStatus},
+# What the guides have where the API has another word.
+_OTHER_WORDS = {
     "processing": JobStatus.IN_PROGRESS,
-    "running": JobStatus.IN_PROGRESS,
     "failed": JobStatus.FAILURE,
     "error": JobStatus.FAILURE,
     "cancelled": JobStatus.CANCELED,
-    "complete": JobStatus.SUCCESS,
-    "completed": JobStatus.SUCCESS,
-    "succeeded": JobStatus.SUCCESS,
 }
 
 
-@dataclass(frozen=True)
-class Cost:
-    """A price in creative units (often not whole), and the discount already taken off it."""
-
-    creative_units: float
-    discount: float = 0.0
+def _status(job: Fields, name: str) -> JobStatus:
+    word = job.text(name).lower()
+    return JobStatus(word) if word in set(JobStatus) else _OTHER_WORDS.get(word, JobStatus.UNKNOWN)
 
 
-@dataclass(frozen=True)
-class Job:
+def _progress(job: Fields, name: str) -> float | None:
+    """0 means "not told" for several providers: an unknown progress beats one that stands still."""
+    progress = job.number(name)
+    return min(1.0, progress) if progress and progress > 0 else None
+
+
+def _error(job: Fields, name: str) -> str:
+    error = job.section("metadata").raw.get(name) or job.raw.get(name)
+    return "" if error is None else str(error)[:2000]
+
+
+def _cost_cu(job: Fields, name: str) -> float | None:
+    cost = job.section("billing").number("cuCost")
+    return cost if cost is not None else job.number("creativeUnitsCost")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Record):
     """A job as the service tells it; times are Unix seconds, 0 where unknown; progress is 0..1 or None."""
 
-    id: str
-    type: str
-    status: JobStatus
-    progress: float | None
-    asset_ids: tuple[str, ...]
-    error: str | None
-    hint: str | None
-    input: Mapping[str, JsonValue]
-    model_id: str | None
-    cost_cu: float | None
-    created_at: float
-    updated_at: float
+    id: str = told(Fields.text, "jobId")
+    status: JobStatus = told(_status)
+    progress: float | None = told(_progress)
+    asset_ids: tuple[str, ...] = told(Fields.texts, "metadata.assetIds")
+    error: str = told(_error)
+    hint: str = told(Fields.words, "metadata.hint")
+    input: Mapping[str, JsonValue] = told(lambda it, name: it.section(name).raw, "metadata.input")
+    model_id: str | None = told(lambda it, name: it.words(name) or None, "metadata.input.modelId")
+    cost_cu: float | None = told(_cost_cu)
+    created_at: float = told(Fields.time)
+    updated_at: float = told(Fields.time)
 
     @property
     def is_done(self) -> bool:
@@ -87,29 +92,12 @@ class Job:
     def is_success(self) -> bool:
         return self.status is JobStatus.SUCCESS
 
-    @classmethod
-    def from_json(cls, value: object) -> "Job":
-        job = Fields(value, "job")
-        metadata, billing = job.section("metadata"), job.section("billing")
-        sent = metadata.section("input")
-        progress = job.number_or_none("progress")
-        error = metadata.raw.get("error") or job.raw.get("error")
-        cost = billing.number_or_none("cuCost")
-        return cls(
-            id=job.text("jobId") if "jobId" in job.raw else job.text("id"),
-            type=job.text_or_none("jobType") or "",
-            status=JobStatus.from_word(job.text("status")),
-            # 0 means "not told" for several providers: an unknown progress beats one that stands still.
-            progress=min(1.0, progress) if progress and progress > 0 else None,
-            asset_ids=metadata.texts("assetIds"),
-            error=None if error is None else str(error)[:2000],
-            hint=metadata.text_or_none("hint"),
-            input=sent.raw,
-            model_id=sent.text_or_none("modelId") or metadata.text_or_none("modelId"),
-            cost_cu=cost if cost is not None else job.number_or_none("creativeUnitsCost"),
-            created_at=job.time("createdAt"),
-            updated_at=job.time("updatedAt"),
-        )
+
+@dataclass(frozen=True)
+class Cost:
+    """A price in creative units, often not whole."""
+
+    creative_units: float
 
 
 @dataclass(frozen=True)
@@ -120,71 +108,24 @@ class Submission:
     cost: Cost | None
 
 
-@dataclass(frozen=True)
-class Asset:
-    """A stored file. `url` is signed and expires: use it now or ask again. `file_name` is safe to use."""
-
-    id: str
-    url: str
-    kind: str
-    mime_type: str
-    status: str
-    size_bytes: int | None
-    file_name: str | None
-    parent_id: str | None
-    output_index: int | None
-    type: str
-
-    @classmethod
-    def from_json(cls, value: object) -> "Asset":
-        asset = Fields(value, "asset")
-        metadata = asset.section("metadata")
-        index = asset.count_or_none("outputIndex")
-        return cls(
-            id=asset.text("id"),
-            url=asset.text_or_none("url") or "",
-            kind=asset.text_or_none("kind") or metadata.text_or_none("kind") or "",
-            mime_type=asset.text_or_none("mimeType") or "",
-            status=asset.text_or_none("status") or "success",
-            size_bytes=asset.section("properties").count_or_none("size"),
-            file_name=_safe_name(metadata.text_or_none("fileName") or ""),
-            parent_id=metadata.text_or_none("parentId"),
-            output_index=index if index is not None else metadata.count_or_none("outputIndex"),
-            type=metadata.text_or_none("type") or "",
-        )
+def _output_index(asset: Fields, name: str) -> int | None:
+    index = asset.count(name)
+    return index if index is not None else asset.section("metadata").count(name)
 
 
-def _safe_name(name: str) -> str | None:
-    """The last part of `name` as a file may be called on any system, or None if nothing is left of it."""
-    name = re.split(r"[/\\]", name)[-1]
-    name = "".join("_" if c in '<>:"|?*' else c for c in name if c.isprintable()).strip().rstrip(". ")[-120:]
-    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE):
-        name = f"_{name}"
-    return name.lstrip(" ") or None
+@dataclass(frozen=True, kw_only=True)
+class Asset(Record):
+    """A stored file. `url` is signed and expires: use it now or ask again. `file_name` is hearsay."""
 
-
-@dataclass(frozen=True)
-class Balance:
-    """Creative units left."""
-
-    remaining_cu: float
-
-    @classmethod
-    def from_json(cls, value: object) -> "Balance | None":
-        """From a team's limits: its allowance, what is used of it, and packs bought on top."""
-        answer = Fields(value, "limits")
-        limits = answer.section("limits")
-        if (left := limits.number_or_none("creativeUnits")) is None:
-            return None
-        left = max(0.0, left - (answer.section("values").number_or_none("creativeUnits") or 0.0))
-        for pack in answer.items("oneShotCreativeUnits", lambda item: Fields(item, "oneShotCreativeUnits")):
-            if not 0 < pack.time("expiration") < time.time():
-                left += pack.number_or_none("remaining") or 0.0
-        return cls(left)
-
-
-# Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
-Progress = Callable[[int, int | None], None]
+    id: str = told(Fields.text)
+    url: str = told(Fields.words)
+    kind: str = told(lambda it, name: it.words(name) or it.section("metadata").words(name))
+    mime_type: str = told(Fields.words)
+    size_bytes: int | None = told(Fields.count, "properties.size")
+    file_name: str = told(lambda it, name: it.words(name)[-300:], "metadata.fileName")
+    parent_id: str = told(Fields.words, "metadata.parentId")
+    output_index: int | None = told(_output_index)
+    type: str = told(Fields.words, "metadata.type")
 
 
 @dataclass(frozen=True)
@@ -194,3 +135,21 @@ class Download:
     path: Path
     size_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Creative units left."""
+
+    remaining_cu: float
+
+    @classmethod
+    def from_json(cls, answer: Fields) -> "Balance | None":
+        """From a team's limits: its allowance, what is used of it, and packs bought on top."""
+        if (left := answer.section("limits").number("creativeUnits")) is None:
+            return None
+        left = max(0.0, left - (answer.section("values").number("creativeUnits") or 0.0))
+        for pack in answer.tables("oneShotCreativeUnits"):
+            if not 0 < pack.time("expiration") < time.time():
+                left += pack.number("remaining") or 0.0
+        return cls(left)

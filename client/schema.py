@@ -12,14 +12,9 @@ from typing import cast
 
 from .errors import InputError
 from .fields import JsonValue
-from .models import Input, Model, Required
+from .models import Input, Model
 
-ITEM_TYPES = {
-    "file_array": "file",
-    "string_array": "string",
-    "number_array": "number",
-    "model_array": "model",
-}
+ITEM_TYPES = {f"{item}_array": item for item in ("file", "string", "number", "model")}
 _HUGE = 1e300  # what no input means; keeps out infinities and what JSON readers cannot hold
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 Problems = list[tuple[str, str]]
@@ -192,67 +187,42 @@ def parse_value(spec: Input, text: str) -> JsonValue:
     Raises InputError.
     """
     problems: Problems = []
-    value = _parse(spec, text, problems)
-    if not problems:
-        value = _check_value(spec, value, spec.name, problems)
+    value = _check_value(spec, _meant(spec.type, text), spec.name, problems)
     if problems:
         raise _input_error(problems)
     return value
 
 
+def _meant(kind: str, text: str) -> object:
+    """What `text` means for a type of input; where it means nothing, itself: the check says why."""
+    word = text.strip()
+    if kind in ("string", "model", "file"):
+        return text
+    if kind == "boolean":
+        return True if word.lower() in _TRUE else False if word.lower() in _FALSE else text
+    if kind in ITEM_TYPES and not word.startswith("["):
+        return [_meant(ITEM_TYPES[kind], part.strip()) for part in word.split(",") if part.strip()]
+    try:
+        return float(word) if kind == "number" else json.loads(word)  # whole numbers go out as integers
+    except (ValueError, RecursionError):
+        return text
+
+
 def describe_input(spec: Input) -> str:
     """One line with the type, range, choices, need and default of an input, for listings."""
     item = ITEM_TYPES.get(spec.type)
-    kind = f"{spec.kind} file" if spec.is_file else spec.type if item is None else item
-    if item is not None:
-        most = f"up to {spec.max_length} " if spec.max_length else "list of "
-        least = f", at least {spec.min_length}" if spec.min_length else ""
-        parts = [f"{most}{kind}s{least}"]
-    elif spec.type == "inputs_array":
-        parts = ["list of {" + "; ".join(f"{sub.name}: {describe_input(sub)}" for sub in spec.inputs) + "}"]
-    else:
-        parts = [kind + (f" {range_text}" if (range_text := _span(spec)) else "")]
+    kind = f"{spec.kind} file" if spec.is_file else item or spec.type
+    if item:
+        kind = f"up to {spec.max_length} {kind}s" if spec.max_length else f"list of {kind}s"
+    parts = [" ".join([kind, *filter(None, [_span(spec)])])]
+    if spec.inputs:
+        parts.append("each with " + "; ".join(f"{sub.name}: {describe_input(sub)}" for sub in spec.inputs))
     if spec.allowed_values:
         parts.append("one of " + ", ".join(map(_shown, spec.allowed_values)))
     if spec.default is not None:
         parts.append(f"default {_shown(spec.default)}")
     elif spec.required.is_always:
         parts.append("required")
-    elif rule := _rule_text(spec.required):
-        parts.append(rule)
+    elif others := spec.required.if_not_defined:
+        parts.append(f"required unless {' or '.join(others)} is given")
     return " ".join(", ".join(parts).split())
-
-
-def _parse(spec: Input, text: str, problems: Problems) -> JsonValue:
-    word = text.strip()
-    if spec.type in ("string", "model", "file"):
-        return text
-    if spec.type == "boolean":
-        return True if word.lower() in _TRUE else False if word.lower() in _FALSE else text
-    if spec.type == "number":
-        return _number(word)
-    item_type = ITEM_TYPES.get(spec.type)
-    if item_type and not word.startswith("["):
-        words = [part.strip() for part in word.split(",") if part.strip()]
-        return [_number(part) if item_type == "number" else part for part in words]
-    try:
-        return cast(JsonValue, json.loads(word))
-    except (ValueError, RecursionError):
-        if spec.type == "inputs_array" or item_type:
-            problems.append((spec.name, f"must be a list written as JSON, not {_shown(text)}"))
-        return text
-
-
-def _number(word: str) -> JsonValue:
-    try:
-        return float(word)  # whole ones go out as integers
-    except ValueError:
-        return word
-
-
-def _rule_text(rule: Required) -> str:
-    if rule.if_not_defined:
-        return f"required unless {' or '.join(rule.if_not_defined)} is given"
-    if rule.if_defined:
-        return f"required with {' or '.join(rule.if_defined)}"
-    return f"required depending on {', '.join(rule.conditional.values)}" if rule.conditional else ""

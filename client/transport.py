@@ -30,14 +30,15 @@ from .errors import (
     InputError,
     NetworkError,
     NotFoundError,
+    RateLimitedError,
+    ScenarioError,
+    ServerError,
     SignInError,
     TransferError,
-    UsageError,
     error_from_answer,
-    network_error,
     retry_after_s,
 )
-from .fields import parsed, unpacked
+from .fields import Fields
 from .records import Credentials
 
 ANSWER_TIMEOUT_S = 60.0
@@ -45,7 +46,6 @@ CONNECT_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 30.0  # for each piece of a body on its way out
 MAX_WAIT_S = 60.0  # a service that wants more patience than this is taken at its word
 RETRIES = 4
-BODY_TRIES = 3
 BACKOFF_S = 0.5
 MAX_ANSWER_BYTES = 32 << 20
 MAX_REDIRECTS = 5
@@ -101,21 +101,25 @@ class Answer:
                     raise TimeoutError
         return bytes(body)
 
+    def refusal(self, doing: str) -> ScenarioError:
+        """The error of a file's server: trouble that may pass as it is, all else as a TransferError."""
+        error = error_from_answer(self.status, self.headers, self.read_all(PIECE_BYTES), has_effect=False)
+        if isinstance(error, ServerError | RateLimitedError):
+            return error
+        return TransferError(f"The file cannot be {doing} ({self.status}): {error}")
+
 
 class Transport:
     """Speaks HTTP with one API address; paths are given as parts and quoted here."""
 
-    def __init__(
-        self, api_url: str, credentials: Credentials | None, *, project_id: str | None, user_agent: str
-    ) -> None:
+    def __init__(self, api_url: str, credentials: Credentials | None, project_id: str | None) -> None:
         problem = address_problem(api_url) or ("it has a query" if "?" in api_url or "#" in api_url else None)
         if problem:
-            raise UsageError(f"The API address cannot be used: {problem}.")
+            raise InputError(f"The API address cannot be used: {problem}.")
         self.api_url = api_url.rstrip("/")
         self.clock_offset_s = 0.0
         self._is_here = is_loopback(api_url)
         self._project_id = project_id
-        self._user_agent = user_agent
         self._authorization, self._secrets = "public-auth-token", tuple[str, ...]()
         if credentials is not None:
             if not (credentials.key and credentials.secret):
@@ -132,40 +136,51 @@ class Transport:
             backoff_factor=BACKOFF_S,
             raise_on_status=False,
         )
-        self._reads = HTTPAdapter(max_retries=patience)
-        self._files = HTTPAdapter()
+        self._adapter = HTTPAdapter(max_retries=patience)
 
     def close(self) -> None:
-        self._reads.close()
-        self._files.close()
+        self._adapter.close()
 
-    def get(self, *path: str, query: Mapping[str, str] | None = None, is_public: bool = False) -> object:
-        """The JSON answer to a GET; `is_public` ones go without a key too."""
-        return self._json("GET", path, query, None, is_safe=True, is_public=is_public)
-
-    def post(
-        self, *path: str, body: object, query: Mapping[str, str] | None = None, is_safe: bool = False
-    ) -> object:
-        """The JSON answer to a POST, sent once at most unless it changes nothing (`is_safe`)."""
+    def ask(
+        self, *path: str, query: Mapping[str, str] | None = None, body: object = None, is_safe: bool = False
+    ) -> Fields:
+        """The JSON answer to a GET or, with a body, to a POST: sent once, unless it `is_safe` to repeat."""
+        if any(part.strip() in ("", ".", "..") for part in path):
+            raise NotFoundError(f"There is nothing called {'/'.join(path)[:80]!r}.")
+        url = "/".join([self.api_url, *(quote(part, safe="") for part in path)])
+        asked = {**(query or {}), **({"projectId": self._project_id} if self._project_id else {})}
+        url += f"?{urlencode(asked, safe=',')}" if asked else ""
         try:
-            data = json.dumps(body, allow_nan=False).encode()
+            data = None if body is None else json.dumps(body, allow_nan=False).encode()
         except (ValueError, RecursionError):
             raise InputError("The inputs hold what JSON cannot express, such as an endless number.") from None
-        return self._json("POST", path, query, data, is_safe=is_safe)
+        method, is_safe = ("GET", True) if data is None else ("POST", is_safe)
+        kinds = {"Accept-Encoding": "gzip", "Content-Type": "application/json"}
+        headers = {"Authorization": self._authorization, **kinds}
+        with nullcontext(self._adapter) if is_safe else closing(HTTPAdapter()) as adapter:
+            for is_last in (False, True) if is_safe else (True,):
+                sent = data if is_safe or data is None else Body(data)
+                with self._exchange(adapter, method, url, headers, sent) as answer:
+                    try:
+                        return self._understood(answer, has_effect=not is_safe)
+                    except NetworkError:  # an answer that broke off
+                        if is_last:
+                            raise
+        raise AssertionError("the last try returns or raises")
 
     def put(self, url: str, body: Body, content_type: str) -> None:
         """PUT `body` to a signed address, without the key."""
-        with self._exchange(self._files, "PUT", url, {"Content-Type": content_type}, body) as answer:
-            text = answer.read_all(PIECE_BYTES)
-        if not 200 <= answer.status < 300:
-            raise error_from_answer(answer.status, answer.headers, text, has_effect=False)
+        with self._exchange(self._adapter, "PUT", url, {"Content-Type": content_type}, body) as answer:
+            if not 200 <= answer.status < 300:
+                raise answer.refusal("uploaded")
+            answer.read_all(PIECE_BYTES)
 
     @contextmanager
-    def stream(self, url: str, headers: Mapping[str, str]) -> Generator[Answer]:
-        """GET a signed address, without the key, along up to MAX_REDIRECTS redirects, each looked at."""
-        sent = {"Accept-Encoding": "identity", **headers}
+    def stream(self, url: str, start: int) -> Generator[Answer]:
+        """GET a signed address from byte `start` on, without the key, along redirects, each looked at."""
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         for _ in range(MAX_REDIRECTS + 1):
-            with self._exchange(self._files, "GET", url, sent) as answer:
+            with self._exchange(self._adapter, "GET", url, headers) as answer:
                 location = answer.headers.get("Location")
                 if answer.status not in (301, 302, 303, 307, 308) or not location:
                     yield answer
@@ -185,13 +200,13 @@ class Transport:
         The adapter is used without requests' session, which would look for keys in ~/.netrc, keep cookies
         and read a redirect's body without bounds. No proxy is used to this very machine.
         """
-        if problem := address_problem(url, may_be_loopback=self._is_here):
+        if why := address_problem(url, may_be_loopback=self._is_here):
             raise TransferError(
-                f"The service sends to {host_of(url)!r}, an address that Maquette does not use: {problem}."
+                f"The service names an address that Maquette does not use, {host_of(url)!r}: {why}."
             )
         timeout = (SEND_TIMEOUT_S if isinstance(body, Body) else CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S)
         with _in_words(url, body):
-            sent = {"User-Agent": self._user_agent, **headers}
+            sent = {"User-Agent": "Maquette", **headers}
             request = requests.Request(method, url, headers=sent, data=body).prepare()
             request.url = url
             settings: Any = self._environment.merge_environment_settings(url, {}, True, None, None)
@@ -201,63 +216,45 @@ class Transport:
         with response:
             yield Answer(response, url, body)
 
-    def _json(
-        self,
-        method: str,
-        path: tuple[str, ...],
-        query: Mapping[str, str] | None,
-        data: bytes | None,
-        *,
-        is_safe: bool,
-        is_public: bool = False,
-    ) -> object:
-        if not (self._secrets or is_public):
-            raise SignInError(
-                "This needs an API key and secret of your Scenario account. Enter them, or set"
-                " SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET."
-            )
-        if any(part.strip() in ("", ".", "..") for part in path):
-            raise NotFoundError(f"There is nothing called {'/'.join(path)[:80]!r}.")
-        url = "/".join([self.api_url, *(quote(part, safe="") for part in path)])
-        asked = {**(query or {}), **({"projectId": self._project_id} if self._project_id else {})}
-        url += f"?{urlencode(asked, safe=',')}" if asked else ""
-        headers = {
-            "Authorization": self._authorization,
-            "Accept-Encoding": "gzip",
-            "Content-Type": "application/json",
-        }
-        with nullcontext(self._reads) if is_safe else closing(HTTPAdapter()) as adapter:
-            for tries_left in reversed(range(BODY_TRIES if is_safe else 1)):
-                body = data if is_safe or data is None else Body(data)
-                with self._exchange(adapter, method, url, headers, body) as answer:
-                    try:
-                        return self._understood(answer, has_effect=not is_safe)
-                    except NetworkError:
-                        if not tries_left:
-                            raise
-        raise AssertionError("the last try returns or raises")
-
-    def _understood(self, answer: Answer, *, has_effect: bool) -> object:
-        content = answer.read_all(MAX_ANSWER_BYTES + 1)
+    def _understood(self, answer: Answer, *, has_effect: bool) -> Fields:
+        content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
             told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
             self.clock_offset_s = told + 0.5 - time.time()  # the header leaves out the part of the second
-        is_good = 200 <= answer.status < 300
         try:
-            content = unpacked(content, answer.headers.get("Content-Encoding", ""), MAX_ANSWER_BYTES)
+            content = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:
-                return parsed(content)
+                return Fields(_parsed(content))
         except (ValueError, RecursionError, zlib.error):
             if is_good:
-                raise AnswerError(
+                text = (
                     f"The answer of {host_of(self.api_url)} is not understood: it is no proper JSON, or"
-                    f" larger than {MAX_ANSWER_BYTES >> 20} MB. Check the API address, or try again later.",
-                    may_have_arrived=has_effect,
-                ) from None
+                    f" larger than {MAX_ANSWER_BYTES >> 20} MB. Check the API address, or try again later."
+                )
+                raise AnswerError(text, may_have_arrived=has_effect) from None
             content = b""
-        raise error_from_answer(
-            answer.status, answer.headers, content, has_effect=has_effect, secrets=self._secrets
-        )
+        facts = (answer.status, answer.headers, content)
+        raise error_from_answer(*facts, has_effect=has_effect, secrets=self._secrets)
+
+
+def _unpacked(content: bytes, encoding: str) -> bytes:
+    """`content` without its gzip coating, within MAX_ANSWER_BYTES. Raises ValueError or zlib.error."""
+    if encoding.strip().lower() in ("gzip", "x-gzip"):
+        content = zlib.decompressobj(wbits=31).decompress(content, MAX_ANSWER_BYTES + 1)
+    elif encoding.strip().lower() not in ("", "identity"):
+        raise ValueError(encoding)
+    if len(content) > MAX_ANSWER_BYTES:
+        raise ValueError(len(content))
+    return content
+
+
+def _parsed(content: bytes) -> object:
+    """The JSON value in `content`; raises ValueError or RecursionError."""
+    text = content.decode("utf-8-sig")
+    value: object = json.loads(text, parse_constant=int)  # for which NaN and Infinity are a ValueError
+    if "\\ud" in text.lower():  # half characters can be neither stored nor shown: replaced
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 class _Patience(Retry):
@@ -266,20 +263,24 @@ class _Patience(Retry):
     def get_retry_after(self, response: Any) -> float | None:
         return retry_after_s(response.headers)
 
-    def increment(
-        self, method: Any = None, url: Any = None, response: Any = None, *args: Any, **more: Any
-    ) -> Any:
+    def increment(self, method: Any = 0, url: Any = 0, response: Any = None, *args: Any, **more: Any) -> Any:
         if response is not None and (self.get_retry_after(response) or 0) > MAX_WAIT_S:
             raise wire.MaxRetryError(more["_pool"], url, wire.ResponseError("told to wait for long"))
         return super().increment(method, url, response, *args, **more)
 
 
-_KINDS = (  # the first that is among an error's causes says what kind it is
-    ("proxy", (wire.ProxyError, exceptions.ProxyError, exceptions.InvalidProxyURL, exceptions.InvalidSchema)),
-    ("dns", (socket.gaierror,)),
-    ("refused", (ConnectionRefusedError,)),
-    ("tls", (ssl.SSLError, wire.SSLError)),
-    ("timeout", (TimeoutError, wire.TimeoutError)),
+_PROXY = (wire.ProxyError, exceptions.ProxyError, exceptions.InvalidProxyURL, exceptions.InvalidSchema)
+_TLS_ADVICE = (
+    "No secure connection to {}. If this network inspects HTTPS, set REQUESTS_CA_BUNDLE to its certificate"
+    " file; else check this computer's date."
+)
+_TROUBLES: tuple[tuple[str, tuple[type[BaseException], ...], str], ...] = (  # the first that fits an error
+    ("proxy", _PROXY, "The proxy on the way to {} does not let it through. Check the proxy settings."),
+    ("dns", (socket.gaierror,), "{} cannot be found. Check the internet connection, the address, and DNS."),
+    ("refused", (ConnectionRefusedError,), "Nothing answers at {}. Check the address, and that it runs."),
+    ("tls", (ssl.SSLError, wire.SSLError), _TLS_ADVICE),
+    ("timeout", (TimeoutError, wire.TimeoutError), "{} does not answer in time. Try again later."),
+    ("broken", (BaseException,), "The connection to {} broke. Check the internet connection and try again."),
 )
 
 
@@ -292,8 +293,8 @@ def _in_words(url: str, body: object) -> Generator[None]:
         causes: list[BaseException] = [error]
         while cause := causes[-1].__cause__ or causes[-1].__context__:
             causes.append(cause)
-        kinds = [name for name, types in _KINDS if any(isinstance(cause, types) for cause in causes)]
         if "TLS CA certificate" in str(error):  # requests says it with a bare OSError
-            kinds = ["tls"]
+            causes = [ssl.SSLError()]
+        kind, _, text = next(row for row in _TROUBLES if any(isinstance(one, row[1]) for one in causes))
         may_have_arrived = isinstance(body, Body) and body.was_asked_for
-        raise network_error([*kinds, "broken"][0], host_of(url), may_have_arrived=may_have_arrived) from None
+        raise NetworkError(text.format(host_of(url)), kind=kind, may_have_arrived=may_have_arrived) from None

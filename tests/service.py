@@ -103,12 +103,11 @@ class Service:
         now = self.clock()
         job = Job(
             id=f"job_{next(self._ids)}",
-            type="custom",
             status=JobStatus.QUEUED,
             progress=None,
             asset_ids=(),
-            error=None,
-            hint=None,
+            error="",
+            hint="",
             input=dict(inputs),
             model_id=model_id if has_model else None,
             cost_cu=2.5,
@@ -126,13 +125,9 @@ class Service:
             self.jobs[job.id] = job
         return job
 
-    def list_jobs(
-        self, *, updated_after: float | None = None, types: Any = ("custom",), max_pages: int = 50
-    ) -> Any:
+    def list_jobs(self, *, updated_after: float) -> Any:
         self._call("list_jobs")
-        return iter(
-            [self._seen(job) for job in list(self.jobs.values()) if job.updated_at >= (updated_after or 0)]
-        )
+        return iter([self._seen(job) for job in list(self.jobs.values()) if job.updated_at >= updated_after])
 
     def get_job(self, job_id: str) -> Job:
         self._call("get_job")
@@ -162,7 +157,6 @@ def asset(asset_id: str, **values: Any) -> Asset:
         "url": "http://127.0.0.1/x",
         "kind": "3d",
         "mime_type": "model/gltf-binary",
-        "status": "success",
         "size_bytes": 10,
         "file_name": None,
         "parent_id": None,
