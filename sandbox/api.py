@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from .assets import Assets, Uploads
+from .assets import Assets
 from .catalogue import check_inputs, price_cu, read_models, work
 from .lifecycle import Lifecycle
 from .state import Record, iso, new_id, public
@@ -58,7 +58,6 @@ class Api:
     ) -> None:
         self.state = state = assets.state
         self.assets = assets
-        self.uploads = Uploads(assets)
         self.lifecycle = lifecycle
         self.models = read_models()
         self.credits_cu = credits_cu
@@ -78,7 +77,7 @@ class Api:
             raise ApiError(401, "Unauthorized: the API key or secret is missing or wrong")
 
     def stats(self) -> Record:
-        counts = {"paidJobs": len(self.lifecycle.paid_jobs()), "spentCu": self.lifecycle.spent_cu()}
+        counts = {"paidJobs": len(self.state.all("job")), "spentCu": self.lifecycle.spent_cu()}
         return {**counts, "requests": self.requests, "authHeadersOnCdn": self.auth_headers.total()}
 
     def list_models(self, call: Call) -> Record:
@@ -114,35 +113,22 @@ class Api:
         return {"job": public(job), **cost}
 
     def list_jobs(self, call: Call) -> Record:
-        """Newest first; filtered after a page was read, so a page may be short or empty before the end."""
-        query = call.query
-        types = set(filter(None, (query.get("types") or query.get("type") or "").split(",")))
-        is_filtered = bool(types or "status" in query)
-        if "updatedAfter" in query and not is_filtered:
+        """The jobs on models, as `types=custom` asks for, those updated last first."""
+        if "types" not in call.query and "updatedAfter" in call.query:
             raise ApiError(400, "updatedAfter can only be used with status, type, types or workflowId")
-        if "createdAfter" in query and is_filtered:
-            raise ApiError(400, "createdAfter cannot be used with status, type, types or workflowId")
-        after = query.get("updatedAfter") or query.get("createdAfter") or "1970-01-01T00:00:00Z"
         try:
-            after = iso(datetime.fromisoformat(after).timestamp())
+            after = datetime.fromisoformat(call.query.get("updatedAfter", "1970-01-01T00:00:00Z"))
+            since = iso(after.timestamp())
         except (ValueError, OverflowError):
-            raise ApiError(400, "updatedAfter and createdAfter must be ISO 8601 dates") from None
-        date = "updatedAt" if is_filtered else "createdAt"
-        rows = sorted(((job[date], job["jobId"], job) for job in self.state.all("job")), reverse=True)
+            raise ApiError(400, "updatedAfter must be an ISO 8601 date") from None
+        rows = sorted(((job["updatedAt"], job["jobId"], job) for job in self.state.all("job")), reverse=True)
         before = call.cursor(r"([0-9TZ:.-]+)/(\w+)") or ("~", "")
         size = call.page_size(50, 100)
-        page = [row for row in rows if row[0] > after and row[:2] < before][:size]
-        jobs = [public(job) for _, _, job in page if not types or job["jobType"] in types]
-        answer: Record = {
-            "jobs": [job for job in jobs if job["status"] == query.get("status", job["status"])]
-        }
-        if len(page) == size:
-            answer["nextPaginationToken"] = "/".join(page[-1][:2])
-        return answer
+        page = [row for row in rows if row[0] > since and row[:2] < before][:size]
+        answer: Record = {"jobs": [public(job) for _, _, job in page]}
+        return answer | ({"nextPaginationToken": "/".join(page[-1][:2])} if len(page) == size else {})
 
     def act_on_job(self, call: Call) -> Record:
-        if call.body.get("action") != "cancel":
-            raise ApiError(400, "'action' must be 'cancel'")
         self.state.find("job", call.id)
         raise ApiError(400, "Cannot cancel this type of job. Action not permitted.")
 
@@ -152,17 +138,9 @@ class Api:
             raise ApiError(400, f"'assetIds' must be a list of at most {MAX_BULK} ids")
         return {"assets": [self.assets.show(asset) for i in ids if (asset := self.state.get("asset", i))]}
 
-    def download_asset(self, call: Call) -> Record:
-        """The address of the original; converting is refused, as some clients report of the service."""
-        asset = self.assets.show(self.state.find("asset", call.id))
-        if call.body.get("targetFormat") not in (None, asset["properties"].get("format")):
-            raise ApiError(400, "Invalid target format")
-        return {"url": asset["url"], "mimeType": asset["mimeType"]}
-
-    def list_teams(self, call: Call) -> Record:
+    def list_teams(self, _call: Call) -> Record:
         team: Record = {"id": self.team_id, "name": "Sandbox", "plan": PLAN, "type": "team"}
-        team["projects"] = [{"id": self.project_id, "name": "Sandbox"}]
-        return {"teams": [team | {"context": {"userRole": "key", "keysCount": 1}}]}
+        return {"teams": [team | {"projects": [{"id": self.project_id, "name": "Sandbox"}]}]}
 
     def get_limits(self, call: Call) -> Record:
         if call.id != self.team_id:
@@ -182,10 +160,12 @@ ROUTES: tuple[tuple[str, str, Callable[[Api, Call], Record]], ...] = (
     ("POST", "/assets", lambda api, call: {"asset": api.assets.show(api.assets.add_image(call.body))}),
     ("POST", "/assets/get-bulk", Api.get_assets),
     ("GET", "/assets/{id}", lambda api, call: {"asset": api.assets.show(api.state.find("asset", call.id))}),
-    ("POST", "/assets/{id}/download", Api.download_asset),
-    ("POST", "/uploads", lambda api, call: {"upload": api.uploads.create(call.body)}),
-    ("GET", "/uploads/{id}", lambda api, call: {"upload": api.uploads.show(call.id)}),
-    ("POST", "/uploads/{id}/action", lambda api, call: {"upload": api.uploads.complete(call.id, call.body)}),
+    ("POST", "/uploads", lambda api, call: {"upload": api.assets.start_upload(call.body)}),
+    ("GET", "/uploads/{id}", lambda api, call: {"upload": api.assets.show_upload(call.id)}),
+    (
+        *("POST", "/uploads/{id}/action"),
+        lambda api, call: {"upload": api.assets.complete_upload(call.id, call.body)},
+    ),
     ("GET", "/teams", Api.list_teams),
     ("GET", "/teams/{id}/limits", Api.get_limits),
 )
@@ -197,7 +177,12 @@ class ApiHandler(Handler):
     api: Api
 
     def answer(self, path: str, query: dict[str, str]) -> None:
-        body = self._read_json()
+        try:
+            body = json.loads(self.read_body(MAX_BODY_BYTES) or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise ApiError(400, f"The body is no JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise ApiError(400, "The body must be a JSON object")
         if path == "/sandbox/stats":
             self.send_json(200, self.api.stats())
             return
@@ -215,13 +200,3 @@ class ApiHandler(Handler):
                 self.send_json(call.status, answer)
                 return
         raise ApiError(404, f"No route {self.command} {path} in the sandbox")
-
-    def _read_json(self) -> Record:
-        data = self.rfile.read(self.body_length(MAX_BODY_BYTES))
-        try:
-            body = json.loads(data) if data else {}
-        except (ValueError, RecursionError) as error:
-            raise ApiError(400, f"The body is no JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise ApiError(400, "The body must be a JSON object")
-        return body

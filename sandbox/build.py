@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bpy
 
-from .geometry import lettering, meshes, picture, points, rework
+from .geometry import lettering, meshes, picture, rework
 
 
 def build(request: dict) -> dict:
@@ -20,22 +20,15 @@ def build(request: dict) -> dict:
     if request["task"] == "text":
         lettering.build(request["prompt"], request["faces"])
     elif request["task"] == "image":
-        made = picture.build(request["images"], request["faces"], request["textured"])
-        if request["parts"]:
-            rework.split(made, request["parts"])
+        picture.build(request["images"], request["faces"], request["textured"])
     else:
         rework.build(request["task"], request)
     bpy.context.view_layer.update()
-    kind, mime = request["format"]
-    path = Path(request["folder"], f"model.{kind}")
-    facts = meshes.facts() if kind == "glb" else {}
-    if kind == "glb":
-        meshes.export(path)
-    elif kind == "spz":
-        points.splat(rework.joined(), path)
-    else:
-        points.voxels(rework.joined(), path, request["grid"])
-    return {"file": path.name, "mimeType": mime, "properties": {"format": kind, **facts}}
+    suffix, mime = ("spz", "model/spz") if request["is_splat"] else ("glb", "model/gltf-binary")
+    path = Path(request["folder"], f"model.{suffix}")
+    faces = sum(meshes.triangles(thing) for thing in meshes.scene_meshes())
+    (meshes.splat if request["is_splat"] else meshes.export)(path)
+    return {"file": path.name, "mimeType": mime, "properties": {"format": suffix, "faceCount": faces}}
 
 
 def main(path: str) -> None:

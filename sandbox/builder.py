@@ -33,10 +33,10 @@ class BlenderBuilder:
         code = SCRIPT.format(str(Path(__file__).resolve().parents[1]), str(order))
         command = [self.blender, "--background", "--factory-startup", "--python-expr", code]
         flags = subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
-        with log.open("wb") as output:
+        with log.open("wb") as out:
             try:
                 child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=flags
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, creationflags=flags
                 )
             except OSError as error:
                 raise BuildError(f"Blender could not be started: {error}", "Check --blender") from None

@@ -13,8 +13,6 @@ from pathlib import Path
 from .state import Record
 from .web import ApiError
 
-SINCE = "2026-01-01T00:00:00.000Z"
-BASE_PRICE_CU = {"img23d": 18.0, "txt23d": 22.0, "3d23d": 9.5, "video23d": 30.0}
 FACE_INPUTS = ("targetFaceNum", "faceCount", "faceLimit", "targetPolycount", "decimationTarget", "face")
 SIDES = ("front", "left", "back", "right")
 # The first pattern found in a model's id says what it does to a mesh; without one it is handed back as it is.
@@ -22,33 +20,25 @@ MESH_WORK = {
     "remesh|retopology": "decimate",
     "retexture|texturing|texture-edit": "retexture",
     "uv-unwrap": "unwrap",
-    "-part|segmentation": "split",
     "stylization": "blocks",
 }
-FORMATS = {"splat|marble": ("spz", "model/spz"), "voxels": ("vox", "model/x-3d-vox")}
-GLB = ("glb", "model/gltf-binary")
 TYPES = {"boolean": bool, "number": (int, float), "string": str, "file": str, "file_array": list}
-FindAsset = Callable[[str], Record | None]
-
-
-def _model(entry: Record) -> Record:
-    text = (
-        f"Sandbox stand-in for {entry['name']} ({entry['vendor']}): simple geometry made on this computer,"
-        " not a generative model; prices are made up."
-    )
-    record = {key: entry[key] for key in ("id", "name", "capabilities", "inputs")}
-    record |= {"type": "custom", "custom": True, "privacy": "public", "source": "other", "status": "trained"}
-    record |= {"tags": ["sandbox"], "exampleAssetIds": [], "parameters": {}, "accessRestrictions": 0}
-    return record | {"shortDescription": text, "createdAt": SINCE, "updatedAt": SINCE}
 
 
 def read_models() -> dict[str, Record]:
     """Return the model records by id, in the order of the table."""
     table = json.loads(Path(__file__).with_name("models3d.json").read_text(encoding="utf-8"))
-    return {entry["id"]: _model(entry) for entry in table}
+    usual: Record = {"type": "custom", "custom": True, "privacy": "public", "status": "trained"}
+    usual |= {"tags": ["sandbox"], "exampleAssetIds": [], "parameters": {}, "accessRestrictions": 0}
+    for entry in table:
+        entry["shortDescription"] = (
+            f"Sandbox stand-in for {entry['name']} ({entry.pop('vendor')}): simple geometry made on this"
+            " computer, not a generative model; prices are made up."
+        )
+    return {entry["id"]: {**entry, **usual} for entry in table}
 
 
-def check_inputs(model: Record, body: Record, find_asset: FindAsset | None) -> None:
+def check_inputs(model: Record, body: Record, find_asset: Callable[[str], Record | None] | None) -> None:
     """Raise the service's 400 or 404 for the first input that is wrong; no `find_asset` on a dry run."""
     specs = {spec["name"]: spec for spec in model["inputs"]}
     for name, value in body.items():
@@ -62,10 +52,14 @@ def check_inputs(model: Record, body: Record, find_asset: FindAsset | None) -> N
     sources = [name for name, spec in specs.items() if spec["type"].startswith("file") or name == "prompt"]
     if not any(body.get(name) for name in sources):
         raise ApiError(400, f"At least one of these inputs is required: {', '.join(sources)}")
-    if find_asset:
-        for name, ids in _files(model, body):
-            for asset_id in ids:
-                _check_asset(specs[name], asset_id, find_asset(asset_id))
+    for name, ids in _files(model, body) if find_asset else ():
+        for asset_id in ids:
+            asset = find_asset(asset_id) if find_asset else None
+            if asset is None:
+                raise ApiError(404, f"Asset {asset_id} not found (input '{name}')")
+            if asset["kind"] != specs[name]["kind"]:
+                kind = specs[name]["kind"]
+                raise ApiError(400, f"Input '{name}' takes {kind} assets, not {asset['kind']}")
 
 
 def _required(rules: Record, body: Record) -> str:
@@ -96,15 +90,6 @@ def _complaints(spec: Record, value: object) -> Iterator[str]:
             yield "must be a list of asset ids"
 
 
-def _check_asset(spec: Record, asset_id: str, asset: Record | None) -> None:
-    if asset is None:
-        raise ApiError(404, f"Asset {asset_id} not found (input '{spec['name']}')")
-    if asset["kind"] != spec["kind"]:
-        raise ApiError(400, f"Input '{spec['name']}' takes {spec['kind']} assets, not {asset['kind']}")
-    if asset["properties"]["size"] > spec.get("maxSize", 1 << 60):
-        raise ApiError(400, f"Input '{spec['name']}' must not be larger than {spec['maxSize']} bytes")
-
-
 def _files(model: Record, body: Record) -> list[tuple[str, list[str]]]:
     """Return the asset ids given, by the names of their inputs."""
     names = [spec["name"] for spec in model["inputs"] if spec["type"].startswith("file")]
@@ -113,14 +98,13 @@ def _files(model: Record, body: Record) -> list[tuple[str, list[str]]]:
 
 
 def price_cu(model: Record, body: Record) -> float:
-    """Return a made-up price: by capability and model, and more for each costly input that is set."""
-    price = BASE_PRICE_CU[model["capabilities"][0]] * (0.75 + zlib.crc32(model["id"].encode()) % 4 / 4)
+    """Return a made-up price: by model, and more for each costly input that is set."""
+    price = 8.0 + zlib.crc32(model["id"].encode()) % 64 / 4
     for spec in model["inputs"]:
         value = body.get(spec["name"], spec.get("default"))
         if spec.get("costImpact") and value not in (None, False, spec.get("default")):
-            choices = spec.get("allowedValues")
-            price += 1.25 * (1 + choices.index(value)) if choices else 1.75
-    return round(price * 4) / 4
+            price += 1.25 * (1 + spec.get("allowedValues", [value]).index(value))
+    return price
 
 
 def work(model: Record, body: Record, path_of: Callable[[str], str]) -> Record:
@@ -128,7 +112,6 @@ def work(model: Record, body: Record, path_of: Callable[[str], str]) -> Record:
 
     `type` and `parent` are for the result's record.
     """
-    model_id: str = model["id"]
     specs = {spec["name"]: spec for spec in model["inputs"]}
     usual = {name: spec.get("default") for name, spec in specs.items()}
     images: dict[str, str] = {}
@@ -144,16 +127,14 @@ def work(model: Record, body: Record, path_of: Callable[[str], str]) -> Record:
     request: Record = {"prompt": next(filter(None, texts), model["name"]), "images": images, "meshes": meshes}
     request["faces"] = int(next(filter(None, faces), 30_000))
     request["textured"] = all(body.get(name, True) for name in ("paint", "shouldTexture", "texture"))
-    request["parts"] = body.get("numParts") or usual.get("numParts") or 0
-    request["format"] = next((kind for words, kind in FORMATS.items() if re.search(words, model_id)), GLB)
-    request["grid"] = [int(body.get(name) or usual.get(name) or 32) for name in ("width", "depth", "height")]
-    source, request["task"] = ("img", "image") if images else ("txt", "text")
+    request["is_splat"] = bool(re.search("splat|marble", model["id"]))
+    kinds = (("3d23d", "pass", meshes), ("img23d", "image", images), ("txt23d", "text", True))
+    request["type"], request["task"] = next((made, task) for made, task, source in kinds if source)
     if meshes:
-        found = (task for words, task in MESH_WORK.items() if re.search(words, model_id))
-        source, request["task"] = "3d", next(found, "pass")
-    made = "img2splat" if images and request["format"][0] == "spz" else f"{source}23d"
-    is_known = made in ("img2splat", *model["capabilities"])
-    request["type"] = made if is_known else model["capabilities"][0]
+        found = (task for words, task in MESH_WORK.items() if re.search(words, model["id"]))
+        request["task"] = next(found, "pass")
+    elif request["is_splat"]:
+        request["type"] = "img2splat"
     parents = (ids[0] for name, ids in _files(model, body) if specs[name].get("parent"))
     return request | {"parent": next(parents, None)}
 

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from .assets import Assets
 from .builder import BuildError
-from .state import Record, State, new_id
+from .state import Record, new_id
 
-DONE = ("success", "failure", "canceled")
 # Share of the delay from which a job shows a status; the end waits for the build as well.
 TIMELINE = ((0.0, "queued"), (0.15, "warming-up"), (0.25, "in-progress"))
 TICK_S = 0.1
@@ -28,19 +27,19 @@ Builder = Callable[[Record, Path], Record]
 class Lifecycle:
     """Takes jobs in and brings them to their end, at least `delay_s` after they were submitted."""
 
-    def __init__(self, state: State, assets: Assets, build: Builder, delay_s: float) -> None:
-        self.state = state
+    def __init__(self, assets: Assets, build: Builder, delay_s: float) -> None:
+        self.state = assets.state
         self.assets = assets
         self.build = build
         self.delay_s = delay_s
-        self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build")
         self.builds: dict[str, Future[Record]] = {}
-        self._folder = state.folder / "builds"
+        self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE)
+        self._stopped = threading.Event()
+        self._folder = self.state.folder / "builds"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(exist_ok=True)
-        self._stopped = threading.Event()
-        for job in state.all("job"):
-            if job["jobType"] == "custom" and job["status"] not in DONE:
+        for job in self.state.all("job"):
+            if job["status"] not in ("success", "failure"):
                 self._start(job)
 
     def run(self) -> None:
@@ -52,19 +51,16 @@ class Lifecycle:
         self._stopped.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def paid_jobs(self) -> list[Record]:
-        """Return the jobs that were billed, refunded ones included."""
-        return [job for job in self.state.all("job") if "billing" in job]
-
     def spent_cu(self) -> float:
-        return sum(job["billing"]["cuCost"] for job in self.paid_jobs() if job["status"] != "failure")
+        """Return what jobs cost, but those that failed: they are refunded."""
+        return sum(job["billing"]["cuCost"] for job in self.state.all("job") if job["status"] != "failure")
 
     def submit(self, model: Record, body: Record, request: Record, price: float) -> Record:
         job: Record = {"jobId": new_id("job"), "jobType": "custom", **self.assets.owner}
+        job |= {"billing": {"cuCost": price, "cuDiscount": 0}, "status": "queued", "progress": 0}
         job["metadata"] = {"assetIds": [], "input": {**body, "modelId": model["id"]}}
-        job["billing"] = {"cuCost": price, "cuDiscount": 0}
         job |= {"_request": request, "_started": self.state.clock()}
-        self.state.put_job(job, "queued", 0)
+        self.state.put("job", job["jobId"], job)
         self._start(job)
         return job
 
@@ -76,12 +72,9 @@ class Lifecycle:
         # A new folder each time: the Blender of a sandbox that was killed may still be writing to the last.
         with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as name:
             made = self.build(job["_request"], Path(name))
-            input_ = job["metadata"]["input"]
-            metadata: Record = {"type": job["_request"]["type"], "modelType": "custom", "outputIndex": 0}
-            metadata |= {"name": made["file"], "fileName": made["file"], "parentJobId": job["jobId"]}
-            metadata |= {key: str(input_[key]) for key in ("modelId", "prompt", "seed") if key in input_}
-            if parent := job["_request"]["parent"]:
-                metadata |= {"parentId": parent, "rootParentId": parent}
+            metadata = {"type": job["_request"]["type"], "name": made["file"], "fileName": made["file"]}
+            metadata |= {"parentJobId": job["jobId"], "modelId": job["metadata"]["input"]["modelId"]}
+            metadata |= {"outputIndex": 0, "parentId": job["_request"]["parent"]}
             file = Path(name, made["file"])
             return self.assets.add(file, "3d", made["mimeType"], metadata, **made["properties"])
 
@@ -90,24 +83,20 @@ class Lifecycle:
         for job_id, build in list(self.builds.items()):
             job = self.state.find("job", job_id)
             age = (self.state.clock() - job["_started"]) / max(self.delay_s, 1e-6)
-            if age >= 1 and build.done():
-                del self.builds[job_id]
-                self._finish(job, build)
-                continue
             status = [word for share, word in TIMELINE if max(age, 0) >= share][-1]
             progress = round(min(max(age - 0.25, 0) / 0.75, 0.9), 1)
+            if age >= 1 and build.done():
+                del self.builds[job_id]
+                status, progress = self._end(job, build.exception(), build)
             if (status, progress) != (job["status"], job["progress"]):
-                self.state.put_job(job, status, progress)
+                self.state.put("job", job_id, job | {"status": status, "progress": progress})
 
-    def _finish(self, job: Record, build: Future[Record]) -> None:
-        error = build.exception()
+    def _end(self, job: Record, error: BaseException | None, build: Future[Record]) -> tuple[str, float]:
         if error is None:
             job["metadata"]["assetIds"] = [build.result()["id"]]
-            self.state.put_job(job, "finalizing", 0.95)
-            self.state.put_job(job, "success", 1)
-            return
+            return "success", 1
         if not isinstance(error, BuildError):  # whatever the builder stumbled over, the job has to end
             print(f"A build broke: {type(error).__name__}: {error}", file=sys.stderr)
             error = BuildError("The sandbox could not build this", str(error)[:500])
         job["metadata"] |= {"error": str(error), "hint": error.hint}
-        self.state.put_job(job, "failure", job["progress"])
+        return "failure", job["progress"]

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading  # the sandbox is a process of its own, never inside Blender
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from pathlib import Path
 from .api import Api, ApiHandler
 from .assets import Assets
 from .builder import BlenderBuilder
-from .cdn import CdnHandler, Signer
+from .cdn import CdnHandler
 from .lifecycle import Builder, Lifecycle
 from .state import State
 from .web import LoopbackServer
@@ -44,20 +43,18 @@ class Sandbox:
         port: int = 0,
         delay_s: float = 2.0,
         price: float | None = None,
-        url_lifetime_s: float = 3600.0,
         credits_cu: float = 10_000.0,
+        url_lifetime_s: float = 3600.0,
         clock: Callable[[], float] = time.time,
         is_ticking: bool = True,
     ) -> None:
         self.state = State(folder, clock)
-        signer = Signer(self.state, url_lifetime_s)
-        assets = Assets(self.state, signer)
-        self.lifecycle = Lifecycle(self.state, assets, build, delay_s)
+        assets = Assets(self.state, url_lifetime_s)
+        self.lifecycle = Lifecycle(assets, build, delay_s)
         self.api = Api(assets, self.lifecycle, credits_cu=credits_cu, fixed_price=price)
-        shared = {"signer": signer, "state": self.state, "auth_headers": self.api.auth_headers}
-        cdn = LoopbackServer(0, CdnHandler, **shared)
+        cdn = LoopbackServer(0, CdnHandler, assets=assets, auth_headers=self.api.auth_headers)
+        assets.base = cdn.url
         self._servers = [LoopbackServer(port, ApiHandler, api=self.api), cdn]
-        signer.base = cdn.url
         self.url = f"{self._servers[0].url}/v1"
         serve = [partial(server.serve_forever, 0.05) for server in self._servers]  # s until it sees its end
         work = [*serve, *([self.lifecycle.run] if is_ticking else [])]
@@ -79,15 +76,14 @@ class Sandbox:
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description=WELCOME)
     add = parser.add_argument
-    add("--port", type=int, default=0, help="port of the API on 127.0.0.1 (default: a free one)")
     add("--blender", required=True, help="Blender executable that builds the geometry")
-    add("--data", type=Path, help="folder for jobs and files (default: one that goes away)")
+    add("--data", required=True, type=Path, help="folder for jobs and files")
     add("--exit-with-stdin", action="store_true", help="end when standard input ends")
-    add = partial(parser.add_argument_group("behaviour").add_argument, type=float, default=argparse.SUPPRESS)
+    add = partial(add, type=float, default=argparse.SUPPRESS)
+    add("--port", type=int, help="port of the API on 127.0.0.1 (default: a free one)")
     add("--delay", dest="delay_s", metavar="S", help="seconds that a job takes at least")
     add("--price", metavar="CU", help="one price for every job (default: made up)")
     add("--credits", dest="credits_cu", metavar="CU", help="creative units to begin with")
-    add("--url-lifetime", dest="url_lifetime_s", metavar="S", help="life of a signed URL")
     return parser.parse_args(argv)
 
 
@@ -101,21 +97,18 @@ def main(argv: list[str]) -> int:
     if options.pop("exit_with_stdin"):
         threading.Thread(target=lambda: (_drain_stdin(), end.set()), daemon=True).start()
     builder = BlenderBuilder(options.pop("blender"))
-    with tempfile.TemporaryDirectory(prefix="maquette-sandbox-", ignore_cleanup_errors=True) as temporary:
-        folder = (options.pop("data") or Path(temporary)).resolve()
-        try:
-            sandbox = Sandbox(folder, builder, **options)
-        except (OSError, OverflowError) as error:
-            print(f"The sandbox could not start: {error}. Try another --port or --data.", file=sys.stderr)
-            return 5
-        print(WELCOME, file=sys.stderr)
-        print(f"{len(sandbox.api.models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr)
-        ready = {"api": sandbox.url, "key": sandbox.api.key, "secret": sandbox.api.secret}
-        print(json.dumps(ready), flush=True)
-        while not end.wait(0.5):  # a timeout lets Windows deliver Ctrl-C
-            pass
-        sandbox.close()
-        builder.stop()  # after the clockwork, to which an ended build would be a failure
+    try:
+        sandbox = Sandbox(options.pop("data").resolve(), builder, **options)
+    except (OSError, OverflowError) as error:
+        print(f"The sandbox could not start: {error}. Try another --port or --data.", file=sys.stderr)
+        return 5
+    print(f"{WELCOME}\n{len(sandbox.api.models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr)
+    ready = {"api": sandbox.url, "key": sandbox.api.key, "secret": sandbox.api.secret}
+    print(json.dumps(ready), flush=True)
+    while not end.wait(0.5):  # a timeout lets Windows deliver Ctrl-C
+        pass
+    sandbox.close()
+    builder.stop()  # after the clockwork, to which an ended build would be a failure
     return 0
 
 

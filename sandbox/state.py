@@ -18,7 +18,6 @@ from typing import Any
 from .web import ApiError
 
 Record = dict[str, Any]
-ALPHABET = string.ascii_letters + string.digits
 SCHEMA = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id));
@@ -27,7 +26,7 @@ CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (
 
 def new_id(prefix: str) -> str:
     """Return an id in the service's form, such as `job_` and 24 letters and digits."""
-    return f"{prefix}_" + "".join(secrets.choice(ALPHABET) for _ in range(24))
+    return f"{prefix}_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(24))
 
 
 def iso(moment: float) -> str:
@@ -76,20 +75,9 @@ class State:
         """Write the record, dated: `createdAt` once, `updatedAt` each time."""
         record["updatedAt"] = iso(self.clock())
         record.setdefault("createdAt", record["updatedAt"])
-        self._rows(
-            "INSERT INTO records (kind, id, body) VALUES (?,?,?)"
-            " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body",
-            *(kind, record_id, json.dumps(record)),
-        )
+        sql = "INSERT INTO records VALUES (?,?,?) ON CONFLICT DO UPDATE SET body=excluded.body"
+        self._rows(sql, kind, record_id, json.dumps(record))
         return record
-
-    def put_job(self, job: Record, status: str, progress: float) -> None:
-        """Write the job with this status, which its history gets as well if it is new."""
-        if status != job.get("status"):
-            entry = {"status": status, "date": iso(self.clock())}
-            job["statusHistory"] = [*job.get("statusHistory", []), entry]
-        job |= {"status": status, "progress": progress}
-        self.put("job", job["jobId"], job)
 
     def all(self, kind: str) -> list[Record]:
         rows = self._rows("SELECT body FROM records WHERE kind=? ORDER BY rowid", kind)

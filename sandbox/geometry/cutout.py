@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
+# sRGB in 0..1 to something like CIE L*a*b*, in which equal distances look alike.
+TO_LAB = np.array([[21.0, 85.0, 25.0], [72.0, -125.0, 80.0], [7.0, 40.0, -105.0]], np.float32)
 
 
 def blur(image: Array, radius: int, passes: int = 2) -> Array:
@@ -42,9 +44,9 @@ def subject(rgba: Array) -> Array:
     alpha = rgba[..., 3]
     if 0.01 < (alpha < 0.5).mean() < 0.99:
         return alpha
-    lab = blur(_to_lab(rgba[..., :3]), 1, 1)
-    mask = _unlike_border(lab)
-    if mask is None or not _is_plausible(mask := _tidy(mask, 0.00005), 0.3):
+    lab = blur(rgba[..., :3] @ TO_LAB, 1, 1)
+    mask = _tidy(_unlike_border(lab), 0.00005)
+    if not _is_plausible(mask, 0.3):
         mask = blur(_by_colours(lab).astype(np.float32), max(1, max(lab.shape) // 50)) > 0.5
         mask = _tidy(mask, 0.08)
         rounded = blur(mask.astype(np.float32), max(mask.shape) // 10) > 0.5
@@ -52,16 +54,6 @@ def subject(rgba: Array) -> Array:
         if is_ragged or not _is_plausible(mask, 0.6):
             mask = _middle(mask.shape) > 0.5
     return np.clip(blur(mask.astype(np.float32), 1, 1), 0, 1)
-
-
-def _to_lab(rgb: Array) -> Array:
-    """Return sRGB in 0..1 as CIE L*a*b*, in which equal distances look alike."""
-    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    matrix = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = linear @ matrix.T / np.array([0.9505, 1.0, 1.089])
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    lab = [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])]
-    return np.stack(lab, -1).astype(np.float32)
 
 
 def _ring(shape: tuple[int, ...]) -> Mask:
@@ -81,8 +73,8 @@ def _middle(shape: tuple[int, ...]) -> Array:
     return (1 / (1 + (y[:, None] ** 4 + x[None, :] ** 4) ** 2)).astype(np.float32)
 
 
-def _unlike_border(lab: Array) -> Mask | None:
-    """Return what differs from the border's colour, plain or softly shaded, or None if it has several."""
+def _unlike_border(lab: Array) -> Mask:
+    """Return what differs from the border's colour, plain or softly shaded; nothing if it has several."""
     ring = _ring(lab.shape)
     y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in lab.shape[:2]), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
@@ -95,13 +87,8 @@ def _unlike_border(lab: Array) -> Mask | None:
         spread = max(1.5, float(np.median(rest)) * 1.5)
         keep = rest < 2.5 * spread
     distance = np.linalg.norm(lab - terms @ fit, axis=2) / spread
-    if spread > 4:
-        return None
-    mask = distance > np.clip(np.percentile(distance, 98) / 2, 2.5, 6)
-    reach = range(-2, 3)
-    highest = np.maximum.reduce([np.roll(distance, (i, j), (0, 1)) for i in reach for j in reach])
-    within = blur(mask.astype(np.float32), 2, 1) > 0.999
-    return mask & (within | (distance > 0.5 * highest))  # an edge lies halfway up the slope
+    # Halfway up the slope of an edge is where the subject ends.
+    return distance > (max(2.5, np.percentile(distance, 98) / 2) if spread < 4 else np.inf)
 
 
 def _by_colours(lab: Array) -> Mask:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From arrays to Blender's meshes and materials, and from those to files."""
 
+import gzip
+import struct
 from pathlib import Path
 
 import bpy
@@ -119,21 +121,17 @@ def arrays(thing: bpy.types.Object) -> tuple[Array, NDArray[np.int32]]:
     return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3], corners.reshape(-1, 3)
 
 
-def facts() -> dict[str, object]:
-    """Return the scene's counts and size as the service's `properties`; glTF's axes: width, height, depth."""
-    things = scene_meshes()
-    size = np.ptp(np.concatenate([arrays(thing)[0] for thing in things]), axis=0)
-    return {
-        "faceCount": sum(triangles(thing) for thing in things),
-        "vertexCount": sum(len(thing.data.vertices) for thing in things),
-        "dimensions": [round(float(size[i]), 5) for i in (0, 2, 1)],
-        "hasUVs": any(thing.data.uv_layers for thing in things),
-        "hasNormals": True,
-        "hasSkeleton": any(thing.type == "ARMATURE" for thing in bpy.context.scene.objects),
-        "hasAnimations": False,
-    }
-
-
 def export(path: Path) -> None:
     """Write the scene as a GLB with its pictures inside."""
     bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", export_image_format="JPEG")
+
+
+def splat(path: Path) -> None:
+    """Write the scene's points as grey Gaussian splats in the spz format, version 2."""
+    points = np.concatenate([arrays(thing)[0] for thing in scene_meshes()])
+    place = points[:, [0, 2, 1]] * (1, 1, -1)  # to Y up
+    fixed = np.ascontiguousarray(np.round(place * 4096), "<i4").view("u1").reshape(-1, 3, 4)[:, :, :3]
+    header = struct.pack("<IIIBBBB", 0x5053474E, 2, len(place), 0, 12, 0, 0)
+    opacity, colour, size, turn = b"\xf3", b"\x80" * 3, b"\x4e" * 3, b"\x80" * 3
+    body = fixed.tobytes() + b"".join(part * len(place) for part in (opacity, colour, size, turn))
+    path.write_bytes(gzip.compress(header + body))

@@ -4,24 +4,15 @@
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from . import lettering, meshes, picture
-
-SPLITS = 4  # parts made of a mesh that is all in one piece
-BLOCKS = 5  # octree depth of a blocky mesh: 32 cells
 
 
 def load(paths: list[str]) -> None:
     """Import mesh files into the scene. ValueError if Blender can't read one, or finds no mesh in it."""
-    readers = {
-        ".glb": bpy.ops.import_scene.gltf,
-        ".gltf": bpy.ops.import_scene.gltf,
-        ".fbx": bpy.ops.import_scene.fbx,
-        ".obj": bpy.ops.wm.obj_import,
-        ".stl": bpy.ops.wm.stl_import,
-        ".ply": bpy.ops.wm.ply_import,
-    }
+    scenes, wm = bpy.ops.import_scene, bpy.ops.wm
+    readers = {".glb": scenes.gltf, ".gltf": scenes.gltf, ".fbx": scenes.fbx}
+    readers |= {".obj": wm.obj_import, ".stl": wm.stl_import, ".ply": wm.ply_import}
     for path in paths:
         if (suffix := Path(path).suffix) not in readers:
             raise ValueError(f"The sandbox can't read {suffix} files")
@@ -73,46 +64,8 @@ def retexture(thing: bpy.types.Object, images: dict[str, str], prompt: str) -> N
         picture.paint(thing, {"front": picture.cut(images["front"])})
         return
     unwrap(thing)
-    has_style = "style" in images
-    meshes.dress(
-        thing, meshes.load_picture(images["style"])[..., :3] if has_style else lettering.texture(prompt)
-    )
-
-
-def split(thing: bpy.types.Object, parts: int) -> None:
-    """Make the mesh several objects: its loose parts, or slices along its longest side if it is one piece."""
-    _select(thing)
-    bpy.ops.mesh.separate(type="LOOSE")
-    if len(meshes.scene_meshes()) > 1:
-        return
-    materials = thing.data.materials
-    slices = np.empty((len(thing.data.polygons), 3), np.float32)
-    thing.data.polygons.foreach_get("center", slices.ravel())
-    along = slices[:, int(np.argmax(np.ptp(slices, axis=0)))]
-    edges = np.linspace(along.min(), along.max(), parts + 1)[1:-1]
-    first = materials[0] if materials else None
-    while len(materials) < parts:
-        materials.append(first)
-    thing.data.polygons.foreach_set("material_index", np.searchsorted(edges, along).astype(np.int32))
-    bpy.ops.mesh.separate(type="MATERIAL")
-
-
-def to_blocks(thing: bpy.types.Object) -> None:
-    """Build the mesh of cubes, in the colours that it had."""
-    source = thing.copy()
-    source.data = thing.data.copy()
-    bpy.context.scene.collection.objects.link(source)
-    meshes.modified(thing, "REMESH", mode="BLOCKS", octree_depth=BLOCKS, use_remove_disconnected=False)
-    if source.data.uv_layers:
-        meshes.lay_out(thing, np.zeros(len(thing.data.loops) * 2))
-        settings = {"object": source, "use_loop_data": True, "data_types_loops": {"UV"}}
-        settings["layers_uv_select_src"] = source.data.uv_layers[0].name
-        meshes.modified(thing, "DATA_TRANSFER", **settings, loop_mapping="NEAREST_POLYNOR")
-    thing.data.materials.clear()
-    for made in source.data.materials:
-        thing.data.materials.append(made)
-    thing.data.shade_flat()
-    bpy.data.objects.remove(source)
+    style = images.get("style")
+    meshes.dress(thing, meshes.load_picture(style)[..., :3] if style else lettering.texture(prompt))
 
 
 def build(task: str, request: dict) -> None:
@@ -124,7 +77,5 @@ def build(task: str, request: dict) -> None:
         retexture(joined(), request["images"], request["prompt"])
     elif task == "unwrap":
         unwrap(joined())
-    elif task == "split":
-        split(joined(), request["parts"] or SPLITS)
     elif task == "blocks":
-        to_blocks(joined())
+        meshes.modified(joined(), "REMESH", mode="BLOCKS", octree_depth=5, use_remove_disconnected=False)
