@@ -7,12 +7,11 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import bpy
 
 from .. import scene
-from ..client import JsonValue
 from ..jobs import DONE, JobRecord, State, provenance_of
 from .exits import CommandError, Exit
 from .progress import ProgressLine
@@ -28,32 +27,27 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) ->
 
     Raises CommandError if the key is refused or the service is gone for ten minutes.
     """
-    current = {job.id: job for job in jobs}
-    watch = session.watch()
-    trouble_since: float | None = None
-    told = ""
+    watch, told, well_at = session.watch(), "", time.monotonic()
     try:
-        while any(job.is_working for job in current.values()):
+        while any(job.is_working for job in jobs):
             if watch.look():
-                current = {job_id: session.store.get(job_id) for job_id in current}
-            progress.tell(list(current.values()))
+                jobs = [session.store.get(job.id) for job in jobs]
+            progress.tell(jobs)
             text, kind = session.store.get_trouble(session.service)
             if text and text != told:
                 progress.line(text)
-            told = text
-            trouble_since = (trouble_since or time.monotonic()) if text else None
-            if trouble_since is not None and (
-                kind not in _PATIENT or time.monotonic() - trouble_since > _NO_SERVICE_S
-            ):
-                code = Exit.NO_SERVICE if kind in _PATIENT else Exit.NOT_ALLOWED
+            told, now = text, time.monotonic()
+            well_at = well_at if text else now
+            if text and (kind not in _PATIENT or now - well_at > _NO_SERVICE_S):
                 raise CommandError(
-                    f"{text} The jobs are kept: run `maquette resume` when that is mended.", code
+                    f"{text} The jobs are kept: run `maquette resume` when that is mended.",
+                    Exit.NO_SERVICE if kind in _PATIENT else Exit.NOT_ALLOWED,
                 )
             time.sleep(_TICK_S)
     finally:
         progress.end()
         watch.close()
-    return list(current.values())
+    return jobs
 
 
 def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
@@ -66,35 +60,36 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     folder = session.store.job_folder(job.id)
     blend = folder / "result.blend"
     if not blend.exists():  # formats that Blender cannot read stay as files
-        return [str(folder / str(cast("dict[str, JsonValue]", entry)["path"])) for entry in job.files]
-    outputs = [Path(str(name)) for name in cast("list[JsonValue]", job.placement.get("outputs") or [])]
-    preview = job.placement.get("preview")
+        return [str(folder / entry["path"]) for entry in cast("list[Any]", job.files)]
+    wish = cast("dict[str, Any]", job.placement)
+    outputs, preview = [Path(name) for name in wish.get("outputs") or []], wish.get("preview")
     if outputs or preview:
-        root = _place(job, blend)
+        root = _place(job, blend, wish.get("size_m"))
         for output in outputs:
             if output.suffix.lower() == ".blend":
                 scene.save_blend(output)
             else:
                 scene.export_glb([root], output)
         if preview:
-            outputs.append(Path(str(preview)))
+            outputs.append(Path(preview))
             scene.render_preview([root], outputs[-1])
-        for item in (*root.children_recursive, root):  # the next job's files are to hold that job alone
-            bpy.data.objects.remove(item)
+        # The next job's files are to hold that job alone.
+        bpy.data.batch_remove([*root.children_recursive, root])
         bpy.data.orphans_purge(do_recursive=True)
     if job.state is State.READY:
         session.store.move(job, State.PLACED)
     return [str(output) for output in outputs]
 
 
-def _place(job: JobRecord, blend: Path) -> bpy.types.Object:
-    target = open_scene()
-    size = job.placement.get("size_m")
+def _place(job: JobRecord, blend: Path, size_m: float | None) -> bpy.types.Object:
+    """Put the result into the scene of the file that Blender was started with, else into an empty one."""
+    if not bpy.data.filepath and not bpy.data.collections.get("Maquette"):
+        bpy.data.batch_remove([*bpy.data.objects, *bpy.data.collections])
+    target = cast("bpy.types.Scene", bpy.context.scene)
     x, y, z = target.cursor.location
-    placement = scene.Placement((x, y, z), size_m=float(size) if isinstance(size, int | float) else None)
-    return scene.append_result(
-        blend, name=job.name, scene=target, placement=placement, provenance=provenance_of(job)
-    )
+    placement = scene.Placement((x, y, z), size_m=size_m)
+    facts = provenance_of(job)
+    return scene.append_result(blend, name=job.name, scene=target, placement=placement, provenance=facts)
 
 
 @contextmanager
@@ -114,15 +109,3 @@ def _quiet(log_path: Path) -> Generator[None]:
         for target, descriptor in enumerate(kept, 1):
             os.dup2(descriptor, target)
             os.close(descriptor)
-
-
-def open_scene() -> bpy.types.Scene:
-    """The scene of the file that Blender was started with, else an empty one."""
-    if not bpy.data.filepath and not bpy.data.collections.get("Maquette"):
-        for item in list(bpy.data.objects):
-            bpy.data.objects.remove(item)
-        for collection in list(bpy.data.collections):
-            bpy.data.collections.remove(collection)
-    found = bpy.context.scene
-    assert found is not None
-    return found

@@ -5,7 +5,7 @@ import sqlite3
 from enum import IntEnum
 
 from .. import client, scene
-from ..jobs import AccountError, JobRecord, SandboxError, State, StoreError, WorkerError
+from ..jobs import DONE, AccountError, JobRecord, SandboxError, StoreError, WorkerError
 
 
 class Exit(IntEnum):
@@ -26,34 +26,20 @@ class CommandError(Exception):
         self.code = code
 
 
-_CODES: tuple[tuple[type[Exception], Exit], ...] = (
-    (client.SignInError, Exit.NOT_ALLOWED),
-    (client.NotAllowedError, Exit.NOT_ALLOWED),
-    (client.CreditsError, Exit.NOT_ALLOWED),
-    (AccountError, Exit.NOT_ALLOWED),
-    (client.InputError, Exit.USAGE),
-    (client.NotFoundError, Exit.USAGE),
-    (StoreError, Exit.USAGE),
-    (client.TransferError, Exit.JOB_FAILED),
-    (WorkerError, Exit.JOB_FAILED),
-    (SandboxError, Exit.NO_SERVICE),
-    (scene.ExportError, Exit.JOB_FAILED),
-    (OSError, Exit.JOB_FAILED),  # a disk that is full or went away
-    (sqlite3.Error, Exit.JOB_FAILED),
-    (client.ScenarioError, Exit.NO_SERVICE),
+_KINDS: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
+    (Exit.NOT_ALLOWED, (client.SignInError, client.NotAllowedError, client.CreditsError, AccountError)),
+    (Exit.USAGE, (client.InputError, client.NotFoundError, StoreError)),
+    # OSError and sqlite3's: a disk that is full or went away.
+    (Exit.JOB_FAILED, (client.TransferError, WorkerError, scene.ExportError, OSError, sqlite3.Error)),
+    (Exit.NO_SERVICE, (client.ScenarioError, SandboxError)),
 )
-EXPECTED = tuple(kind for kind, _ in _CODES)
+EXPECTED = tuple(kind for _, kinds in _KINDS for kind in kinds)
 
 
-def exit_for(error: Exception) -> Exit:
-    return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.JOB_FAILED)
+def exit_for(kind: type[Exception]) -> Exit:
+    return next((code for code, kinds in _KINDS if issubclass(kind, kinds)), Exit.JOB_FAILED)
 
 
 def exit_for_job(job: JobRecord) -> Exit:
     """The code for a job that has ended, or that stays where a person has to do something."""
-    if job.state in (State.READY, State.PLACED):
-        return Exit.DONE
-    kind = getattr(client, job.error_kind, None)
-    if not isinstance(kind, type):
-        return Exit.JOB_FAILED
-    return next((code for known, code in _CODES if issubclass(kind, known)), Exit.JOB_FAILED)
+    return Exit.DONE if job.state in DONE else exit_for(getattr(client, job.error_kind, Exception))

@@ -5,25 +5,24 @@ import json
 import time
 from argparse import Namespace
 
-from ..client import CAPABILITIES, Input, Model, describe_input
+from ..client import CAPABILITIES, Model, describe_input
 from ..jobs import JobRecord
 from .exits import Exit
 from .generate import job_json
-from .progress import WORDS
 from .session import Session
 
 
 def run_models(arguments: Namespace) -> int:
-    """All 3D models, or one with its inputs, ranges and defaults."""
+    """All 3D models, or one with its inputs, ranges and defaults; as JSON in the service's own form."""
     with Session(arguments) as session:
         if arguments.id:
             model = session.api.get_model(arguments.id)
-            print(json.dumps(_model_json(model), indent=2) if arguments.json else _describe(model))
+            print(json.dumps(model.raw, indent=2) if arguments.json else _describe(model))
             return Exit.DONE
         wanted = (arguments.capability,) if arguments.capability else CAPABILITIES
         models = list(session.api.list_models(capabilities=wanted))
     if arguments.json:
-        print(json.dumps([_model_json(model) for model in models], indent=2))
+        print(json.dumps([model.raw for model in models], indent=2))
         return Exit.DONE
     width = max((len(model.id) for model in models), default=0)
     for model in models:
@@ -39,67 +38,30 @@ def run_jobs(arguments: Namespace) -> int:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
             told = "asked to stop; `maquette resume` carries it on" if job.cancel else "canceled"
             print(f"{job.name}: {told}")
-            return Exit.DONE
-        if arguments.remove:
+        elif arguments.remove:
             job = session.store.get(arguments.remove)
             session.store.remove(job)
             print(f"{job.name}: removed with its files")
-            return Exit.DONE
-        jobs = session.store.list_jobs(limit=arguments.limit)
-        if arguments.json:
-            print(json.dumps([job_json(session, job, []) for job in jobs], indent=2))
-            return Exit.DONE
-        for job in jobs:
-            print(_job_line(job))
-        if not jobs:
-            print("No jobs yet.")
+        else:
+            jobs = session.store.list_jobs(limit=arguments.limit)
+            if arguments.json:
+                print(json.dumps([job_json(session, job, []) for job in jobs], indent=2))
+            else:
+                print("\n".join(map(_job_line, jobs)) or "No jobs yet.")
     return Exit.DONE
 
 
 def _job_line(job: JobRecord) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created_at))
     cost = "" if job.cost_cu is None else f"{job.cost_cu:g} CU"
-    text = (
-        f"{job.id}  {when}  {WORDS[job.state]:<13} {cost:>9}  {job.name}  ({job.model_name})  {job.message}"
-    )
+    text = f"{job.id}  {when}  {job.state:<11} {cost:>9}  {job.name}  ({job.model_name})  {job.message}"
     return text.rstrip()
 
 
 def _describe(model: Model) -> str:
     lines = [f"{model.name}  ({model.id})", "  " + ", ".join(model.capabilities)]
-    if model.short_description:
-        lines.append(f"  {model.short_description}")
-    lines.append("Inputs (* required):")
+    lines += [f"  {model.short_description}", "Inputs (* required):"]
     for spec in model.inputs:
         star = "*" if spec.required.is_always else " "
-        lines.append(f" {star} {spec.name}: {describe_input(spec)}")
-        if spec.description:
-            lines.append(f"       {spec.description}")
-    return "\n".join(lines)
-
-
-def _model_json(model: Model) -> dict[str, object]:
-    return {
-        "id": model.id,
-        "name": model.name,
-        "description": model.short_description,
-        "capabilities": list(model.capabilities),
-        "inputs": [_input_json(spec) for spec in model.inputs],
-    }
-
-
-def _input_json(spec: Input) -> dict[str, object]:
-    values: dict[str, object] = {
-        "name": spec.name,
-        "type": spec.type,
-        "kind": spec.kind if spec.type in ("file", "file_array") else None,
-        "required": spec.required.is_always,
-        "default": spec.default,
-        "min": spec.min,
-        "max": spec.max,
-        "step": spec.step,
-        "allowed": list(spec.allowed_values) or None,
-        "description": spec.description,
-        "inputs": [_input_json(part) for part in spec.inputs] or None,
-    }
-    return {name: value for name, value in values.items() if value is not None and value != ""}
+        lines += [f" {star} {spec.name}: {describe_input(spec)}", f"       {spec.description}"]
+    return "\n".join(line for line in lines if line.strip())

@@ -32,27 +32,18 @@ def run(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return Exit.INTERRUPTED
-    except CommandError as error:
+    except (CommandError, *EXPECTED) as error:
         print(f"maquette: {error}", file=sys.stderr)
-        return error.code
-    except EXPECTED as error:
-        print(f"maquette: {error}", file=sys.stderr)
-        return exit_for(error)
+        return error.code if isinstance(error, CommandError) else exit_for(type(error))
 
 
 def _run_sandbox(arguments: argparse.Namespace) -> int:
     """Keep a sandbox running until Ctrl-C; its one line on stdout says where it is."""
     from .. import preferences
 
-    data = (
-        Path(arguments.data).expanduser().resolve()
-        if arguments.data
-        else preferences.user_folder() / "sandbox"
-    )
-    options: list[str] = []
-    for name in ("port", "delay", "price", "credits"):
-        if getattr(arguments, name) is not None:
-            options += [f"--{name}", str(getattr(arguments, name))]
+    data = Path(arguments.data or preferences.user_folder() / "sandbox").expanduser().resolve()
+    given = [(name, getattr(arguments, name)) for name in ("port", "delay", "price", "credits")]
+    options = [f"--{name}={value}" for name, value in given if value is not None]
     process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
     try:
         return process.wait()
@@ -60,31 +51,6 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
         return Exit.DONE
     finally:
         stop_sandbox(process)
-
-
-def _add_service(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("service")
-    group.add_argument(
-        "--sandbox", action="store_true", help="use a private stand-in for the service: no account, no cost"
-    )
-    group.add_argument("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
-    group.add_argument("--state", metavar="DIR", help="folder for jobs and results")
-    group.add_argument("--json", action="store_true", help="print one machine-readable result on stdout")
-
-
-def _add_request(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "images", nargs="*", metavar="IMAGE", help="picture, or other file that the model takes"
-    )
-    parser.add_argument("--prompt", metavar="TEXT", help="words to make a model from")
-    parser.add_argument("--model", metavar="ID", help="which model makes it; `models` lists them")
-    parser.add_argument(
-        *("--param", "-p"),
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="one of the model's inputs; repeatable",
-    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,48 +66,51 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, run_it: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=words, description=words)
-        command.set_defaults(run=run_it)
-        return command
+    def command(
+        name: str, run_it: Callable[[argparse.Namespace], int], words: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words)
+        made.set_defaults(run=run_it)
+        return made
 
-    generate = add("generate", run_generate, "Make a 3D model and write it to a file.")
-    _add_request(generate)
-    generate.add_argument("--name", help="name of the object")
-    generate.add_argument(
-        "--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`"
-    )
-    generate.add_argument(
-        "-o", "--output", action="append", default=[], metavar="FILE", help="OUT.blend or OUT.glb; repeatable"
-    )
-    generate.add_argument("--preview", metavar="FILE", help="render a small picture of the result (.png)")
-    generate.add_argument(
-        "--dry-run", action="store_true", help="check everything, ask for the price, spend nothing"
-    )
-    generate.add_argument("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
-    cost = add("cost", run_cost, "Tell what `generate` with the same words would cost, and the balance.")
-    _add_request(cost)
-    models = add("models", run_models, "List the 3D models, or one with its inputs.")
+    generate = command("generate", run_generate, "Make a 3D model and write it to a file.")
+    cost = command("cost", run_cost, "Tell what `generate` with the same words would cost, and the balance.")
+    for it in (generate, cost):
+        add = it.add_argument
+        add("images", nargs="*", metavar="IMAGE", help="picture, or other file that the model takes")
+        add("--prompt", metavar="TEXT", help="words to make a model from")
+        add("--model", metavar="ID", help="which model makes it; `models` lists them")
+        repeatable = {"action": "append", "default": []}
+        add("--param", "-p", metavar="NAME=VALUE", help="one of the model's inputs; repeatable", **repeatable)
+    add = generate.add_argument
+    add("--name", help="name of the object")
+    add("--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`")
+    add("-o", "--output", action="append", default=[], metavar="FILE", help="OUT.blend or .glb; repeatable")
+    add("--preview", metavar="FILE", help="render a small picture of the result (.png)")
+    add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
+    add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
+    models = command("models", run_models, "List the 3D models, or one with its inputs.")
     models.add_argument("id", nargs="?", metavar="ID")
     models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
-    jobs = add("jobs", run_jobs, "List the jobs.")
+    jobs = command("jobs", run_jobs, "List the jobs.")
     jobs.add_argument("--limit", type=int, default=50, metavar="N")
-    jobs.add_argument(
-        "--cancel", metavar="ID", help="stop a job if it is not submitted, or ask the service to stop it"
-    )
+    jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
-    resume = add("resume", run_resume, "Carry on jobs that were interrupted; nothing is paid twice.")
+    resume = command("resume", run_resume, "Carry on jobs that were interrupted; nothing is paid twice.")
     resume.add_argument("ids", nargs="*", metavar="ID")
-    for command in (generate, cost, models, jobs, resume):
-        _add_service(command)
-    sandbox = add(
-        "sandbox", _run_sandbox, "Run a stand-in for the service on this machine until it is interrupted."
-    )
-    sandbox.add_argument("--port", type=int, default=0, metavar="N", help="any free one if not given")
-    sandbox.add_argument("--data", metavar="DIR", help="where it keeps what it is sent and makes")
-    sandbox.add_argument("--delay", type=float, metavar="S", help="seconds that a job takes at least")
-    sandbox.add_argument("--price", type=float, metavar="CU", help="made-up price of every job")
-    sandbox.add_argument("--credits", type=float, metavar="CU", help="made-up balance")
+    for it in (generate, cost, models, jobs, resume):
+        add = it.add_argument_group("service").add_argument
+        add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
+        add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
+        add("--state", metavar="DIR", help="folder for jobs and results")
+        add("--json", action="store_true", help="print one machine-readable result on stdout")
+    sandbox = command("sandbox", _run_sandbox, "Run a stand-in for the service here until it is interrupted.")
+    add = sandbox.add_argument
+    add("--port", type=int, metavar="N", help="any free one if not given")
+    add("--data", metavar="DIR", help="where it keeps what it is sent and makes")
+    add("--delay", type=float, metavar="S", help="seconds that a job takes at least")
+    add("--price", type=float, metavar="CU", help="made-up price of every job")
+    add("--credits", type=float, metavar="CU", help="made-up balance")
     return parser
 
 

@@ -5,68 +5,39 @@ import shutil
 import sys
 import time
 
-from ..jobs import JobRecord, State
-
-WORDS = {
-    State.PREPARED: "prepared",
-    State.UPLOADING: "uploading",
-    State.SUBMITTING: "submitting",
-    State.UNCERTAIN: "looking it up",
-    State.QUEUED: "queued",
-    State.RUNNING: "being made",
-    State.DOWNLOADING: "downloading",
-    State.CONVERTING: "converting",
-    State.READY: "ready",
-    State.PLACED: "placed",
-    State.FAILED: "failed",
-    State.CANCELED: "canceled",
-    State.EXPIRED: "expired",
-}
-_QUARTERS = 4  # plain lines tell of each quarter
+from ..jobs import JobRecord
 
 
 class ProgressLine:
     """`tell` after each change, `line` for anything else, `end` before the last word."""
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
         self._started = time.monotonic()
-        self._last = ""
-        self._told: dict[str, tuple[str, int, str]] = {}
+        self._told: dict[str, object] = {}  # what the last plain line about each job said
+        self._width = 0  # of the line that stands on the terminal
 
     def tell(self, jobs: list[JobRecord]) -> None:
-        if self._is_terminal:
-            self._show(
-                " · ".join(_words(job) for job in jobs) + f" · {time.monotonic() - self._started:.0f} s"
-            )
+        if sys.stderr.isatty():
+            text = " · ".join([*map(_words, jobs), f"{time.monotonic() - self._started:.0f} s"])
+            text = text[: shutil.get_terminal_size().columns - 1]
+            print("\r" + text.ljust(self._width), end="", file=sys.stderr, flush=True)
+            self._width = len(text)
             return
         for job in jobs:
-            mark = (job.state, int((job.progress or 0.0) * _QUARTERS), job.message)
+            mark = (job.state, int(4 * (job.progress or 0.0)), job.message)  # each quarter is told
             if self._told.get(job.id) != mark:
                 self._told[job.id] = mark
-                note = f": {job.message}" if job.message else ""
-                print(f"{_words(job)}{note}", file=sys.stderr, flush=True)
+                self.line(_words(job) + (f": {job.message}" if job.message else ""))
 
     def line(self, text: str) -> None:
         self.end()
         print(text, file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        if self._last:
+        if self._width:
             print(file=sys.stderr, flush=True)
-            self._last = ""
-
-    def _show(self, text: str) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        text = text[:width]
-        if text != self._last:
-            print("\r" + text.ljust(min(len(self._last), width)), end="", file=sys.stderr, flush=True)
-            self._last = text
+            self._width = 0
 
 
 def _words(job: JobRecord) -> str:
-    percent = f" {job.progress:.0%}" if job.progress and job.state in _WITH_PROGRESS else ""
-    return f"{job.name}: {WORDS[job.state]}{percent}"
-
-
-_WITH_PROGRESS = (State.UPLOADING, State.RUNNING, State.DOWNLOADING)
+    return f"{job.name}: {job.state}" + (f" {job.progress:.0%}" if job.progress and job.is_working else "")
