@@ -141,7 +141,7 @@ def run_wheel(wheel: venvs.Wheel, zip_file: Path, arguments: list[str]) -> Outco
     name = f"Blender {wheel.version}"
     try:
         venv = venvs.make_test_wheel(wheel)
-    except venvs.NoWheel as reason:
+    except steps.Missing as reason:
         return Outcome(name, skipped=1, note=str(reason))
     except steps.Failure as failure:
         return Outcome(name, failed=1, note=str(failure))
@@ -154,7 +154,8 @@ def set_up_real() -> Path:
     with step("genuine Blender 4.3.2 in a chroot (1.4 GB the first time)"):
         script = ROOT / "tools" / "real_blender.sh"
         if not steps.is_root_on_debian() or not shutil.which("unshare"):
-            fail("needs Debian and root. Elsewhere set MAQUETTE_BLENDER to the path of a Blender, 4.2 on")
+            text = "needs Debian and root. Elsewhere set MAQUETTE_BLENDER to the path of a Blender, 4.2 on"
+            raise steps.Missing(text)
         quietly(["bash", script, "setup", REAL])
         REAL_COMMAND.write_text(f'#!/bin/sh\nexec bash "{script}" run "{REAL}" -- blender "$@"\n')
         REAL_COMMAND.chmod(0o755)

@@ -21,6 +21,10 @@ class Failure(Exception):
     """A step could not be done; the text says why and what to do."""
 
 
+class Missing(Failure):
+    """This machine cannot have what the step needs; the text says what that is."""
+
+
 def fail(message: str) -> NoReturn:
     raise Failure(message)
 
@@ -38,7 +42,7 @@ def step(title: str) -> Iterator[None]:
     try:
         yield
     except Failure as failure:
-        raise Failure(f"{title}: {failure}") from None
+        raise type(failure)(f"{title}: {failure}") from None
     say(f"  {title}: {time.monotonic() - start:.1f} s")
 
 

@@ -43,10 +43,6 @@ APT = (
 DNF = "libICE libSM libX11 libXext libXfixes libXi libXrender libXxf86vm libgomp libxkbcommon mesa-libGL"
 
 
-class NoWheel(steps.Failure):
-    """This wheel does not exist for this machine, or its Python is missing."""
-
-
 def program(venv: Path, name: str) -> Path:
     """A program in a virtual environment."""
     return venv / "Scripts" / f"{name}.exe" if steps.IS_WINDOWS else venv / "bin" / name
@@ -91,7 +87,7 @@ def install(venv: Path, what: list[str]) -> None:
         quietly([program(venv, "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q", *what])
     except steps.Failure as failure:
         if "No matching distribution" in str(failure) and what[0].startswith("bpy"):
-            raise NoWheel(f"the package index has no {what[0]} for this machine") from None
+            raise steps.Missing(f"the package index has no {what[0]} for this machine") from None
         raise
 
 
@@ -117,10 +113,10 @@ def check_import(venv: Path) -> None:
 
 
 def make_wheel(wheel: Wheel, venv: Path, groups: tuple[str, ...] = ()) -> Path:
-    """An environment with this bpy and a `blender` command; NoWheel if this machine cannot have it."""
+    """An environment with this bpy and a `blender` command; steps.Missing if this machine cannot have it."""
     python, reason = pythons.look_for(wheel.python)
     if not python:
-        raise NoWheel(reason)
+        raise steps.Missing(reason)
     is_new = f"bpy=={wheel.version}" not in read_stamp(venv)
     with step(f"Blender {wheel.version} (bpy on Python {wheel.python}) in {venv.relative_to(ROOT)}"):
         fill(venv, python, wheel.python, f"bpy=={wheel.version}", groups)
@@ -143,7 +139,7 @@ def make_main(groups: tuple[str, ...] = ()) -> tuple[Wheel, Path]:
     for wheel in WHEELS:
         try:
             return wheel, make_wheel(wheel, ROOT / ".venv", groups)
-        except NoWheel as reason:
+        except steps.Missing as reason:
             reasons.append(f"Blender {wheel.blender}: {reason}")
     fail("no Blender for this machine. One of these is enough:\n  " + "\n  ".join(reasons))
 

@@ -12,6 +12,7 @@ import pytest
 import pythons
 import steps
 import venvs
+import windows
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "{}.{}".format(*sys.version_info)
@@ -177,6 +178,21 @@ def test_the_last_line_is_the_sum_and_a_failure_is_the_exit_code(capsys: pytest.
     assert "  b: 1 skipped (no Python 3.11 on this machine)" in lines
     assert blenders.summarize([good, blenders.Outcome("c", failed=1)]) == 1
     assert blenders.summarize([skipped]) == 1, "a run in which nothing passed has shown nothing"
+
+
+@pytest.mark.parametrize(("is_ci", "counts"), [(False, (0, 1)), (True, (1, 0))])
+def test_a_window_that_this_machine_cannot_have_is_skipped_with_the_reason_but_not_in_ci(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_ci: bool, counts: tuple[int, int]
+) -> None:
+    def set_up(version: str) -> windows.Window:
+        with steps.step(f"Blender {version}"):
+            raise steps.Missing("there is no screen")
+
+    monkeypatch.setattr(windows, "set_up", set_up)
+    monkeypatch.setattr(steps, "IS_CI", is_ci)
+    (outcome,) = windows.run_all(("4.2",), [], tmp_path / "maquette.zip", tmp_path)
+    assert (outcome.failed, outcome.skipped) == counts
+    assert outcome.note == "Blender 4.2: there is no screen"
 
 
 @posix
