@@ -41,8 +41,9 @@ def _draw_labels() -> None:
             if place:
                 seen.append((place, name, job))
     unit = context.preferences.system.ui_scale
-    for place, name, job in seen:
-        _draw_label(place + Vector((0, 10 * unit)), unit, name if len(seen) <= LABELS_MAX else "", job)
+    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(desk, job)) for place, _, job in seen], unit)
+    for place, name, job in seen if len(seen) <= LABELS_MAX else ():
+        _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, name, job)
 
 
 def _box(item: bpy.types.Object) -> list[Vector]:
@@ -56,35 +57,40 @@ def _middle(item: bpy.types.Object) -> Vector:
     return sum(corners, Vector()) / len(corners)
 
 
+def _draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
+    """All of them in one go: bottom centre in pixels, and how full (None: no bar)."""
+    points: list[tuple[float, float]] = []
+    colors: list[tuple[float, ...]] = []
+    for place, share in bars:
+        if share is None:
+            continue
+        left, low = place.x - WIDTH * unit / 2, place.y
+        for edge, width, height, color in (
+            (unit, (WIDTH + 2) * unit, (HEIGHT + 2) * unit, _TROUGH),
+            (0, WIDTH * unit * share, HEIGHT * unit, _FILL),
+        ):
+            corners = [(left - edge + x, low - edge + y) for x in (0, width) for y in (0, height)]
+            points += [corners[at] for at in (0, 1, 2, 2, 1, 3)]
+            colors += [color] * 6
+    if points:
+        shader = gpu.shader.from_builtin("FLAT_COLOR")
+        gpu.state.blend_set("ALPHA")
+        batch_for_shader(shader, "TRIS", {"pos": points, "color": colors}).draw(shader)
+        gpu.state.blend_set("NONE")
+
+
 def _draw_label(place: Vector, unit: float, name: str, job: JobRecord) -> None:
-    left, low = place.x - WIDTH * unit / 2, place.y
     share = progress_of(holder.current(), job)
-    if share is not None:
-        _rectangle(left - unit, low - unit, (WIDTH + 2) * unit, (HEIGHT + 2) * unit, _TROUGH)
-        _rectangle(left, low, WIDTH * unit * share, HEIGHT * unit, _FILL)
-    if not name:
-        return
-    text = STATES[job.state][0]
-    if job.state is State.RUNNING and share:
-        text = f"{share:.0%}"
+    text = f"{share:.0%}" if job.state is State.RUNNING and share else STATES[job.state][0]
     text = f"{name}  ·  {text}"
     blf.size(0, 11 * unit)
     width, _ = blf.dimensions(0, text)
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 3, *_SHADOW)
-    blf.position(0, place.x - width / 2, low + (HEIGHT + 6) * unit, 0)
+    blf.position(0, place.x - width / 2, place.y, 0)
     blf.color(0, *_TEXT)
     blf.draw(0, text)
     blf.disable(0, blf.SHADOW)
-
-
-def _rectangle(x: float, y: float, width: float, height: float, color: tuple[float, ...]) -> None:
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    points = [(x, y), (x + width, y), (x, y + height), (x + width, y + height)]
-    gpu.state.blend_set("ALPHA")
-    shader.uniform_float("color", color)
-    batch_for_shader(shader, "TRI_STRIP", {"pos": points}).draw(shader)
-    gpu.state.blend_set("NONE")
 
 
 def _draw_drop_box() -> None:

@@ -77,6 +77,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description=WELCOME)
     add = parser.add_argument
     add("--blender", required=True, help="Blender executable that builds the geometry")
+    add("--result", type=Path, metavar="GLB", help="what every job delivers (default: what Blender builds)")
     add("--data", required=True, type=Path, help="folder for jobs and files")
     add("--exit-with-stdin", action="store_true", help="end when standard input ends")
     add = partial(add, type=float, default=argparse.SUPPRESS)
@@ -96,7 +97,7 @@ def main(argv: list[str]) -> int:
             signal.signal(getattr(signal, name), lambda *_: end.set())
     if options.pop("exit_with_stdin"):
         threading.Thread(target=lambda: (_drain_stdin(), end.set()), daemon=True).start()
-    builder = BlenderBuilder(options.pop("blender"))
+    builder = BlenderBuilder(options.pop("blender"), options.pop("result"))
     try:
         sandbox = Sandbox(options.pop("data").resolve(), builder, **options)
     except (OSError, OverflowError) as error:

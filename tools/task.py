@@ -149,6 +149,15 @@ def test(rest: Rest) -> int:
     return blenders.summarize(outcomes)
 
 
+def bench_window(rest: Rest) -> int:
+    """measure how long Blender's window is held, beside the direct import (5.2; or `bench-window 4.3`)"""
+    out = BUILD / "bench-window"
+    words = [windows.BENCH, *rest, "--out", str(out)]
+    code = blenders.summarize(windows.run_words(("5.2",), words, build_zip))
+    say("\n" + windows.speed_table(out))
+    return code
+
+
 def pictures(rest: Rest) -> int:
     """take the pictures of docs/guide.md from a real window (Blender 5.2)"""
     out = BUILD / "pictures"
@@ -211,6 +220,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         blender,
         test_window,
         test_window_all,
+        bench_window,
         pictures,
         bench,
         build,

@@ -29,6 +29,7 @@ REAL = "4.3"  # the genuine Blender in a chroot; the others are wheels
 FEW = (REAL, "5.2")
 ALL = ("4.2", REAL, "4.5", "5.2")
 TESTS = ROOT / "tests" / "window"
+BENCH = "bench_window"  # no scenario of `test-window`: tests say nothing about speed
 GUIDE = {  # docs/guide/NAME.jpg: the scenario and its picture
     "start": ("journey", "start"),
     "make": ("journey", "make"),
@@ -146,7 +147,8 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path) -
             say(f"- {name}{f', part {part}' if part != 1 else ''} ...")
             result = folder / f"result-{part}.json"
             run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part)]
-            code = blenders.call([*window.command, *run], env, log, TIMEOUT_S)
+            limit_s = TIMEOUT_S * (3 if scenario == BENCH else 1)
+            code = blenders.call([*window.command, *run], env, log, limit_s)
             (folder / "ended-at.txt").write_text(str(time.time()), encoding="utf-8")
             outcome, part = count(outcome, result, code)
     return outcome if outcome.failed else outcome._replace(note=measured(folder))
@@ -181,7 +183,7 @@ def measured(folder: Path) -> str:
 def run_all(versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out: Path) -> list[Outcome]:
     """Runs the scenarios (none named: all) in each of these Blenders; pictures and results go to `out`."""
     known = sorted(file.stem[len("scenario_") :] for file in TESTS.glob("scenario_*.py"))
-    unknown = set(scenarios) - set(known)
+    unknown = set(scenarios) - {*known, BENCH}
     if unknown:
         fail(f"no scenario {', '.join(sorted(unknown))} in tests/window/, but {', '.join(known)}")
     outcomes = []
@@ -208,6 +210,39 @@ def take_pictures(out: Path) -> None:
     guide.mkdir(exist_ok=True)
     for name, (scenario, picture) in GUIDE.items():
         quietly(["convert", out / scenario / f"{picture}.png", "-quality", "85", guide / f"{name}.jpg"])
+
+
+def speed_table(out: Path) -> str:
+    """What the bench found in each Blender, as a page for docs/."""
+    lines = []
+    for file in sorted(out.glob(f"*/{BENCH}/speed.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        lines += [f"## Blender {found['blender']}", ""]
+        lines += ["| faces | texture | Maquette's longest step | direct glTF import | shorter by |"]
+        lines += ["|--:|--:|--:|--:|--:|"]
+        for row in found["rows"]:
+            ours, theirs = row["ours_ms"], row["import_ms"]
+            size = f"{row['faces']:,} | {row['texture']}²"
+            lines.append(f"| {size} | {ours:.1f} ms | {theirs:,.0f} ms | {theirs / ours:.0f} × |")
+        tick, beats = found["tick_ms"], found["beats"]
+        lines += ["", f"- A tick with nothing new: {tick['p50_ms']:.2f} ms (p99 {tick['p99_ms']:.2f} ms)."]
+        lines += [f"- Drawing the sidebar with 1,000 jobs in the list: {found['list_ms']:.2f} ms."]
+        label = found["overlay_ms"]
+        lines += [
+            f"- Labels of placeholders, in each redraw of the view: {label['p50_ms']:.2f} ms"
+            f" (p99 {label['p99_ms']:.1f} ms, waiting for the software that draws here)."
+        ]
+        pulse = {
+            name: f"p50 {beats[name]['p50_ms']} ms, p99 {beats[name]['p99_ms']} ms, longest"
+            f" {beats[name]['max_ms']} ms"
+            for name in ("idle", "working")
+        }
+        lines += [
+            f"- A timer of 10 ms, idle: {pulse['idle']}; while {found['heavy_mb']} MB are downloaded"
+            f" and converted: {pulse['working']}.",
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def run_words(default: tuple[str, ...], words: list[str], build: Callable[[Path], Path]) -> list[Outcome]:

@@ -25,8 +25,9 @@ IMPORT = "import bpy, os, sys; bpy.ops.import_scene.gltf(filepath=sys.argv[-1]);
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """The pixels, height x width x 3 of uint8, as a PNG file."""
-    rows = np.pad(pixels.reshape(len(pixels), -1), ((0, 0), (1, 0)))
+    """The pixels, height x width x 3 of uint8, as a PNG file; each is told by its difference to the left."""
+    differences = np.diff(pixels, axis=1, prepend=np.uint8(0))
+    rows = np.pad(differences.reshape(len(pixels), -1), ((0, 0), (1, 0)), constant_values=((0, 0), (1, 1)))
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)),
         (b"IDAT", zlib.compress(rows.tobytes(), 1)),
@@ -54,12 +55,18 @@ def sphere(faces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return positions, normals, np.stack((u, v), -1).reshape(-1, 2), triangles
 
 
-def write_glb(path: Path, faces: int) -> int:
+def texture(side: int) -> np.ndarray:
+    """Patches of colour with a little noise: as a PNG about a byte a pixel, as painted textures have."""
+    rng = np.random.default_rng(1)
+    patches = rng.integers(2, 250, (side // 16, side // 16, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+    return patches + rng.integers(0, 3, (side, side, 3), np.uint8)
+
+
+def write_glb(path: Path, faces: int, texture_px: int = TEXTURE_PX, unused_bytes: int = 0) -> int:
     """Writes a textured GLB and returns how many triangles it has."""
     positions, normals, uvs, triangles = sphere(faces)
-    noise = np.random.default_rng(1).integers(0, 255, (TEXTURE_PX // 8, TEXTURE_PX // 8, 3), np.uint8)
     blobs = [each.astype("<f4").tobytes() for each in (positions, normals, uvs)]
-    blobs += [triangles.astype("<u4").tobytes(), png(noise.repeat(8, 0).repeat(8, 1))]
+    blobs += [triangles.astype("<u4").tobytes(), png(texture(texture_px)), b"\1" * unused_bytes]
     blobs = [blob + b"\0" * (-len(blob) % 4) for blob in blobs]
     starts = np.cumsum([0, *map(len, blobs)])
     kinds = (

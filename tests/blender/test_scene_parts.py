@@ -33,6 +33,7 @@ def wavy(count: int) -> bpy.types.Object:
     """A textured sheet of count x count quads, half of them flat shaded, a crease across it."""
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=count, y_subdivisions=count, size=2)
     sheet = bpy.context.object
+    assert sheet
     points = np.empty(len(sheet.data.vertices) * 3, np.float32)
     sheet.data.vertices.foreach_get("co", points)
     points[2::3] = np.sin(points[0::3] * 7) * np.cos(points[1::3] * 5) / 4
@@ -75,7 +76,7 @@ def large(tmp_path_factory) -> Path:
 
 
 def mesh_of(objects: list[bpy.types.Object]) -> bpy.types.Mesh:
-    (mesh,) = {each.data for each in objects if each.type == "MESH"}
+    (mesh,) = {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}
     return mesh
 
 

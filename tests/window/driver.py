@@ -249,7 +249,7 @@ class Run:
     def __init__(self, scenario: str, folder: Path, part: int) -> None:
         self.scenario, self.folder, self.part = scenario, folder, part
         self.window = Window(folder)
-        module = __import__(f"scenario_{scenario}")
+        module = __import__(scenario if scenario == "bench_window" else f"scenario_{scenario}")
         self.steps: Steps = getattr(module, "steps" if part == 1 else f"steps_{part}")(self.window)
         self.has_next = hasattr(module, f"steps_{part + 1}")
         self.start = time.monotonic()
@@ -258,10 +258,10 @@ class Run:
     def tick(self) -> float | None:
         """One step of the scenario; the last one ends Blender."""
         start = time.perf_counter()
-        if len(sys.modules) != self.modules:  # the extension loads most of itself when it is needed
-            self.modules = len(sys.modules)
-            recorder.watch_extension(self.window.package)
         try:
+            if len(sys.modules) != self.modules:  # the extension loads most of itself when it is needed
+                self.modules = len(sys.modules)
+                recorder.watch_extension(self.window.package)
             return next(self.steps)
         except StopIteration:
             self.end("")

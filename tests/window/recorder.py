@@ -93,7 +93,7 @@ def watch_extension(package: str) -> None:
     """Watches every function of the extension that there is by now; to be called again for later ones."""
     for item in gc.get_objects():
         if (
-            isinstance(item, types.FunctionType)
+            type(item) is types.FunctionType  # isinstance() asks Blender's objects, and some are gone
             and (item.__module__ or "").startswith(package)
             and id(item) not in _ids
             and not item.__code__.co_flags & inspect.CO_GENERATOR
@@ -127,7 +127,7 @@ def start() -> None:
     bpy.app.timers.register(_beat, persistent=True)
 
 
-def _summary(seconds: list[float]) -> dict[str, float]:
+def summary(seconds: list[float]) -> dict[str, float]:
     """Count, and milliseconds."""
     ordered = sorted(seconds)
     numbers = {
@@ -142,7 +142,7 @@ def report() -> dict[str, Any]:
     """All that was measured, the longest hold first."""
     longest = sorted(holds, key=lambda key: -max(holds[key]))
     return {
-        "holds": {key: _summary(holds[key]) for key in longest},
-        "beats": {name: _summary(gaps) for name, gaps in beats.items()},
+        "holds": {key: summary(holds[key]) for key in longest},
+        "beats": {name: summary(gaps) for name, gaps in beats.items()},
         "opened": {key: sorted(what) for key, what in opened.items()},
     }

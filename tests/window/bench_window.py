@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the window's main thread is held, beside the direct glTF import of the same files in the same run.
+
+The sandbox delivers files made here. Redraws are not counted: what is drawn in software here takes a graphics
+card no time, and it is the same whoever brought the model.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import expected
+import recorder
+from driver import HERE, Steps, Window
+
+sys.path.insert(0, str(HERE.parent / "bench"))
+import bench_convert as models
+
+RUNS = 3
+SIZES = [(faces, side) for faces in (200_000, 500_000, 1_500_000) for side in (2048, 4096)]
+HEAVY = (1_500_000, 4096, 140_000_000)  # 200 MB in all
+HISTORY = 1000  # jobs in the list
+IDLE_S = 10.0
+overlay: list[float] = []  # seconds of each drawing of the labels in the view
+
+
+def steps(w: Window) -> Steps:
+    delivered = w.folder / "delivered.glb"
+    files = {}
+    for faces, side in SIZES:
+        files[faces, side] = w.folder / f"{faces}-{side}.glb"
+        models.write_glb(files[faces, side], faces, side)
+        yield 0.1
+    deliver(files[SIZES[0]], delivered)
+    os.environ[expected.SANDBOX_OPTIONS] = f"--delay 3 --result {delivered}"
+    yield from w.open_sidebar()
+    yield from w.press("maquette.use_sandbox")
+    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
+    bpy.data.batch_remove(list(bpy.data.objects))
+    inputs().image = bpy.data.images.load(str(HERE.parent.parent / "examples" / "horse.png"))
+    yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
+    yield from idle(w)
+    found: dict[str, Any] = {"blender": bpy.app.version_string, "rows": []}
+    found["tick_ms"] = recorder.report()["holds"]["operators.watch.tick"]
+    for (faces, side), file in files.items():
+        ours, theirs = [], []
+        for _ in range(RUNS):
+            deliver(file, delivered)
+            ours.append((yield from arrival(w, "")))
+            theirs.append((yield from direct(w, file)))
+        row = {"faces": faces, "texture": side, "ours_ms": max(ours), "import_ms": min(theirs)}
+        w.check(row["ours_ms"] <= (16.7 if faces <= 500_000 else 40), f"{faces} faces, {side} pixels", row)
+        found["rows"].append(row)
+    heavy = w.folder / "heavy.glb"
+    models.write_glb(heavy, *HEAVY)
+    found["heavy_mb"] = round(heavy.stat().st_size / 1e6)
+    deliver(heavy, delivered)
+    yield from arrival(w, "working")
+    yield from history(w)
+    found["list_ms"] = yield from drawing(w)
+    found["overlay_ms"] = recorder.summary(overlay)
+    report = recorder.report()
+    found["beats"] = report["beats"]
+    w.check(not any(".draw" in name for name in report["opened"]), "draws open nothing", report["opened"])
+    (w.folder / "speed.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    for file in (*files.values(), heavy, delivered):
+        file.unlink()
+
+
+def deliver(file: Path, delivered: Path) -> None:
+    """From now on, the sandbox delivers this file."""
+    part = delivered.with_suffix(".part")
+    part.symlink_to(file)
+    os.replace(part, delivered)
+
+
+def idle(w: Window) -> Steps:
+    """Nothing goes on, but the sidebar is drawn each second, as it is while a job is under way."""
+    recorder.holds.clear()
+    recorder.phase = "idle"
+    end = time.monotonic() + IDLE_S
+    while time.monotonic() < end:
+        w.region("UI").tag_redraw()
+        yield 1.0
+    recorder.phase = "other"
+
+
+def arrival(w: Window, phase: str) -> Generator[float, None, float]:
+    """From the click to the model in its place; the longest time in ms that Maquette held the main thread."""
+    yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
+    yield from w.find("maquette.generate")
+    recorder.holds.clear()
+    known = len(expected.desk(w).jobs)
+    yield from w.press("maquette.generate")
+    yield from w.until(lambda: len(expected.desk(w).jobs) > known, 10, "the job is in the list")
+    while expected.job(w, 0).is_working:
+        recorder.phase = phase if expected.job(w, 0).state in ("downloading", "converting") else "other"
+        yield 0.05
+    recorder.phase = "other"
+    name = expected.job(w, 0).name
+    yield from w.until(lambda: expected.job(w, 0).state == "placed", 60, f"{name} is placed")
+    yield 1.0
+    overlay.extend(recorder.holds.pop("panels.overlay._draw_labels", []))  # waits for what draws in software
+    holds = {key: round(max(seconds) * 1000, 1) for key, seconds in recorder.holds.items()}
+    longest = max(holds, key=holds.__getitem__)
+    print(f"  {longest} {holds[longest]}", flush=True)
+    yield from clear()
+    return holds[longest]
+
+
+def direct(w: Window, file: Path) -> Generator[float, None, float]:
+    """The same file through Blender's own importer, as other add-ons do it; ms."""
+    start = time.perf_counter()
+    with bpy.context.temp_override(window=w.window, area=w.area(), region=w.region("WINDOW")):
+        bpy.ops.import_scene.gltf(filepath=str(file))
+    took = (time.perf_counter() - start) * 1000
+    recorder.own_s += took / 1000
+    yield 1.0
+    yield from clear()
+    return round(took, 1)
+
+
+def clear() -> Steps:
+    """An empty scene, and the memory of the undo steps back."""
+    bpy.data.batch_remove([each for each in bpy.data.objects if each.users_collection])
+    bpy.data.orphans_purge(do_recursive=True)
+    for _ in range(bpy.context.preferences.edit.undo_steps + 1):
+        bpy.ops.ed.undo_push(message="Nothing")
+    yield 0.5
+
+
+def history(w: Window) -> Steps:
+    """Puts a thousand finished jobs into the store, copies of one."""
+    desk = expected.desk(w)
+    database = desk.store._db
+    row = dict(database.execute("SELECT * FROM jobs LIMIT 1").fetchone())
+    change = desk.store.last_change()
+    with database:
+        for number in range(HISTORY):
+            row |= {"id": f"{number:013x}{number:08x}", "name": f"job {number}", "remote_id": f"job_{number}"}
+            row["change"] = change + number + 1
+            marks = ",".join("?" * len(row))
+            database.execute(f"INSERT INTO jobs ({','.join(row)}) VALUES ({marks})", tuple(row.values()))
+        database.execute("UPDATE counter SET value = ?", (change + HISTORY + 1,))
+    desk._watch.touch()
+    yield from w.until(lambda: len(desk.jobs) >= HISTORY, 30, "the jobs are in the list")
+
+
+def drawing(w: Window) -> Generator[float, None, float]:
+    """All of the sidebar's drawing, the mean of many redraws, ms."""
+    yield 2.0
+    recorder.holds.clear()
+    for _ in range(60):
+        w.region("UI").tag_redraw()
+        yield 0.1
+    draws = {key: seconds for key, seconds in recorder.holds.items() if key.startswith("panels.")}
+    count = len(draws["panels.joblist.MAQUETTE_PT_jobs.draw"])
+    return round(sum(map(sum, draws.values())) / count * 1000, 3)
