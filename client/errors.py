@@ -94,7 +94,6 @@ class TransferError(ScenarioError):
 
 _REFUSALS: dict[int, tuple[type[ScenarioError], str]] = {
     401: (SignInError, "The service does not accept the API key and secret. Check both."),
-    402: (CreditsError, "The account has too few creative units. Add some, or ask for less."),
     403: (NotAllowedError, "The API key may not do this. Use one with more rights, or another project."),
     404: (NotFoundError, "The service does not know this (or no longer)."),
     410: (NotFoundError, "The service does not know this (or no longer)."),
@@ -112,31 +111,30 @@ def error_from_answer(
     fields = cast(dict[str, object], value) if isinstance(value, dict) else {}
     text = _first_text(fields, "reason", "message", "error", "detail") or body.decode("utf-8", "replace")
     text = readable(text, secrets)
-    said = f" The service says: {text}" if text else ""
     number = re.sub(r"[^\w.:-]", "", _first_text(fields, "trace_id", "traceId", "requestId"))[:80]
-    trace = f" (trace id {number})" if number else ""
+    is_open, wait_s = False, None
     if not 400 <= status < 600:
         # A 307 was not carried out, a 303 was: without following it there is no telling.
-        what = "a redirect" if status < 400 else "an unknown status"
-        advice = f"The service's address answers with {what} ({status}). Check the API address."
-        return AnswerError(advice + trace, may_have_arrived=has_effect)
-    if status >= 500 or status == 408:
-        advice = f"The service has trouble ({status}{': ' + text if text else ''}). Try again later."
-        return ServerError(advice + trace, may_have_arrived=has_effect)
-    if _first_text(fields, "name", "code") == "ModelAccessRestrictedError":
-        return NotAllowedError(_plan_text(fields) + said + trace)
-    if status in (400, 403, 429) and _NO_CREDITS.search(text):
-        status = 402
-    if status == 429:
+        what, is_open = "a redirect" if status < 400 else "an unknown status", has_effect
+        kind, advice = AnswerError, f"The address answers with {what} ({status}). Check the API address."
+    elif status >= 500 or status == 408:
+        kind, advice = ServerError, f"The service has trouble ({status}). Try again later."
+        is_open = has_effect
+    elif _first_text(fields, "name", "code") == "ModelAccessRestrictedError":
+        kind, advice = NotAllowedError, _plan_text(fields)
+    elif status == 402 or (status in (400, 403, 429) and _NO_CREDITS.search(text)):
+        kind = CreditsError
+        advice = "The account has too few creative units. Add some, or ask for less."
+    elif status == 429:
         wait_s = retry_after_s(headers, fields)
+        kind = RateLimitedError
         advice = f"Too many requests for this account. Try again {_when(wait_s)}."
-        return RateLimitedError(advice + said + trace, retry_after_s=wait_s)
-    if status in _REFUSALS:
-        kind, advice = _REFUSALS[status]
-        return kind(advice + said + trace)
-    end = "." if text and text[-1] not in ".!?" else ""
-    advice = f"The service refuses the request: {text or status}{end} Correct the inputs and try again."
-    return InputError(advice + trace)
+    else:
+        usual = (InputError, "The service refuses the request. Correct the inputs and try again.")
+        kind, advice = _REFUSALS.get(status, usual)
+    said = f" The service says: {text}" if text else ""
+    trace = f" (trace id {number})" if number else ""
+    return kind(advice + said + trace, may_have_arrived=is_open, retry_after_s=wait_s)
 
 
 def retry_after_s(headers: Mapping[str, str], fields: Mapping[str, object] | None = None) -> float | None:

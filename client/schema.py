@@ -6,7 +6,7 @@ The service's own check comes after this one; so what the table leaves open is l
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
 from typing import cast
 
@@ -17,7 +17,6 @@ from .models import Input, Model
 ITEM_TYPES = {f"{item}_array": item for item in ("file", "string", "number", "model")}
 _HUGE = 1e300  # what no input means; keeps out infinities and what JSON readers cannot hold
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
-Problems = list[tuple[str, str]]
 
 
 def check_inputs(model: Model, values: Mapping[str, object]) -> dict[str, JsonValue]:
@@ -26,18 +25,27 @@ def check_inputs(model: Model, values: Mapping[str, object]) -> dict[str, JsonVa
     None means unset. Unset inputs are left out, except that required ones get their default, if any.
     Raises InputError with every problem at once.
     """
-    problems: Problems = []
-    checked = _check_table(model.inputs, values, "", problems)
-    if problems:
-        raise _input_error(problems)
-    return checked
+    return _check_table(model.inputs, values, "")
 
 
-def _check_table(
-    specs: Sequence[Input], values: Mapping[str, object], prefix: str, problems: Problems
-) -> dict[str, JsonValue]:
+def parse_value(spec: Input, text: str) -> JsonValue:
+    """The value that `text` (from a command line or a table) means for this input.
+
+    Booleans as true/false, on/off, yes/no, 1/0; lists as JSON or separated by commas; inputs_array as JSON.
+    Raises InputError.
+    """
+    return _check_value(spec, _meant(spec.type, text), spec.name)
+
+
+def _wrong(*problems: tuple[str, str]) -> InputError:
+    told = (f"{name}: {text}{'' if text[-1] in '.?)' else '.'}" for name, text in problems)
+    return InputError(" ".join(told), problems=problems)
+
+
+def _check_table(specs: Sequence[Input], values: Mapping[str, object], prefix: str) -> dict[str, JsonValue]:
     known = {spec.name: spec for spec in specs}
     given = {name: value for name, value in values.items() if value is not None}
+    problems: list[tuple[str, str]] = []
     for name in given.keys() - known.keys():
         lowered = {other.lower(): other for other in known}
         near = difflib.get_close_matches(name.lower(), lowered, 1)
@@ -45,13 +53,18 @@ def _check_table(
         problems.append((prefix + name, f"this model has no such input; {advice}"))
     checked: dict[str, JsonValue] = {}
     for name, spec in known.items():
-        if name in given:
-            checked[name] = _check_value(spec, given[name], prefix + name, problems)
+        try:
+            if name in given:
+                checked[name] = _check_value(spec, given[name], prefix + name)
+        except InputError as error:
+            problems += error.problems
         if not _is_defined(spec, given.get(name)) and (why := _need(spec, known, given)):
             if spec.default is None:
                 problems.append((prefix + name, why))
             else:
                 checked[name] = spec.default
+    if problems:
+        raise _wrong(*problems)
     return checked
 
 
@@ -82,14 +95,14 @@ def _is_defined(spec: Input, value: object) -> bool:
     return value not in (None, "", [], ()) or (value == "" and "" in spec.allowed_values)
 
 
-def _check_value(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
-    """The value as JSON has it; what is wrong with it goes to `problems`."""
-    if spec.type in ITEM_TYPES or spec.type == "inputs_array":
-        return _check_list(spec, value, name, problems)
-    wrong: str | None = None
+def _check_value(spec: Input, value: object, name: str) -> JsonValue:
+    """The value as JSON has it; raises InputError."""
+    wrong = ""
     match spec.type:
+        case kind if kind in ITEM_TYPES or kind == "inputs_array":
+            return _check_list(spec, value, name)
         case "boolean":
-            wrong = None if isinstance(value, bool) else "must be true or false"
+            wrong = "" if isinstance(value, bool) else "must be true or false"
         case "number":
             if isinstance(value, bool) or not isinstance(value, int | float) or not -_HUGE < value < _HUGE:
                 wrong = "must be a number"
@@ -101,56 +114,55 @@ def _check_value(spec: Input, value: object, name: str, problems: Problems) -> J
             elif value == int(value):
                 value = int(value)
         case "file":
-            wrong = None if isinstance(value, str) and value else "must be a file or an asset id"
+            wrong = "" if isinstance(value, str) and value else "must be a file or an asset id"
         case "string" | "model":
-            if not isinstance(value, str):
-                wrong = "must be a text"
-            elif length := _length_problem(spec, len(value), "characters"):
-                problems.append((name, length))
-                return None
+            wrong = "" if isinstance(value, str) else "must be a text"
+            _check_length(spec, value, name, "characters")
         case _:  # a type that this version does not know: any JSON is left to the service's judgement
             try:
                 value = json.loads(json.dumps(value, allow_nan=False))
             except (ValueError, TypeError, RecursionError):
                 wrong = "must be what JSON can express"
     if wrong:
-        problems.append((name, f"{wrong}, not {_shown(value)}"))
-        return None
+        raise _wrong((name, f"{wrong}, not {_shown(value)}"))
     if spec.allowed_values and spec.type not in ("file", "model") and not _among(value, spec.allowed_values):
         close = difflib.get_close_matches(str(value), [str(choice) for choice in spec.allowed_values], 1)
         advice = f" (did you mean {close[0]}?)" if close else ""
-        problems.append(
-            (name, f"{_shown(value)} is not one of {', '.join(map(_shown, spec.allowed_values))}{advice}")
-        )
+        choices = ", ".join(map(_shown, spec.allowed_values))
+        raise _wrong((name, f"{_shown(value)} is not one of {choices}{advice}"))
     return cast(JsonValue, value)
 
 
-def _check_list(spec: Input, value: object, name: str, problems: Problems) -> JsonValue:
+def _check_list(spec: Input, value: object, name: str) -> JsonValue:
     if not isinstance(value, list | tuple):
-        problems.append((name, f"must be a list, not {_shown(value)}"))
-        return None
+        raise _wrong((name, f"must be a list, not {_shown(value)}"))
     items = cast(Sequence[object], value)
-    if wrong := _length_problem(spec, len(items), "items"):
-        problems.append((name, wrong))
+    _check_length(spec, items, name, "items")
     checked: list[JsonValue] = []
+    problems: list[tuple[str, str]] = []
     for place, item in enumerate(items, 1):
         where = f"{name}[{place}]"
-        if spec.type in ITEM_TYPES:
-            one = replace(spec, type=ITEM_TYPES[spec.type], step=None, min_length=None, max_length=None)
-            checked.append(_check_value(one, item, where, problems))
-        elif isinstance(item, dict):
-            checked.append(_check_table(spec.inputs, cast(dict[str, object], item), f"{where}.", problems))
-        else:
-            problems.append((where, f"must be an object with {', '.join(sub.name for sub in spec.inputs)}"))
+        try:
+            if spec.type in ITEM_TYPES:
+                one = replace(spec, type=ITEM_TYPES[spec.type], step=None, min_length=None, max_length=None)
+                checked.append(_check_value(one, item, where))
+            elif isinstance(item, dict):
+                checked.append(_check_table(spec.inputs, cast(dict[str, object], item), f"{where}."))
+            else:
+                raise _wrong((where, f"must be an object with {', '.join(s.name for s in spec.inputs)}"))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise _wrong(*problems)
     return checked
 
 
-def _length_problem(spec: Input, length: int, what: str) -> str | None:
+def _check_length(spec: Input, value: object, name: str, what: str) -> None:
+    length = len(value) if isinstance(value, Sized) else 0
     if spec.max_length is not None and length > spec.max_length:
-        return f"takes at most {spec.max_length} {what}, not {length}"
+        raise _wrong((name, f"takes at most {spec.max_length} {what}, not {length}"))
     if spec.min_length is not None and 0 < length < spec.min_length:
-        return f"needs at least {spec.min_length} {what}, not {length}"
-    return None
+        raise _wrong((name, f"needs at least {spec.min_length} {what}, not {length}"))
 
 
 def _among(value: object, choices: Iterable[JsonValue]) -> bool:
@@ -171,26 +183,6 @@ def _shown(value: object) -> str:
         return "true" if value else "false"
     text = value if isinstance(value, str) and value else '""' if value == "" else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _input_error(problems: Problems) -> InputError:
-    return InputError(
-        " ".join(f"{name}: {text}{'' if text[-1] in '.?)' else '.'}" for name, text in problems),
-        problems=problems,
-    )
-
-
-def parse_value(spec: Input, text: str) -> JsonValue:
-    """The value that `text` (from a command line or a table) means for this input.
-
-    Booleans as true/false, on/off, yes/no, 1/0; lists as JSON or separated by commas; inputs_array as JSON.
-    Raises InputError.
-    """
-    problems: Problems = []
-    value = _check_value(spec, _meant(spec.type, text), spec.name, problems)
-    if problems:
-        raise _input_error(problems)
-    return value
 
 
 def _meant(kind: str, text: str) -> object:

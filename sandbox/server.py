@@ -7,7 +7,6 @@ Standard output carries one JSON line when it is ready; everything meant for peo
 import argparse
 import json
 import os
-import signal
 import sys
 import threading  # the sandbox is a process of its own, never inside Blender
 import time
@@ -89,30 +88,20 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """Run the sandbox until interrupted; return the exit code: 0, or 5 if port or folder can't be used."""
+    """Run the sandbox; return the exit code: 0, or 5 if port or folder can't be used."""
     options = vars(_arguments(argv))
-    end = threading.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' own
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: end.set())
-    if options.pop("exit_with_stdin"):
-        threading.Thread(target=lambda: (_drain_stdin(), end.set()), daemon=True).start()
     builder = BlenderBuilder(options.pop("blender"), options.pop("result"))
+    is_on_leash = options.pop("exit_with_stdin")
     try:
         sandbox = Sandbox(options.pop("data").resolve(), builder, **options)
     except (OSError, OverflowError) as error:
         print(f"The sandbox could not start: {error}. Try another --port or --data.", file=sys.stderr)
         return 5
-    print(f"{WELCOME}\n{len(sandbox.api.models)} models at {sandbox.url}; Ctrl-C ends it.", file=sys.stderr)
+    print(f"{WELCOME}\n{len(sandbox.api.models)} models at {sandbox.url}", file=sys.stderr)
     ready = {"api": sandbox.url, "key": sandbox.api.key, "secret": sandbox.api.secret}
     print(json.dumps(ready), flush=True)
-    while not end.wait(0.5):  # a timeout lets Windows deliver Ctrl-C
-        pass
+    while not is_on_leash or os.read(0, 4096):
+        time.sleep(0.2)
     sandbox.close()
     builder.stop()  # after the clockwork, to which an ended build would be a failure
     return 0
-
-
-def _drain_stdin() -> None:
-    while os.read(0, 4096):  # not sys.stdin: its lock would be held when the interpreter ends
-        pass

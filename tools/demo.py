@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import blenders
-from steps import IS_WINDOWS, ROOT, Failure, fail, say, step
+from steps import ROOT, Failure, fail, say, step
 
 OUT = ROOT / "out"
 EXAMPLES = ROOT / "examples"
@@ -36,12 +35,11 @@ REQUESTS = {  # in the order in which they stand in the scene
 TIMEOUT_S = 600
 
 
-def maquette(blender: str, env: dict[str, str], words: list[str]) -> str:
-    """Runs the extension's command; returns its stdout."""
-    command = [blender, "--background", "--command", "maquette", *words]
+def call(env: dict[str, str], command: list[str]) -> str:
+    """Runs the command; returns its stdout."""
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode:
-        fail(f"`maquette {' '.join(words)}` ended with exit code {done.returncode}:\n{done.stderr.strip()}")
+        fail(f"`{' '.join(command)}` ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
@@ -64,19 +62,16 @@ def sandbox(blender: str, env: dict[str, str]) -> Iterator[dict[str, str]]:
             "SCENARIO_SDK_API_SECRET": account["secret"],
         }
     finally:
-        process.terminate() if IS_WINDOWS else process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        process.terminate()
+        process.wait(20)
 
 
 def generate(blender: str, env: dict[str, str], name: str) -> tuple[Path, float]:
     """Makes one model; returns its converted .blend and the seconds that it took."""
     start = time.monotonic()
     words = ["generate", *REQUESTS[name], "--name", name, "--json", "-o", str(OUT / f"{name}.glb")]
-    answer = json.loads(maquette(blender, env, words).strip().splitlines()[-1])
-    return Path(answer["jobs"][0]["blend"]), time.monotonic() - start
+    answer = call(env, [blender, "--background", "--command", "maquette", *words])
+    return Path(json.loads(answer.strip().splitlines()[-1])["jobs"][0]["blend"]), time.monotonic() - start
 
 
 def main(blender: str, zip_file: str) -> None:
@@ -90,21 +85,8 @@ def main(blender: str, zip_file: str) -> None:
     }
     with step("installing the zip into a Blender with settings of its own"):
         (OUT / ".blender").mkdir()
-        install = [
-            blender,
-            "--command",
-            "extension",
-            "install-file",
-            "-r",
-            "user_default",
-            "--enable",
-            zip_file,
-        ]
-        done = subprocess.run(
-            install, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
-        if done.returncode:
-            fail(done.stdout + done.stderr)
+        install = ["extension", "install-file", "-r", "user_default", "--enable", zip_file]
+        call(env, [blender, "--command", *install])
     results: dict[str, Path] = {}
     with contextlib.ExitStack() as stack:
         with step("starting the sandbox: a stand-in for the service, on this machine"):
@@ -116,33 +98,11 @@ def main(blender: str, zip_file: str) -> None:
                 say(f"    {runs[run]}: {seconds:.1f} s")
     with step("placing them in one scene and rendering it"):
         request = OUT / "scene.json"
-        request.write_text(
-            json.dumps(
-                {
-                    "package": blenders.PACKAGE,
-                    "results": {name: str(results[name]) for name in REQUESTS},
-                    "blend": str(OUT / "demo.blend"),
-                    "picture": str(OUT / "demo.png"),
-                }
-            ),
-            encoding="utf-8",
-        )
-        script = ROOT / "tools" / "demo_scene.py"
-        command = [
-            blender,
-            "--background",
-            "--python-exit-code",
-            "1",
-            "--python",
-            str(script),
-            "--",
-            str(request),
-        ]
-        done = subprocess.run(
-            command, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
-        if done.returncode:
-            fail(done.stdout + done.stderr)
+        wish = {"package": blenders.PACKAGE, "results": {name: str(results[name]) for name in REQUESTS}}
+        wish |= {"blend": str(OUT / "demo.blend"), "picture": str(OUT / "demo.png")}
+        request.write_text(json.dumps(wish), encoding="utf-8")
+        script = ["--python-exit-code", "1", "--python", str(ROOT / "tools" / "demo_scene.py")]
+        call(env, [blender, "--background", *script, "--", str(request)])
         request.unlink()
     say("\nMade:")
     for path in [OUT / "demo.png", OUT / "demo.blend", *(OUT / f"{name}.glb" for name in REQUESTS)]:

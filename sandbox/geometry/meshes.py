@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras.node_shader_utils import PrincipledBSDFWrapper
 from mathutils import Matrix
 from numpy.typing import NDArray
 
@@ -41,14 +42,9 @@ def dress(thing: bpy.types.Object, picture: Array) -> None:
     pixels[..., :3] = picture[::-1].clip(0, 1)
     image.pixels.foreach_set(pixels.ravel())
     made = bpy.data.materials.new("colour")
-    if made.node_tree is None:  # before Blender 5
-        made.use_nodes = True
-    nodes, links = made.node_tree.nodes, made.node_tree.links
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Roughness"].default_value = 0.6
-    texture = nodes.new("ShaderNodeTexImage")
-    texture.image = image
-    links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    shader = PrincipledBSDFWrapper(made, is_readonly=False)  # pyright: ignore[reportCallIssue] - stub
+    shader.roughness = 0.6
+    shader.base_color_texture.image = image
     thing.data.materials.clear()
     thing.data.materials.append(made)
 

@@ -351,7 +351,7 @@ def test_the_reason_is_found_in_every_kind_of_body(api: FakeApi, body: Any, text
     api.on("GET", "/v1/jobs/job_1", Say(body, 400))
     with pytest.raises(InputError) as caught:
         api.client().get_job("job_1")
-    assert f"refuses the request: {text}" in str(caught.value)
+    assert f"The service says: {text}" in str(caught.value)
 
 
 def test_a_long_reason_is_trimmed_and_the_trace_id_kept(api: FakeApi) -> None:
