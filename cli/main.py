@@ -42,7 +42,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
     from .. import preferences
 
     data = Path(arguments.data or preferences.user_folder() / "sandbox").expanduser().resolve()
-    given = [(name, getattr(arguments, name)) for name in ("port", "delay", "price", "credits")]
+    given = [(name, getattr(arguments, name)) for name in ("port", "delay", "price")]
     options = [f"--{name}={value}" for name, value in given if value is not None]
     process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
     try:
@@ -110,7 +110,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", metavar="DIR", help="where it keeps what it is sent and makes")
     add("--delay", type=float, metavar="S", help="seconds that a job takes at least")
     add("--price", type=float, metavar="CU", help="made-up price of every job")
-    add("--credits", type=float, metavar="CU", help="made-up balance")
     return parser
 
 

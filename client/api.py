@@ -15,7 +15,7 @@ from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress,
 
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
-MAX_DOWNLOAD_BYTES = 16 << 30
+MAX_FILE_BYTES = 16 << 30
 
 
 class Scenario:
@@ -25,11 +25,7 @@ class Scenario:
     """
 
     def __init__(
-        self,
-        api_url: str = DEFAULT_API_URL,
-        credentials: Credentials | None = None,
-        *,
-        project_id: str | None = None,
+        self, api_url: str, credentials: Credentials | None = None, *, project_id: str | None = None
     ) -> None:
         # Imported late: it brings the HTTP library, which Blender's own process has no use for.
         from .transport import Transport
@@ -125,12 +121,7 @@ class Scenario:
         return upload(self._transport, path, kind, name or path.name, progress, self._sleep)
 
     def download(
-        self,
-        asset: Asset,
-        target: Path,
-        *,
-        max_bytes: int = MAX_DOWNLOAD_BYTES,
-        progress: Progress | None = None,
+        self, asset: Asset, target: Path, *, max_bytes: int = MAX_FILE_BYTES, progress: Progress | None = None
     ) -> Download:
         """The asset's file at `target`, whole or not at all; what arrived stays as `.part` for the next time.
 
@@ -139,20 +130,15 @@ class Scenario:
         """
         from .download import Downloader
 
-        return Downloader(
-            self._transport, asset, target, self.get_asset, max_bytes, progress, self._sleep
-        ).run()
+        work = Downloader(self._transport, asset, target, self.get_asset, max_bytes, progress, self._sleep)
+        return work.run()
 
     def get_balance(self) -> Balance | None:
         """What is left of the account's creative units, or None where the key may not read it."""
         try:
             teams = self._transport.ask("teams").tables("teams")
-            own = [
-                team
-                for team in teams
-                if self._project_id in [project.text("id") for project in team.tables("projects")]
-            ]
-            team = next(iter(own or teams), None)
+            projects = {project.text("id"): team for team in teams for project in team.tables("projects")}
+            team = projects.get(self._project_id or "") or next(iter(teams), None)
             return team and Balance.from_json(self._transport.ask("teams", team.text("id"), "limits"))
         except (NotAllowedError, NotFoundError):
             return None

@@ -16,7 +16,7 @@ from io import FileIO
 from pathlib import Path
 
 from .errors import NetworkError, TransferError
-from .records import Asset, Download, Progress
+from .records import Asset, Download, Progress, Sleep
 from .transport import Answer, Transport
 
 OVERLAP_BYTES = 64 << 10
@@ -36,7 +36,7 @@ class Downloader:
     refetch: Callable[[str], Asset]
     max_bytes: int
     progress: Progress | None
-    sleep: Callable[[float], None]
+    sleep: Sleep
 
     def run(self) -> Download:
         """Returns when the whole file is at its place; raises the client's errors, keeping what arrived."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from .errors import AnswerError, plan_name
 from .fields import Fields, JsonValue, Record, told
@@ -19,29 +20,40 @@ class Condition:
     is_any: bool = False
 
 
-@dataclass(frozen=True)
-class Required:
+def _table(value: JsonValue) -> Mapping[str, JsonValue]:
+    """What only decorates: where it is not understood, it is left out."""
+    return value if isinstance(value, dict) else {}
+
+
+def _words(rule: Fields, name: str) -> dict[str, str]:
+    """Both spellings: {other: message} as the API's types have it, {other: {message}} as it was seen."""
+    said = {other: _table(value).get("message", value) for other, value in rule.section(name).raw.items()}
+    return {other: text if isinstance(text, str) else "" for other, text in said.items()}
+
+
+def _condition(rule: Fields, name: str) -> Condition | None:
+    values = {
+        other: tuple(allowed) if isinstance(allowed, list) else (allowed,)
+        for other, allowed in rule.section(name).section("values").raw.items()
+    }
+    return Condition(values, is_any=rule.section(name).words("operator") == "or") if values else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Required(Record):
     """When an input must be given: always, if another is given, if none of others is, or under a condition.
 
     The maps go from the other input's name to the service's words for it (which may be empty).
     """
 
-    is_always: bool = False
-    if_defined: Mapping[str, str] = field(default_factory=dict[str, str])
-    if_not_defined: Mapping[str, str] = field(default_factory=dict[str, str])
-    conditional: Condition | None = None
+    is_always: bool = told(Fields.flag, "always", default=False)
+    if_defined: Mapping[str, str] = told(_words, default_factory=dict)
+    if_not_defined: Mapping[str, str] = told(_words, default_factory=dict)
+    conditional: Condition | None = told(_condition, default=None)
 
     @classmethod
-    def from_json(cls, value: object) -> "Required":
-        if value is None or isinstance(value, bool):
-            return cls(is_always=value is True)
-        rule = Fields(value, "input.required")
-        return cls(
-            is_always=rule.flag("always"),
-            if_defined=_words(rule.section("ifDefined")),
-            if_not_defined=_words(rule.section("ifNotDefined")),
-            conditional=_condition(rule.section("conditional")),
-        )
+    def from_json(cls, value: object) -> Self:
+        return super().from_json({"always": value} if value is None or isinstance(value, bool) else value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +99,6 @@ class Input(Record):
         """What one of `allowed_values` is called."""
         text = f"{value:.10g}" if isinstance(value, float) else str(value)
         return self.choice_labels.get(text) or readable_name(text)
-
-
-def _table(value: JsonValue) -> Mapping[str, JsonValue]:
-    """What only decorates: where it is not understood, it is left out."""
-    return value if isinstance(value, dict) else {}
 
 
 def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
@@ -154,17 +161,3 @@ class Model(Record):
     def replaced_by(self) -> str | None:
         """The id of the model that replaces this one ("" if none is named); None if it is not deprecated."""
         return next((tag[11:] for tag in self.tags if tag.startswith("deprecated:")), None)
-
-
-def _words(rule: Fields) -> dict[str, str]:
-    """Both spellings: {other: message} as the API's types have it, {other: {message}} as it was seen."""
-    said = {name: _table(value).get("message", value) for name, value in rule.raw.items()}
-    return {name: text if isinstance(text, str) else "" for name, text in said.items()}
-
-
-def _condition(rule: Fields) -> Condition | None:
-    values = {
-        name: tuple(allowed) if isinstance(allowed, list) else (allowed,)
-        for name, allowed in rule.section("values").raw.items()
-    }
-    return Condition(values, is_any=rule.words("operator") == "or") if values else None

@@ -14,6 +14,7 @@ from .fields import Fields, JsonValue, Record, told
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
 Progress = Callable[[int, int | None], None]
+Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ It may be tried anew as a whole, which at worst leaves an unused asset behind.
 
 import base64
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from .content import content_type
 from .errors import AnswerError, InputError, TransferError
-from .records import Asset, Progress
+from .records import Asset, Progress, Sleep
 from .transport import Body, Transport
 
 SMALL_IMAGE_BYTES = 3_500_000  # bodies may have 10 MB; this was seen to pass with room to spare
@@ -24,12 +23,7 @@ _TYPES_OF_KIND = {"3d": ("model/", "application/vnd.autodesk.fbx"), "image-hdr":
 
 
 def upload(
-    transport: Transport,
-    path: Path,
-    kind: str,
-    name: str,
-    progress: Progress | None,
-    sleep: Callable[[float], None],
+    transport: Transport, path: Path, kind: str, name: str, progress: Progress | None, sleep: Sleep
 ) -> str:
     """The new asset's id; raises InputError if the file is not there or is not of the kind."""
 
@@ -74,7 +68,7 @@ def upload(
     return _imported(transport, parts.text("id"), path.name, sleep)
 
 
-def _imported(transport: Transport, upload_id: str, name: str, sleep: Callable[[float], None]) -> str:
+def _imported(transport: Transport, upload_id: str, name: str, sleep: Sleep) -> str:
     """Wait until the service has looked through the file and made an asset of it."""
     ends_at, wait_s = time.monotonic() + IMPORT_DEADLINE_S, 0.5
     while time.monotonic() < ends_at:

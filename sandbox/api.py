@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 
 from .assets import Assets
-from .catalogue import check_inputs, price_cu, read_models, work
+from .catalogue import check_assets, check_inputs, price_cu, read_models, work
 from .lifecycle import Lifecycle
 from .state import Record, iso, new_id, public
 from .web import ApiError, Handler
@@ -92,13 +92,14 @@ class Api:
     def generate(self, call: Call) -> Record:
         model = self.model(call.id)
         is_dry = call.query.get("dryRun") in ("true", "api")
-        check_inputs(model, call.body, None if is_dry else partial(self.state.get, "asset"))
+        check_inputs(model, call.body)
         price = price_cu(model, call.body) if self.fixed_price is None else self.fixed_price
         cost: Record = {"creativeUnitsCost": price, "creativeUnitsDiscount": 0}
         cost |= {"costDetails": {"custom-generation": price}, "note": "A made-up price of the sandbox"}
         if is_dry:
             call.status = DRY_RUN_STATUS
             return {"job": {}, **cost}
+        check_assets(model, call.body, partial(self.state.find, "asset"))
         with self.state.lock:  # two submissions must not both take the last credits
             left = self.credits_cu - self.lifecycle.spent_cu()
             if price > left:

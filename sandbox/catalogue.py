@@ -7,7 +7,7 @@ The input tables in `models3d.json` follow the service's public pages; the rest 
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from .state import Record
@@ -38,13 +38,13 @@ def read_models() -> dict[str, Record]:
     return {entry["id"]: {**entry, **usual} for entry in table}
 
 
-def check_inputs(model: Record, body: Record, find_asset: Callable[[str], Record | None] | None) -> None:
-    """Raise the service's 400 or 404 for the first input that is wrong; no `find_asset` on a dry run."""
+def check_inputs(model: Record, body: Record) -> None:
+    """Raise the service's 400 for the first input that is wrong."""
     specs = {spec["name"]: spec for spec in model["inputs"]}
     for name, value in body.items():
         if name not in specs:
             raise ApiError(400, f"Unknown input '{name}' for model {model['id']}")
-        if wrong := next(_complaints(specs[name], value), ""):
+        if wrong := _complaint(specs[name], value):
             raise ApiError(400, f"Input '{name}' {wrong}")
     for name, spec in specs.items():
         if name not in body and (why := _required(spec.get("required", {}), body)):
@@ -52,14 +52,15 @@ def check_inputs(model: Record, body: Record, find_asset: Callable[[str], Record
     sources = [name for name, spec in specs.items() if spec["type"].startswith("file") or name == "prompt"]
     if not any(body.get(name) for name in sources):
         raise ApiError(400, f"At least one of these inputs is required: {', '.join(sources)}")
-    for name, ids in _files(model, body) if find_asset else ():
-        for asset_id in ids:
-            asset = find_asset(asset_id) if find_asset else None
-            if asset is None:
-                raise ApiError(404, f"Asset {asset_id} not found (input '{name}')")
-            if asset["kind"] != specs[name]["kind"]:
-                kind = specs[name]["kind"]
-                raise ApiError(400, f"Input '{name}' takes {kind} assets, not {asset['kind']}")
+
+
+def check_assets(model: Record, body: Record, find_asset: Callable[[str], Record]) -> None:
+    """Raise the service's 404 or 400 for the first file that is not there or of another kind."""
+    kinds = {spec["name"]: spec.get("kind") for spec in model["inputs"]}
+    for name, ids in _files(model, body):
+        for kind in (find_asset(asset_id)["kind"] for asset_id in ids):
+            if kind != kinds[name]:
+                raise ApiError(400, f"Input '{name}' takes {kinds[name]} assets, not {kind}")
 
 
 def _required(rules: Record, body: Record) -> str:
@@ -72,22 +73,23 @@ def _required(rules: Record, body: Record) -> str:
     return next(messages, "") or next(others, "")
 
 
-def _complaints(spec: Record, value: object) -> Iterator[str]:
-    """Say what is wrong with a value by its input's schema."""
+def _complaint(spec: Record, value: object) -> str:
+    """Say what is wrong with a value by its input's schema, or nothing."""
     kind, low, high = spec["type"], spec.get("min"), spec.get("max")
     if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        yield f"must be of type {kind}"
-    elif "allowedValues" in spec and value not in spec["allowedValues"]:
-        yield f"must be one of {spec['allowedValues']}"
-    elif isinstance(value, (int, float)):
-        if not (value if low is None else low) <= value <= (value if high is None else high):
-            yield f"must be between {low} and {high}"
-    elif isinstance(value, (str, list)):
+        return f"must be of type {kind}"
+    if "allowedValues" in spec and value not in spec["allowedValues"]:
+        return f"must be one of {spec['allowedValues']}"
+    if isinstance(value, (int, float)):
+        is_within = (value if low is None else low) <= value <= (value if high is None else high)
+        return "" if is_within else f"must be between {low} and {high}"
+    if isinstance(value, (str, list)):
         least, most = spec.get("minLength", int(kind == "file_array")), spec.get("maxLength", 10_000)
         if not least <= len(value) <= most:
-            yield f"must have between {least} and {most} {'items' if kind == 'file_array' else 'characters'}"
-        elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            yield "must be a list of asset ids"
+            return f"must have between {least} and {most} {'items' if kind == 'file_array' else 'characters'}"
+        if not all(isinstance(item, str) for item in value):
+            return "must be a list of asset ids"
+    return ""
 
 
 def _files(model: Record, body: Record) -> list[tuple[str, list[str]]]:

@@ -83,7 +83,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--port", type=int, help="port of the API on 127.0.0.1 (default: a free one)")
     add("--delay", dest="delay_s", metavar="S", help="seconds that a job takes at least")
     add("--price", metavar="CU", help="one price for every job (default: made up)")
-    add("--credits", dest="credits_cu", metavar="CU", help="creative units to begin with")
     return parser.parse_args(argv)
 
 

@@ -607,7 +607,7 @@ def test_https_and_this_very_machine_are_good_addresses(url: str) -> None:
 @pytest.mark.parametrize("credentials", [Credentials("", "x"), Credentials("x", "")])
 def test_an_empty_key_is_refused_at_once(credentials: Credentials) -> None:
     with pytest.raises(SignInError, match="empty"):
-        Scenario(credentials=credentials)
+        Scenario("https://api.test/v1", credentials)
 
 
 def test_every_error_is_one_of_the_tree_and_tells_whether_it_may_have_arrived() -> None:
