@@ -55,7 +55,6 @@ def run_generate(arguments: Namespace) -> int:
             model_name=model.name,
             inputs=inputs,
             service=session.service,
-            project_id=session.project_id,
             estimate_cu=cost_cu,
             source=source,
             placement={"size_m": arguments.size, "outputs": [*outputs], "preview": preview},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..client import Input, Model, check_inputs, parse_value
 from ..client.content import content_type
-from ..jobs import InputFile, InputValue, view_in
+from ..jobs import InputFile, InputValue, mapped, view_in
 from .exits import CommandError
 
 DEFAULT_TEXT_MODEL = "model_meshy-txt23d"
@@ -38,7 +38,8 @@ def gather_inputs(
         values[_prompt_input(model, values)] = prompt
     _give_files(model, [_file(name) for name in files], values)
     # Paths stand in for the asset ids to come; what is required and has a default comes back filled in.
-    checked = check_inputs(model, {name: _stand_in(value) for name, value in values.items()})
+    stand_ins = mapped(values, lambda leaf: str(leaf.path) if isinstance(leaf, InputFile) else leaf)
+    checked = check_inputs(model, stand_ins)
     return {name: values.get(name, value) for name, value in checked.items()}
 
 
@@ -105,9 +106,3 @@ def _give_views(
                 " Name the files so, or use --param NAME=FILE."
             )
         values[name] = file
-
-
-def _stand_in(value: InputValue) -> object:
-    if isinstance(value, list):
-        return [_stand_in(item) for item in value]
-    return str(value.path) if isinstance(value, InputFile) else value

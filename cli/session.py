@@ -11,7 +11,17 @@ import bpy
 from .. import preferences
 from ..client import DEFAULT_API_URL, Credentials, Scenario
 from ..client.address import is_loopback
-from ..jobs import Store, Watch, WorkerSettings, open_sandbox, read_credentials, start_worker, stop_sandbox
+from ..jobs import (
+    SANDBOX,
+    Store,
+    Watch,
+    WorkerSettings,
+    open_sandbox,
+    read_credentials,
+    service_name,
+    start_worker,
+    stop_sandbox,
+)
 from .exits import CommandError, Exit
 
 
@@ -23,8 +33,8 @@ class Session:
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         url = arguments.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
         self._api_url, self._is_sandbox = str(url).rstrip("/"), bool(arguments.sandbox)
-        self.service = "sandbox" if self._is_sandbox else self._api_url
-        self.project_id = None if self._is_sandbox else os.environ.get("MAQUETTE_PROJECT_ID") or None
+        self._project_id = None if self._is_sandbox else os.environ.get("MAQUETTE_PROJECT_ID") or None
+        self.service = SANDBOX if self._is_sandbox else service_name(self._api_url, self._project_id)
         self._credentials: Credentials | None = None
         self._api: Scenario | None = None
         self._stack = ExitStack()
@@ -52,7 +62,7 @@ class Session:
                 )
             else:
                 self._credentials = read_credentials(preferences.user_folder())
-            api = Scenario(self._api_url, self._credentials, project_id=self.project_id)
+            api = Scenario(self._api_url, self._credentials, project_id=self._project_id)
             self._api = self._stack.enter_context(api)
         return self._api
 
@@ -71,7 +81,7 @@ class Session:
             api_url=self._api_url,
             service=self.service,
             blender=blender_binary(),
-            project_id=self.project_id,
+            project_id=self._project_id,
         )
         return Watch(self.store, self.service, lambda: start_worker(self.folder, settings))
 

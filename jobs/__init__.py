@@ -7,11 +7,22 @@ Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not 
 from ..client import Credentials, Input, InputError, JsonValue, Model, check_inputs
 from .account import AccountError, erase_credentials, read_credentials, write_credentials
 from .database import StoreError
-from .desk import Desk, Price
+from .desk import Desk
 from .files import safe_name
-from .naming import DEFAULT_IMAGE_MODEL, name_of, provenance_of, source_of, view_in
-from .process import SandboxError, WorkerSettings, open_sandbox, start_sandbox, start_worker, stop_sandbox
-from .record import InputFile, InputValue, JobRecord, NewJob, placeholder_inputs
+from .inputs import again
+from .naming import DEFAULT_IMAGE_MODEL, cost_text, name_of, provenance_of, source_of, view_in
+from .process import (
+    SANDBOX,
+    SandboxError,
+    WorkerSettings,
+    open_sandbox,
+    service_name,
+    start_sandbox,
+    start_worker,
+    stop_sandbox,
+)
+from .questions import Price
+from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped, placeholder_inputs
 from .states import DONE, REMOTE, WORKING, State
 from .store import StaleError, Store
 from .watch import Watch, WorkerError
@@ -20,6 +31,7 @@ __all__ = [
     "DEFAULT_IMAGE_MODEL",
     "DONE",
     "REMOTE",
+    "SANDBOX",
     "WORKING",
     "AccountError",
     "Credentials",
@@ -41,14 +53,20 @@ __all__ = [
     "Watch",
     "WorkerError",
     "WorkerSettings",
+    "again",
     "check_inputs",
+    "cost_text",
     "erase_credentials",
+    "is_kept",
+    "leaves",
+    "mapped",
     "name_of",
     "open_sandbox",
     "placeholder_inputs",
     "provenance_of",
     "read_credentials",
     "safe_name",
+    "service_name",
     "source_of",
     "start_sandbox",
     "start_worker",

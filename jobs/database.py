@@ -48,6 +48,14 @@ _MIGRATIONS = (
     CREATE INDEX questions_by_change ON questions (change);
     CREATE INDEX questions_open ON questions (service) WHERE is_open;
     """,
+    # Since then `service` names the project, too.
+    """
+    ALTER TABLE jobs DROP COLUMN project_id;
+    DROP TABLE uploads;
+    CREATE TABLE uploads (
+        service TEXT NOT NULL, sha256 TEXT NOT NULL, kind TEXT NOT NULL, asset_id TEXT NOT NULL,
+        PRIMARY KEY (service, sha256, kind)) WITHOUT ROWID;
+    """,
 )
 
 
@@ -101,19 +109,18 @@ def _migrate(database: "sqlite3.Connection", folder: Path) -> None:
 
 @contextmanager
 def transaction(database: "sqlite3.Connection") -> Generator[None]:
-    """Everything in it is written, or nothing; others wait, or get a StoreError."""
+    """Everything in it is written, or nothing and a StoreError is raised; others wait, or get that."""
     import sqlite3
 
     try:
         database.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"The job store cannot be written to just now: {error}. Try again.") from error
-    try:
         yield
-    except BaseException:  # also Ctrl-C: nothing half-written, and pass it on
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StoreError(f"The job store cannot be written to just now: {error}. Try again.") from error
+    finally:
+        if database.in_transaction:  # also after Ctrl-C: nothing half-written
+            database.execute("ROLLBACK")
 
 
 def next_change(database: "sqlite3.Connection") -> int:

@@ -11,11 +11,10 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..client import AnswerError, JsonValue, Model
-from .questions import ABANDONED_S, Question
+from .questions import ABANDONED_S, Price, Question
 from .record import InputValue, JobRecord, NewJob, placeholder_inputs
 from .states import DONE, State
 from .store import StaleError, Store, StoreError
@@ -28,14 +27,6 @@ _RETRY_S = 60.0  # an answer that is an error is believed for so long
 # For how long an answer is good.
 _FRESH_S = {"models": _DAY_S / 4, "model": _DAY_S, "price": 900.0, "balance": 60.0}
 _BACKGROUND_FRESH_S = 7 * _DAY_S
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of given inputs in creative units, or why it is not known."""
-
-    cost_cu: float | None
-    error: str = ""
 
 
 class Desk:
@@ -60,6 +51,7 @@ class Desk:
         self.balance_cu: float | None = None
         self.trouble = ""  # what keeps the worker from going on
         self.last_answer_error = ""  # of the newest question, for a person
+        self.errors: dict[tuple[str, str], str] = {}  # of questions whose last answer is one, by (kind, key)
         self.revision = 0  # rises when anything of the above has changed
         self._can_ask, self._clock, self._opened_at = start is not None, clock, clock()
         self._watch = Watch(self.store, service, start, clock=clock)
@@ -133,8 +125,10 @@ class Desk:
         return key
 
     def ask_again(self) -> None:
-        """By a person's wish: do not believe past errors, nor that the worker cannot be kept running."""
-        self._good_until.clear()
+        """By a person's wish: believe neither past errors nor the balance, nor that no worker can be kept."""
+        for question in (*self.errors, ("balance", "")):
+            self._good_until.pop(question, None)
+        self.errors.clear()
         self._watch.forgive()
 
     def _ask(self, kind: str, key: str = "", request: JsonValue = None) -> None:
@@ -163,6 +157,14 @@ class Desk:
     def add(self, new: NewJob) -> JobRecord:
         return self._written(self.store.add(new))
 
+    def get(self, job_id: str) -> JobRecord:
+        """The job as the store has it now, also if the history has not come to it yet."""
+        job = self.store.get(job_id)
+        if job.service != self.service:
+            raise StoreError(f"{job.name} belongs to {job.service}, not to {self.service}.")
+        self._put([job])
+        return job
+
     def resume(self, job: JobRecord) -> JobRecord:
         return self._change_job(job, self.store.resume)
 
@@ -170,9 +172,12 @@ class Desk:
         return self._change_job(job, self.store.request_cancel)
 
     def mark_placed(self, job: JobRecord) -> JobRecord:
-        if job.state is State.PLACED:
-            return job
-        return self._change_job(job, lambda now: self.store.move(now, State.PLACED))
+        """It is in a scene; nothing is written if it was in one before."""
+
+        def place(now: JobRecord) -> JobRecord:
+            return now if now.state is State.PLACED else self.store.move(now, State.PLACED)
+
+        return job if job.state is State.PLACED else self._change_job(job, place)
 
     def remove(self, job: JobRecord) -> None:
         """Forget a finished job; its files are deleted by the worker."""
@@ -264,7 +269,11 @@ class Desk:
         else:
             self._asked.pop(question, None)
             self._background.discard(question)
-            self._good_until[question] = at + (_RETRY_S if answer.error else _FRESH_S[answer.kind])
+            self.errors.pop(question, None)
+            if not answer.error:
+                self._good_until[question] = at + _FRESH_S[answer.kind]
+            elif at >= self._opened_at:
+                self._good_until[question], self.errors[question] = at + _RETRY_S, answer.error
             if not answer.is_background and at >= self._opened_at:
                 self.last_answer_error = answer.error
         self.revision += 1

@@ -5,12 +5,12 @@ from concurrent.futures import Future  # of the worker process, which is plain P
 from typing import Any
 
 from ..client import Job as RemoteJob
-from ..client import JobStatus, Scenario, ScenarioError, SignInError
+from ..client import JobStatus, NotAllowedError, NotFoundError, Scenario, ScenarioError, SignInError
 from .ledger import Ledger, log, retry_delay_s
 from .polling import OVERLAP_S, SILENT_S, is_same_request, poll_interval_s
 from .record import JobRecord
 from .states import REMOTE, State
-from .store import StaleError
+from .store import ASKED_AGAIN, StaleError
 from .tasks import Tasks
 from .transfers import Progress
 
@@ -48,14 +48,17 @@ class Follower:
         silent = [job for job in jobs if job.remote_id and now - self._seen.get(job.id, 0.0) > SILENT_S]
         silent.sort(key=lambda job: self._seen.get(job.id, 0.0))
 
-        def work(_: Progress) -> tuple[float, list[RemoteJob]]:
-            asked_at = self._api.now()
+        def work(_: Progress) -> tuple[float, list[RemoteJob], dict[str, ScenarioError]]:
+            asked_at, unknown = self._api.now(), dict[str, ScenarioError]()
             listed = {remote.id: remote for remote in self._api.list_jobs(updated_after=since - OVERLAP_S)}
             # One request more at most, however many jobs the list does not show.
             alone = next((job.remote_id for job in silent if job.remote_id not in listed), None)
             if alone is not None:
-                listed[alone] = self._api.get_job(alone)
-            return asked_at, list(listed.values())
+                try:
+                    listed[alone] = self._api.get_job(alone)
+                except (NotFoundError, NotAllowedError) as error:  # this one's trouble, not the others'
+                    unknown[alone] = error
+            return asked_at, list(listed.values()), unknown
 
         self._tasks.start("poll", "poll", work, self._polled)
 
@@ -81,12 +84,17 @@ class Follower:
             self._ledger.set_trouble(None)
         typical = {model: store.typical_duration_s(model) for model in {job.model_id for job in jobs}}
         self._next_poll = now + poll_interval_s(jobs, self._api.now(), typical)
-        asked_at, remotes = future.result()
+        asked_at, remotes, unknown = future.result()
         self._synced_at = asked_at
         by_remote = {job.remote_id: job for job in jobs if job.remote_id}
         for remote in remotes:
             if remote.id in by_remote:
                 self.apply(by_remote[remote.id], remote)
+        for job in jobs:
+            if error := unknown.get(job.remote_id or ""):
+                text = f"The service does not show this job, which it was paid for, to this account. {error}"
+                kind = type(error).__name__
+                self._ledger.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
         for job in jobs:
             if job.state is State.UNCERTAIN:
                 self._reconcile(job, remotes, asked_at)
@@ -128,7 +136,13 @@ class Follower:
                 found = self._ledger.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
                 self.apply(found, remote)
                 return
-        if asked_at > self._looked_since.setdefault(job.id, asked_at) + self._grace_s:
+        if asked_at <= self._looked_since.setdefault(job.id, asked_at) + self._grace_s:
+            return
+        if job.cancel:
+            self._ledger.end(job, State.CANCELED, message="The service does not list it: nothing was paid.")
+        elif job.attempts == ASKED_AGAIN:
+            self._ledger.move(job, State.PREPARED, attempts=0)
+        else:
             text = (
                 "The service does not list this job: nothing was paid for it. Resume it to submit it again."
             )

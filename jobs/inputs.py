@@ -8,49 +8,55 @@ a .blend in the folder, to be sent as a GLB, or a large file elsewhere with the 
 import itertools
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
 from ..client import JsonValue, Scenario
 from .children import run_blender
+from .database import StoreError
 from .files import safe_name, sha256_of
-from .record import InputFile, InputValue, JobRecord
+from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped
 from .transfers import Progress
 
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
 
 
-class InputFileError(Exception):
+class InputFileError(StoreError):
     """An input cannot be used; nothing was sent. The text says what to do."""
 
 
 def keep_files(inputs: Mapping[str, InputValue], folder: Path, *, is_quick: bool) -> dict[str, JsonValue]:
-    """The inputs as a row has them, their files in `folder`/input. Raises OSError.
+    """The inputs as a row has them, their files in `folder`/input. Raises InputFileError.
 
     If `is_quick`, copying large ones is left to the worker.
     """
     numbers = itertools.count()
 
-    def kept(value: InputValue) -> JsonValue:
-        if isinstance(value, list):
-            return [kept(cast("InputValue", item)) for item in value]
-        return _keep_file(value, folder, next(numbers), is_quick) if isinstance(value, InputFile) else value
+    def kept(value: InputValue) -> InputValue:
+        if not isinstance(value, InputFile):
+            return value
+        try:
+            return cast("InputValue", _keep_file(value, folder, next(numbers), is_quick))
+        except (OSError, ValueError) as error:  # ValueError: what is no path at all
+            shown = str(value.path).replace("\0", "?")
+            raise InputFileError(f"{shown} cannot be read: {_reason(error)}.") from error
 
-    return {name: kept(value) for name, value in inputs.items()}
+    return cast("dict[str, JsonValue]", mapped(inputs, kept))
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _keep_file(file: InputFile, folder: Path, number: int, is_quick: bool) -> dict[str, JsonValue]:
     path, stat = file.path, file.path.stat()
-    name = f"input/{number}-{safe_name(path.name)}"
+    name = f"input/{number}/{safe_name(path.name)}"
+    (folder / name).parent.mkdir()
     entry: dict[str, JsonValue] = {"file": name, "name": path.name, "kind": file.kind}
     if file.kind == "3d" and path.suffix.lower() == ".blend":
-        entry |= {
-            "file": f"{name}.glb",
-            "name": f"{path.stem}.glb",
-            "source": name,
-            "objects": list(file.objects),
-        }
+        entry |= {"file": f"{name[: -len('.blend')]}.glb", "name": f"{path.stem}.glb"}
+        entry |= {"source": name, "objects": list(file.objects)}
     if file.is_temporary:
         shutil.move(path, folder / name)
     elif is_quick and stat.st_size > QUICK_BYTES and "source" not in entry:
@@ -60,16 +66,35 @@ def _keep_file(file: InputFile, folder: Path, number: int, is_quick: bool) -> di
     return entry
 
 
-def files_of(job: JobRecord) -> Iterator[dict[str, JsonValue]]:
-    """The files among the job's inputs, also in lists."""
-    for value in job.inputs.values():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, dict) and "file" in item:
-                yield item
+def files_of(job: JobRecord) -> list[dict[str, JsonValue]]:
+    """The files among the job's inputs, however deep."""
+    return [leaf for leaf in leaves(job.inputs) if is_kept(leaf)]
 
 
 def is_prepared(job: JobRecord, folder: Path) -> bool:
     return all((folder / str(entry["file"])).exists() for entry in files_of(job))
+
+
+def again(job: JobRecord, folder: Path) -> NewJob:
+    """Another job like this one, not written down yet. Raises InputFileError."""
+    if not is_prepared(job, folder):
+        raise InputFileError(f"The files of {job.name} are not there. Use its settings to make it anew.")
+
+    def given(leaf: InputValue) -> InputValue:
+        if not is_kept(leaf):
+            return leaf
+        return InputFile(folder / str(leaf["file"]), str(leaf["kind"]))
+
+    return NewJob(
+        name=job.name,
+        model_id=job.model_id,
+        model_name=job.model_name,
+        inputs=mapped(cast("dict[str, InputValue]", job.inputs), given),
+        service=job.service,
+        estimate_cu=job.estimate_cu if job.cost_cu is None else job.cost_cu,
+        source=job.source,
+        placement=job.placement,
+    )
 
 
 def prepare_files(blender: str, script: Path, job: JobRecord, folder: Path) -> None:
@@ -94,7 +119,7 @@ def prepare_files(blender: str, script: Path, job: JobRecord, folder: Path) -> N
                 run_blender(blender, script, wish, folder, "preparing the mesh")
             os.replace(part, target)
         except OSError as error:
-            raise InputFileError(f"{entry['name']} cannot be read: {error.strerror or error}.") from error
+            raise InputFileError(f"{entry['name']} cannot be read: {_reason(error)}.") from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -114,9 +139,7 @@ def upload_inputs(
     made: dict[tuple[str, str], str] = {}
 
     def sent(value: JsonValue) -> JsonValue:
-        if isinstance(value, list):
-            return [sent(item) for item in value]
-        if not isinstance(value, dict) or "file" not in value:
+        if not is_kept(value):
             return value
         path, kind = folder / str(value["file"]), str(value["kind"])
         key = (sha256_of(path), kind)
@@ -128,4 +151,4 @@ def upload_inputs(
             made[key] = asset_id
         return asset_id
 
-    return {name: sent(value) for name, value in job.inputs.items()}, made
+    return mapped(job.inputs, sent), made

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ..client import JsonValue, Model
-from .record import InputFile, InputValue, JobRecord
+from .record import InputFile, InputValue, JobRecord, is_kept, leaves, mapped
 
 DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"  # for those who have chosen none yet
 _VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
@@ -14,11 +14,9 @@ _VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "b
 
 def source_of(values: Mapping[str, InputValue]) -> str:
     """What the job is made from, for people: the first file's name, else the words."""
-    for value in values.values():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, InputFile):
-                return item.path.name
-    return next((value for value in values.values() if isinstance(value, str)), "")
+    found = leaves(values)
+    files = [leaf.path.name for leaf in found if isinstance(leaf, InputFile)]
+    return next(iter([*files, *(leaf for leaf in found if isinstance(leaf, str))]), "")
 
 
 def name_of(source: str, model: Model) -> str:
@@ -26,6 +24,10 @@ def name_of(source: str, model: Model) -> str:
     stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", source)
     words = re.findall(r"[\w-]+", stem)
     return " ".join(words[:5])[:40] or model.name
+
+
+def cost_text(cost_cu: float) -> str:
+    return f"{cost_cu:,.2f}".rstrip("0").rstrip(".") + " CU"
 
 
 def view_in(name: str) -> str | None:
@@ -41,7 +43,7 @@ def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
         "remote_job": job.remote_id or "",
         "model": job.model_id,
         "source": job.source,
-        "parameters": json.dumps({name: _plain(value) for name, value in job.inputs.items()}, sort_keys=True),
+        "parameters": json.dumps(mapped(job.inputs, _plain), sort_keys=True),
     }
     seed = job.inputs.get("seed")
     if isinstance(seed, int | float):
@@ -52,6 +54,4 @@ def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
 
 
 def _plain(value: JsonValue) -> JsonValue:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value["name"] if isinstance(value, dict) and "file" in value else value
+    return value["name"] if is_kept(value) else value

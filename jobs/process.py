@@ -30,6 +30,7 @@ del sys.argv[1:3]
 sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 """
 _LOG_BYTES = 4 << 20
+SANDBOX = "sandbox"  # the service that a sandbox's jobs belong to
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 
 
@@ -53,6 +54,11 @@ class WorkerSettings:
     is_keeping_downloads: bool = True  # else a result's files are deleted once they are converted
     linger_s: float = 0.0  # how long the worker waits for more to do after the last thing
     grace_s: float = GRACE_S
+
+
+def service_name(api_url: str, project_id: str | None) -> str:
+    """What jobs of this project at this address are marked with: each has a worker and answers of its own."""
+    return f"{api_url}#{project_id}" if project_id else api_url
 
 
 def python_command(module: str, arguments: Sequence[str] = ()) -> list[str]:

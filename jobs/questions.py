@@ -37,6 +37,14 @@ class Question:
     change: int
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of given inputs in creative units, or why it is not known."""
+
+    cost_cu: float | None
+    error: str = ""
+
+
 class Questions:
     """The table in a store's database. Clock in Unix seconds."""
 

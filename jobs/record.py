@@ -4,10 +4,12 @@
 Times are Unix seconds. Rows hold no secrets and no URLs of the service (those expire).
 """
 
-from collections.abc import Mapping
+import secrets
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Union
+from typing import TypeAlias, TypeGuard, TypeVar, cast
 
 from ..client import JsonValue
 from .states import WORKING, State
@@ -26,42 +28,69 @@ class InputFile:
     objects: tuple[str, ...] = ()  # names; none: all that there are
 
 
-# What a caller passes for one input: JSON, a file, or a list of files and asset ids.
-InputValue = Union[JsonValue, InputFile, list["InputFile | str"]]  # noqa: UP007 (JsonValue is a name in quotes)
+# What a caller passes for one input: JSON that may hold files, however deep.
+InputValue: TypeAlias = "JsonValue | InputFile | list[InputValue] | dict[str, InputValue]"
+T = TypeVar("T")
 PLACEHOLDER_ASSET = "asset_" + "0" * 22
+
+
+def is_kept(value: object) -> TypeGuard[dict[str, JsonValue]]:
+    """Whether a value among a job's inputs is a file in its folder: see inputs.py."""
+    return isinstance(value, dict) and str(cast("dict[str, object]", value).get("file")).startswith("input/")
+
+
+def mapped(values: Mapping[str, T], change: Callable[[T], T]) -> dict[str, T]:
+    """The inputs with `change` made to each file and each plain value, however deep in lists and tables."""
+
+    def walk(value: object) -> object:
+        if isinstance(value, list):
+            return [walk(item) for item in cast("list[object]", value)]
+        if isinstance(value, dict) and not is_kept(cast("object", value)):
+            return {name: walk(item) for name, item in cast("dict[str, object]", value).items()}
+        return change(cast("T", value))
+
+    return cast("dict[str, T]", {name: walk(value) for name, value in values.items()})
+
+
+def leaves(values: Mapping[str, T]) -> list[T]:
+    """Each file and each plain value of the inputs, in their order."""
+    found: list[T] = []
+    mapped(values, lambda leaf: (found.append(leaf), leaf)[1])
+    return found
 
 
 def placeholder_inputs(values: Mapping[str, InputValue]) -> dict[str, JsonValue]:
     """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
+    plain = mapped(values, lambda leaf: PLACEHOLDER_ASSET if isinstance(leaf, InputFile) else leaf)
+    return cast("dict[str, JsonValue]", plain)
 
-    def plain(value: InputValue | InputFile) -> JsonValue:
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return PLACEHOLDER_ASSET if isinstance(value, InputFile) else value
 
-    return {name: plain(value) for name, value in values.items()}
+def new_id() -> str:
+    return f"{int(time.time() * 1e6):013x}{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a person asked for, checked against the model's schema by the caller."""
+    """What a person asked for, checked against the model's schema by the caller.
+
+    Its `id` is there before it is written down, once: what waits for the job can be made ready first.
+    """
 
     name: str
     model_id: str
     inputs: Mapping[str, InputValue]
     model_name: str = ""
-    service: str = ""  # which service the job belongs to: the API's URL, or "sandbox"
-    project_id: str | None = None
+    service: str = ""  # which service the job belongs to: see process.service_name
     estimate_cu: float | None = None
     source: str = ""  # name of the picture or words that it was made from, for people
     placement: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    id: str = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     id: str
     service: str
-    project_id: str | None
     state: State
     name: str
     source: str

@@ -25,6 +25,7 @@ from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
 from .ledger import Ledger, log
 from .record import JobRecord
 from .states import State
+from .store import REFUSED
 from .tasks import Tasks
 from .transfers import Progress, SpoiltFileError, convert_result, download_results
 
@@ -174,8 +175,7 @@ class Steps:
         if error is None:
             self._follower.apply(self._ledger.update(job, cancel=""), future.result())
         elif isinstance(error, CancelRefusedError):
-            text = "The service cannot stop this job any more; its result will be kept in the list"
-            self._ledger.update(job, cancel="refused", message=text)
+            self._ledger.update(job, cancel="refused", message=REFUSED)
         else:
             text = f"Canceling did not work, the job goes on. {error}"
             self._ledger.update(job, cancel="", message=text)
@@ -215,11 +215,13 @@ class Steps:
         if error is None:
             answer = future.result()
             told = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
+            if job.cancel:
+                told.insert(0, "It came all the same: the service did not stop it.")
             files = job.files
             if not (self._is_keeping_downloads or answer.get("kept")):
                 shutil.rmtree(self._folder(job) / "result", ignore_errors=True)
                 files = []
-            self._ledger.end(job, State.READY, result=answer, files=files, message=" ".join(told))
+            self._ledger.end(job, State.READY, result=answer, files=files, cancel="", message=" ".join(told))
         else:
             text = (
                 str(error) if isinstance(error, ChildError) else f"The result could not be converted: {error}"

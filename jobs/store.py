@@ -7,10 +7,10 @@ worker, that it still holds the lease; so two processes can never take the same 
 
 import contextlib
 import json
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Collection
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import sqlite3
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
+ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
+# JobRecord.is_working, for SQL.
+_IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
+REFUSED = "The service does not stop this job: it is paid for, and its result will be kept in the list."
 
 
 class StaleError(Exception):
@@ -65,10 +69,8 @@ class Store:
 
     def is_claimed(self, service: str, remote_id: str) -> bool:
         """Whether a job here is the service's job `remote_id` already."""
-        found = self._db.execute(
-            "SELECT 1 FROM jobs WHERE service = ? AND remote_id = ?", (service, remote_id)
-        )
-        return found.fetchone() is not None
+        found = self._jobs("WHERE service = ? AND remote_id = ?", service, remote_id)
+        return bool(found)
 
     def list_jobs(
         self, *, service: str | None = None, states: Collection[State] | None = None, limit: int = -1
@@ -110,12 +112,8 @@ class Store:
 
     def has_work(self, service: str) -> bool:
         """Whether a worker has something to do: a job that `is_working`, or an open question."""
-        row = self._db.execute(
-            f"SELECT 1 FROM jobs WHERE service = ? AND state IN ({','.join('?' * len(WORKING))})"
-            " AND NOT (state = 'uncertain' AND resume_state IS NOT NULL) LIMIT 1",
-            (service, *WORKING),
-        ).fetchone()
-        return row is not None or self.questions.has_open(service)
+        row = self._db.execute(f"SELECT 1 FROM jobs WHERE service = ? AND {_IS_WORKING} LIMIT 1", (service,))
+        return row.fetchone() is not None or self.questions.has_open(service)
 
     def list_actionable(self, service: str, limit: int) -> list[JobRecord]:
         """Jobs with a step for a worker to take now, results before new requests, then oldest first."""
@@ -136,31 +134,25 @@ class Store:
     # Writing.
 
     def add(self, new: NewJob) -> JobRecord:
-        """Write a job down as prepared; its input files are kept, so the originals may change."""
-        now = self.clock()
-        job_id = f"{int(now * 1e6):013x}{secrets.token_hex(4)}"
-        folder = self.job_folder(job_id)
+        """Write a job down as prepared, once; its input files are kept, so the originals may change."""
+        now, folder = self.clock(), self.job_folder(new.id)
         try:
             (folder / "input").mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be made for a new job: {error.strerror}.") from error
+        try:
+            row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
             inputs = keep_files(new.inputs, folder, is_quick=self._is_interactive)
+            row |= {"inputs": json.dumps(inputs), "placement": json.dumps(dict(new.placement))}
+            row |= {"state": State.PREPARED, "created_at": now, "updated_at": now}
             with transaction(self._db):
-                self._db.execute(
-                    "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name,"
-                    " inputs, estimate_cu, created_at, updated_at, placement, change)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        *(job_id, new.service, new.project_id, State.PREPARED, new.name, new.source),
-                        *(new.model_id, new.model_name, json.dumps(inputs), new.estimate_cu, now, now),
-                        *(json.dumps(dict(new.placement)), next_change(self._db)),
-                    ),
-                )
-        except (OSError, StoreError) as error:
+                row["change"] = next_change(self._db)
+                names, marks = ", ".join(row), ", ".join("?" * len(row))
+                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", (*row.values(),))
+        except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, StoreError):
-                raise
-            text = f"An input could not be copied to {folder}: {error.strerror or error}."
-            raise StoreError(text) from error
-        return self.get(job_id)
+            raise
+        return self.get(new.id)
 
     def move(self, job: JobRecord, state: State, *, lease: str | None = None, **values: Any) -> JobRecord:
         """Bring `job` from the state it was read in to `state`, with other columns, or raise StaleError.
@@ -168,7 +160,7 @@ class Store:
         With `lease` (the worker's name) also LeaseLostError if another worker holds the lease by now.
         """
         check_move(job.state, state)
-        values.setdefault("message", "")
+        values.setdefault("message", REFUSED if job.cancel == "refused" else "")
         values.setdefault("error_kind", "")
         values.setdefault("resume_state", None)
         return self._write(job, lease, state=state, **values)
@@ -178,6 +170,8 @@ class Store:
         return self._write(job, lease, **values)
 
     def _write(self, job: JobRecord, lease: str | None, **values: Any) -> JobRecord:
+        # What spends is not begun once a person has asked to cancel, be it since the job was read.
+        unless = " AND cancel = ''" if values.get("state") is State.SUBMITTING else ""
         for name in JSON_COLUMNS:
             if name in values:
                 values[name] = json.dumps(values[name])
@@ -187,37 +181,43 @@ class Store:
             if lease is not None and not self._holds(job.service, lease):
                 raise LeaseLostError(f"another worker has taken over {self.folder}")
             values |= {"updated_at": self.clock(), "change": next_change(self._db)}
+            changes, where = ", ".join(f"{name} = ?" for name in values), f"id = ? AND state = ?{unless}"
             done = self._db.execute(
-                f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ? AND state = ?",
-                (*values.values(), job.id, job.state),
+                f"UPDATE jobs SET {changes} WHERE {where}", (*values.values(), job.id, job.state)
             )
             if done.rowcount != 1:
-                raise StaleError(f"job {job.id} is no longer {job.state}")
+                raise StaleError(f"job {job.id} is no longer {job.state}, or is to be canceled")
         return self.get(job.id)
 
     def resume(self, job: JobRecord) -> JobRecord:
         """By a person's wish only: take a stopped job up where nothing is paid twice. Raises StoreError."""
         if job.resume_state is None:
-            raise StoreError(f"Job {job.id} is {job.state}: there is nothing to resume.")
-        return self.move(job, job.resume_state, attempts=0, not_before=0.0, progress=None, finished_at=None)
+            raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
+        anew: dict[str, Any] = {"not_before": 0.0, "progress": None, "finished_at": None, "cancel": ""}
+        if job.state is State.UNCERTAIN:  # it may have shown up since: it is looked for once more before that
+            return self.update(job, resume_state=None, message="", attempts=ASKED_AGAIN, **anew)
+        return self.move(job, job.resume_state, attempts=0, **anew)
 
     def request_cancel(self, job: JobRecord) -> JobRecord:
-        """Stop a job that is not submitted; a submitted one is asked of the service, which may refuse."""
+        """Stop a job that is not submitted; a submitted one is asked of the service, which may refuse.
+
+        Raises StoreError if it is not under way.
+        """
         if job.state is State.PREPARED or (job.state is State.UNCERTAIN and job.resume_state):
             return self.move(job, State.CANCELED, finished_at=self.clock())
+        if not job.is_working:
+            raise StoreError(f"{job.name} is {job.state}: there is nothing to cancel.")
+        if job.state in (State.DOWNLOADING, State.CONVERTING):
+            return self.update(job, cancel="refused", message=REFUSED)
         return self.update(job, cancel="requested")
 
     def remove(self, job: JobRecord) -> None:
         """Forget a finished job and delete its files; StoreError while it is under way."""
         with transaction(self._db):
-            marks = ",".join("?" * len(WORKING))
-            done = self._db.execute(
-                f"DELETE FROM jobs WHERE id = ? AND (state NOT IN ({marks}) OR resume_state IS NOT NULL)",
-                (job.id, *WORKING),
-            )
+            done = self._db.execute(f"DELETE FROM jobs WHERE id = ? AND NOT ({_IS_WORKING})", (job.id,))
             next_change(self._db)
         if done.rowcount != 1:
-            raise StoreError(f"Job {job.id} is {job.state}: cancel it or let it finish first.")
+            raise StoreError(f"{job.name} is {job.state}: cancel it or let it finish first.")
         trash = self.folder / "trash"
         trash.mkdir(exist_ok=True)
         with contextlib.suppress(OSError):  # something in it is in use (Windows): it stays
@@ -233,15 +233,14 @@ class Store:
 
     def find_upload(self, job: JobRecord, sha256: str, kind: str) -> str | None:
         row = self._db.execute(
-            "SELECT asset_id FROM uploads WHERE service = ? AND project_id = ? AND sha256 = ? AND kind = ?",
-            (job.service, job.project_id or "", sha256, kind),
+            "SELECT asset_id FROM uploads WHERE service = ? AND sha256 = ? AND kind = ?",
+            (job.service, sha256, kind),
         ).fetchone()
         return None if row is None else str(row[0])
 
     def remember_upload(self, job: JobRecord, sha256: str, kind: str, asset_id: str) -> None:
         self._db.execute(
-            "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)",
-            (job.service, job.project_id or "", sha256, kind, asset_id),
+            "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (job.service, sha256, kind, asset_id)
         )
 
     def forget_uploads(self, service: str, asset_ids: Collection[str]) -> None:
@@ -258,7 +257,8 @@ class Store:
         with transaction(self._db):
             done = self._db.execute(
                 "INSERT INTO lease (service, owner, renewed_at) VALUES (?1, ?2, ?3) ON CONFLICT (service)"
-                " DO UPDATE SET owner = ?2, renewed_at = ?3"
+                " DO UPDATE SET owner = ?2, renewed_at = ?3,"
+                " trouble = iif(owner = ?2, trouble, ''), trouble_kind = iif(owner = ?2, trouble_kind, '')"
                 " WHERE owner = ?2 OR renewed_at < ?4 OR renewed_at > ?5",
                 (service, owner, now, now - LEASE_S, now + LEASE_S),
             )

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A proxy before the sandbox's API that can hold a request: before it is passed on, or its answer back.
+"""A proxy before the sandbox's API that can refuse a request, or hold it on its way there or its answer back.
 
 So a test can kill a process at an exact point of the conversation.
 """
 
 import http.client
+import json
 import re
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ class HoldingProxy:
         self._pattern: re.Pattern[str] | None = None
         self._point = ""
         self.is_held = threading.Event()
+        self.refusals: dict[str, tuple[int, str]] = {}  # pattern → the status and reason of the answer
         self._go_on = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -66,6 +69,10 @@ class HoldingProxy:
                 if proxy._wait(line, "request"):
                     self.close_connection = True
                     return
+                for pattern, (status, reason) in proxy.refusals.items():
+                    if re.match(pattern, line):
+                        self._send(status, json.dumps({"reason": reason}).encode(), {})
+                        return
                 upstream = http.client.HTTPConnection(proxy._target.netloc, timeout=60)
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
                 upstream.request(self.command, self.path, body, headers)
@@ -73,10 +80,13 @@ class HoldingProxy:
                 content = answer.read()
                 upstream.close()
                 proxy._wait(line, "answer")
-                self.send_response_only(answer.status)
+                self._send(answer.status, content, dict(answer.headers))
+
+            def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+                self.send_response_only(status)
                 for name in ("Content-Type", "Date", "Retry-After"):
-                    if answer.getheader(name):
-                        self.send_header(name, str(answer.getheader(name)))
+                    if name in headers:
+                        self.send_header(name, headers[name])
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

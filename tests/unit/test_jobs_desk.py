@@ -156,6 +156,27 @@ def test_a_placed_job_stays_placed_and_its_duration_is_learnt(room: Room) -> Non
     assert job.state is State.PLACED
 
 
+def test_a_job_that_another_blender_placed_is_placed(room: Room) -> None:
+    (job,) = room.add()
+    states = (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING, State.CONVERTING)
+    for state in (*states, State.READY):
+        job = room.other.move(job, state)
+    room.settle()
+    room.other.move(job, State.PLACED)
+    assert room.desk.mark_placed(room.desk.jobs[job.id]).state is State.PLACED
+
+
+def test_a_job_is_had_before_the_history_has_come_to_it(room: Room) -> None:
+    (job,) = room.add()
+    assert room.desk.get(job.id) == job
+    assert room.desk.order == [job.id]
+    other = room.other.add(NewJob(name="n", model_id="m", inputs={}, service="elsewhere"))
+    with pytest.raises(StoreError, match="belongs to elsewhere"):
+        room.desk.get(other.id)
+    with pytest.raises(StoreError, match="no job"):
+        room.desk.get("nothing")
+
+
 def test_a_job_that_has_moved_on_says_so(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = room.add()
     monkeypatch.setattr(room.desk.store, "get", lambda _id: job)
@@ -273,8 +294,10 @@ def test_an_answer_that_is_an_error_is_told_and_not_asked_in_a_loop(room: Room) 
     assert price is not None
     assert (price.cost_cu, price.error) == (None, "steps: too many.")
     assert room.desk.last_answer_error == "steps: too many."
+    assert room.desk.errors == {("price", key): "steps: too many."}
     assert room.service.calls["estimate_cost"] == 1
     room.desk.ask_again()
+    assert room.desk.errors == {}
     room.desk.ask_price(HUNYUAN, {})
     room.desk.ask_balance()
     room.work()
@@ -292,6 +315,20 @@ def test_without_a_way_to_the_service_the_background_gives_up_at_once(room: Room
     room.settle()
     assert not room.desk.has_work()
     assert room.desk.last_answer_error == ""
+
+
+def test_an_error_from_before_is_not_believed(room: Room) -> None:
+    room.service.fail["get_model"] = [SignInError("No.")]
+    room.desk.ask_model(HUNYUAN)
+    room.work()
+    assert room.desk.errors == {("model", HUNYUAN): "No."}
+    room.clock.time += 1
+    room.desk = room.open()
+    room.settle()
+    assert room.desk.errors == {}
+    room.desk.ask_model(HUNYUAN)
+    room.work()
+    assert room.desk.schema(HUNYUAN)
 
 
 def test_an_error_that_nobody_foresaw_is_an_answer_too(room: Room) -> None:

@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A job's input files: what the window leaves to the worker is there, unchanged, before anything is paid."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError, placeholder_inputs
+from maquette.jobs import (
+    InputFile,
+    JobRecord,
+    NewJob,
+    State,
+    Store,
+    StoreError,
+    again,
+    placeholder_inputs,
+    provenance_of,
+    source_of,
+)
 from maquette.jobs.inputs import QUICK_BYTES
 from maquette.jobs.worker import Worker
 from service import Clock, Service, fake_blender
@@ -53,7 +65,8 @@ class Scene:
 
     def kept(self, job: JobRecord) -> dict[str, bytes]:
         folder = self.store.job_folder(job.id) / "input"
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
+        found = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 @pytest.fixture
@@ -63,9 +76,9 @@ def scene(tmp_path: Path) -> Scene:
 
 def test_a_large_file_is_copied_by_the_worker(scene: Scene) -> None:
     job = scene.add(images=[scene.file("a.png", LARGE), scene.file("b.png")])
-    assert scene.kept(job) == {"1-b.png": b"pixels"}
+    assert scene.kept(job) == {"1/b.png": b"pixels"}
     assert scene.run().state is State.READY
-    assert scene.kept(job) == {"0-a.png": LARGE, "1-b.png": b"pixels"}
+    assert scene.kept(job) == {"0/a.png": LARGE, "1/b.png": b"pixels"}
     assert scene.service.paid == [("m", {"images": ["asset_1", "asset_2"]})]
 
 
@@ -85,7 +98,7 @@ def test_a_large_file_that_went_away_says_so(scene: Scene) -> None:
     file.path.unlink()
     assert "a.png cannot be read" in scene.run().message
     scene.file("a.png", LARGE)
-    with pytest.raises(StoreError, match="could not be copied"):
+    with pytest.raises(StoreError, match=r"never\.png cannot be read"):
         scene.add(image=InputFile(scene.folder / "never.png"))
 
 
@@ -93,16 +106,16 @@ def test_a_temporary_file_is_moved(scene: Scene) -> None:
     file = scene.file("a.png", LARGE, is_temporary=True)
     job = scene.add(image=file)
     assert not file.path.exists()
-    assert scene.kept(job) == {"0-a.png": LARGE}
+    assert scene.kept(job) == {"0/a.png": LARGE}
 
 
 def test_objects_are_sent_as_the_glb_that_blender_makes_of_them(scene: Scene) -> None:
     job = scene.add(mesh=scene.file("vase.blend", kind="3d", is_temporary=True, objects=("Vase",)))
     assert scene.run().state is State.READY
-    assert scene.service.uploads == [("0-vase.blend.glb", "3d")]
+    assert scene.service.uploads == [("vase.glb", "3d")]
     request = (scene.store.job_folder(job.id) / "send-request.json").read_text()
     assert '"objects": ["Vase"]' in request
-    assert scene.kept(job).keys() == {"0-vase.blend", "0-vase.blend.glb"}
+    assert scene.kept(job).keys() == {"0/vase.blend", "0/vase.glb"}
 
 
 def test_objects_that_cannot_be_sent_are_not_paid_for_and_can_be_resumed(scene: Scene) -> None:
@@ -117,6 +130,44 @@ def test_objects_that_cannot_be_sent_are_not_paid_for_and_can_be_resumed(scene: 
     scene.answer = {"ok": True}
     scene.store.resume(scene.store.get(job.id))
     assert scene.run().state is State.READY
+
+
+def test_files_in_the_items_of_a_list_are_kept_sent_and_told_of(scene: Scene) -> None:
+    front, back = scene.file("a.png"), scene.file("b.png", LARGE)
+    views = [{"view": "front", "image": front}, {"view": "back", "image": back}]
+    inputs: Any = {"views": views, "steps": 3}
+    made_up = placeholder_inputs(inputs)["views"]
+    assert [item.keys() for item in made_up] == [{"view", "image"}] * 2  # type: ignore[union-attr]
+    assert "asset_000" in str(made_up) and "a.png" not in str(made_up)
+    assert source_of(inputs) == "a.png"
+    job = scene.add(**inputs)
+    assert scene.kept(job) == {"0/a.png": b"pixels"}
+    assert scene.run().state is State.READY
+    assert scene.kept(job) == {"0/a.png": b"pixels", "1/b.png": LARGE}
+    sent = [{"view": "front", "image": "asset_1"}, {"view": "back", "image": "asset_2"}]
+    assert scene.service.paid == [("m", {"views": sent, "steps": 3})]
+    told = json.loads(str(provenance_of(job)["parameters"]))
+    assert told["views"] == [{"view": "front", "image": "a.png"}, {"view": "back", "image": "b.png"}]
+    second = scene.store.add(again(job, scene.store.job_folder(job.id)))
+    assert scene.run().id == second.id
+    assert scene.service.paid[1][1] == scene.service.paid[0][1]
+
+
+def test_files_keep_their_names_however_often_a_job_is_run_again(scene: Scene) -> None:
+    mesh = scene.file("vase.blend", kind="3d", is_temporary=True, objects=("Vase",))
+    job = scene.add(image=scene.file("horse.png"), mesh=mesh)
+    for _ in range(3):
+        assert scene.run().state is State.READY
+        job = scene.store.add(again(job, scene.store.job_folder(job.id)))
+        assert scene.kept(job).keys() == {"0/horse.png", "1/vase.glb"}
+        assert [job.inputs[name]["name"] for name in ("image", "mesh")] == ["horse.png", "vase.glb"]  # type: ignore
+    assert {name for name, _ in scene.service.uploads} == {"horse.png", "vase.glb"}
+
+
+def test_a_job_whose_files_are_gone_is_not_run_again(scene: Scene) -> None:
+    job = scene.add(image=scene.file("a.png", LARGE))
+    with pytest.raises(StoreError, match="Use its settings"):
+        again(job, scene.store.job_folder(job.id))
 
 
 def test_a_price_is_asked_with_made_up_assets(scene: Scene) -> None:

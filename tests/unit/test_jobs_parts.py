@@ -25,6 +25,7 @@ from maquette.jobs import (
     erase_credentials,
     read_credentials,
     safe_name,
+    service_name,
     start_worker,
     write_credentials,
 )
@@ -49,6 +50,11 @@ def test_a_name_keeps_its_suffix() -> None:
     assert safe_name("C:\\fakepath\\Meine Küche.PNG") == "Meine Küche.PNG"
     assert safe_name("x" * 300 + ".glb").endswith("x.glb")
     assert safe_name("con.glb") == "_con.glb"
+
+
+def test_a_service_is_an_address_and_a_project() -> None:
+    assert service_name("https://h/v1", None) == "https://h/v1"
+    assert service_name("https://h/v1", "proj_1") == "https://h/v1#proj_1"
 
 
 def job_at(store: Store, **values: Any) -> Any:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from maquette.jobs import InputFile, JobRecord, NewJob, StaleError, State, Store, StoreError
+from maquette.jobs.database import _MIGRATIONS, DATABASE
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
-from maquette.jobs.store import LEASE_S, LeaseLostError
+from maquette.jobs.store import LEASE_S, REFUSED, LeaseLostError
 from service import Clock
 
 
@@ -47,16 +48,56 @@ def test_a_job_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
     job = store.add(NewJob(name="n", model_id="m", inputs=inputs, placement={"size_m": 2.0}))  # type: ignore[arg-type]
     assert job == store.get(job.id)
     kept = job.inputs["image"]
-    assert kept == [{"file": "input/0-a b_.png", "name": "a b%.png", "kind": "image"}, "asset_1"]
-    assert (store.job_folder(job.id) / "input/0-a b_.png").read_bytes() == b"pixels"
+    assert kept == [{"file": "input/0/a b_.png", "name": "a b%.png", "kind": "image"}, "asset_1"]
+    assert (store.job_folder(job.id) / "input/0/a b_.png").read_bytes() == b"pixels"
     assert job.placement == {"size_m": 2.0}
 
 
 def test_a_missing_input_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="could not be copied"):
+    with pytest.raises(StoreError, match=r"no\.png cannot be read"):
         store.add(NewJob(name="n", model_id="m", inputs={"image": InputFile(tmp_path / "no.png")}))
     assert store.list_jobs() == []
     assert list((store.folder / "jobs").iterdir()) == []
+
+
+def test_a_path_that_is_none_is_an_error_in_words_and_leaves_nothing_behind(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"a\?\.png cannot be read: .*embedded null"):
+        store.add(NewJob(name="n", model_id="m", inputs={"image": InputFile(Path("a\0.png"))}))
+    assert list((store.folder / "jobs").iterdir()) == []
+
+
+def test_a_request_is_written_down_once(store: Store) -> None:
+    new = NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s")
+    job = store.add(new)
+    assert job.id == new.id
+    with pytest.raises(StoreError, match="File exists"):
+        store.add(new)
+    assert store.list_jobs() == [job]
+    assert store.job_folder(job.id).is_dir()
+
+
+def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_behind(store: Store) -> None:
+    store._db.execute(f"PRAGMA max_page_count={store._db.execute('PRAGMA page_count').fetchone()[0]}")
+    with pytest.raises(StoreError, match="full"):
+        store.add(NewJob(name="n", model_id="m", inputs={"prompt": "x" * 100_000}))
+    assert store.list_jobs() == []
+    assert list((store.folder / "jobs").iterdir()) == []
+    store._db.execute("PRAGMA max_page_count=9999")
+    assert add(store)
+
+
+def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        for statement in ";".join(_MIGRATIONS[:2]).split(";"):
+            db.execute(statement)
+        db.execute(
+            "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name, inputs,"
+            " created_at, updated_at, change)"
+            " VALUES ('1', 's', 'p', 'ready', 'cup', '', 'm', '', '{}', 1, 1, 1)"
+        )
+        db.execute("PRAGMA user_version=2")
+    db.close()
+    assert Store(tmp_path).get("1").state is State.READY
 
 
 def test_a_step_is_taken_once(store: Store) -> None:
@@ -126,6 +167,37 @@ def test_a_job_under_way_is_not_removed(store: Store) -> None:
     store.remove(store.request_cancel(job))
     assert store.list_jobs() == []
     assert not store.job_folder(job.id).exists()
+
+
+def test_only_what_is_under_way_can_be_canceled(store: Store) -> None:
+    job = store.move(add(store), State.FAILED)
+    with pytest.raises(StoreError, match="nothing to cancel"):
+        store.request_cancel(job)
+    job = add(store)
+    for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING):
+        job = store.move(job, state)
+    job = store.request_cancel(job)
+    assert (job.cancel, job.message) == ("refused", REFUSED)  # it is made and paid for: nobody is asked
+
+
+def test_what_was_canceled_since_it_was_read_is_not_submitted(store: Store) -> None:
+    job = store.move(add(store), State.UPLOADING)
+    assert store.request_cancel(job).cancel == "requested"
+    with pytest.raises(StaleError, match="canceled"):
+        store.move(job, State.SUBMITTING)
+    assert store.get(job.id).state is State.UPLOADING
+
+
+def test_a_worker_does_not_inherit_the_trouble_of_one_that_died(tmp_path: Path) -> None:
+    clock = Clock()
+    store = Store(tmp_path, clock=clock)
+    assert store.take_lease("s", "a")
+    store.set_trouble("s", "a", "No network.", "NetworkError")
+    assert store.take_lease("s", "a")
+    assert store.get_trouble("s") == ("No network.", "NetworkError")
+    clock.time += LEASE_S + 1
+    assert store.take_lease("s", "b")
+    assert store.get_trouble("s") == ("", "")
 
 
 def test_work_is_seen_while_there_is_some(store: Store) -> None:

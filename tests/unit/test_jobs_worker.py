@@ -1,5 +1,6 @@
 """The worker takes a job through its life, and pays once whatever happens on the way."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from maquette.client import (
     TransferError,
 )
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
-from maquette.jobs.store import LeaseLostError
+from maquette.jobs.store import REFUSED, LeaseLostError
 from maquette.jobs.worker import Worker
 from service import Clock, Service, asset, fake_blender
 
@@ -119,9 +120,8 @@ def test_a_worker_killed_in_any_state_is_followed_by_one_that_finishes_and_pays_
         scene.service.is_finishing = False
         job = scene.run(until=State.QUEUED)
         remote = next(iter(scene.service.jobs))
-        scene.service.jobs[remote] = scene.service.jobs[remote].__class__(
-            **{**_fields(scene.service.jobs[remote]), "status": JobStatus.IN_PROGRESS, "progress": 0.4}
-        )
+        running = replace(scene.service.jobs[remote], status=JobStatus.IN_PROGRESS, progress=0.4)
+        scene.service.jobs[remote] = running
         job = scene.run(until=State.RUNNING)
         assert job.progress == 0.4
         scene.service.is_finishing = True
@@ -129,10 +129,6 @@ def test_a_worker_killed_in_any_state_is_followed_by_one_that_finishes_and_pays_
         scene.run(until=until)
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def test_a_submission_whose_answer_is_lost_is_found_in_the_list_and_not_repeated(scene: Scene) -> None:
@@ -163,6 +159,67 @@ def test_a_worker_killed_before_the_post_left_is_not_followed_by_a_second_post(s
     scene.store.resume(job)  # a person's wish
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
+
+
+def test_a_lost_job_that_shows_up_late_is_found_and_not_paid_again(scene: Scene) -> None:
+    scene.service.fail["generate"] = [LOST]
+    scene.add()
+    job = scene.run()
+    assert job.resume_state is State.PREPARED
+    now = scene.clock.time  # the service was slow: it has the request, dated when it came
+    assert job.submitted_at
+    scene.clock.time = job.submitted_at + 1
+    scene.service.make("model_x", job.sent)
+    scene.clock.time = now + 3600
+    assert scene.store.resume(job).state is State.UNCERTAIN
+    job = scene.run()
+    assert (job.state, job.remote_id) == (State.READY, "job_1")
+    assert scene.service.calls["generate"] == 1
+    assert len(scene.service.paid) == 1
+
+
+def test_a_lost_job_is_not_submitted_again_by_itself_however_often_it_was_tried_before(scene: Scene) -> None:
+    refused = NetworkError("refused", kind="refused")
+    scene.service.fail["generate"] = [refused, refused, LOST]
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.UNCERTAIN, State.PREPARED)
+    assert scene.service.calls["generate"] == 3
+    assert scene.service.paid == []
+
+
+def test_a_cancel_of_a_lost_job_ends_it_if_the_service_does_not_have_it(scene: Scene) -> None:
+    scene.service.fail["generate"] = [LOST]
+    scene.add()
+    job = scene.run(until=State.UNCERTAIN)
+    assert scene.store.request_cancel(job).cancel == "requested"
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.CANCELED, None)
+    assert "nothing was paid" in job.message
+
+
+def test_a_job_that_the_service_does_not_know_holds_no_other_up(scene: Scene) -> None:
+    scene.service.is_finishing = False
+    scene.add(inputs={"prompt": "a horse"})
+    lost = scene.run(until=State.QUEUED)
+    del scene.service.jobs[lost.remote_id or ""]
+    scene.add(inputs={"prompt": "a cup"})
+    scene.service.fail["get_job"] = [NotFoundError("Unknown job.")]
+    scene.run(until=State.QUEUED)
+    with pytest.raises(AssertionError, match="still queued"):
+        scene.run(rounds=60)
+    lost = scene.store.get(lost.id)
+    assert (lost.state, lost.resume_state) == (State.EXPIRED, State.QUEUED)
+    assert "Unknown job." in lost.message
+    scene.service.is_finishing = True
+    assert scene.run().state is State.READY
+    # With the right account again it is there.
+    (other,) = scene.service.jobs.values()
+    scene.service.jobs[lost.remote_id or ""] = replace(other, id=lost.remote_id or "")
+    scene.store.resume(lost)
+    scene.run()
+    assert scene.store.get(lost.id).state is State.READY
+    assert len(scene.service.paid) == 2
 
 
 def test_a_job_of_somebody_else_with_other_inputs_is_not_taken_for_ours(scene: Scene) -> None:
@@ -321,9 +378,16 @@ def test_a_cancel_that_the_service_refuses_keeps_the_result(scene: Scene) -> Non
     scene.store.request_cancel(job)
     with pytest.raises(AssertionError, match="still"):
         scene.run(rounds=20)
-    assert scene.store.get(job.id).cancel == "refused"
+    job = scene.store.get(job.id)
+    assert (job.cancel, job.message) == ("refused", REFUSED)
+    remote = next(iter(scene.service.jobs))
+    scene.service.jobs[remote] = replace(scene.service.jobs[remote], status=JobStatus.IN_PROGRESS)
+    job = scene.run(until=State.RUNNING)
+    assert (job.cancel, job.message) == ("refused", REFUSED)
     scene.service.is_finishing = True
-    assert scene.run().state is State.READY
+    job = scene.run()
+    assert (job.state, job.cancel) == (State.READY, "")
+    assert "did not stop it" in job.message
 
 
 def test_a_cancel_that_the_service_grants_cancels(scene: Scene) -> None:
