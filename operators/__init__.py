@@ -26,6 +26,9 @@ def register() -> None:
 
 
 def unregister() -> None:
+    from . import spending
+
+    spending.unregister()
     bpy.types.VIEW3D_MT_object.remove(_draw_menu)
     _unregister_classes()
 

@@ -15,15 +15,16 @@ class MAQUETTE_OT_cancel_job(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        if not job.is_working:
-            return f"{job.name} is not under way."
         job = desk.cancel(job)
         reserve.release(job.id)
-        if job.state is State.CANCELED:
-            text = f"{job.name} was canceled before it was sent. It costs nothing."
+        if job.state in (State.CANCELED, State.UPLOADING):
+            text = f"{job.name} is canceled before it is sent. It costs nothing."
+        elif job.cancel == "refused":
+            text = f"{job.name}: {job.message}"
         else:
             text = (
-                f"The service is asked to cancel {job.name}. If it refuses, the result is kept in the list."
+                f"The service is asked to cancel {job.name}. If it refuses, the job is paid for, and its"
+                " result is kept in the list."
             )
         self.report({"INFO"}, text)
         return None

@@ -6,17 +6,15 @@ In a window it returns at once. Without one (`blender --background`) it sees the
 
 import json
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
 from .. import properties
-from ..jobs import Desk, InputError, JobRecord, Model, NewJob, State, StoreError, holder, name_of, source_of
-from . import arrivals, request, reserve, session, watch
+from ..jobs import Desk, InputError, Model, NewJob, StoreError, holder, name_of, source_of
+from . import arrivals, blocking, request, reserve, session, spending
 
-_TICK_S = 0.1
+_HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -33,76 +31,88 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = "" if bpy.app.background else session.why_not(context)
+        reason = "" if bpy.app.background else session.why_unready(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        count = len(reserve.targets(context))
-        if count < 2:
-            return self.execute(context)
-        cost_cu = _cost_cu(context)
-        return context.window_manager.invoke_confirm(
+        if reason := session.why_not(context):
+            self.report({"ERROR"}, reason)
+            return {"CANCELLED"}
+        count, cost_cu = len(reserve.targets(context)), _cost_cu(context)
+        return spending.invoke(
             self,
+            context,
             event,
-            title=f"Generate {count} 3D Models?",
-            message="Their price is not known." if cost_cu is None else f"{cost_cu * count:,.0f} CU in all.",
-            confirm_text="Generate",
+            question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
+            cost_cu=None if cost_cu is None else cost_cu * count,
+            is_shown=count == 1 and _is_button_shown(context),
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        jobs: list[JobRecord] = []
+        started: list[str] = []
         try:
             if bpy.app.background:
-                _await_model(context)
-            desk, model = (
-                holder.current(),
-                properties.model_of(properties.get(context.scene), holder.current()),
-            )
-            if desk is None or model is None:
-                raise request.RequestError(session.why_not(context))
-            values = properties.values_of(properties.get(context.scene), model)
-            values |= properties.values_from_json(json.loads(self.inputs or "{}"))
-            _start(context, desk, model, values, jobs)
-            if bpy.app.background:
-                _see_through(desk, jobs)
-        except (request.RequestError, InputError, StoreError, OSError, ValueError) as error:
-            self.report({"ERROR"}, f"{error} {len(jobs)} were started." if jobs else str(error))
-            return {"FINISHED"} if jobs else {"CANCELLED"}
+                blocking.await_model(context)
+            desk = holder.current()
+            model = properties.model_of(properties.get(context.scene), desk)
+            if desk is None or model is None or session.why_unready(context):
+                raise request.RequestError(session.why_unready(context))
+            values = properties.values_of(properties.get(context.scene), model) | _values_in(self.inputs)
+            with tempfile.TemporaryDirectory(dir=desk.folder, prefix="asked-") as folder:
+                # All are complete before the first is written down.
+                wanted = [
+                    (target, _new_job(context, desk, model, values, target, Path(folder)))
+                    for target in reserve.targets(context)
+                ]
+                for target, new in wanted:
+                    started.append(reserve.start(context, desk, new, target).id)
+            problem = blocking.see_through(started)
+        except (request.RequestError, InputError, StoreError, OSError, ValueError, RecursionError) as error:
+            problem = f"{error} {len(started)} were started." if started else str(error)
         finally:
             properties.sync_jobs(context.window_manager, holder.current())
             arrivals.scan()
-        return {"FINISHED"}
+        if problem:
+            self.report({"ERROR"}, problem)
+        return {"FINISHED"} if started else {"CANCELLED"}
 
 
-def _start(
-    context: bpy.types.Context, desk: Desk, model: Model, values: properties.Values, jobs: list[JobRecord]
-) -> None:
-    """Writes down one job for each target, and reserves its place; `jobs` has those that were written."""
-    settings = properties.get(context.scene)
-    with tempfile.TemporaryDirectory(dir=desk.folder, prefix="asked-") as folder:
-        for target in reserve.targets(context):
-            selected = [target] if target else context.selected_objects
-            inputs = request.inputs_of(
-                model, values, lambda value, kind, own=selected: request.save(value, kind, own, Path(folder))
-            )
-            source = source_of(inputs)
-            job = desk.add(
-                NewJob(
-                    name=target.name if target else name_of(source, model),
-                    model_id=model.id,
-                    model_name=model.name,
-                    inputs=inputs,
-                    service=desk.service,
-                    project_id=session.project_id(),
-                    estimate_cu=_cost_cu(context),
-                    source=source,
-                    placement={"size": settings.size, "settings": properties.values_to_json(values)},
-                )
-            )
-            jobs.append(job)
-            reserve.reserve(context, job, target)
+def _values_in(text: str) -> properties.Values:
+    """What a script gives. Raises RequestError."""
+    try:
+        content = json.loads(text) if text else {}
+    except (ValueError, RecursionError) as error:
+        raise request.RequestError(f"{_HOW} {error}.") from error
+    if not isinstance(content, dict):
+        raise request.RequestError(_HOW)
+    return properties.values_from_json(content)
+
+
+def _new_job(
+    context: bpy.types.Context,
+    desk: Desk,
+    model: Model,
+    values: properties.Values,
+    target: bpy.types.Object | None,
+    folder: Path,
+) -> NewJob:
+    """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
+    solids = reserve.solids([target] if target else context.selected_objects)
+    inputs = request.inputs_of(model, values, lambda value, kind: request.save(value, kind, solids, folder))
+    source = source_of(inputs)
+    size = properties.get(context.scene).size
+    return NewJob(
+        name=target.name if target else name_of(source, model),
+        model_id=model.id,
+        model_name=model.name,
+        inputs=inputs,
+        service=desk.service,
+        estimate_cu=_cost_cu(context),
+        source=source,
+        placement={"size": size, "settings": properties.values_to_json(values)},
+    )
 
 
 def _cost_cu(context: bpy.types.Context) -> float | None:
@@ -112,34 +122,10 @@ def _cost_cu(context: bpy.types.Context) -> float | None:
     return price.cost_cu if price else None
 
 
-# Without a window: the watch's own look in a loop.
-
-
-def _await_model(context: bpy.types.Context) -> None:
-    """Opens the desk and waits until the model's inputs are known; RequestError says why they will not be."""
-    if holder.current() is None:
-        session.open_desk()
-
-    def is_known() -> bool:
-        desk = holder.current()
-        if desk is None or desk.trouble or desk.last_answer_error or session.why_offline():
-            raise request.RequestError(session.why_not(context))
-        holder.state.drawn_at = time.monotonic()  # as a panel does: have it asked for
-        model = properties.model_of(properties.get(context.scene), desk)
-        return model is not None and desk.schema(model.id) is not None
-
-    _wait(is_known)
-
-
-def _see_through(desk: Desk, jobs: list[JobRecord]) -> None:
-    """Waits for the jobs and has what they bring placed; ValueError says what failed."""
-    _wait(lambda: not any(desk.jobs[job.id].is_working for job in jobs) and not arrivals.are_waiting())
-    failed = [job for each in jobs if (job := desk.jobs[each.id]).state is not State.PLACED]
-    if failed:
-        raise ValueError(" ".join(f"{job.name}: {job.message or job.state}" for job in failed))
-
-
-def _wait(is_done: Callable[[], bool]) -> None:
-    while not is_done():
-        watch.tick()
-        time.sleep(_TICK_S)
+def _is_button_shown(context: bpy.types.Context) -> bool:
+    """Whether the window shows the sidebar's tab, where the button tells the price."""
+    regions = [region for area in context.screen.areas if area.type == "VIEW_3D" for region in area.regions]
+    return any(
+        region.type == "UI" and region.width > 1 and region.active_panel_category == "Maquette"
+        for region in regions
+    )

@@ -5,7 +5,7 @@ import bpy
 
 from .. import properties
 from ..jobs import Desk, JobRecord, StoreError, holder
-from . import arrivals
+from . import arrivals, session
 
 
 class JobOperator:
@@ -16,16 +16,23 @@ class JobOperator:
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         desk = holder.current()
-        return desk is not None and bool(desk.jobs)
+        return bpy.app.background or (desk is not None and bool(desk.jobs))
+
+    def find(self, context: bpy.types.Context) -> JobRecord | None:
+        """The job; in a script, where no timer does it, the desk is opened for it. Raises StoreError."""
+        desk = session.current_desk() if bpy.app.background else holder.current()
+        job_id = self.job_id or properties.active_job_id(context.window_manager)
+        if desk and job_id and job_id not in desk.jobs and bpy.app.background:
+            return desk.get(job_id)
+        return desk.jobs.get(job_id) if desk else None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        desk = holder.current()
-        job = desk.jobs.get(self.job_id or properties.active_job_id(context.window_manager)) if desk else None
         try:
+            job, desk = self.find(context), holder.current()
             problem = self.act(context, desk, job) if desk and job else "Choose a job in the list."
         except (StoreError, OSError, ValueError, RuntimeError) as error:
             problem = str(error)
-        properties.sync_jobs(context.window_manager, desk)
+        properties.sync_jobs(context.window_manager, holder.current())
         arrivals.scan()
         if problem:
             self.report({"ERROR"}, problem)  # pyright: ignore[reportAttributeAccessIssue] # an operator's

@@ -3,8 +3,8 @@
 
 import bpy
 
-from ..jobs import Desk, InputFile, JobRecord, JsonValue, NewJob
-from . import reserve, session
+from ..jobs import Desk, JobRecord, again
+from . import blocking, reserve, session, spending
 from .job import JobOperator
 
 
@@ -14,30 +14,19 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
     bl_description = "Make another 3D model of the same inputs. The price on the button is what it costs"
     bl_options = {"UNDO"}
 
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """The list's button names its job and shows the price; from a menu neither is seen."""
+        job = self.find(context)
+        if job is None:
+            return self.execute(context)
+        cost_cu = job.estimate_cu if job.cost_cu is None else job.cost_cu
+        question, is_shown = f"Make {job.name} Again?", bool(self.job_id)
+        return spending.invoke(
+            self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown
+        )
+
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         if reason := session.why_offline():
             return reason
-        folder = desk.store.job_folder(job.id)
-
-        def again(value: JsonValue):
-            if isinstance(value, list):
-                return [again(item) for item in value]
-            if isinstance(value, dict) and "file" in value:
-                return InputFile(folder / str(value["file"]), str(value["kind"]))
-            return value
-
-        made = desk.add(
-            NewJob(
-                name=job.name,
-                model_id=job.model_id,
-                model_name=job.model_name,
-                inputs={name: again(value) for name, value in job.inputs.items()},
-                service=job.service,
-                project_id=job.project_id,
-                estimate_cu=job.estimate_cu if job.cost_cu is None else job.cost_cu,
-                source=job.source,
-                placement=job.placement,
-            )
-        )
-        reserve.reserve(context, made, None)
-        return None
+        made = reserve.start(context, desk, again(job, desk.store.job_folder(job.id)), None)
+        return blocking.see_through([made.id])

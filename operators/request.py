@@ -12,10 +12,16 @@ from typing import Any
 import bpy
 
 from ..client.content import content_type
-from ..jobs import InputFile, InputValue, Model, check_inputs, placeholder_inputs, safe_name
+from ..jobs import Input, InputFile, InputValue, Model, check_inputs, leaves, mapped, safe_name
 from ..properties import Meshes, Picture, Values
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG
+
+
+class _Name(str):
+    """Stands in for a file while the inputs are checked."""
+
+    file: InputFile
 
 
 class RequestError(Exception):
@@ -25,26 +31,40 @@ class RequestError(Exception):
 def inputs_of(
     model: Model, values: Values, save: Callable[[Picture | Meshes, str], InputFile]
 ) -> dict[str, InputValue]:
-    """The job's inputs, with the defaults of required ones; `save` makes files. Raises InputError."""
-    kinds = {spec.name: spec.kind for spec in model.inputs if spec.is_file}
+    """The job's inputs, with the defaults of required ones; `save` makes files.
 
-    def given(value: Any, kind: str | None) -> Any:
+    Raises InputError, and RequestError for a file where the model takes none.
+    """
+    files: list[_Name] = []
+
+    def given(value: Any, spec: Input | None) -> Any:
+        kind = spec.kind if spec and spec.is_file else None
         match value:
             case Picture() | Meshes():
-                return save(value, kind or "image")
+                file = save(value, kind or "image")
             case Path():
-                return InputFile(value, kind or "image")
-            case str() if kind and not value.startswith("asset_"):  # from a script
-                return InputFile(Path(bpy.path.abspath(value)), kind)
+                file = InputFile(value, kind or "image")
+            case str() if kind and value and not value.startswith("asset_"):  # from a script
+                file = InputFile(Path(bpy.path.abspath(value)), kind)
             case list():
-                return [given(item, kind) for item in value]
+                return [given(item, spec) for item in value]
             case dict():
-                return {name: given(item, None) for name, item in value.items()}
-        return value
+                return tables(value, spec.inputs if spec else ())
+            case _:
+                return value
+        files.append(_Name(file.path.name or "file"))
+        files[-1].file = file
+        return files[-1]
 
-    inputs = {name: given(value, kinds.get(name)) for name, value in values.items()}
-    checked = check_inputs(model, placeholder_inputs(inputs))
-    return {name: inputs.get(name, value) for name, value in checked.items()}
+    def tables(found: Values, specs: Sequence[Input]) -> Values:
+        by_name = {spec.name: spec for spec in specs}
+        return {name: given(value, by_name.get(name)) for name, value in found.items()}
+
+    checked = check_inputs(model, tables(values, model.inputs))
+    taken = [leaf for leaf in leaves(checked) if isinstance(leaf, _Name)]
+    if lost := [name for name in files if not any(name is leaf for leaf in taken)]:
+        raise RequestError(f"{model.name} takes no file where {lost[0]} was given.")
+    return mapped(checked, lambda leaf: leaf.file if isinstance(leaf, _Name) else leaf)
 
 
 def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:
@@ -56,14 +76,17 @@ def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object
     """A picture's own file, else one made in `folder` for a job to keep. Raises RequestError."""
     folder = Path(tempfile.mkdtemp(dir=folder))
     if isinstance(value, Meshes):
-        objects = [bpy.data.objects[name] for name in value.names] or list(selected)
+        found = [bpy.data.objects.get(name) for name in value.names]
+        if None in found:
+            raise RequestError(f"The object {value.names[found.index(None)]} is no longer in this file.")
+        objects = [each for each in found if each] or list(selected)
         if not objects:
             raise RequestError("Select a mesh object.")
         path = folder / f"{safe_name(objects[0].name)}.blend"  # the worker turns it into a GLB
         for each in objects:
             each.update_from_editmode()
         bpy.data.libraries.write(str(path), set(objects), path_remap="ABSOLUTE")
-        return InputFile(path, kind, is_temporary=True)
+        return InputFile(path, kind, is_temporary=True, objects=tuple(each.name for each in objects))
     image = bpy.data.images.get(value.name)
     if image is None:
         raise RequestError(f"The image {value.name} is no longer in this file. Choose another.")

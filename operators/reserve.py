@@ -1,20 +1,58 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a result will stand: the places that the settings name, kept by placeholders."""
+"""Where a result will stand: the places that the settings name, kept by placeholders.
+
+What is paid for has a place: it is reserved before the job is written down.
+"""
+
+from collections.abc import Iterable
 
 import bpy
 
 from .. import properties, scene
-from ..jobs import JobRecord
+from ..jobs import Desk, JobRecord, NewJob
 
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
-    """One entry for each job to make: the object to be replaced, or None for a place of its own."""
+    """One entry for each job to make: the object to be replaced, or None for a place of its own.
+
+    Any part of a 3D model of ours stands for the whole of it.
+    """
     if properties.get(context.scene).place_mode != "SELECTED":
         return [None]
-    return [each for each in context.selected_editable_objects if scene.PROPERTY not in each]
+    chosen = dict.fromkeys(root_of(each) or each for each in context.selected_editable_objects)
+    return [each for each in chosen if scene.PROPERTY not in each]
 
 
-def reserve(context: bpy.types.Context, job: JobRecord, target: bpy.types.Object | None) -> None:
+def root_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The root of the 3D model of ours that the object is, or is under."""
+    while item is not None and not is_root(item):
+        item = item.parent
+    return item
+
+
+def is_root(item: bpy.types.Object) -> bool:
+    return "maquette_min" in item
+
+
+def solids(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """What of these objects has faces; a root stands for all that is under it."""
+    whole: dict[bpy.types.Object, None] = {}
+    for each in items:
+        whole |= dict.fromkeys([each, *each.children_recursive] if is_root(each) else [each])
+    return [each for each in whole if each.type in properties.MESH_TYPES]
+
+
+def start(context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types.Object | None) -> JobRecord:
+    """Reserves the job's place and writes the job down, or neither. Raises StoreError."""
+    try:
+        reserve(context, new, target)
+        return desk.add(new)
+    except BaseException:
+        release(new.id)
+        raise
+
+
+def reserve(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.types.Object | None) -> None:
     """Marks the object as the job's place, or makes an empty where the settings say."""
     if target is not None:
         target[scene.PROPERTY] = job.id

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes up a job that failed half-way."""
+"""Takes up a job that failed half-way; without a window also one that was left under way, to its end."""
 
 import bpy
 
 from ..jobs import Desk, JobRecord
+from . import blocking, session
 from .job import JobOperator
 
 
@@ -13,5 +14,8 @@ class MAQUETTE_OT_resume_job(JobOperator, bpy.types.Operator):
     bl_description = "Go on with this job from where it failed. Nothing is paid twice"
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        desk.resume(job)
-        return None
+        if not (bpy.app.background and job.is_working):
+            desk.resume(job)
+        if bpy.app.background:  # with another worker, which does not wait for what was in the way of the last
+            session.open_desk()
+        return blocking.see_through([job.id])

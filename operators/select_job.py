@@ -3,6 +3,7 @@
 
 import bpy
 
+from .. import scene
 from ..jobs import Desk, JobRecord
 from .job import JobOperator
 
@@ -14,7 +15,8 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        found = [each for each in context.view_layer.objects if each.get("maquette_job") == job.id]
+        names = ("maquette_job", scene.PROPERTY)
+        found = [each for each in context.view_layer.objects if job.id in map(each.get, names)]
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
         for each in context.selected_objects:

@@ -4,6 +4,7 @@
 What hinders it stands in `holder.state` for the panels.
 """
 
+import contextlib
 import os
 
 import bpy
@@ -11,12 +12,22 @@ import bpy
 from .. import preferences, properties
 from ..client import DEFAULT_API_URL
 from ..client.address import is_loopback
-from ..jobs import AccountError, Desk, StoreError, WorkerSettings, holder, read_credentials, start_worker
+from ..jobs import (
+    SANDBOX,
+    AccountError,
+    Desk,
+    StoreError,
+    WorkerSettings,
+    holder,
+    read_credentials,
+    service_name,
+    start_worker,
+)
 from ..jobs.account import KEY_VARIABLE
 from . import reserve
 
-SANDBOX = "sandbox"
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
+_opened_with: list[WorkerSettings | None] = [None]
 _REASONS = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
@@ -26,13 +37,24 @@ def open_desk() -> None:
     state, folder = holder.state, preferences.state_folder()
     state.account, state.problem = "signed_out", ""
     try:
-        settings = _settings()
+        settings = _opened_with[0] = _settings()
         state.online = is_online(settings.service)
         can_work = state.account != "signed_out" and state.online
         start = (lambda: start_worker(folder, settings)) if can_work else None
         holder.hold(Desk(folder, settings.service, start))
     except (AccountError, StoreError) as error:
         state.problem = str(error)
+
+
+def current_desk() -> Desk | None:
+    """The desk as account and folder are now, opened anew if need be. For scripts: no timer does it."""
+    desk, is_same = holder.current(), False
+    if desk and not why_offline():
+        with contextlib.suppress(AccountError):  # opening says why
+            is_same = _settings() == _opened_with[0] and preferences.state_folder() == desk.folder
+    if not is_same:
+        open_desk()
+    return holder.current()
 
 
 def close_desk() -> None:
@@ -65,32 +87,34 @@ def why_offline() -> str:
     return "" if state.online else "Blender's online access is off"
 
 
-def why_not(context: bpy.types.Context) -> str:
-    """Why Generate cannot work, in words for the panel; "" if it can. From memory alone."""
-    desk = holder.current()
-    if reason := why_offline():
+def why_unready(context: bpy.types.Context) -> str:
+    """Why nothing can be generated, whatever the inputs are; "" if it can. From memory alone."""
+    desk, reason = holder.current(), why_offline()
+    if desk is None or reason:
         return reason
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, desk)
+    model = properties.model_of(properties.get(context.scene), desk)
     if model is None or desk.schema(model.id) is None:
         return desk.trouble or desk.last_answer_error or "Fetching the models…"
+    return "" if reserve.targets(context) else "Select the objects to replace"
+
+
+def why_not(context: bpy.types.Context) -> str:
+    """Why Generate cannot work, in words for the panel; "" if it can. From memory alone."""
+    if reason := why_unready(context):
+        return reason
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, holder.current())
     chosen = context.selected_objects
-    if not reserve.targets(context):
-        return "Select the objects to replace"
-    return properties.missing(settings, model, sum(item.type in properties.MESH_TYPES for item in chosen))
-
-
-def project_id() -> str | None:
-    """The project that new jobs belong to; None for the key's own."""
-    chosen = preferences.get()
-    return chosen.project_id or None if chosen and not chosen.is_sandbox else None
+    solid = sum(item.type in properties.MESH_TYPES or reserve.is_root(item) for item in chosen)
+    return properties.missing(settings, model, solid)
 
 
 def _settings() -> WorkerSettings:
     """What the worker needs to know; says in `holder.state` whose account it is. Raises AccountError."""
     chosen, state = preferences.get(), holder.state
-    service = (os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL).rstrip("/")
-    credentials = None
+    api_url = (os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL).rstrip("/")
+    project_id = (chosen.project_id if chosen else "") or None
+    service, credentials = service_name(api_url, project_id), None
     if chosen and chosen.is_sandbox:
         service, state.account = SANDBOX, "sandbox"
     elif credentials := read_credentials(preferences.user_folder()):
@@ -100,9 +124,9 @@ def _settings() -> WorkerSettings:
     return WorkerSettings(
         service=service,
         blender=bpy.app.binary_path,
-        api_url=service,
+        api_url=api_url,
         credentials=credentials,
-        project_id=project_id(),
+        project_id=project_id,
         is_sandbox=service == SANDBOX,
         is_keeping_downloads=not chosen or chosen.keeps_downloads,
         linger_s=_LINGER_S,

@@ -24,9 +24,10 @@ def part(name: str) -> Any:
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-holder, session, watch, properties, generate = map(
-    part, ("jobs.holder", "operators.session", "operators.watch", "properties", "operators.generate")
+holder, session, watch, properties, blocking = map(
+    part, ("jobs.holder", "operators.session", "operators.watch", "properties", "operators.blocking")
 )
+jobs, request, reserve = map(part, ("jobs", "operators.request", "operators.reserve"))
 operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 
 
@@ -51,7 +52,7 @@ def scene(desk: Any) -> Any:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generate returns at once, as in a window."""
-    monkeypatch.setattr(generate, "_see_through", lambda *_: None)
+    monkeypatch.setattr(blocking, "see_through", lambda _jobs: None)
 
 
 def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
@@ -158,7 +159,7 @@ def test_what_is_missing_is_said_and_nothing_is_made(scene: Any, desk: Any) -> N
         operators.generate()
     with pytest.raises(RuntimeError, match="no such input"):
         operators.generate(inputs=json.dumps({"image": HORSE, "colour": 1}))
-    with pytest.raises(RuntimeError, match=r"nowhere\.png|copied"):
+    with pytest.raises(RuntimeError, match=r"nowhere\.png cannot be read"):
         operators.generate(inputs=json.dumps({"image": "/nowhere.png"}))
     assert set(desk.jobs) == before
     assert not bpy.data.objects
@@ -208,6 +209,155 @@ def test_run_again_uses_the_files_that_the_job_kept(scene: Any, desk: Any, no_wa
     assert again.inputs["targetFaceNum"] == 2000
     assert waiting(again)
     until(lambda: roots(again))
+
+
+def test_a_job_run_again_and_again_keeps_the_names_of_its_files(
+    scene: Any, desk: Any, no_waiting: None
+) -> None:
+    operators.generate(inputs=INPUTS)
+    first = newest(desk)
+    for _ in range(3):
+        operators.repeat_job(job_id=newest(desk).id)
+        assert newest(desk).inputs == first.inputs
+        assert newest(desk).source == "horse.png"
+    operators.use_settings(job_id=newest(desk).id)
+    operators.generate()
+    assert newest(desk).inputs == first.inputs
+    assert newest(desk).name == "horse"
+    until(lambda: not desk.has_work())
+
+
+def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, desk: Any, no_waiting: None) -> None:
+    image, view = {"name": "image", "type": "file", "kind": "image"}, {"name": "view", "type": "string"}
+    number = {"name": "n", "type": "number"}
+    views = {"name": "views", "type": "inputs_array", "inputs": [image, view, number]}
+    model = jobs.Model.from_json({"id": "model_views", "name": "Views", "inputs": [views]})
+    properties.ensure_inputs(model)
+    bpy.data.images.new("drawn", 8, 8)
+    values = {"views": [{"image": properties.Picture("drawn"), "view": "front", "n": 2.0}]}
+    properties.set_values(scene.maquette, model, values)
+    set_up = properties.values_of(scene.maquette, model)
+    assert set_up == values
+    set_up["views"].append({"image": HORSE, "view": "back"})  # as a script gives it
+    folder = desk.folder / "made"
+    folder.mkdir()
+
+    def save(value: Any, kind: str) -> Any:
+        return request.save(value, kind, [], folder)
+
+    inputs = request.inputs_of(model, set_up, save)
+    assert [item["image"].path.name for item in inputs["views"]] == ["drawn.png", "horse.png"]
+    assert repr(inputs["views"][0]["n"]) == "2"
+    job = desk.add(jobs.NewJob(name="n", model_id=model.id, inputs=inputs, service=desk.service))
+    kept = [desk.store.job_folder(job.id) / item["image"]["file"] for item in job.inputs["views"]]
+    assert [path.name for path in kept] == ["drawn.png", "horse.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in kept)
+    operators.repeat_job(job_id=job.id)
+    assert newest(desk).inputs == job.inputs
+    with pytest.raises(jobs.InputError, match=r"views\[1\]\.image: must be a file"):
+        request.inputs_of(model, {"views": [{"image": 5}]}, save)
+    odd = jobs.Model.from_json({"id": "o", "name": "Odd", "inputs": [{"name": "thing", "type": "new_kind"}]})
+    with pytest.raises(request.RequestError, match=r"Odd takes no file where drawn\.png was given"):
+        request.inputs_of(odd, {"thing": [properties.Picture("drawn")]}, save)
+    for each in (job, newest(desk)):
+        operators.cancel_job(job_id=each.id)
+
+
+def test_blender_s_own_repetition_undo_and_redo_spend_nothing(
+    scene: Any, desk: Any, no_waiting: None
+) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    operators.generate("EXEC_DEFAULT", True, inputs=INPUTS)
+    first = newest(desk)
+    operators.repeat_job("EXEC_DEFAULT", True, job_id=first.id)
+    known = set(desk.jobs)
+    ops: Any = bpy.ops
+    for repeat in (ops.screen.repeat_last, ops.ed.undo, ops.ed.undo, ops.ed.redo, ops.ed.redo):
+        if repeat.poll():
+            repeat()
+        assert set(desk.jobs) == known
+    for name in ("generate", "repeat_job", "resume_job"):
+        assert "REGISTER" not in getattr(getattr(bpy.types, f"MAQUETTE_OT_{name}"), "bl_options", ())
+    for job_id in known:
+        if desk.jobs[job_id].is_working:
+            operators.cancel_job(job_id=job_id)
+
+
+def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_round(
+    scene: Any, desk: Any, no_waiting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = set(desk.jobs)
+
+    def fail(*_args: object, **_values: object) -> None:
+        raise RuntimeError("no place")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reserve.scene, "add_placeholder", fail)
+        with pytest.raises(RuntimeError, match="no place"):
+            operators.generate(inputs=INPUTS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(desk), "add", fail)
+        with pytest.raises(RuntimeError, match="no place"):
+            operators.generate(inputs=INPUTS)
+    assert {job.id for job in desk.store.list_jobs(service=desk.service)} == known
+    assert not bpy.data.objects
+    assert not list(desk.folder.glob("asked-*"))
+
+
+def test_nothing_is_started_unless_all_can_be(scene: Any, desk: Any, no_waiting: None) -> None:
+    known, model_id = set(desk.jobs), "model_meshy-remesh"
+    desk.ask_model(model_id)
+    until(lambda: desk.schema(model_id))
+    scene.maquette.model_id = model_id
+    properties.ensure_inputs(desk.schema(model_id))
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.empty_add()
+    for each in scene.objects:
+        each.select_set(True)
+    scene.maquette.place_mode = "SELECTED"
+    with pytest.raises(RuntimeError, match="Select a mesh object"):
+        operators.generate()
+    assert set(desk.jobs) == known
+    assert not any("maquette_job" in each for each in scene.objects)
+
+
+def test_a_mesh_is_sent_without_what_it_is_parented_to(scene: Any, desk: Any) -> None:
+    model_id = "model_meshy-remesh"
+    desk.ask_model(model_id)
+    until(lambda: desk.schema(model_id))
+    scene.maquette.model_id = model_id
+    properties.ensure_inputs(desk.schema(model_id))
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.context.object.name = "Parent"
+    bpy.ops.mesh.primitive_monkey_add()
+    bpy.context.object.parent = bpy.data.objects["Parent"]
+    operators.generate()
+    job = newest(desk)
+    content = (desk.store.job_folder(job.id) / job.inputs["model"]["file"]).read_bytes()
+    told = json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
+    assert [node["name"] for node in told["nodes"] if "mesh" in node] == ["Suzanne"]
+
+
+def test_a_cancel_that_the_service_refuses_keeps_the_result_out_of_the_scene(
+    scene: Any, desk: Any, no_waiting: None
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(desk)
+    until(lambda: desk.jobs[job.id].state in ("queued", "running"))
+    operators.cancel_job(job_id=job.id)
+    assert not waiting(job)
+    until(lambda: desk.jobs[job.id].cancel == "refused")
+    until(lambda: "does not stop this job" in desk.jobs[job.id].message)
+    until(lambda: not desk.jobs[job.id].is_working)
+    assert desk.jobs[job.id].state == "ready"
+    assert "did not stop it" in desk.jobs[job.id].message
+    for _ in range(3):
+        watch.tick()
+    assert not bpy.data.objects
+    operators.place_job(job_id=job.id)
+    assert len(roots(job)) == 1
+    with pytest.raises(RuntimeError, match="nothing to cancel"):
+        operators.cancel_job(job_id=job.id)
 
 
 def test_settings_of_a_job_come_back_with_its_picture(scene: Any, desk: Any) -> None:

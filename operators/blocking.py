@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Without a window (`blender --background`) nothing ticks: a script waits here, by the watch's own look.
+
+It ends in bounded time whatever the trouble is, and says how to go on: no job is lost, none is paid twice.
+"""
+
+import time
+from collections.abc import Callable
+
+import bpy
+
+from .. import properties, scene
+from ..jobs import JobRecord, State, holder
+from . import arrivals, session, watch
+from .request import RequestError
+
+ANSWER_S = 120.0  # how long the service may take to tell about a model
+PATIENCE_S = 60.0  # how long what holds a job up may last
+_TICK_S = 0.1
+
+
+def await_model(context: bpy.types.Context) -> None:
+    """Waits until the inputs of the scene's model are known. Raises RequestError: why they will not be."""
+    desk = session.current_desk()
+    if desk is None or session.why_offline():
+        raise RequestError(session.why_offline())
+    desk.ask_again()
+    settings, errors = properties.get(context.scene), list[str]()
+
+    def is_answered() -> bool:
+        desk = holder.current()
+        if desk is None:
+            return False
+        if not settings.model_id:
+            desk.ask_models()
+        model = properties.model_of(settings, desk)
+        wanted = settings.model_id or (model.id if model else "")
+        if wanted:
+            desk.ask_model(wanted)
+        if model and desk.schema(wanted):
+            properties.ensure_inputs(desk.schema(wanted))
+            return True
+        error = desk.errors.get(("model", wanted) if wanted else ("models", ""))
+        errors.extend([f"{wanted}: {error}" if wanted else error] if error else [])
+        return bool(error)
+
+    if held := _wait(is_answered, lambda: _trouble() or "The service does not answer.", ANSWER_S):
+        errors.append(held)
+    if errors:
+        raise RequestError(f"{errors[0]} Nothing was started.")
+
+
+def see_through(job_ids: list[str]) -> str | None:
+    """Waits until the jobs are in the scene or can go on no more; returns what is wrong and what to do.
+
+    In a window there is nothing to wait for: the timer does it.
+    """
+    if not bpy.app.background:
+        return None
+
+    def found() -> list[JobRecord]:
+        desk = holder.current()
+        return [desk.jobs[job_id] for job_id in job_ids if job_id in desk.jobs] if desk else []
+
+    def is_done() -> bool:
+        jobs = found()
+        is_over = len(jobs) == len(job_ids) and not any(job.is_working for job in jobs)
+        return is_over and not arrivals.are_waiting()
+
+    held = _wait(is_done, lambda: _what_holds(found(), len(job_ids)), PATIENCE_S)
+    problems = [held] if held else []
+    for job in found():
+        again = f'bpy.ops.maquette.resume_job(job_id="{job.id}")'
+        if job.is_working:
+            problems.append(f"{job.name} is kept, and is paid for once: {again} goes on.")
+        elif job.resume_state:
+            problems.append(f"{job.name}: {job.message} When that is mended, {again} goes on.")
+        elif job.state is State.READY and scene.find_placeholders([job.id]):
+            place = again.replace("resume_job", "place_job")
+            problems.append(f"{job.name} is ready and was not placed: {place} does it. {job.message}")
+        elif job.state not in (State.READY, State.PLACED):
+            problems.append(f"{job.name}: {job.message or job.state}")
+    return " ".join(problems) or None
+
+
+def _what_holds(jobs: list[JobRecord], count: int) -> str:
+    """Why nothing moves, "" if it does; a service that wants fewer requests is waited for."""
+    if len(jobs) < count:
+        return _trouble() or "The account or the service was changed, and does not have the jobs."
+    working = [job for job in jobs if job.is_working]
+    if not working:
+        return "An object that is to be replaced is being edited."
+    is_stuck = all(job.error_kind not in ("", "RateLimitedError") for job in working)
+    return _trouble() or (working[0].message if is_stuck else "")
+
+
+def _trouble() -> str:
+    desk = holder.current()
+    return session.why_offline() or holder.state.problem or (desk.trouble if desk else "")
+
+
+def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], patience_s: float) -> str:
+    """Ticks until it is done, and returns ""; else what has held it up all through the last `patience_s`."""
+    since = None
+    while not is_done():
+        if holder.current():
+            holder.state.problem = ""
+        watch.tick()
+        held, now = what_holds(), time.monotonic()
+        since = (now if since is None else since) if held else None
+        if since is not None and now - since > patience_s:
+            return held
+        time.sleep(_TICK_S)
+    return ""
