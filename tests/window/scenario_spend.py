@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A click is one wish: double clicks, repetition, undo, a reload and a price that is not seen spend nothing."""
+
+import addon_utils
+import bpy
+import expected
+from driver import HERE, Steps, Window
+
+HORSE = HERE.parent.parent / "examples" / "horse.png"
+
+
+def count(w: Window) -> int:
+    return len(expected.desk(w).order)
+
+
+def steps(w: Window) -> Steps:
+    expected.slow_down(10)
+    yield from w.open_sidebar()
+    yield from w.press("maquette.use_sandbox")
+    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
+    inputs().image = bpy.data.images.load(str(HORSE))
+    inputs().targetFaceNum = 2000
+    yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
+    button = yield from w.find("maquette.generate")
+    yield from w.click(button, times=2)
+    yield 1.0
+    w.picture("double-click")
+    w.check(count(w) == 1, "a double click makes one job", count(w))
+    yield from w.move(w.view_point(0.3, 0.3))
+    for keys in ("shift+r", "F9", "Escape", "ctrl+z", "ctrl+shift+z"):
+        yield from w.key(keys)
+        yield 0.3
+        w.check(count(w) == 1, f"{keys} makes none", count(w))
+    w.check(expected.waiting() == {"horse"}, "its place is there", expected.waiting())
+    yield 3.0
+    yield from w.press("maquette.generate")
+    yield from w.until(lambda: count(w) == 2, 5, "another click is another wish")
+
+    # A price that is not seen is asked about
+    yield 3.0
+    yield from w.search("maquette run again")
+    yield 0.7
+    w.picture("run-again")
+    w.check(count(w) == 2, "Run Again from the search asks first", count(w))
+    yield from w.key("Escape")
+    expected.part(w, "jobs.holder").state.price_keys.clear()
+    yield from w.click(button, times=2)
+    yield 0.7
+    w.picture("no-price")
+    w.check(count(w) == 2, "a double click does not answer the question that it puts", count(w))
+    yield from w.key("Escape")
+    yield from w.click(button)
+    yield 0.7
+    w.picture("no-price-question")
+    w.check(count(w) == 2, "without a price Generate asks first", count(w))
+    yield from w.key("Return")
+    yield from w.until(lambda: count(w) == 3, 5, "and goes on when it is told to")
+
+    # The extension is switched off and on in mid-job
+    addon_utils.disable(w.package)
+    yield 1.0
+    addon_utils.enable(w.package)
+    yield from w.open_sidebar()
+    names = ("horse", "horse.001", "horse.002")
+    yield from w.until(lambda: all(map(expected.is_placed, names)), 90, "all three arrive")
+    yield 1.0
+    w.picture("arrived")
+    w.check(expected.paid(w) == 3, "three jobs were paid for", expected.paid(w))
+    expected.check_holds(w)
