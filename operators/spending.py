@@ -20,7 +20,7 @@ _MOST_S = 3.0
 
 @dataclass
 class _Spent:
-    """What was begun last, until the second of a double click can come no more. Times as of time.monotonic()."""
+    """What was begun last, until a double click's second can come no more. As of time.monotonic()."""
 
     at: float = float("-inf")
     ticked_at: float = 0.0

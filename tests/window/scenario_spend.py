@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A click is one wish: double clicks, repetition, undo, a reload and a price that is not seen spend nothing."""
+"""A click is one wish: double clicks, repetition, undo, a reload, an unseen price spend nothing."""
 
 import addon_utils
 import bpy
