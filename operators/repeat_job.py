@@ -21,9 +21,7 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
             return self.execute(context)
         cost_cu = job.estimate_cu if job.cost_cu is None else job.cost_cu
         question, is_shown = f"Make {job.name} Again?", bool(self.job_id)
-        return spending.invoke(
-            self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown
-        )
+        return spending.invoke(self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown)
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         if reason := session.why_offline():
