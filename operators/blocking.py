@@ -105,10 +105,10 @@ def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], patience_s
     while not is_done():
         if holder.current():
             holder.state.problem = ""
-        watch.tick()
+        pause_s = watch.tick()
         held, now = what_holds(), time.monotonic()
         since = (now if since is None else since) if held else None
         if since is not None and now - since > patience_s:
             return held
-        time.sleep(_TICK_S)
+        time.sleep(min(_TICK_S, pause_s))
     return ""
