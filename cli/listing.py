@@ -36,7 +36,8 @@ def run_jobs(arguments: Namespace) -> int:
     with Session(arguments) as session:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
-            told = "asked to stop; `maquette resume` carries it on" if job.cancel else "canceled"
+            asked = "asked to stop; `maquette resume` carries it on"
+            told = {"": "canceled", "refused": job.message}.get(job.cancel, asked)
             print(f"{job.name}: {told}")
         elif arguments.remove:
             job = session.store.get(arguments.remove)

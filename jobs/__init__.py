@@ -20,57 +20,19 @@ from .process import (
     start_sandbox,
     start_worker,
     stop_sandbox,
-)
+)  # fmt: skip
 from .questions import Price
 from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped, placeholder_inputs
-from .states import DONE, REMOTE, WORKING, State
-from .store import StaleError, Store
+from .states import DONE, WORKING, State
+from .store import Store
 from .watch import Watch, WorkerError
 
 __all__ = [
-    "DEFAULT_IMAGE_MODEL",
-    "DONE",
-    "REMOTE",
-    "SANDBOX",
-    "WORKING",
-    "AccountError",
-    "Credentials",
-    "Desk",
-    "Input",
-    "InputError",
-    "InputFile",
-    "InputValue",
-    "JobRecord",
-    "JsonValue",
-    "Model",
-    "NewJob",
-    "Price",
-    "SandboxError",
-    "StaleError",
-    "State",
-    "Store",
-    "StoreError",
-    "Watch",
-    "WorkerError",
-    "WorkerSettings",
-    "again",
-    "check_inputs",
-    "cost_text",
-    "erase_credentials",
-    "is_kept",
-    "leaves",
-    "mapped",
-    "name_of",
-    "open_sandbox",
-    "placeholder_inputs",
-    "provenance_of",
-    "read_credentials",
-    "safe_name",
-    "service_name",
-    "source_of",
-    "start_sandbox",
-    "start_worker",
-    "stop_sandbox",
-    "view_in",
+    "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "WORKING", "AccountError", "Credentials", "Desk", "Input",
+    "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "Model", "NewJob", "Price",
+    "SandboxError", "State", "Store", "StoreError", "Watch", "WorkerError", "WorkerSettings", "again",
+    "check_inputs", "cost_text", "erase_credentials", "is_kept", "leaves", "mapped", "name_of",
+    "open_sandbox", "placeholder_inputs", "provenance_of", "read_credentials", "safe_name",
+    "service_name", "source_of", "start_sandbox", "start_worker", "stop_sandbox", "view_in",
     "write_credentials",
-]
+]  # fmt: skip

@@ -2,6 +2,7 @@
 """When to ask the service next, and which of its jobs is ours. Pure functions; clocks are passed in."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from ..client import Job as RemoteJob
 from ..client import JsonValue
@@ -44,15 +45,19 @@ def is_same_request(job: JobRecord, remote: RemoteJob) -> bool:
         return False
     if remote.model_id is None and not job.sent:
         return False
-    return all(
-        name in remote.input and is_equal(value, remote.input[name]) for name, value in job.sent.items()
-    )
+    return is_equal(job.sent, remote.input)
 
 
 def is_equal(ours: JsonValue, theirs: object) -> bool:
-    """JSON equality with 30 == 30.0, but not True == 1."""
+    """JSON equality with 30 == 30.0, but not True == 1; their tables may hold more."""
     if isinstance(ours, bool) or isinstance(theirs, bool):
         return ours is theirs
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        table = cast("dict[str, object]", theirs)
+        return all(name in table and is_equal(value, table[name]) for name, value in ours.items())
+    if isinstance(ours, list) and isinstance(theirs, list):
+        rows = cast("list[object]", theirs)
+        return len(ours) == len(rows) and all(map(is_equal, ours, rows))
     if isinstance(ours, int | float) and isinstance(theirs, int | float):
         return abs(ours - theirs) <= 1e-9 * max(abs(ours), abs(theirs))
     return ours == theirs

@@ -57,7 +57,7 @@ class Steps:
                 self.take(self._ledger.move(job, State.UPLOADING, sent={}))
             case State.UPLOADING if job.cancel:
                 self._ledger.end(job, State.CANCELED)
-            case State.UPLOADING if job.sent:
+            case State.UPLOADING if job.sent and self._is_clock_known:
                 self._submit(job)
             case State.UPLOADING if not is_prepared(job, self._folder(job)):
                 self._prepare(job)
@@ -105,9 +105,7 @@ class Steps:
             return
 
         def work(progress: Progress) -> Any:
-            if (
-                not self._is_clock_known
-            ):  # an answer of the service sets its clock, which dates the submission
+            if not self._is_clock_known:  # an answer sets the service's clock, which dates the submission
                 self._api.get_model(job.model_id)
                 self._is_clock_known = True
             return upload_inputs(self._api, job, folder, known, progress)
@@ -196,7 +194,8 @@ class Steps:
             self._ledger.move(job, State.CONVERTING, files=future.result(), progress=None, attempts=0)
         elif isinstance(error, NotFoundError):
             text = f"The service no longer has the result. {error}"
-            self._ledger.end(job, State.EXPIRED, message=text, error_kind=type(error).__name__)
+            kind = type(error).__name__
+            self._ledger.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
         else:
             self._ledger.postpone_or_fail(job, error, State.DOWNLOADING)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Empties the list of what is finished; a result that was not placed yet stays."""
+"""Empties the list of what is finished; what is paid for and was not placed yet stays."""
 
 import bpy
 
@@ -43,4 +43,5 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
 
 def _finished() -> list[JobRecord]:
     desk = holder.current()
-    return [job for job in desk.jobs.values() if job.state in _FINISHED] if desk else []
+    ended = [job for job in desk.jobs.values() if job.state in _FINISHED] if desk else []
+    return [job for job in ended if not (job.remote_id and job.resume_state)]

@@ -27,7 +27,8 @@ sys.modules["maquette"] = importlib.util.module_from_spec(spec)
 def measure(count: int, seconds: float) -> tuple[float, float]:
     """(list requests, other requests) a second while `count` jobs run and none ends."""
     from maquette.client import Credentials
-    from maquette.jobs import REMOTE, NewJob, Store, WorkerSettings, start_sandbox, start_worker
+    from maquette.jobs import NewJob, Store, WorkerSettings, start_sandbox, start_worker
+    from maquette.jobs.states import REMOTE
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

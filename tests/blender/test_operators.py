@@ -400,10 +400,14 @@ def test_dropped_files_go_to_the_inputs_they_are_named_after(scene: Any, desk: A
 
 def test_clear_and_remove_forget_what_is_finished(scene: Any, desk: Any) -> None:
     until(lambda: not desk.has_work())
-    ready = [job.id for job in desk.jobs.values() if job.state == "ready"]
+    paid = next(job for job in desk.jobs.values() if job.state == "placed")
+    again = {"state": jobs.State.FAILED, "resume_state": jobs.State.CONVERTING}
+    desk.store._write(paid, None, **again)  # it is paid for, and can still be had
+    until(lambda: desk.jobs[paid.id].resume_state)
+    kept = [job.id for job in desk.jobs.values() if job.state == "ready"] + [paid.id]
     operators.clear_jobs()
-    assert sorted(desk.jobs) == sorted(ready)
-    for job_id in ready:
+    assert sorted(desk.jobs) == sorted(kept)
+    for job_id in kept:
         operators.remove_job(job_id=job_id)
     assert not desk.jobs
 

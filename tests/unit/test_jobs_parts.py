@@ -86,6 +86,10 @@ def test_numbers_are_equal_by_value_and_booleans_are_no_numbers() -> None:
     assert is_equal(30, 30.0)
     assert not is_equal(True, 1)
     assert not is_equal(30, 31)
+    assert is_equal({"views": [{"n": 1}]}, {"views": [{"n": 1.0, "added": None}], "modelId": "m"})
+    assert not is_equal({"views": [{"n": 1}]}, {"views": [{"n": True}]})
+    assert not is_equal([1], [1, 2])
+    assert not is_equal({"n": 1}, {})
 
 
 def test_a_job_made_long_before_or_after_the_submission_is_not_ours(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from maquette.jobs import InputFile, JobRecord, NewJob, StaleError, State, Store, StoreError
+from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError
 from maquette.jobs.database import _MIGRATIONS, DATABASE
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
-from maquette.jobs.store import LEASE_S, REFUSED, LeaseLostError
+from maquette.jobs.store import LEASE_S, REFUSED, LeaseLostError, StaleError
 from service import Clock
 
 

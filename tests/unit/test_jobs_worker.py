@@ -178,6 +178,17 @@ def test_a_lost_job_that_shows_up_late_is_found_and_not_paid_again(scene: Scene)
     assert len(scene.service.paid) == 1
 
 
+def test_a_worker_that_submits_knows_the_service_s_clock(scene: Scene) -> None:
+    """By it a lost job is found again: a computer's own clock may be hours off."""
+    job = scene.store.move(scene.add(), State.UPLOADING, sent={"image": "asset_1"})
+    asked: list[str] = []
+    real = scene.service._call
+    scene.service._call = lambda name: (asked.append(name), real(name))[1]  # type: ignore[method-assign]
+    assert scene.run().state is State.READY
+    assert job.sent
+    assert asked.index("get_model") < asked.index("generate")
+
+
 def test_a_lost_job_is_not_submitted_again_by_itself_however_often_it_was_tried_before(scene: Scene) -> None:
     refused = NetworkError("refused", kind="refused")
     scene.service.fail["generate"] = [refused, refused, LOST]
@@ -327,7 +338,12 @@ def test_while_polling_fails_the_trouble_is_told(scene: Scene) -> None:
 def test_a_result_that_is_gone_is_expired(scene: Scene) -> None:
     scene.service.assets_gone = True
     scene.add()
-    assert scene.run().state is State.EXPIRED
+    job = scene.run()
+    assert job.state is State.EXPIRED
+    scene.service.assets_gone = False  # it was late, or is another account's
+    scene.store.resume(job)
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
 
 
 def test_a_converter_that_crashes_is_a_job_error_and_can_be_tried_again(scene: Scene) -> None:
