@@ -139,7 +139,8 @@ class Store:
         try:
             (folder / "input").mkdir(parents=True)
         except OSError as error:
-            raise StoreError(f"{folder} cannot be made for a new job: {error.strerror}.") from error
+            why = "it is there" if folder.is_dir() else error.strerror
+            raise StoreError(f"{folder} cannot be made for a new job: {why}.") from error
         try:
             row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
             inputs = keep_files(new.inputs, folder, is_quick=self._is_interactive)

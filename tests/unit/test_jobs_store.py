@@ -70,7 +70,7 @@ def test_a_request_is_written_down_once(store: Store) -> None:
     new = NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s")
     job = store.add(new)
     assert job.id == new.id
-    with pytest.raises(StoreError, match="File exists"):
+    with pytest.raises(StoreError, match="it is there"):
         store.add(new)
     assert store.list_jobs() == [job]
     assert store.job_folder(job.id).is_dir()
