@@ -20,7 +20,7 @@ from .process import (
     start_sandbox,
     start_worker,
     stop_sandbox,
-)  # fmt: skip
+)
 from .questions import Price
 from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped, placeholder_inputs
 from .states import DONE, WORKING, State
