@@ -24,6 +24,7 @@ BATCH = 50  # jobs read in one tick
 ANSWERS = 5  # answers read in one tick: a model's inputs take up to a millisecond to understand
 _DAY_S = 86_400.0
 _RETRY_S = 60.0  # an answer that is an error is believed for so long
+_TRIES = 3  # to change a job that the worker is changing, too
 # For how long an answer is good.
 _FRESH_S = {"models": _DAY_S / 4, "model": _DAY_S, "price": 900.0, "balance": 60.0}
 _BACKGROUND_FRESH_S = 7 * _DAY_S
@@ -185,10 +186,10 @@ class Desk:
         self._drop({job.id})
 
     def _change_job(self, job: JobRecord, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
-        try:
-            return self._written(change(self.store.get(job.id)))
-        except StaleError as error:
-            raise StoreError(f"{job.name} has just moved on. Try again.") from error
+        for _ in range(_TRIES):  # the worker may move it between the reading and the writing
+            with contextlib.suppress(StaleError):
+                return self._written(change(self.store.get(job.id)))
+        raise StoreError(f"{job.name} has just moved on. Try again.")
 
     def _written(self, job: JobRecord) -> JobRecord:
         self._put([job])

@@ -47,6 +47,9 @@ def _draw_labels() -> None:
 
 
 def _box(item: bpy.types.Object) -> list[Vector]:
+    if "maquette_min" in item:  # an earlier result that is being replaced
+        low, high = Vector(item["maquette_min"]), Vector(item["maquette_max"])
+        return [low + (corner + Vector((0.5, 0.5, 0))) * (high - low) for corner in _CORNERS]
     if item.type == "EMPTY":
         return [(corner - Vector((0, 0, 0.5))) * 2 * item.empty_display_size for corner in _CORNERS]
     return [Vector(corner) for corner in item.bound_box]

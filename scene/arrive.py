@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import bpy
 
 from .append import Loading, collection_of, note_provenance
+from .conversion.parts import PART
 from .placeholder import find_placeholders, fit
 
 
@@ -50,12 +51,13 @@ def _replace(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.t
                     root.select_set(True, view_layer=layer)
                 if layer.objects.active == item:
                     layer.objects.active = root
-    for child in item.children:
-        moved = root.matrix_basis.inverted_safe() @ item.matrix_basis @ child.matrix_parent_inverse
+    goes = [item, *(each for each in item.children_recursive if PART in each)]  # of an earlier result
+    for child in [each for each in item.children_recursive if each.parent in goes and each not in goes]:
+        held = item.matrix_world.inverted_safe() @ child.parent.matrix_world @ child.matrix_parent_inverse
         child.parent = root
-        child.matrix_parent_inverse = moved
+        child.matrix_parent_inverse = root.matrix_basis.inverted_safe() @ item.matrix_basis @ held
     name = item.name
-    bpy.data.objects.remove(item)
+    bpy.data.batch_remove(goes)
     root.name = name
 
 

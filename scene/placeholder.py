@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Placeholders: objects that wait for a job's result, which will be fitted into their box.
 
-Any object with the property is one: an empty made for it, or one of the artist's own that is to be replaced.
+Any object with the property is one: an empty made for it, or what is to be replaced, be it an earlier result.
 The property is the permission to place: a file without it gets nothing.
 """
 
@@ -13,7 +13,7 @@ from mathutils import Euler, Matrix, Vector
 from .append import collection_of
 from .place import bounds_of, corners_of
 
-PROPERTY = "maquette_job"
+PROPERTY = "maquette_awaits"  # the id of a job
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
 _GAP = 0.25  # of the size, between two in a row
 
@@ -40,17 +40,12 @@ def add_placeholder(
     return empty
 
 
-def is_placeholder(item: bpy.types.Object) -> bool:
-    """A result's root tells its job, too: it carries bounds."""
-    return PROPERTY in item and "maquette_min" not in item
-
-
 def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
     """Names of the objects in the file that wait for these jobs (None: for any), by job id."""
     found: dict[str, list[str]] = {}
     for item in bpy.data.objects:
         job_id = item.get(PROPERTY)
-        if job_id and is_placeholder(item) and (job_ids is None or job_id in job_ids):
+        if job_id and (job_ids is None or job_id in job_ids):
             found.setdefault(job_id, []).append(item.name)
     return found
 
@@ -65,6 +60,8 @@ def drop_placeholder(item: bpy.types.Object) -> None:
 
 def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
     """Lowest and highest corner of the placeholder's box in its own space."""
+    if "maquette_min" in item:
+        return bounds_of(item)
     if item.type == "EMPTY":
         reach = item.empty_display_size
         return Vector((-reach, -reach, -reach)), Vector((reach, reach, reach))
@@ -98,7 +95,7 @@ def row_place(scene: bpy.types.Scene, size: float) -> Vector:
     for item in scene.objects:
         if "maquette_min" in item:
             corners = corners_of(item)
-        elif is_placeholder(item):
+        elif PROPERTY in item:
             low, high = box_of(item)
             corners = [low, high, Vector((low.x, high.y, low.z)), Vector((high.x, low.y, low.z))]
         else:

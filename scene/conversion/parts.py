@@ -13,6 +13,7 @@ from typing import Literal
 
 import bpy
 
+PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
 PROPERTY = "maquette_parts"  # of a mesh or an image that is not whole yet
 LARGE_BYTES = 4 << 20  # of a mesh or a texture; less comes quickly enough within the .blend
 _TOPOLOGY = ("position", ".edge_verts", ".corner_vert", ".corner_edge")

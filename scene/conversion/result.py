@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from .parts import PART
 from .staging import Format, Model, Unreadable, Unsupported
 
 RESULT_COLLECTION = "Maquette result"
@@ -201,7 +202,10 @@ def root_over(
     collection = bpy.data.collections.new(RESULT_COLLECTION)
     for each in (root, *objects):
         collection.objects.link(each)
-        if each is not root and each.parent is None:
+        if each is root:
+            continue
+        each[PART] = True
+        if each.parent is None:
             each.parent = root
             each.matrix_parent_inverse = Matrix.Translation([-float(value) for value in pivot])
     return collection

@@ -76,9 +76,7 @@ def roots(job: Any) -> list[Any]:
 
 
 def waiting(job: Any) -> list[Any]:
-    return [
-        each for each in bpy.data.objects if each.get("maquette_job") == job.id and "maquette_min" not in each
-    ]
+    return [each for each in bpy.data.objects if each.get("maquette_awaits") == job.id]
 
 
 def test_a_script_without_a_window_gets_the_model_into_the_scene(scene: Any, desk: Any) -> None:
@@ -138,6 +136,32 @@ def test_each_selected_block_out_becomes_a_model_in_its_box(scene: Any, desk: An
         assert max(b - a for a, b in zip(low, high, strict=True)) == pytest.approx(size, rel=0.01)
         assert low[2] == pytest.approx(-size / 2, abs=0.01)
         assert (low[0] + high[0]) / 2 == pytest.approx(4 * number, abs=0.01)
+
+
+def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: Any, desk: Any) -> None:
+    operators.generate(inputs=INPUTS)
+    (old,) = roots(newest(desk))
+    old.name, old.location, old.rotation_euler.z = "Bucephalus", (3, 4, 5), 1.0
+    hat = bpy.data.objects.new("Hat", None)
+    scene.collection.objects.link(hat)
+    hat.parent, hat.location = old.children[0], (0, 0, 2)
+    bpy.context.view_layer.update()
+    at, box = hat.matrix_world.translation.copy(), old.dimensions.copy()
+    bpy.ops.object.select_all(action="DESELECT")
+    old.children[0].select_set(True)  # a part stands for the whole
+    count = len(bpy.data.objects)
+    scene.maquette.place_mode = "SELECTED"
+    operators.generate(inputs=INPUTS)
+    bpy.context.view_layer.update()
+    (new,) = roots(newest(desk))
+    assert new.name == "Bucephalus"
+    assert tuple(new.location) == pytest.approx((3, 4, 5), abs=1e-3)
+    assert new.rotation_euler.z == pytest.approx(1.0)
+    assert len(bpy.data.objects) == count, "the earlier one is gone, the hat is not"
+    assert bpy.data.objects["Hat"].parent == new
+    assert (bpy.data.objects["Hat"].matrix_world.translation - at).length < 1e-3
+    assert new.dimensions == box
+    assert not waiting(newest(desk))
 
 
 def test_a_mesh_of_the_scene_can_be_sent(scene: Any, desk: Any) -> None:
@@ -318,7 +342,7 @@ def test_nothing_is_started_unless_all_can_be(scene: Any, desk: Any, no_waiting:
     with pytest.raises(RuntimeError, match="Select a mesh object"):
         operators.generate()
     assert set(desk.jobs) == known
-    assert not any("maquette_job" in each for each in scene.objects)
+    assert not any("maquette_awaits" in each for each in scene.objects)
 
 
 def test_a_mesh_is_sent_without_what_it_is_parented_to(scene: Any, desk: Any) -> None:

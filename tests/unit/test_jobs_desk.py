@@ -185,6 +185,18 @@ def test_a_job_that_has_moved_on_says_so(room: Room, monkeypatch: pytest.MonkeyP
         room.desk.cancel(job)
 
 
+def test_a_wish_is_not_lost_when_the_worker_moves_the_job_in_the_same_moment(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = room.add()
+    room.desk.tick()
+    stale = iter([job])
+    get = room.desk.store.get
+    monkeypatch.setattr(room.desk.store, "get", lambda job_id: next(stale, None) or get(job_id))
+    room.other.move(job, State.UPLOADING)
+    assert room.desk.cancel(job).cancel == "requested"
+
+
 def test_a_store_that_another_process_holds_fails_soon_in_words(room: Room) -> None:
     room.other._db.execute("BEGIN IMMEDIATE")
     start = time.monotonic()

@@ -68,7 +68,7 @@ def in_view(w: Window, act: Callable[[], object]) -> Generator[float, None, None
 
 def waiting() -> set[str]:
     """Names of the objects that wait for a result."""
-    return {item.name for item in bpy.data.objects if "maquette_job" in item and "maquette_min" not in item}
+    return {item.name for item in bpy.data.objects if "maquette_awaits" in item}
 
 
 def job(w: Window, place: int) -> Any:

@@ -31,9 +31,7 @@ def steps(w: Window) -> Steps:
     yield from w.press("maquette.generate")
     yield from w.until(lambda: "horse" in bpy.data.objects, 5, "a placeholder stands there at once")
     placeholder = bpy.data.objects["horse"]
-    w.check(
-        placeholder.type == "EMPTY" and "maquette_job" in placeholder, "it is an empty that waits for the job"
-    )
+    w.check(placeholder.type == "EMPTY" and "maquette_awaits" in placeholder, "it is an empty that waits")
 
     # Modelling goes on.
     cube = w.place_of((0.0, 0.0, 0.0))
