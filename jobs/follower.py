@@ -24,7 +24,8 @@ class Follower:
     def __init__(self, ledger: Ledger, api: Scenario, tasks: Tasks, grace_s: float) -> None:
         self._ledger, self._api, self._tasks, self._grace_s = ledger, api, tasks, grace_s
         self._seen: dict[str, float] = {}  # job id → when the service last told of it
-        self._looked_since: dict[str, float] = {}  # uncertain job id → service's clock when the look-up began
+        # (id of an uncertain job, its attempts) → the service's clock when that look-up began.
+        self._looked_since: dict[tuple[str, int], float] = {}
         self._synced_at: float | None = None  # service's clock, of the last complete list
         self._next_poll = 0.0
         self._failures = 0
@@ -136,7 +137,7 @@ class Follower:
                 found = self._ledger.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
                 self.apply(found, remote)
                 return
-        if asked_at <= self._looked_since.setdefault(job.id, asked_at) + self._grace_s:
+        if asked_at <= self._looked_since.setdefault((job.id, job.attempts), asked_at) + self._grace_s:
             return
         if job.cancel:
             self._ledger.end(job, State.CANCELED, message="The service does not list it: nothing was paid.")

@@ -8,7 +8,7 @@ from typing import Any
 from ..client import NetworkError, RateLimitedError, ScenarioError, ServerError
 from .record import JobRecord
 from .states import State
-from .store import Store
+from .store import StaleError, Store
 
 log = logging.getLogger("maquette.worker")
 MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
@@ -23,6 +23,13 @@ class Ledger:
 
     def __init__(self, store: Store, service: str, name: str, clock: Callable[[], float]) -> None:
         self.store, self.service, self.name, self.clock = store, service, name, clock
+
+    def since(self, job: JobRecord, *others: State) -> JobRecord:
+        """The job by now; StaleError if it is neither in the state that it had nor in one of `others`."""
+        current = self.store.get(job.id)
+        if current.state not in (job.state, *others):
+            raise StaleError(f"job {job.id} is no longer {job.state} but {current.state}")
+        return current
 
     def move(self, job: JobRecord, state: State, **values: Any) -> JobRecord:
         log.info("job %s: %s → %s %s", job.id, job.state, state, values.get("message", ""))

@@ -24,7 +24,7 @@ from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
 from .ledger import Ledger, log
 from .record import JobRecord
-from .states import State
+from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
 from .transfers import Progress, SpoiltFileError, convert_result, download_results
@@ -85,14 +85,12 @@ class Steps:
             job.id,
             "convert",
             lambda _: prepare_files(self._blender, script, job, folder),
-            lambda future: self._prepared(job.id, future.exception()),
+            lambda future: self._prepared(job, future.exception()),
         )
 
-    def _prepared(self, job_id: str, error: BaseException | None) -> None:
+    def _prepared(self, job: JobRecord, error: BaseException | None) -> None:
         if error is not None:
-            self._ledger.fail(
-                self._ledger.store.get(job_id), str(error), type(error).__name__, State.PREPARED
-            )
+            self._ledger.fail(self._ledger.since(job), str(error), type(error).__name__, State.PREPARED)
 
     def _upload(self, job: JobRecord) -> None:
         folder, store = self._folder(job), self._ledger.store
@@ -110,10 +108,10 @@ class Steps:
                 self._is_clock_known = True
             return upload_inputs(self._api, job, folder, known, progress)
 
-        self._tasks.start(job.id, "transfer", work, lambda future: self._uploaded(job.id, future))
+        self._tasks.start(job.id, "transfer", work, lambda future: self._uploaded(job, future))
 
-    def _uploaded(self, job_id: str, future: Future[Any]) -> None:
-        job = self._ledger.store.get(job_id)
+    def _uploaded(self, job: JobRecord, future: Future[Any]) -> None:
+        job = self._ledger.since(job)
         error = future.exception()
         if error is not None:
             self._ledger.postpone_or_fail(job, error, State.PREPARED)
@@ -132,12 +130,13 @@ class Steps:
             "submit",
             "submit",
             lambda _: self._api.generate(job.model_id, job.sent),
-            lambda future: self._submitted(job.id, future),
+            lambda future: self._submitted(job, future),
         )
 
-    def _submitted(self, job_id: str, future: Future[Any]) -> None:
-        job = self._ledger.store.get(job_id)
+    def _submitted(self, job: JobRecord, future: Future[Any]) -> None:
         error = future.exception()
+        # Another worker may have taken over and be looking for the job that is here.
+        job = self._ledger.since(job, *(() if error else (State.UNCERTAIN,)))
         if error is None:
             answer: Submission = future.result()
             cost = answer.cost.creative_units if answer.cost else answer.job.cost_cu
@@ -164,11 +163,11 @@ class Steps:
             job.id,
             "transfer",
             lambda _: self._api.cancel_job(remote_id),
-            lambda future: self._canceled(job.id, future),
+            lambda future: self._canceled(job, future),
         )
 
-    def _canceled(self, job_id: str, future: Future[Any]) -> None:
-        job = self._ledger.store.get(job_id)
+    def _canceled(self, job: JobRecord, future: Future[Any]) -> None:
+        job = self._ledger.since(job, *REMOTE)
         error = future.exception()
         if error is None:
             self._follower.apply(self._ledger.update(job, cancel=""), future.result())
@@ -185,10 +184,10 @@ class Steps:
             remote = self._api.get_job(job.remote_id or "")
             return download_results(self._api, list(remote.asset_ids), folder, progress)
 
-        self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job.id, future))
+        self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
 
-    def _downloaded(self, job_id: str, future: Future[Any]) -> None:
-        job = self._ledger.store.get(job_id)
+    def _downloaded(self, job: JobRecord, future: Future[Any]) -> None:
+        job = self._ledger.since(job)
         error = future.exception()
         if error is None:
             self._ledger.move(job, State.CONVERTING, files=future.result(), progress=None, attempts=0)
@@ -205,11 +204,11 @@ class Steps:
             job.id,
             "convert",
             lambda _: convert_result(self._blender, self._scripts / "convert.py", job, folder),
-            lambda future: self._converted(job.id, future),
+            lambda future: self._converted(job, future),
         )
 
-    def _converted(self, job_id: str, future: Future[Any]) -> None:
-        job = self._ledger.store.get(job_id)
+    def _converted(self, job: JobRecord, future: Future[Any]) -> None:
+        job = self._ledger.since(job)
         error = future.exception()
         if error is None:
             answer = future.result()

@@ -45,6 +45,7 @@ class Service:
         self.lose_answer = False
         self.final = JobStatus.SUCCESS
         self.is_finishing = True
+        self.shows_after_s = 0.0  # how late jobs come into the list
         self.assets_gone = False
         self.models: dict[str, Model] = {}
         self.uploads: list[tuple[str, str]] = []
@@ -127,7 +128,8 @@ class Service:
 
     def list_jobs(self, *, updated_after: float) -> Any:
         self._call("list_jobs")
-        return iter([self._seen(job) for job in list(self.jobs.values()) if job.updated_at >= updated_after])
+        shown = [job for job in self.jobs.values() if job.created_at + self.shows_after_s <= self.clock()]
+        return iter([self._seen(job) for job in shown if job.updated_at >= (updated_after or 0)])
 
     def get_job(self, job_id: str) -> Job:
         self._call("get_job")

@@ -1,7 +1,10 @@
 """The worker takes a job through its life, and pays once whatever happens on the way."""
 
+from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,8 +19,8 @@ from maquette.client import (
     SignInError,
     TransferError,
 )
-from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
-from maquette.jobs.store import REFUSED, LeaseLostError
+from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError
+from maquette.jobs.store import REFUSED, LeaseLostError, StaleError
 from maquette.jobs.worker import Worker
 from service import Clock, Service, asset, fake_blender
 
@@ -51,9 +54,11 @@ class Scene:
             clock=self.clock,
         )
 
-    def run(self, *, until: State | None = None, rounds: int = 4000) -> JobRecord:
+    def run(
+        self, *, until: State | None = None, rounds: int = 4000, worker: Worker | None = None
+    ) -> JobRecord:
         """Rounds of a worker until it has nothing to do, or its job has come to `until`."""
-        worker = self.worker()
+        worker = worker or self.worker()
         assert worker.take_lease()
         for _ in range(rounds):
             job = self.store.list_jobs()[0]
@@ -178,6 +183,18 @@ def test_a_lost_job_that_shows_up_late_is_found_and_not_paid_again(scene: Scene)
     assert len(scene.service.paid) == 1
 
 
+def test_a_lost_job_that_is_resumed_at_once_gets_time_to_show_up(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST]
+    scene.service.shows_after_s = 50.0
+    scene.add()
+    worker = scene.worker()
+    job = scene.run(worker=worker)
+    assert job.submitted_at and scene.clock.time < job.submitted_at + 50
+    scene.store.resume(job)
+    assert scene.run(worker=worker).state is State.READY
+    assert len(scene.service.paid) == 1
+
+
 def test_a_worker_that_submits_knows_the_service_s_clock(scene: Scene) -> None:
     """By it a lost job is found again: a computer's own clock may be hours off."""
     job = scene.store.move(scene.add(), State.UPLOADING, sent={"image": "asset_1"})
@@ -197,6 +214,65 @@ def test_a_lost_job_is_not_submitted_again_by_itself_however_often_it_was_tried_
     assert (job.state, job.resume_state) == (State.UNCERTAIN, State.PREPARED)
     assert scene.service.calls["generate"] == 3
     assert scene.service.paid == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_comes_in_whatever_order_nothing_is_paid_twice_and_nothing_lost(
+    scene: Scene, seed: int
+) -> None:
+    """Workers that die or stall for longer than their lease, answers that get lost, a person who meddles."""
+    random, service, store = Random(seed), scene.service, scene.store
+    for number in range(8):
+        scene.add(inputs={"prompt": str(number)})
+    workers: list[Worker] = []
+    service.is_finishing, service.shows_after_s = False, random.choice((0.0, 25.0, 50.0))
+    service.fail["answer"] = [LOST] * random.randrange(6)
+    troubles = [("answer", LOST), ("generate", LOST), ("generate", NetworkError("no", kind="refused"))]
+    troubles += [("generate", RateLimitedError("many")), ("list_jobs", ServerError("500"))]
+    troubles += [("cancel_job", CancelRefusedError("no")), ("download", TransferError("broken"))]
+    for _ in range(250):
+        scene.clock.time += random.choice((0.3, 1.0, 1.0, 3.0, 10.0))
+        match random.randrange(12):
+            case 0:
+                workers += [new] if store.take_lease("test", (new := scene.worker()).name) else []
+            case 1 if workers:
+                workers.remove(random.choice(workers))
+            case 2:
+                name, error = random.choice(troubles)
+                service.fail.setdefault(name, []).append(error)
+            case 3:
+                service.is_finishing = not service.is_finishing
+                service.shows_after_s = random.choice((0.0, 25.0, 50.0))
+            case 4:
+                for job in store.list_jobs():
+                    with suppress(StoreError, StaleError):
+                        store.resume(job)
+            case 5 if not random.randrange(9):
+                with suppress(StoreError, StaleError):
+                    store.request_cancel(random.choice(store.list_jobs()))
+            case _ if workers:
+                worker = random.choice(workers)
+                try:
+                    worker.round()
+                    worker.tasks.wait(5)
+                except LeaseLostError:
+                    workers.remove(worker)
+            case _:
+                continue
+    service.fail.clear()
+    service.is_finishing, service.shows_after_s = True, 0.0
+    scene.clock.time += 100
+    while True:
+        scene.run(rounds=400)
+        if not (left := [job for job in store.list_jobs() if job.resume_state]):
+            break
+        for job in left:
+            store.resume(job)
+    paid = Counter(inputs["prompt"] for _, inputs in service.paid)
+    assert set(paid.values()) <= {1}
+    for job in store.list_jobs():
+        assert job.state in (State.READY, State.CANCELED), job
+        assert job.state is State.CANCELED or paid[str(job.inputs["prompt"])] == 1
 
 
 def test_a_cancel_of_a_lost_job_ends_it_if_the_service_does_not_have_it(scene: Scene) -> None:
