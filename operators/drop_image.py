@@ -8,6 +8,7 @@ from bpy_extras import view3d_utils
 from mathutils import Vector
 
 from .. import properties
+from ..client.content import content_type
 from ..jobs import Model, holder, view_in
 
 
@@ -23,11 +24,12 @@ class MAQUETTE_OT_drop_image(bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if context.region.type == "WINDOW":
+        done = self.execute(context)
+        if "FINISHED" in done and context.region.type == "WINDOW":
             settings = properties.get(context.scene)
             settings.drop_point = _point_under(context, event.mouse_region_x, event.mouse_region_y)
             settings.place_mode = "POINT"
-        return self.execute(context)
+        return done
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = properties.get(context.scene)
@@ -36,29 +38,30 @@ class MAQUETTE_OT_drop_image(bpy.types.Operator):
         if model is None or not paths:
             self.report({"ERROR"}, "Open the Maquette tab in the sidebar first.")
             return {"CANCELLED"}
+        try:
+            if wrong := [path.name for path in paths if not (content_type(path) or "").startswith("image/")]:
+                raise RuntimeError(f"No image: {', '.join(wrong)}")
+            images = [bpy.data.images.load(str(path), check_existing=True) for path in paths]
+        except (OSError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error).strip())
+            return {"CANCELLED"}
+        views = _views(model) if len(paths) > 1 else {}
         left = []
-        for path in paths:
-            try:
-                image = bpy.data.images.load(str(path), check_existing=True)
-            except RuntimeError as error:
-                self.report({"ERROR"}, str(error).strip())
-                return {"CANCELLED"}
-            if not _give(settings, model, image, path, len(paths)):
+        for path, image in zip(paths, images, strict=True):
+            view = view_in(path.stem) if views else None
+            name = views.get(view or "", "")
+            # A side that the model does not take is better left out than taken for another.
+            if (view and not name) or not properties.set_picture(settings, model, image, name):
                 left.append(path.name)
         if left:
             self.report({"WARNING"}, f"{model.name} has no place for {', '.join(left)}.")
         return {"FINISHED"}
 
 
-def _give(
-    settings: properties.MaquetteSettings, model: Model, image: bpy.types.Image, path: Path, count: int
-) -> str:
-    """Several files go to the views that they are named after; where, or "" if there is no place."""
-    view = view_in(path.stem) if count > 1 else None
-    named = [
-        spec.name for spec in model.inputs if spec.type == "file" and view and view_in(spec.name) == view
-    ]
-    return properties.set_picture(settings, model, image, named[0] if named else "")
+def _views(model: Model) -> dict[str, str]:
+    """The model's inputs by the view that they are named after."""
+    inputs = [spec.name for spec in properties.image_inputs(model) if spec.type == "file"]
+    return {view: name for name in reversed(inputs) if (view := view_in(name))}
 
 
 def _point_under(context: bpy.types.Context, x: float, y: float) -> Vector:

@@ -422,6 +422,13 @@ def test_dropped_files_go_to_the_inputs_they_are_named_after(scene: Any, desk: A
     }
 
 
+def test_a_dropped_file_that_is_no_image_changes_nothing(scene: Any, desk: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_text("This is no image.")
+    with pytest.raises(RuntimeError, match=r"No image: broken\.png"):
+        operators.drop_image("EXEC_DEFAULT", directory=str(tmp_path), files=[{"name": "broken.png"}])
+    assert "broken.png" not in bpy.data.images
+
+
 def test_clear_and_remove_forget_what_is_finished(scene: Any, desk: Any) -> None:
     until(lambda: not desk.has_work())
     paid = next(job for job in desk.jobs.values() if job.state == "placed")
