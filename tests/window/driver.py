@@ -13,12 +13,13 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import bpy
 import recorder
+from mathutils import Vector
 
 HERE = Path(__file__).resolve().parent
 SETTLE_S = 0.15  # for Blender to draw what an event changed
@@ -33,11 +34,12 @@ class Failed(AssertionError):
 
 
 class Window:
-    """The first window of this Blender, its sidebar, and the record of what was seen."""
+    """A window of this Blender, the first to begin with, its sidebar, and the record of what was seen."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.package = os.environ["MAQUETTE_PACKAGE"]
+        self.number = 0  # of the window that all is about, as Blender counts them
         self.checks: list[dict[str, Any]] = []
         self.columns = (0.7, 0.35, 0.9, 0.12)  # where in the sidebar's width buttons are looked for
         self.known: dict[str, Place] = {}  # where they were found
@@ -49,7 +51,7 @@ class Window:
 
     @property
     def window(self) -> bpy.types.Window:
-        return bpy.context.window_manager.windows[0]
+        return bpy.context.window_manager.windows[self.number]
 
     @property
     def scale(self) -> float:
@@ -69,13 +71,13 @@ class Window:
         region = self.region("WINDOW")
         return region.x + int(region.width * x), region.y + int(region.height * y)
 
-    def place_of(self, location: Iterable[float]) -> Place:
+    def place_of(self, location: Sequence[float]) -> Place:
         """Where a point of the scene is seen in the window."""
         from bpy_extras.view3d_utils import location_3d_to_region_2d
 
         region, space = self.region("WINDOW"), self.area().spaces.active
         assert isinstance(space, bpy.types.SpaceView3D) and space.region_3d
-        seen = location_3d_to_region_2d(region, space.region_3d, tuple(location))
+        seen = location_3d_to_region_2d(region, space.region_3d, Vector(location))
         return region.x + int(seen.x), region.y + int(seen.y)
 
     # What is seen
@@ -102,13 +104,14 @@ class Window:
         return path
 
     def until(self, is_true: Callable[[], object], timeout_s: float, what: str) -> Steps:
-        """Waits for it; the scenario ends if it does not come."""
-        end = time.monotonic() + timeout_s
+        """Waits for it, as a check; the scenario ends if it does not come."""
+        start = time.monotonic()
         while not is_true():
-            if time.monotonic() > end:
-                self.check(False, f"within {timeout_s:.0f} s: {what}")
-                raise Failed(what)
+            if time.monotonic() - start > timeout_s:
+                self.picture(f"failed-{len(self.checks) + 1}")
+                raise Failed(f"not within {timeout_s:.0f} s: {what}")
             yield 0.05
+        self.check(True, what, f"{time.monotonic() - start:.1f} s")
 
     # Mouse and keyboard
 
@@ -129,12 +132,15 @@ class Window:
         yield from self.move(place)
         yield from self._do("xdotool", "click", "--repeat", str(times), "--delay", "60", str(button))
 
-    def drag(self, start: Place, end: Place, button: int = 1, hops: int = 8) -> Steps:
+    def hold(self, start: Place, end: Place, button: int = 1, hops: int = 8) -> Steps:
+        """Presses the button at one place and drags to another."""
         yield from self.move(start)
         yield from self._do("xdotool", "mousedown", str(button))
         for hop in range(1, hops + 1):
             x, y = (a + (b - a) * hop // hops for a, b in zip(start, end, strict=True))
             yield from self.move((x, y))
+
+    def release(self, button: int = 1) -> Steps:
         yield from self._do("xdotool", "mouseup", str(button))
 
     def scroll(self, place: Place, notches: int) -> Steps:
@@ -158,12 +164,14 @@ class Window:
         yield from self.move(place)
         yield from self._do(sys.executable, str(HERE / "drag_file.py"), *map(str, files))
 
-    def search(self, action: str) -> Steps:
-        """Carries out an action by its name in Blender's own search, over the 3D viewport."""
+    def search(self, action: str, picture: str = "") -> Steps:
+        """Carries out the first action that Blender's own search (F3) finds, over the 3D viewport."""
         yield from self.move(self.view_point())
         yield from self.key("F3")
         yield from self.type(action)
         yield 0.3
+        if picture:
+            self.picture(picture)
         yield from self.key("Return")
 
     # The sidebar

@@ -21,7 +21,7 @@ NESTED_ENOUGH = 50  # calls from the extension's own code, after which a functio
 OPENING = ("open", "socket.", "sqlite3.connect", "subprocess.Popen", "os.listdir", "os.scandir")
 
 holds: dict[str, list[float]] = defaultdict(list)  # entry point -> the seconds of each call
-opened: dict[str, set[str]] = defaultdict(set)  # entry point -> "open /path", "socket.connect ..."
+opened: dict[str, Counter[str]] = defaultdict(Counter)  # entry point -> "open /path", "socket.connect ..."
 beats: dict[str, list[float]] = defaultdict(list)  # phase -> seconds between two ticks of a timer of BEAT_S
 phase = "start"
 own_s = 0.0  # what the tests themselves held the thread for since the last beat
@@ -107,7 +107,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         while frame := frame.f_back:
             if "importlib" in frame.f_code.co_filename:  # a module's first use
                 return
-        opened[_entry].add(f"{event} {arguments[0] if arguments else ''}")
+        opened[_entry][f"{event} {arguments[0] if arguments else ''}"] += 1
 
 
 def _beat() -> float:
@@ -144,5 +144,5 @@ def report() -> dict[str, Any]:
     return {
         "holds": {key: summary(holds[key]) for key in longest},
         "beats": {name: summary(gaps) for name, gaps in beats.items()},
-        "opened": {key: sorted(what) for key, what in opened.items()},
+        "opened": opened,
     }

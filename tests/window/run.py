@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a part of a scenario in a Blender with a window: blender --python run.py -- SCENARIO FOLDER PART"""
 
+import faulthandler
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ import bpy
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 sys.dont_write_bytecode = True
+faulthandler.enable()  # a crash tells which Python it was in
 scenario, folder, part = sys.argv[sys.argv.index("--") + 1 :]
 try:
     import driver

@@ -5,19 +5,14 @@ from math import radians
 
 import bpy
 import expected
-from driver import HERE, Steps, Window
+from driver import Steps, Window
 
-HORSE = HERE.parent.parent / "examples" / "horse.png"
 PLACES = {"Left": (-3.0, 0.0, 0.5), "Middle": (0.0, 0.0, 1.0), "Right": (3.0, 0.0, 0.75)}
 
 
 def steps(w: Window) -> Steps:
-    expected.slow_down(6)
-    yield from w.open_sidebar()
-    yield from w.press("maquette.use_sandbox")
-    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
-    inputs().image = bpy.data.images.load(str(HORSE))
-    inputs().targetFaceNum = 2000
+    inputs = yield from expected.in_sandbox(w, 6)
+    expected.choose_horse(inputs)
     bpy.data.objects.remove(bpy.data.objects["Cube"])
     for name, place in PLACES.items():
         bpy.ops.mesh.primitive_cube_add(size=2 * place[2], location=place)
@@ -35,7 +30,7 @@ def steps(w: Window) -> Steps:
     for name in PLACES:
         bpy.data.objects[name].select_set(True)
     del holder, hat
-    bpy.context.scene.maquette.place_mode = "SELECTED"
+    expected.settings_of(w).place_mode = "SELECTED"
     yield from w.until(lambda: expected.price(w), 30, "the price is known")
     yield 1.0
     w.picture("blockouts-before")

@@ -3,24 +3,15 @@
 
 import bpy
 import expected
-from driver import HERE, Steps, Window
+from driver import Steps, Window
 from expected import job
-
-HORSE = HERE.parent.parent / "examples" / "horse.png"
 
 
 def steps(w: Window) -> Steps:
-    expected.slow_down(7)
-    yield from w.open_sidebar()
-    yield from w.press("maquette.use_sandbox")
-    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
-
-    def set_up() -> None:
-        inputs().image = bpy.data.images.load(str(HORSE), check_existing=True)
-        inputs().targetFaceNum = 2000
+    inputs = yield from expected.in_sandbox(w, 7)
 
     # Another file is opened while the job runs.
-    set_up()
+    expected.choose_horse(inputs)
     first, other = w.folder / "first.blend", w.folder / "other.blend"
     yield from expected.generate(w)
     bpy.ops.wm.save_as_mainfile(filepath=str(first))
@@ -36,15 +27,14 @@ def steps(w: Window) -> Steps:
 
     # A placeholder is deleted, renamed, copied.
     yield from w.open_sidebar()
-    set_up()
+    expected.choose_horse(inputs)
     before = set(bpy.data.objects.keys())
-    yield from expected.generate(w)
-    bpy.data.objects.remove(bpy.data.objects["horse.001"])
+    name = yield from expected.generate(w)
+    bpy.data.objects.remove(bpy.data.objects[name])
     yield from w.until(lambda: job(w, 0).state == "ready", 60, "a job without its placeholder becomes ready")
     yield 1.5
     w.check(set(bpy.data.objects.keys()) == before, "a deleted placeholder says: do not place it")
-    yield from expected.generate(w)
-    waiting = bpy.data.objects["horse.001"]
+    waiting = bpy.data.objects[(yield from expected.generate(w))]
     waiting.name, waiting.location.x = "Bucephalus", 5.0
     twin = waiting.copy()
     assert twin
@@ -59,14 +49,11 @@ def steps(w: Window) -> Steps:
     w.check(abs(middles[0] - 5) < 0.1 and abs(middles[1] + 5) < 0.1, "each where it was moved to", middles)
 
     # Playback holds it back; it goes to the scene of its placeholder.
-    yield from expected.generate(w)
-    name = next(iter(expected.waiting()))
+    name = yield from expected.generate(w)
     scene = bpy.context.scene.name
     w.window.scene = bpy.data.scenes.new("Another")
     yield from expected.in_view(w, lambda: bpy.ops.screen.animation_play())
-    yield from w.until(lambda: job(w, 0).state == "ready", 60, "a job becomes ready during playback")
-    yield 1.5
-    w.check(not expected.is_placed(name), "it is held back while an animation plays")
+    yield from expected.held_back(w, "an animation plays")
     yield from expected.in_view(w, lambda: bpy.ops.screen.animation_play())
     yield from w.until(lambda: expected.is_placed(name), 10, "and comes when it has stopped")
     users = [each.name for each in bpy.data.objects[name].users_scene]

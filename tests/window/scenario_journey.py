@@ -3,9 +3,7 @@
 
 import bpy
 import expected
-from driver import HERE, Steps, Window
-
-HORSE = HERE.parent.parent / "examples" / "horse.png"
+from driver import Steps, Window
 
 
 def steps(w: Window) -> Steps:
@@ -16,8 +14,8 @@ def steps(w: Window) -> Steps:
     yield 1.0
     w.picture("start", w.region("UI"))
     yield from w.press("maquette.use_sandbox")
-    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
-    inputs().image = bpy.data.images.load(str(HORSE))
+    inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
+    expected.choose_horse(inputs)
     yield from w.click((yield from w.find("targetFaceNum")), times=2)
     yield from w.key("ctrl+a")
     yield from w.type("4000")
@@ -25,7 +23,7 @@ def steps(w: Window) -> Steps:
     w.check(inputs().targetFaceNum == 4000, "a parameter is changed with mouse and keyboard")
     yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
     bpy.context.scene.cursor.location = (0.0, -2.5, 0.0)
-    bpy.context.scene.maquette.size = 2.0
+    expected.settings_of(w).size = 2.0
     yield 1.5
     w.picture("make", w.region("UI"))
     yield from w.press("maquette.generate")

@@ -5,18 +5,12 @@ import time
 
 import bpy
 import expected
-from driver import HERE, Steps, Window
-
-HORSE = HERE.parent.parent / "examples" / "horse.png"
+from driver import Steps, Window
 
 
 def steps(w: Window) -> Steps:
-    expected.slow_down(12)
-    yield from w.open_sidebar()
-    yield from w.press("maquette.use_sandbox")
-    inputs = yield from expected.inputs_shown(w, "model_hunyuan-3d-v2-1")
-    inputs().image = bpy.data.images.load(str(HORSE))
-    inputs().targetFaceNum = 2000
+    inputs = yield from expected.in_sandbox(w, 12)
+    expected.choose_horse(inputs)
     yield from expected.generate(w)
     yield from w.until(lambda: expected.job(w, 0).state == "running", 30, "the job runs")
     bpy.ops.wm.save_as_mainfile(filepath=str(w.folder / "quit.blend"))
