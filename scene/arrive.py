@@ -10,7 +10,7 @@ import bpy
 
 from .append import Loading, collection_of, note_provenance
 from .conversion.parts import PART
-from .placeholder import find_placeholders, fit
+from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
 
 
 def arrive(
@@ -28,9 +28,7 @@ def arrive(
     root.name = name
     note_provenance(root, provenance)
     copies = [(root, objects), *(_copied(root, objects) for _ in waiting[1:])]
-    for item, (its_root, its_objects) in zip(waiting, copies, strict=True):
-        _replace(item, its_root, its_objects)
-    return [its_root for its_root, _ in copies]
+    return [_put(item, *copy) for item, copy in zip(waiting, copies, strict=True)]
 
 
 def is_in_use(job_id: str) -> bool:
@@ -39,11 +37,63 @@ def is_in_use(job_id: str) -> bool:
     return any(bpy.data.objects[each].mode != "OBJECT" for each in names)
 
 
-def _replace(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object]) -> None:
-    for collection in [each for each in item.users_collection if each.library is None] or _fallback(item):
-        for each in objects:
+def _put(
+    item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object]
+) -> bpy.types.Object:
+    """Puts the result in the item's place, and returns its root there: an empty becomes the root itself.
+
+    No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
+    goes is in no scene any more, and is not saved.
+    """
+    was, collections = item.matrix_basis.copy(), _collections(item)
+    world, earlier = item.matrix_world.inverted_safe(), _parts(item)
+    held = [
+        (child, world @ owner.matrix_world @ child.matrix_parent_inverse)
+        for owner in (item, *earlier)
+        for child in owner.children
+        if child not in earlier
+    ]
+    place = fitted(root, item)
+    for child in [each for each in objects if each.parent == root] if item.type == "EMPTY" else ():
+        inverse = child.matrix_parent_inverse.copy()
+        child.parent = item
+        child.matrix_parent_inverse = inverse
+    new = item if item.type == "EMPTY" else root
+    for collection in collections:
+        for each in [each for each in objects if each != root or new == root]:
             collection.objects.link(each)
-    fit(root, item)
+    if new == item:
+        _become(item, root)
+        goes = earlier
+    else:
+        _stand_in(root, item)
+        goes = [item, *earlier]
+    new.matrix_basis = place
+    for child, inverse in held:
+        child.parent = new
+        child.matrix_parent_inverse = place.inverted_safe() @ was @ inverse
+    for each in goes:
+        for collection in each.users_collection:
+            collection.objects.unlink(each)
+    return new
+
+
+def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
+    """The empty takes over what makes the root one; the root goes: nobody has seen it."""
+    for key in PLACEHOLDER_KEYS:
+        item.pop(key, None)
+    for key, value in root.items():
+        item[key] = value
+    item.empty_display_type, item.empty_display_size = root.empty_display_type, root.empty_display_size
+    bpy.data.objects.remove(root)
+
+
+def _stand_in(root: bpy.types.Object, item: bpy.types.Object) -> None:
+    """The root gets the object's name, parent and selection; the object waits no more."""
+    root.rotation_mode = item.rotation_mode
+    root.parent = item.parent
+    root.parent_type, root.parent_bone = item.parent_type, item.parent_bone
+    root.matrix_parent_inverse = item.matrix_parent_inverse
     for scene in item.users_scene:
         for layer in scene.view_layers:
             if item.name in layer.objects:
@@ -51,18 +101,21 @@ def _replace(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.t
                     root.select_set(True, view_layer=layer)
                 if layer.objects.active == item:
                     layer.objects.active = root
-    goes = [item, *(each for each in item.children_recursive if PART in each)]  # of an earlier result
-    for child in [each for each in item.children_recursive if each.parent in goes and each not in goes]:
-        held = item.matrix_world.inverted_safe() @ child.parent.matrix_world @ child.matrix_parent_inverse
-        child.parent = root
-        child.matrix_parent_inverse = root.matrix_basis.inverted_safe() @ item.matrix_basis @ held
     name = item.name
-    bpy.data.batch_remove(goes)
+    item.name = f"{name} (replaced)"
     root.name = name
+    for key in PLACEHOLDER_KEYS:
+        item.pop(key, None)
 
 
-def _fallback(item: bpy.types.Object) -> list[bpy.types.Collection]:
-    return [collection_of(scene) for scene in item.users_scene or bpy.data.scenes[:1]]
+def _parts(item: bpy.types.Object) -> list[bpy.types.Object]:
+    """What came under the root of an earlier result, without what the artist has added."""
+    return [each for child in item.children if PART in child for each in (child, *_parts(child))]
+
+
+def _collections(item: bpy.types.Object) -> list[bpy.types.Collection]:
+    own = [each for each in item.users_collection if each.library is None]
+    return own or [collection_of(scene) for scene in item.users_scene or bpy.data.scenes[:1]]
 
 
 def _copied(

@@ -15,6 +15,7 @@ from .place import bounds_of, corners_of
 
 PROPERTY = "maquette_awaits"  # the id of a job
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
+PLACEHOLDER_KEYS = (PROPERTY, _MADE)
 _GAP = 0.25  # of the size, between two in a row
 
 
@@ -70,8 +71,8 @@ def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
     return low, high
 
 
-def fit(root: bpy.types.Object, item: bpy.types.Object) -> None:
-    """Stands the root on the floor of the placeholder's box, as large as fits, turned and parented alike."""
+def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
+    """Where the root stands on the floor of the placeholder's box, as large as fits, turned alike."""
     low, high = bounds_of(root)
     box_low, box_high = box_of(item)
     _, turn, scale = item.matrix_basis.decompose()
@@ -81,11 +82,7 @@ def fit(root: bpy.types.Object, item: bpy.types.Object) -> None:
     factor = min(ratios, default=1.0)
     floor = Vector(((box_low.x + box_high.x) / 2, (box_low.y + box_high.y) / 2, box_low.z))
     foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z)) * factor
-    root.rotation_mode = item.rotation_mode
-    root.matrix_basis = Matrix.LocRotScale(item.matrix_basis @ floor - turn @ foot, turn, [factor] * 3)
-    root.parent = item.parent
-    root.parent_type, root.parent_bone = item.parent_type, item.parent_bone
-    root.matrix_parent_inverse = item.matrix_parent_inverse
+    return Matrix.LocRotScale(item.matrix_basis @ floor - turn @ foot, turn, [factor] * 3)
 
 
 def row_place(scene: bpy.types.Scene, size: float) -> Vector:

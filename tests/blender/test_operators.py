@@ -149,7 +149,7 @@ def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: 
     at, box = hat.matrix_world.translation.copy(), old.dimensions.copy()
     bpy.ops.object.select_all(action="DESELECT")
     old.children[0].select_set(True)  # a part stands for the whole
-    count = len(bpy.data.objects)
+    count = len(scene.objects)
     scene.maquette.place_mode = "SELECTED"
     operators.generate(inputs=INPUTS)
     bpy.context.view_layer.update()
@@ -157,7 +157,7 @@ def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: 
     assert new.name == "Bucephalus"
     assert tuple(new.location) == pytest.approx((3, 4, 5), abs=1e-3)
     assert new.rotation_euler.z == pytest.approx(1.0)
-    assert len(bpy.data.objects) == count, "the earlier one is gone, the hat is not"
+    assert len(scene.objects) == count, "the earlier one is gone, the hat is not"
     assert bpy.data.objects["Hat"].parent == new
     assert (bpy.data.objects["Hat"].matrix_world.translation - at).length < 1e-3
     assert new.dimensions == box
