@@ -95,7 +95,10 @@ def why_unready(context: bpy.types.Context) -> str:
     model = properties.model_of(properties.get(context.scene), desk)
     if model is None or desk.schema(model.id) is None:
         return desk.trouble or desk.last_answer_error or "Fetching the models…"
-    return "" if reserve.targets(context) else "Select the objects to replace"
+    if reserve.targets(context):
+        return ""
+    is_chosen = bool(context.selected_objects)
+    return "What is selected waits for a 3D model" if is_chosen else "Select the objects to replace"
 
 
 def why_not(context: bpy.types.Context) -> str:

@@ -177,6 +177,22 @@ def test_a_job_is_had_before_the_history_has_come_to_it(room: Room) -> None:
         room.desk.get("nothing")
 
 
+def test_a_cancel_is_not_lost_to_a_worker_that_writes_at_the_same_moment(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = room.add()
+    real = room.desk.store.get
+
+    def get(job_id: str) -> JobRecord:
+        found = real(job_id)
+        if found.state is State.PREPARED:
+            room.other.move(found, State.UPLOADING)
+        return found
+
+    monkeypatch.setattr(room.desk.store, "get", get)
+    assert room.desk.cancel(job).cancel == "requested"
+
+
 def test_a_job_that_has_moved_on_says_so(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = room.add()
     monkeypatch.setattr(room.desk.store, "get", lambda _id: job)

@@ -19,7 +19,6 @@ IMAGE_MODEL = "model_hunyuan-3d-v2-1"
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 START = re.compile(r"sqlite3\.connect|subprocess\.Popen|worker\.log|open \d+$")  # the last are Popen's pipes
 STARTS_MAX = 20  # of all these, in a scenario with thousands of ticks
-TICK_MS = 50.0  # no part of Maquette's own may hold the main thread for longer; clicks and arrivals are named
 
 
 def slow_down(seconds: float) -> None:
@@ -158,14 +157,8 @@ def paid(w: Window) -> int:
         return database.execute("SELECT count(*) FROM records WHERE kind = 'job'").fetchone()[0]
 
 
-def check_holds(w: Window) -> None:
-    """Nothing of ours holds the window up. An overlay's first drawing is apart: its shader is compiled."""
-    longest = {
-        name: max(sorted(seconds)[:-1] if name.startswith("panels.overlay.") else seconds, default=0.0) * 1000
-        for name, seconds in recorder.holds.items()
-    }
-    slow = {name: f"{time_ms:.1f} ms" for name, time_ms in longest.items() if time_ms > TICK_MS}
-    w.check(not slow, f"nothing of ours holds the main thread for more than {TICK_MS:.0f} ms", slow)
+def check_opens(w: Window) -> None:
+    """No draw, poll or tick opens anything. How long each holds the window stands in the result: no timed test."""
     opened = {
         name: what
         for name, events in recorder.opened.items()

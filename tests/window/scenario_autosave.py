@@ -44,4 +44,4 @@ def steps(w: Window) -> Steps:
         loaded: Any = bpy.data.libraries.load(file.path)  # the stubs say None
         with loaded as (source, _):
             w.check("horse" in source.objects, "the file that was saved has the placeholder", source.objects)
-    expected.check_holds(w)
+    expected.check_opens(w)

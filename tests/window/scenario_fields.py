@@ -54,4 +54,4 @@ def steps(w: Window) -> Steps:
     yield from w.key("Return")
     yield from w.until(lambda: "Cube.001" in bpy.data.objects, 5, "the search still works")
     w.check(expected.is_placed(name), "and the result is there")
-    expected.check_holds(w)
+    expected.check_opens(w)

@@ -97,4 +97,4 @@ def steps(w: Window) -> Steps:
     w.check(shape() == smooth, "and the next one is the artist's own work")
     w.check(bpy.context.mode == "SCULPT", "the mode stays all along", bpy.context.mode)
     w.check(job(w, 0).state == "placed", "the list says that it was placed")
-    expected.check_holds(w)
+    expected.check_opens(w)

@@ -21,4 +21,4 @@ def steps(w: Window) -> Steps:
     yield from w.search("maquette place", picture="place")
     yield from w.until(lambda: expected.is_placed("horse.001"), 10, "F3 finds the actions on a job")
     w.check(expected.paid(w) == 1, "one job was paid for", expected.paid(w))
-    expected.check_holds(w)
+    expected.check_opens(w)

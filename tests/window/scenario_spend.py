@@ -66,4 +66,4 @@ def steps(w: Window) -> Steps:
     yield 1.0
     w.picture("arrived")
     w.check(expected.paid(w) == 3, "three jobs were paid for", expected.paid(w))
-    expected.check_holds(w)
+    expected.check_opens(w)
