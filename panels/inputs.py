@@ -2,18 +2,21 @@
 """Draws what goes into a model: first what it works from, then its parameters, the rare ones folded away."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 
 from .. import properties
-from ..jobs import Model
+from ..jobs import Model, view_in
 from ..properties import Field
 from .text import Ruler, draw_text
 from .thumbnails import icon_of_image
 
 FEW = 5  # so many parameters are shown without folding any away
+LABELS, LABELS_MAX = 0.4, 0.54  # what labels take of the width: as everywhere in Blender, and at most
+VIEW_LABELS = (0.36, 0.46)  # beside images, which need more room
 _RARE = re.compile("seed|negative|pose|origin|align|sampl|guidance|rescale|token", re.IGNORECASE)
 _TELLING = re.compile("face|poly|decimat", re.IGNORECASE)
 _BLOCKS = ("picture", "pictures", "mesh", "path", "paths", "items")  # roles that are more than a line
@@ -44,114 +47,198 @@ def arranged(fields: tuple[Field, ...]) -> tuple[list[Field], list[Field], list[
 
 def draw_inputs(layout: Layout, ruler: Ruler, settings: properties.MaquetteSettings, model: Model) -> None:
     group = properties.inputs_of(settings, model.id)
-    shown = properties.shown_values(model, properties.values_of(settings, model))
-    sources, seen, folded = (
-        [f for f in part if properties.is_relevant(f.spec, shown)]
-        for part in arranged(properties.fields_of(model.id))
-    )
-    views = [f for f in sources if f.role == "picture"]
+    fields = properties.fields_of(model.id)
+    relevant = properties.relevant_fields(settings, model)
+    sources, seen, folded = ([f for f in part if f in relevant] for part in arranged(fields))
+    columns = columns_of(fields, ruler)
+    is_only_one = sum(field.role == "picture" for field in sources) == 1
     for field in sources:
-        if field.role == "picture" and len(views) == 1:
-            _draw_picture(layout, field, group)
+        if field.role == "picture" and is_only_one:
+            _draw_picture(layout, ruler, field, group)
         else:
-            _draw_field(layout, ruler, field, group)
-    _draw_grouped(layout.column(), ruler, seen, group)
+            _draw_block(layout, ruler, field, group)
+    _draw_lines(layout, ruler, columns, seen, group)
     if folded:
         header, body = layout.panel("maquette_more_options", default_closed=True)
         header.label(text="More Options")
         if body:
-            _draw_grouped(body.column(), ruler, folded, group)
+            _draw_lines(body, ruler, columns, folded, group)
 
 
-def _draw_grouped(layout: Layout, ruler: Ruler, fields: list[Field], group: Any) -> None:
-    heading = ""
+class Columns(NamedTuple):
+    """How a model's labels and values stand side by side, the same for all of them."""
+
+    labels: float  # share of the width
+    has_switches: bool  # whether checkboxes stand with the values, or take the whole width
+
+
+@lru_cache(maxsize=16)
+def columns_of(fields: tuple[Field, ...], ruler: Ruler) -> Columns:
+    """Room for as many labels as can be."""
+    shares = [ruler.share(f.title, 0.7) for f in fields if f.role not in _BLOCKS and f.role != "boolean"]
+    labels = max([LABELS, *(share for share in shares if share <= LABELS_MAX)])
+    return Columns(labels, all(ruler.fits(f.title, 1 - labels, -1.4) for f in fields if f.role == "boolean"))
+
+
+@lru_cache(maxsize=256)
+def is_beside(field: Field, columns: Columns, ruler: Ruler) -> bool:
+    """Whether the label and the value, however long, fit side by side."""
+    if field.role == "boolean":
+        return columns.has_switches
+    if field.role in ("choices", "list", "json", *_BLOCKS) or field.spec.is_prompt:
+        return False
+    is_title_short = ruler.fits(field.title, columns.labels, -0.5)
+    return is_title_short and ruler.fits(field.longest, 1 - columns.labels, -2.0)
+
+
+def _draw_lines(
+    layout: Layout,
+    ruler: Ruler,
+    columns: Columns,
+    fields: Iterable[Field],
+    group: Any,
+    *,
+    is_item: bool = False,
+) -> None:
+    """Labels in one column, values in the other; what does not fit so takes the whole width."""
+    heading, left, right = "", None, None
     for field in fields:
         if field.spec.group != heading and (heading := field.spec.group):
             layout.label(text=heading)
-        _draw_field(layout, ruler, field, group)
+            left = right = None
+        if not is_beside(field, columns, ruler):
+            left = right = None
+            _draw_block(layout, ruler, field, group, is_item=is_item)
+            continue
+        if left is None:
+            split = layout.split(factor=columns.labels)
+            left, right = split.column(), split.column()
+            left.alignment = "RIGHT"
+        assert right
+        if field.role == "boolean":
+            left.label()
+            right.prop(group, field.attribute, text=field.title)
+        else:
+            left.label(text=field.title)
+            _draw_value(right, field, group)
 
 
-def _draw_picture(layout: Layout, field: Field, group: Any) -> None:
+def _draw_value(layout: Layout, field: Field, group: Any, text: str = "") -> None:
+    if field.switch:
+        row = layout.row(align=True)
+        row.prop(group, field.switch, text="")
+        layout = row.row(align=True)
+        layout.active = getattr(group, field.switch)
+    layout.prop(group, field.attribute, text=text)
+
+
+def _draw_picture(layout: Layout, ruler: Ruler, field: Field, group: Any) -> None:
     """The one picture that it all starts from, large."""
     column = layout.column(align=True)
-    _draw_capture(_draw_title(column, field), field)
-    if held := getattr(group, field.attribute):
+    _draw_capture(_draw_title(column, ruler, field), field)
+    held = getattr(group, field.attribute)
+    if held:
         column.box().template_icon(icon_value=icon_of_image(layout, held), scale=6.0)
-    column.template_ID(group, field.attribute, open="image.open")
+        _draw_image(column.row(align=True), field, group, field.attribute, held)
+    else:
+        column.template_ID(group, field.attribute, open="image.open")
 
 
-def _draw_field(layout: Layout, ruler: Ruler, field: Field, group: Any) -> None:
-    spec, attribute = field.spec, field.attribute
+def _draw_block(layout: Layout, ruler: Ruler, field: Field, group: Any, *, is_item: bool = False) -> None:
+    """An input that takes the whole width, or more than one line."""
+    spec, attribute, column = field.spec, field.attribute, layout.column(align=True)
     held = getattr(group, attribute)
-    column = layout.column(align=True)
     if field.role == "picture":
-        row = column.row(align=True)
-        split = row.split(factor=0.36)
-        split.label(text=field.title.removesuffix(" Image"))
-        _draw_slot(split, group, attribute)
-        _draw_capture(row, field)
+        _draw_view(column, ruler, field, group, is_item=is_item)
     elif field.role in ("pictures", "paths", "items"):
         _draw_list(column, ruler, field, held)
     elif field.role in ("mesh", "path") or spec.is_prompt:
-        _draw_title(column, field)
-        hint = spec.placeholder or spec.description
-        if field.role == "mesh":
-            hint = "Selected Objects" if properties.takes_selection(spec) else "None"
-        column.prop(group, attribute, text="", placeholder=hint)
+        _draw_title(column, ruler, field)
+        column.prop(group, attribute, text="", placeholder=hint_of(field, ruler))
         if spec.is_prompt and not ruler.fits(held, 1.0, -1.0):
             draw_text(column.box(), ruler, held, inset=0.8)
     elif field.role == "boolean":
         column.prop(group, attribute, text=field.title)
+    elif field.role == "choices":  # with a text, its buttons lose theirs
+        _draw_title(column, ruler, field)
+        column.prop(group, attribute)
+    elif field.role in ("integer", "float") and ruler.fits(f"{field.title} {held:.7g}", 1.0, -2.5):
+        _draw_value(column, field, group, field.title)
     else:
-        _draw_value(column, ruler, field, group)
+        _draw_title(column, ruler, field)
+        _draw_value(column, field, group)
 
 
-def _draw_value(column: Layout, ruler: Ruler, field: Field, group: Any) -> None:
-    """A line, or two where the label or the longest choice would be cut off."""
-    title = field.title
-    if (
-        field.role not in ("choices", "list", "json")
-        and ruler.fits(field.title, 0.4, -0.6)
-        and ruler.fits(field.longest, 0.6, -1.8)
-    ):
-        column.use_property_split = True
+@lru_cache(maxsize=64)
+def hint_of(field: Field, ruler: Ruler) -> str:
+    """What an empty field says."""
+    spec = field.spec
+    if field.role == "mesh":
+        return "Selected Objects" if properties.takes_selection(spec) else "None"
+    if field.role == "path":
+        return f"{spec.kind.capitalize()} File"
+    short = re.split("[;(.]", spec.description)[0].strip()
+    return next((hint for hint in (spec.placeholder, short) if hint and ruler.fits(hint, 1.0, -1.0)), "")
+
+
+def _draw_view(column: Layout, ruler: Ruler, field: Field, group: Any, *, is_item: bool) -> None:
+    """One picture of several, on one line if its title lets it."""
+    title, share = _view_title(field, ruler)
+    row = column.row(align=True)
+    if share:
+        slot = row.split(factor=share)
+        slot.label(text=title)
     else:
-        column.label(text=title)
-        title = ""
-    if not field.switch:
-        column.prop(group, field.attribute, text=title)
-        return
-    row = column.row(heading=title, align=True)
-    row.prop(group, field.switch, text="")
-    row = row.row(align=True)
-    row.active = getattr(group, field.switch)
-    row.prop(group, field.attribute, text="")
+        row.label(text=title)
+        slot = row = column.row(align=True)
+    if is_item:  # an operator finds no input within an item
+        slot.template_ID(group, field.attribute, open="image.open")
+    else:
+        _draw_image(slot.row(align=True), field, group, field.attribute, getattr(group, field.attribute))
+        _draw_capture(row, field)
+
+
+@lru_cache(maxsize=64)
+def _view_title(field: Field, ruler: Ruler) -> tuple[str, float]:
+    """What stands beside a picture, and its share of the width; 0 if it needs a line of its own."""
+    title = field.title.removesuffix(" Image") if view_in(field.spec.name) else field.title
+    return title, next((share for share in VIEW_LABELS if ruler.fits(title, share, -0.5)), 0.0)
 
 
 def _draw_list(column: Layout, ruler: Ruler, field: Field, items: Any) -> None:
-    row = _draw_title(column, field)
-    if field.role == "pictures":
-        _draw_capture(row, field)
+    spec, title = field.spec, _draw_title(column, ruler, field)
     for number, item in enumerate(items):
         row = column.row(align=True)
         if field.role == "items":
-            _draw_grouped(row.box().column(), ruler, list(field.fields), item)
+            inner = ruler._replace(width=ruler.width - 2.2 * ruler.unit)
+            box = row.box().column()
+            _draw_lines(box, inner, columns_of(field.fields, inner), field.fields, item, is_item=True)
         elif field.role == "paths":
             row.prop(item, "path", text="")
         else:
-            _draw_slot(row, item, "image")
+            held = item.image
+            row.prop(item, "image", text="", icon_value=icon_of_image(row, held) if held else 0)
+            if held:  # its own X empties it first
+                continue
         removed = row.operator("maquette.remove_item", text="", icon="X")
-        removed.input_name, removed.index = field.spec.name, number
-    if len(items) < (field.spec.max_length or 100):
-        column.operator("maquette.add_item", text="Add", icon="ADD").input_name = field.spec.name
+        removed.input_name, removed.index = spec.name, number
+    row = column.row(align=True)
+    row.enabled = len(items) < (spec.max_length or properties.ITEMS_MAX)
+    if field.role == "pictures":
+        _draw_capture(title, field)
+        row.operator("maquette.open_images", text="Add Images", icon="FILE_FOLDER").input_name = spec.name
+        row.operator("maquette.add_item", text="", icon="ADD").input_name = spec.name
+    else:
+        row.operator("maquette.add_item", text="Add", icon="ADD").input_name = spec.name
 
 
-def _draw_slot(row: Layout, owner: Any, attribute: str) -> None:
-    """A place for an image, on one line: with its thumbnail, or with the ways to choose one."""
-    if held := getattr(owner, attribute):
+def _draw_image(row: Layout, field: Field, owner: Any, attribute: str, held: bpy.types.Image | None) -> None:
+    """A place for an image: its thumbnail and name, or a choice of those in the file; and a file's button."""
+    if held:
         row.prop(owner, attribute, text="", icon_value=icon_of_image(row, held))
     else:
-        row.template_ID(owner, attribute, open="image.open")
+        row.prop(owner, attribute, text="")
+    row.operator("maquette.open_images", text="", icon="FILE_FOLDER").input_name = field.spec.name
 
 
 def _draw_capture(row: Layout, field: Field) -> None:
@@ -160,7 +247,10 @@ def _draw_capture(row: Layout, field: Field) -> None:
     chosen.input_name = field.spec.name
 
 
-def _draw_title(column: Layout, field: Field) -> Layout:
+def _draw_title(column: Layout, ruler: Ruler, field: Field) -> Layout:
     row = column.row(align=True)
-    row.label(text=field.title)
+    if ruler.fits(field.title, 1.0, -1.0):
+        row.label(text=field.title)
+    else:
+        draw_text(row, ruler, field.title, inset=1.0)
     return row

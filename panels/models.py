@@ -5,7 +5,7 @@ import bpy
 
 from .. import properties
 from ..jobs import Desk, Model, holder
-from .text import cost_text
+from .text import Ruler, cost_text
 
 TAKES = {
     "img23d": ("Image", "IMAGE_DATA"),
@@ -36,10 +36,11 @@ class MAQUETTE_UL_models(bpy.types.UIList):
                 side.label(icon=TAKES[kind][1])
 
 
-def draw_model(layout: bpy.types.UILayout, desk: Desk, model: Model) -> None:
+def draw_model(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, model: Model) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
-    row.operator("maquette.choose_model", text=model.name, icon="DOWNARROW_HLT")
+    icon = "DOWNARROW_HLT" if ruler.fits(model.name, 1.0, -2.7) else "NONE"
+    row.operator("maquette.choose_model", text=model.name, icon=icon)
     row.operator("maquette.reset_parameters", text="", icon="LOOP_BACK")
     facts = [" or ".join(TAKES[kind][0] for kind in model.capabilities if kind in TAKES)]
     typical_cu = desk.typical_cost_cu(model.id)

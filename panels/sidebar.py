@@ -38,7 +38,7 @@ class MAQUETTE_PT_make(bpy.types.Panel):
             _draw_sandbox(layout, ruler)
         model = properties.model_of(settings, desk)
         if desk and model:
-            draw_model(layout, desk, model)
+            draw_model(layout, ruler, desk, model)
             if desk.schema(model.id):
                 draw_inputs(layout, ruler, settings, model)
             _draw_place(layout, ruler, settings)

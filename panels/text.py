@@ -7,7 +7,9 @@ from typing import NamedTuple
 import blf
 import bpy
 
-MARGIN = 2.4  # widths of a button: what the sidebar's edges and tabs take
+# In heights of a button:
+MARGIN = 2.7  # what the sidebar's edges and tabs take
+ICON = 1.4  # what an icon takes before a text
 
 
 class Ruler(NamedTuple):
@@ -19,20 +21,25 @@ class Ruler(NamedTuple):
 
     @classmethod
     def of(cls, context: bpy.types.Context) -> "Ruler":
-        scale = context.preferences.system.ui_scale
-        points = context.preferences.ui_styles[0].widget.points
+        preferences = context.preferences
+        scale = preferences.system.ui_scale
+        points = preferences.ui_styles[0].widget.points
         return cls(context.region.width - MARGIN * 20 * scale, 20 * scale, points * scale)
 
     def fits(self, text: str, share: float, units: float) -> bool:
         """Whether text fits into a share of the width and so many units more."""
         return _width(text, self.font_size) <= self.width * share + self.unit * units
 
+    def share(self, text: str, units: float) -> float:
+        """The share of the width that text and so many units beside it take."""
+        return (_width(text, self.font_size) + self.unit * units) / self.width
+
 
 def draw_text(
     layout: bpy.types.UILayout, ruler: Ruler, text: str, icon: str = "NONE", inset: float = 0.0
 ) -> None:
     """Paragraphs in as many lines as they need; `inset` is what a box takes, in units."""
-    width = ruler.width - (inset + (icon != "NONE")) * ruler.unit
+    width = ruler.width - (inset + (ICON if icon != "NONE" else 0.0)) * ruler.unit
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(_lines(text, width, ruler.font_size)):
@@ -70,7 +77,9 @@ def _lines(text: str, width: float, size: float) -> list[str]:
                 continue
             lines += [line] if line else []
             while len(word) > 4 and (wide := _width(word, size)) > width:  # a path or an id: broken anywhere
-                part = max(4, int(len(word) * width / wide * 0.95))
+                part = max(4, int(len(word) * width / wide))
+                while part > 4 and _width(word[:part], size) > width:
+                    part -= 1
                 lines.append(word[:part])
                 word = word[part:]
             line = word

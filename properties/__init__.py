@@ -19,16 +19,16 @@ from .settings import (
     window,
 )  # fmt: skip
 from .values import (
+    ITEMS_MAX,
     Meshes,
     Picture,
     Values,
     image_inputs,
     is_primary,
-    is_relevant,
     missing,
+    relevant_fields,
     set_picture,
     set_values,
-    shown_values,
     takes_meshes,
     takes_selection,
     values_from_json,
@@ -37,10 +37,10 @@ from .values import (
 )  # fmt: skip
 
 __all__ = [
-    "MESH_TYPES", "Field", "MaquetteSettings", "MaquetteWindow", "Meshes", "Picture", "Values",
+    "ITEMS_MAX", "MESH_TYPES", "Field", "MaquetteSettings", "MaquetteWindow", "Meshes", "Picture", "Values",
     "active_job_id", "choose", "edits", "ensure_inputs", "favourite_ids", "fields_of", "get",
-    "image_inputs", "inputs_of", "is_primary", "is_relevant", "items_of", "list_models", "missing",
-    "model_of", "note_change", "recent_ids", "register", "set_picture", "set_values", "shown_values",
-    "sync_jobs", "takes_meshes", "takes_selection", "unregister", "values_from_json", "values_of",
-    "values_to_json", "window",
+    "image_inputs", "inputs_of", "is_primary", "items_of", "list_models", "missing", "model_of",
+    "note_change", "recent_ids", "register", "relevant_fields", "set_picture", "set_values", "sync_jobs",
+    "takes_meshes", "takes_selection", "unregister", "values_from_json", "values_of", "values_to_json",
+    "window",
 ]  # fmt: skip

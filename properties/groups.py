@@ -29,7 +29,8 @@ from bpy.props import (
     StringProperty,
 )  # fmt: skip
 
-from ..jobs import Input, Model
+from ..jobs import Input, Model, holder
+from .words import choice_label, notes_of, tip_of, title_of, words_for
 
 INT_MAX, FLOAT_MAX = 2**31 - 1, 3.0e38
 CHOICES_MAX = 31  # bits of a set of choices
@@ -65,6 +66,7 @@ class Field:
     attribute: str
     role: str
     title: str
+    tip: str
     switch: str  # the checkbox that says whether a number without default is set, or ""
     choices: Mapping[str, Any]  # enum identifier → value on the wire
     longest: str  # label among the choices
@@ -85,7 +87,9 @@ _owner: list[Any] = []  # the settings' class, while it is registered
 
 
 def note_change(_self: object = None, _context: object = None) -> None:
+    """Something that goes into the model was changed: the prices that were told no longer hold."""
     edits.changed_at = time.monotonic()
+    holder.state.price_keys.clear()
 
 
 class MaquetteFile(bpy.types.PropertyGroup):
@@ -118,6 +122,7 @@ def ensure_inputs(model: Model) -> None:
         _forget(attribute)
         raise
     drop_stale_choices()
+    note_change()
 
 
 def inputs_of(settings: bpy.types.PropertyGroup, model_id: str) -> Any:
@@ -164,6 +169,7 @@ def _make_group(
     """Register the group `MAQUETTE_PG_name` and those within it, adding them to `made`."""
     properties: dict[str, object] = {}
     fields: list[Field] = []
+    words = words_for(specs)
     for spec in specs:
         is_safe = _NAME.fullmatch(spec.name) and spec.name not in _TAKEN
         attribute = spec.name if is_safe else f"input_{_crc(spec.name):08x}"
@@ -176,11 +182,14 @@ def _make_group(
         switch = f"{attribute}__set" if has_switch else ""
         choices = _choices(spec)
         longest = max((_label(spec, value) for value in choices.values()), key=len, default="")
-        fields.append(Field(spec, attribute, role, _title(spec, role), switch, choices, longest, inner))
+        title = _shown(title_of(spec, role), 60) or "Input"
+        tip = _shown(tip_of(spec, words), 600)
+        fields.append(Field(spec, attribute, role, title, tip, switch, choices, longest, inner))
         properties[attribute] = _property(fields[-1], item)
         if switch:
-            tip = "Off leaves it to the model"
-            properties[switch] = BoolProperty(name="Set", description=tip, update=note_change)
+            properties[switch] = BoolProperty(
+                name="Set", description="Off leaves it to the model", update=note_change
+            )
     group = type(f"MAQUETTE_PG_{name}", (bpy.types.PropertyGroup,), {"__annotations__": properties})
     bpy.utils.register_class(group)
     made.append(group)
@@ -233,9 +242,8 @@ def _choices(spec: Input) -> dict[str, Any]:
 
 
 def _property(one: Field, item: type) -> object:
-    spec, default = one.spec, one.spec.default
-    tip = ". ".join(part.strip().rstrip(".") for part in (spec.description, spec.hint) if part.strip())
-    base: dict[str, Any] = {"name": one.title, "description": _shown(tip, 600)}
+    default = one.spec.default
+    base: dict[str, Any] = {"name": one.title, "description": one.tip}
     if one.role in LISTS:
         return CollectionProperty(type=item, **base)
     base["update"] = note_change
@@ -287,12 +295,15 @@ def _number(one: Field, base: dict[str, Any]) -> object:
 def _enum(one: Field, base: dict[str, Any]) -> object:
     """Numbers of a single choice follow from the value, so that files keep it when the list changes."""
     spec, default = one.spec, one.spec.default
+    notes = notes_of(spec)
     items: list[tuple[str, str, str, int]] = []
     for name, value in one.choices.items():
         number = _crc(name) >> 1 or 1
         while number in (item[3] for item in items):
             number += 1
-        items.append((name, _label(spec, value), "", 1 << len(items) if one.role == "choices" else number))
+        number = 1 << len(items) if one.role == "choices" else number
+        note = _shown(notes.get(str(value), "") if isinstance(value, str) else "", 200)
+        items.append((name, _label(spec, value), note[:1].upper() + note[1:], number))
     if one.role == "choices":
         usual = {
             name for name, value in one.choices.items() if isinstance(default, list) and value in default
@@ -307,17 +318,7 @@ def _enum(one: Field, base: dict[str, Any]) -> object:
 
 
 def _label(spec: Input, value: Any) -> str:
-    return "None" if value == "" else _shown(spec.choice_label(value), 60) or "…"
-
-
-def _title(spec: Input, role: str) -> str:
-    """The input's title, without words that only programmers need."""
-    title = _shown(spec.title, 60) or "Input"
-    if spec.label:
-        return title
-    if role == "mesh" and re.fullmatch("Model|Mesh|File ?3D", title):
-        return "Object"
-    return re.sub("^(Should|Enable) ", "", title) if role == "boolean" else title
+    return _shown(choice_label(spec, value), 60) or "…"
 
 
 def _shown(text: str, most: int) -> str:

@@ -48,7 +48,9 @@ _newest = ""  # of all that ever were in the list
 class MaquetteSettings(bpy.types.PropertyGroup):
     """Of one scene. The inputs of each model join it as groups of their own, see groups.py."""
 
-    model_id: bpy.props.StringProperty(name="Model", description="What makes the 3D model")
+    model_id: bpy.props.StringProperty(
+        name="Model", description="What makes the 3D model", update=note_change
+    )
     place_mode: bpy.props.EnumProperty(
         name="Place", description="Where the 3D model will stand", items=PLACE_MODES, update=note_change
     )

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import bpy
 
 from ..jobs import Input, Model
-from .groups import Field, fields_of, inputs_of
+from .groups import Field, edits, fields_of, inputs_of, note_change
 
+ITEMS_MAX = 100  # where a list's table tells no end
 _SECONDARY = re.compile("texture|style|mask|reference|negative|.prompt$", re.IGNORECASE)
 
 
@@ -44,6 +45,25 @@ def values_of(settings: bpy.types.PropertyGroup, model: Model) -> Values:
     return {name: found[name] for name in found if name not in irrelevant} if irrelevant else found
 
 
+def relevant_fields(settings: bpy.types.PropertyGroup, model: Model) -> frozenset[Field]:
+    """The fields that apply as the values are; for draws."""
+    return _settled(settings, model)[1]
+
+
+_memo: list[Any] = [None, None]  # what was settled, for what
+
+
+def _settled(settings: bpy.types.PropertyGroup, model: Model) -> tuple[Values, frozenset[Field]]:
+    """The values and the fields that apply, read anew only after a change: draws ask at each redraw."""
+    fields = fields_of(model.id)
+    key = (settings.as_pointer(), fields, edits.changed_at, len(bpy.data.images))
+    if _memo[0] != key:
+        values = values_of(settings, model)
+        shown = shown_values(model, values)
+        _memo[:] = key, (values, frozenset(f for f in fields if is_relevant(f.spec, shown)))
+    return _memo[1]
+
+
 def shown_values(model: Model, values: Values) -> Values:
     """The values with the defaults of what is unset."""
     return {spec.name: spec.default for spec in model.inputs if spec.default is not None} | values
@@ -68,6 +88,7 @@ def set_values(settings: bpy.types.PropertyGroup, model: Model, values: Mapping[
             group.property_unset(attribute)
         if field.spec.name in values:
             _write(field, group, values[field.spec.name])
+    note_change()
 
 
 def carry_over(settings: bpy.types.PropertyGroup, old: Model, new: Model) -> None:
@@ -100,22 +121,36 @@ def set_picture(
     image: bpy.types.Image,
     input_name: str = "",
     index: int = -1,
+    *,
+    can_replace: bool = True,
 ) -> str:
     """Put an image into this input, else into the first free one; its name, or "" if there is none.
 
-    In an input that takes a list it becomes one more item, or takes the place of item `index`.
+    Where none is free it takes the place of the first, if it can. In an input that takes a list it fills an
+    empty item or becomes one more, or takes the place of item `index`.
     """
     group, places = inputs_of(settings, model.id), _sources(model, "picture")
-    free = [f for f in places if f.role == "pictures" or not getattr(group, f.attribute)]
-    for field in ([f for f in places if f.spec.name == input_name] or free or places)[:1]:
+    named = [f for f in places if f.spec.name == input_name]
+    free = [f for f in places if _has_room(f, group)]
+    for field in (named or free or (places if can_replace else []))[:1]:
         held = getattr(group, field.attribute)
         if field.role == "picture":
             setattr(group, field.attribute, image)
+        elif 0 <= index < len(held):
+            held[index].image = image
+        elif _has_room(field, group):
+            (next((item for item in held if not item.image), None) or held.add()).image = image
         else:
-            item = held[index] if 0 <= index < len(held) else held.add()
-            item.image = image
+            continue
         return field.spec.name
     return ""
+
+
+def _has_room(field: Field, group: Any) -> bool:
+    held = getattr(group, field.attribute)
+    if field.role == "picture":
+        return not held
+    return sum(bool(item.image) for item in held) < (field.spec.max_length or ITEMS_MAX)
 
 
 def is_primary(spec: Input) -> bool:
@@ -134,15 +169,14 @@ def takes_meshes(model: Model) -> bool:
 
 def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int) -> str:
     """What the inputs lack, for a person, "" if nothing; `selected` counts objects that have faces."""
-    fields, values = fields_of(model.id), values_of(settings, model)
-    shown = shown_values(model, values)
+    fields, (values, relevant) = fields_of(model.id), _settled(settings, model)
     for field in fields:
         spec, rule, value = field.spec, field.spec.required, values.get(field.spec.name)
         if value == Meshes() and not selected:
             return "Select a mesh object"
         if isinstance(value, list) and 0 < len(value) < (spec.min_length or 0):
             return f"{field.title} needs at least {spec.min_length}"
-        if value is not None or spec.default is not None or not is_relevant(spec, shown):
+        if value is not None or spec.default is not None or field not in relevant:
             continue
         if rule.is_always or rule.conditional or rule.if_defined:
             return _wish(field)

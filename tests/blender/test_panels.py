@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from layouts import Layout, drawing_context
+from layouts import CONTENT, Layout, drawing_context
 from model_table import MODELS, PACKAGE, jobs, model_with, properties, set_something
 
 inputs, joblist, models, sidebar, text = (
@@ -19,7 +19,9 @@ inputs, joblist, models, sidebar, text = (
     for name in ("inputs", "joblist", "models", "sidebar", "text")
 )
 holder = importlib.import_module(f"{PACKAGE}.jobs.holder")
+words = importlib.import_module(f"{PACKAGE}.properties.words")
 State = jobs.State
+SMALL = ("a", "and", "at", "by", "from", "in", "m", "of", "on", "or", "px", "s", "the", "to")
 forbidden: list[str] = []
 is_drawing = False
 
@@ -36,13 +38,15 @@ def draw(panel: type, selected: tuple = ()) -> list[str]:
     """What the panel says and offers."""
     global is_drawing
     said: list[str] = []
+    cut: list[str] = []
     context = drawing_context(selected)
     is_drawing = True
     try:
-        panel.draw(SimpleNamespace(layout=Layout(said)), context)
+        panel.draw(SimpleNamespace(layout=Layout(said, cut, CONTENT)), context)
     finally:
         is_drawing = False
     assert forbidden == []
+    assert cut == []
     return said
 
 
@@ -86,6 +90,42 @@ def test_every_model_draws_empty_and_filled(model, desk) -> None:
     assert "Generate · 12.25 CU" in draw(sidebar.MAQUETTE_PT_make)
     desk._prices[key] = jobs.Price(None, "The service does not answer.")
     assert "The service does not answer." in " ".join(draw(sidebar.MAQUETTE_PT_make))
+
+
+def words_of(field) -> Iterator[tuple[str, str]]:
+    """Titles and tooltips of a field, its choices and what is in it."""
+    yield field.title, field.tip
+    spec = field.spec
+    yield from ((words.choice_label(spec, value), "") for value in spec.allowed_values)
+    for inner in field.fields:
+        yield from words_of(inner)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+def test_every_model_speaks_like_a_person(model, desk) -> None:
+    """Titles in Title Case without names from programs, none twice; tooltips without a full stop."""
+    fields = properties.fields_of(model.id)
+    titles = [field.title for field in fields]
+    assert len(set(titles)) == len(titles)
+    for field in fields:
+        for title, tip in words_of(field):
+            assert not re.search("[a-z][A-Z]|_", title.replace("UVs", "")), title
+            assert all(word[0].isupper() or word in SMALL for word in re.findall(r"[^\W\d]\w*", title)), title
+            assert not tip.endswith(".")
+            assert not re.search(r"\b[a-z]+[A-Z]\w*|\w_\w", tip), tip
+
+
+def test_every_action_says_what_it_does() -> None:
+    kinds = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith("MAQUETTE_OT_")]
+    assert len(kinds) > 20
+    for kind in kinds:
+        label, tip = kind.bl_label, getattr(kind, "bl_description", "")
+        assert all(word[0].isupper() or word in SMALL for word in re.findall(r"[^\W\d]\w*", label)), label
+        assert tip or "INTERNAL" in kind.bl_options, label
+        assert not tip.endswith("."), tip
+        assert tip[:1] == tip[:1].upper()
+        for known in kind.bl_rna.properties:
+            assert not known.description.endswith("."), (label, known.identifier)
 
 
 def test_many_objects_show_the_price_of_all(desk) -> None:

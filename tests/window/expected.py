@@ -158,7 +158,7 @@ def paid(w: Window) -> int:
 
 
 def check_opens(w: Window) -> None:
-    """No draw, poll or tick opens anything. How long each holds the window stands in the result: no timed test."""
+    """No draw, poll or tick opens anything. How long each holds the window is in the result, and no test."""
     opened = {
         name: what
         for name, events in recorder.opened.items()
