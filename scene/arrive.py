@@ -37,9 +37,7 @@ def is_in_use(job_id: str) -> bool:
     return any(bpy.data.objects[each].mode != "OBJECT" for each in names)
 
 
-def _put(
-    item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object]
-) -> bpy.types.Object:
+def _put(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object]) -> bpy.types.Object:
     """Puts the result in the item's place, and returns its root there: an empty becomes the root itself.
 
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
