@@ -15,6 +15,7 @@ from ..jobs import Desk, JobRecord, State, holder, provenance_of
 from .notify import tell
 
 STEP_S = 0.004  # for so long another piece of work is begun in the same tick
+TRIES_MAX = 3  # if the artist undoes what is being loaded
 ENDLESS_S = 60.0  # an add-on's modal operator that runs for longer watches something, and is no tool
 
 
@@ -24,6 +25,7 @@ class _Arrival:
 
     job_id: str
     loading: scene.Loading
+    tries: int = 1
     is_there: bool = False
 
 
@@ -117,7 +119,10 @@ def step(desk: Desk) -> bool:
             tell(f"{job.name} is in the scene")
             mark_placed(desk)
     except scene.Gone:
-        _waiting[arrival.job_id] = None
+        if arrival.tries < TRIES_MAX:
+            _under_way[:] = [_Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)]
+            return True
+        tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
     except (OSError, ValueError) as error:
         tell(f"{job.name if job else 'A result'} could not be placed: {error}", is_error=True)
     _under_way.clear()
