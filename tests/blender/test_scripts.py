@@ -40,7 +40,7 @@ def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(blocking, "PATIENCE_S", 4.0)
     found: Any = bpy.context.preferences.addons[PACKAGE].preferences
-    found.folder, found.is_sandbox = str(tmp_path / "state"), False
+    found.folder, found.is_sandbox, found.recent = str(tmp_path / "state"), False, ""
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.context.scene.maquette.model_id = MODEL  # type: ignore[attr-defined]
     yield found
