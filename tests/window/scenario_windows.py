@@ -9,7 +9,7 @@ from driver import Steps, Window
 
 
 def steps(w: Window) -> Steps:
-    inputs = yield from expected.in_sandbox(w, 30)
+    inputs = yield from expected.in_sandbox(w, 45)
     expected.choose_horse(inputs)
     bpy.context.scene.cursor.location = (0.0, -3.0, 0.0)
     yield from expected.generate(w)
@@ -50,7 +50,7 @@ def steps(w: Window) -> Steps:
     yield 1.0
     w.check(len(bpy.context.window_manager.windows) == 1, "a window is closed")
     w.number = 0
-    yield from w.until(lambda: all(map(expected.is_placed, names)), 60, "all arrive")
+    yield from w.until(lambda: all(map(expected.is_placed, names)), 90, "all arrive")
     yield 1.0
     w.picture("placed")
     scenes = [[scene.name for scene in bpy.data.objects[name].users_scene] for name in names]
