@@ -47,7 +47,7 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         update=_reopen,
     )
     keeps_downloads: bpy.props.BoolProperty(
-        name="Keep Downloads",
+        name="Keep Downloaded Files",
         description="Keep the files that the service delivered after the 3D model was placed. Off: only what"
         " placing it again needs stays",
         default=True,
@@ -63,7 +63,9 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         unit="LENGTH",
     )
     is_notifying: bpy.props.BoolProperty(
-        name="Notify", description="Tell in the status bar when a 3D model has arrived", default=True
+        name="Tell of Arrivals",
+        description="Show in the status bar when a 3D model has come into the scene",
+        default=True,
     )
     favourites: bpy.props.StringProperty(options={"HIDDEN"})  # ids of models, one a line
     recent: bpy.props.StringProperty(options={"HIDDEN"})
@@ -72,22 +74,23 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         holder.state.drawn_at = time.monotonic()
         layout = self.layout
         layout.use_property_split = True
+        layout.use_property_decorate = False
         split = layout.split(factor=0.4)
         heading = split.column()
         heading.alignment = "RIGHT"
         heading.label(text="Account")
         _draw_account(split.column())
-        column = layout.column(heading="Sandbox")
-        column.prop(self, "is_sandbox", text="Use the Sandbox")
+        column = layout.column()
+        column.prop(self, "is_sandbox")
         column = layout.column()
         column.active = not self.is_sandbox
         column.prop(self, "project_id", placeholder="The key's own")
         layout.separator()
         layout.prop(self, "folder", placeholder="The extension's own folder")
-        layout.column(heading="Downloads").prop(self, "keeps_downloads", text="Keep")
+        layout.prop(self, "keeps_downloads")
         layout.separator()
         layout.prop(self, "size_m")
-        layout.column(heading="Status Bar").prop(self, "is_notifying", text="Notify")
+        layout.prop(self, "is_notifying")
 
 
 def _draw_account(column: bpy.types.UILayout) -> None:

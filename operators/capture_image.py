@@ -10,7 +10,7 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import bpy
 from mathutils import Matrix
@@ -112,7 +112,7 @@ def _draw(
         target.free()
         space.overlay.show_overlays, space.show_gizmo = was
     buffer.dimensions = width * height * 4
-    pixels = np.frombuffer(cast("Any", buffer), np.uint8).reshape(height, width, 4)
+    pixels = np.asarray(buffer, np.uint8).reshape(height, width, 4)
     return _image_of(name, _png_of(pixels))
 
 
@@ -158,11 +158,12 @@ def _clipboard(context: bpy.types.Context) -> bpy.types.Image:
     area = min(others, key=lambda each: each.width * each.height, default=context.area)
     was = area.type
     area.type = "IMAGE_EDITOR"
+    paste: Any = bpy.ops.image.clipboard_paste  # the stubs know no poll()
     try:
         with context.temp_override(area=area, region=area.regions[-1]):
-            if not cast("Any", bpy.ops.image.clipboard_paste).poll():
+            if not paste.poll():
                 raise RequestError(_why_no_paste())
-            bpy.ops.image.clipboard_paste()
+            paste()
     finally:
         area.type = was
     (image,) = set(bpy.data.images) - before

@@ -47,7 +47,8 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
         if share is None:
             split.label(text=text, icon=icon)
         else:
-            split.progress(text=f"{share:.0%}" if job.state is State.RUNNING else text, factor=share)
+            elapsed = time_text(time.time() - job.created_at)
+            split.progress(text=elapsed if job.state is State.RUNNING else text, factor=share)
 
 
 class MAQUETTE_PT_jobs(bpy.types.Panel):

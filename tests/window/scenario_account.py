@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signing in and out with mouse and keyboard: where the key goes, where it never goes, and what is said."""
+"""Signing in and out with mouse and keyboard: where the key goes and never goes, and what errors say."""
 
 import os
 import stat
@@ -55,7 +55,7 @@ def steps(w: Window) -> Steps:
     p = Preferences(w)
     yield from enlarge(p)
     shown = bpy.context.preferences.active_section, bpy.context.window_manager.addon_search
-    w.check(shown[0] == "ADDONS" and "Maquette" in shown[1], "they open at Maquette's entry", shown)
+    w.check(shown == ("ADDONS", "Maquette"), "the preferences open at Maquette's entry", shown)
     yield from both_scales(p, "preferences-signed-out")
 
     # Signing in.
