@@ -9,8 +9,8 @@ from . import session
 
 class MAQUETTE_OT_check_account(bpy.types.Operator):
     bl_idname = "maquette.check_account"
-    bl_label = "Check"
-    bl_description = "Ask the service whether it accepts the key"
+    bl_label = "Test Connection"
+    bl_description = "Ask the service whether it accepts the key, and for the balance"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         desk = holder.current()

@@ -9,6 +9,7 @@ from .. import preferences, properties
 from ..jobs import holder
 
 RECENT_MAX = 8
+ROWS, LINES = 8, 4  # so that it fits on a small screen at interface scale 2
 
 
 class MAQUETTE_OT_choose_model(bpy.types.Operator):
@@ -23,6 +24,14 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         desk = holder.current()
         return desk is not None and bool(desk.models)
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, _properties: object) -> str:
+        """The tooltip, with what the chosen model is."""
+        model = properties.model_of(properties.get(context.scene), holder.current())
+        if model is None or not model.short_description:
+            return cls.bl_description
+        return f"{cls.bl_description}.\n\n{model.name}: {model.short_description.rstrip('.')}"
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         shown = properties.window(context.window_manager)
@@ -39,19 +48,19 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         row.prop(shown, "search", text="", icon="VIEWZOOM", placeholder="Search")
         layout.row().prop(shown, "takes", expand=True)
         layout.template_list(
-            "MAQUETTE_UL_models", "", shown, "models", shown, "active_model", rows=10, sort_lock=True
+            "MAQUETTE_UL_models", "", shown, "models", shown, "active_model", rows=ROWS, sort_lock=True
         )
         desk = holder.current()
         model = desk.models.get(_chosen_id(context)) if desk else None
         column = layout.column(align=True)
         column.scale_y = 0.8
         if desk and model:
-            lines = textwrap.wrap(model.short_description, 66)[:4]
+            lines = textwrap.wrap(model.short_description, 66)[: LINES - 1]
             if model.required_plan:
                 lines.append(f"Needs the {model.required_plan_name} plan")
         else:
             lines = ["No model fits these words"]
-        for line in [*lines, *[""] * (5 - len(lines))]:
+        for line in [*lines, *[""] * (LINES - len(lines))]:
             column.label(text=line)
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -28,7 +28,10 @@ class MAQUETTE_OT_sign_in(bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.use_property_split = True
-        column.prop(self, "key")
+        column.use_property_decorate = False
+        first = column.row()
+        first.activate_init = True
+        first.prop(self, "key")
         column.prop(self, "secret")
         column.label(text="Kept in a file that you alone can read, never in a .blend", icon="LOCKED")
 

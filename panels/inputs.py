@@ -16,7 +16,7 @@ from .thumbnails import icon_of_image
 
 FEW = 5  # so many parameters are shown without folding any away
 LABELS, LABELS_MAX = 0.4, 0.54  # what labels take of the width: as everywhere in Blender, and at most
-VIEW_LABELS = (0.36, 0.46)  # beside images, which need more room
+VIEW_LABELS = 0.36  # beside images, which need more room
 _RARE = re.compile("seed|negative|pose|origin|align|sampl|guidance|rescale|token", re.IGNORECASE)
 _TELLING = re.compile("face|poly|decimat", re.IGNORECASE)
 _BLOCKS = ("picture", "pictures", "mesh", "path", "paths", "items")  # roles that are more than a line
@@ -202,7 +202,7 @@ def _draw_view(column: Layout, ruler: Ruler, field: Field, group: Any, *, is_ite
 def _view_title(field: Field, ruler: Ruler) -> tuple[str, float]:
     """What stands beside a picture, and its share of the width; 0 if it needs a line of its own."""
     title = field.title.removesuffix(" Image") if view_in(field.spec.name) else field.title
-    return title, next((share for share in VIEW_LABELS if ruler.fits(title, share, -0.5)), 0.0)
+    return title, VIEW_LABELS if ruler.fits(title, VIEW_LABELS, -0.5) else 0.0
 
 
 def _draw_list(column: Layout, ruler: Ruler, field: Field, items: Any) -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from layouts import CONTENT, Layout, drawing_context
-from model_table import MODELS, PACKAGE, jobs, model_with, properties, set_something
+from model_table import MODELS, PACKAGE, ROOT, jobs, model_with, properties, set_something
 
 inputs, joblist, models, sidebar, text = (
     importlib.import_module(f"{PACKAGE}.panels.{name}")
@@ -226,6 +226,59 @@ def test_parameters_are_reset_and_inputs_stay(desk) -> None:
     group.slatSamplingSteps = 3
     bpy.ops.maquette.reset_parameters()
     assert properties.values_of(chosen, model) == {"images": [properties.Picture("cup")]}
+
+
+def test_a_change_takes_the_price_off_the_button(desk) -> None:
+    chosen = properties.get(bpy.context.scene)
+    chosen.model_id, chosen.place_mode = "model_scenario-voxels", "CURSOR"
+    group = properties.inputs_of(chosen, chosen.model_id)
+    group.prompt = "a tree"
+    desk._prices["key"] = jobs.Price(12.0)
+    for change in (
+        lambda: setattr(group, "prompt", "two trees"),
+        lambda: setattr(chosen, "model_id", "model_meshy-txt23d"),
+        lambda: bpy.ops.maquette.reset_parameters(),
+    ):
+        holder.state.price_keys[bpy.context.scene.name] = "key"
+        change()
+        assert holder.state.price_keys == {}
+
+
+def test_inputs_that_depend_on_others_come_and_go(desk) -> None:
+    chosen = properties.get(bpy.context.scene)
+    chosen.model_id = "model_yvo3d-retexture"
+    group = properties.inputs_of(chosen, chosen.model_id)
+    assert "Reference Image" not in " ".join(draw(sidebar.MAQUETTE_PT_make))
+    group.retexture = True
+    assert "Choose the Reference Image" in draw(sidebar.MAQUETTE_PT_make)
+    group.referenceImage = image = bpy.data.images.new("cup", 4, 4)
+    assert "Choose the Reference Image" not in draw(sidebar.MAQUETTE_PT_make)
+    bpy.data.images.remove(image)
+    assert "Choose the Reference Image" in draw(sidebar.MAQUETTE_PT_make)
+
+
+def test_several_images_fill_the_input_and_the_free_ones_after_it(desk) -> None:
+    chosen, examples = properties.get(bpy.context.scene), ROOT / "examples"
+    files = [{"name": file.name} for file in sorted(examples.glob("*.png"))]
+
+    def opened(model_id: str, input_name: str) -> dict:
+        chosen.model_id = model_id
+        properties.ensure_inputs(MODELS[model_id])
+        bpy.ops.maquette.open_images(input_name=input_name, directory=str(examples), files=files)
+        return properties.values_of(chosen, MODELS[model_id])
+
+    assert len(files) == 3
+    views = opened("model_hunyuan-3d-pro-3-1-multiview", "leftImage")
+    assert [views[name].name for name in ("leftImage", "frontImage", "rightImage")] == [
+        file["name"] for file in files
+    ]
+    assert len(opened("model_trellis", "images")["images"]) == 3
+    assert opened("model_hunyuan-3d-v2-1", "image")["image"].name == files[0]["name"]
+    images = opened("model_meshy-multi-image-to-3d", "image")["image"]
+    opened("model_meshy-multi-image-to-3d", "image")
+    most = properties.fields_of("model_meshy-multi-image-to-3d")[0].spec.max_length
+    assert len(images) == 3
+    assert len(properties.items_of(chosen, desk, "image")) == min(6, most or 6)
 
 
 def test_text_is_broken_where_the_sidebar_ends(desk) -> None:

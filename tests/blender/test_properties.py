@@ -132,6 +132,32 @@ def test_an_input_that_does_not_apply_is_not_sent(chosen, image) -> None:
     assert properties.values_of(chosen, model)["referenceImage"] == properties.Picture("cup.png")
 
 
+def test_names_from_programs_become_words(chosen) -> None:
+    model = model_with(
+        {"name": "requestType", "type": "number", "allowedValues": [1, 3], "default": 3,
+         "description": "1 = mesh only, 3 = mesh + texture"},
+        {"name": "heightMeters", "type": "number", "default": 1.7, "description": "Height in metres."},
+        {"name": "maxNumTokens", "type": "number", "default": 3, "description": "Ignored when isPano is on"},
+        {"name": "isPano", "type": "boolean"},
+        {"name": "meshFile", "type": "file", "kind": "3d"},
+        {"name": "backend", "type": "string", "allowedValues": ["full", "qwen2fast"], "label": "isBackend_x",
+         "description": "full = best quality"},
+    )  # fmt: skip
+    group = group_of(chosen, model)
+    fields = {field.spec.name: field for field in properties.fields_of(model.id)}
+    assert [field.title for field in fields.values()] == [
+        "Output", "Height (m)", "Max Tokens", "Panorama", "Mesh", "isBackend_x",
+    ]  # fmt: skip
+    known = group.bl_rna.properties
+    assert [item.name for item in known["requestType"].enum_items] == ["Mesh Only", "Mesh + Texture"]
+    assert [(item.name, item.description) for item in known["backend"].enum_items][1:] == [
+        ("Full", "Best quality"),
+        ("Qwen2 Fast", ""),
+    ]
+    assert known["maxNumTokens"].description == "Ignored when Panorama is on"
+    assert known["heightMeters"].description == "Height in metres"
+
+
 def test_what_models_of_today_do_not_have(chosen) -> None:
     model = model_with(
         {"name": "tint", "type": "string", "color": True, "default": "#ff8000"},

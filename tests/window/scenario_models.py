@@ -25,6 +25,7 @@ MODELS = {
     "splat": "model_worldlabs-marble-1-1",
     "align": "model_meta-sam-3d-align",
 }
+EMPTY = ("image", "views", "images", "text")
 LIGHT = ("views", "retexture", "splat")
 UNSEEN = {  # a model as no one has made it yet: every kind of input that a table may hold
     "id": "model_unseen",
@@ -62,8 +63,8 @@ def steps(w: Window) -> Steps:
     models = {**MODELS, "unseen": UNSEEN["id"]}
     yield from show(w, "pixal", models["many"])
     yield from open_more_options(w)
-    for kind, model_id in models.items():
-        yield from show(w, kind, model_id)
+    for kind in EMPTY:
+        yield from show(w, kind, models[kind])
         yield from picture_pages(w, f"{kind}-empty")
     for scale in (1.0, 2.0):
         view.ui_scale = scale
