@@ -244,19 +244,6 @@ def test_a_change_takes_the_price_off_the_button(desk) -> None:
         assert holder.state.price_keys == {}
 
 
-def test_inputs_that_depend_on_others_come_and_go(desk) -> None:
-    chosen = properties.get(bpy.context.scene)
-    chosen.model_id = "model_yvo3d-retexture"
-    group = properties.inputs_of(chosen, chosen.model_id)
-    assert "Reference Image" not in " ".join(draw(sidebar.MAQUETTE_PT_make))
-    group.retexture = True
-    assert "Choose the Reference Image" in draw(sidebar.MAQUETTE_PT_make)
-    group.referenceImage = image = bpy.data.images.new("cup", 4, 4)
-    assert "Choose the Reference Image" not in draw(sidebar.MAQUETTE_PT_make)
-    bpy.data.images.remove(image)
-    assert "Choose the Reference Image" in draw(sidebar.MAQUETTE_PT_make)
-
-
 def test_several_images_fill_the_input_and_the_free_ones_after_it(desk) -> None:
     chosen, examples = properties.get(bpy.context.scene), ROOT / "examples"
     files = [{"name": file.name} for file in sorted(examples.glob("*.png"))]
