@@ -57,9 +57,8 @@ class Desk:
         self._can_ask, self._clock, self._opened_at = start is not None, clock, clock()
         self._watch = Watch(self.store, service, start, clock=clock)
         self._working: set[str] = set()
-        # Jobs are read from here on as news, and from here back as history.
-        self._change = self._older = self.store.last_change()
-        self._answer_change = 0
+        self._change = self._older = self.store.last_change()  # jobs are read from here on, and back
+        self._answer_change, self._read_to = 0, -1  # all writes up to the latter have been taken in
         self._schemas: dict[str, tuple[Model, float | None]] = {}
         self._prices: dict[str, Price] = {}
         self._expected_s: dict[str, float | None] = {}
@@ -217,6 +216,12 @@ class Desk:
             return []
 
     def _read(self, problem: str) -> list[JobRecord]:
+        change = self.store.last_change()
+        news = self._read_news(change) if change != self._read_to else []  # else the lease was renewed
+        self._set_trouble(problem or self.store.get_trouble(self.service)[0])
+        return news
+
+    def _read_news(self, change: int) -> list[JobRecord]:
         jobs = self.store.changed_since(self._change, self.service, BATCH)
         self._change = jobs[-1].change if jobs else self._change
         room = BATCH - len(jobs)
@@ -230,10 +235,10 @@ class Desk:
         if self._older or len(jobs) == BATCH or len(answers) == ANSWERS:
             self._watch.touch()  # there may be more
         else:
+            self._read_to = change
             self._drop(self.jobs.keys() - self.store.ids(self.service))  # which another process removed
             if self._has_gaps and self._can_ask:
                 self._ask_about_models()
-        self._set_trouble(problem or self.store.get_trouble(self.service)[0])
         return [*jobs, *history]
 
     def _put(self, jobs: list[JobRecord]) -> None:
@@ -286,10 +291,8 @@ class Desk:
             case "model", {"model": entry, "cost_cu": float() | None as cost_cu}:
                 self._schemas[answer.key] = (Model.from_json(entry), cost_cu)
                 self._known_at[answer.key] = at
-            case "balance", float(left) if at > self._opened_at - _DAY_S:
+            case "balance", float() | None as left if at > self._opened_at - _DAY_S:
                 self.balance_cu = left
-            case "balance", None:
-                self.balance_cu = None
             case "price", cost_cu:
                 known = cost_cu if isinstance(cost_cu, float) and not answer.error else None
                 self._prices[answer.key] = Price(known, answer.error)

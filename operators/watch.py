@@ -32,6 +32,7 @@ class _Memory:
     view_at: float = 0.0
     view: tuple[object, ...] = ()
     scanned_at: float = 0.0
+    asked_at: float = 0.0
     priced_at: dict[str, float] = field(default_factory=dict[str, float])  # by scene
 
 
@@ -52,13 +53,13 @@ def tick() -> float:
 
 
 def _look(now: float) -> float:
-    state, manager = holder.state, bpy.context.window_manager
+    state = holder.state
     is_seen = now - state.drawn_at < DRAWN_S
     if state.account == "unknown" and (is_seen or holder.current() or arrivals.has_file_placeholders()):
         session.open_desk()
         _memory.revision = -1
         _memory.priced_at.clear()
-        properties.sync_jobs(manager, holder.current())
+        properties.sync_jobs(bpy.context.window_manager, holder.current())
     desk = holder.current()
     if desk is None:
         return FAST_S if is_seen else SLOW_S
@@ -66,10 +67,11 @@ def _look(now: float) -> float:
         state.account = "unknown"
     news = desk.tick()
     if desk.revision != _memory.revision:
-        properties.sync_jobs(manager, desk)
+        properties.sync_jobs(bpy.context.window_manager, desk)
     arrivals.note(desk, news)
-    if is_seen:
+    if is_seen and (not state.price_keys or now - _memory.asked_at >= SLOW_S):
         _ask(desk, now)
+        _memory.asked_at = now
     goes_on = False
     if arrivals.are_waiting() and not arrivals.is_artist_busy():
         goes_on = arrivals.step(desk)
