@@ -244,6 +244,24 @@ def test_a_change_takes_the_price_off_the_button(desk) -> None:
         assert holder.state.price_keys == {}
 
 
+def test_inputs_that_depend_on_others_come_and_go(desk) -> None:
+    chosen = properties.get(bpy.context.scene)
+    chosen.model_id = "model_yvo3d-retexture"
+    model, group = desk.schema(chosen.model_id), properties.inputs_of(chosen, chosen.model_id)
+
+    def titles() -> list[str]:
+        return [field.title for field in properties.relevant_fields(chosen, model)]
+
+    assert "Reference Image" not in titles()
+    group.retexture = True
+    assert "Reference Image" in titles()
+    assert properties.missing(chosen, model, 1) == "Choose the Reference Image"
+    group.referenceImage = image = bpy.data.images.new("cup", 4, 4)
+    assert properties.missing(chosen, model, 1) == ""
+    bpy.data.images.remove(image)
+    assert properties.missing(chosen, model, 1) == "Choose the Reference Image"
+
+
 def test_several_images_fill_the_input_and_the_free_ones_after_it(desk) -> None:
     chosen, examples = properties.get(bpy.context.scene), ROOT / "examples"
     files = [{"name": file.name} for file in sorted(examples.glob("*.png"))]
