@@ -14,6 +14,7 @@ import bpy
 from .jobs import holder
 
 PACKAGE = cast("str", __package__)
+_LETTER = 6.5  # the width of one in a text, in points
 _ACCOUNTS = {
     "environment": "Key from the environment",
     "key": "Key kept in a file that you alone can read",
@@ -70,7 +71,7 @@ class MaquettePreferences(bpy.types.AddonPreferences):
     favourites: bpy.props.StringProperty(options={"HIDDEN"})  # ids of models, one a line
     recent: bpy.props.StringProperty(options={"HIDDEN"})
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         holder.state.drawn_at = time.monotonic()
         layout = self.layout
         layout.use_property_split = True
@@ -79,7 +80,8 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         heading = split.column()
         heading.alignment = "RIGHT"
         heading.label(text="Account")
-        _draw_account(split.column())
+        scale = context.preferences.system.ui_scale
+        _draw_account(split.column(), max(20, int((context.region.width / scale * 0.6 - 80) / _LETTER)))
         column = layout.column()
         column.prop(self, "is_sandbox")
         column = layout.column()
@@ -93,11 +95,13 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         layout.prop(self, "is_notifying")
 
 
-def _draw_account(column: bpy.types.UILayout) -> None:
+def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
     state, desk = holder.state, holder.current()
     column.label(text=_ACCOUNTS.get(state.account, "Looking for the key…"))
     problem = state.problem or (desk and (desk.last_answer_error or desk.trouble)) or ""
-    for number, line in enumerate(textwrap.wrap(problem, 50)):
+    if desk and not state.online:
+        problem = "Blender's online access is off. It is switched on under System › Network."
+    for number, line in enumerate(textwrap.wrap(problem, letters)):
         column.label(text=line, icon="BLANK1" if number else "ERROR")
     if desk and desk.balance_cu is not None and not problem:
         column.label(text=f"{desk.balance_cu:,.0f} CU left", icon="CHECKMARK")
@@ -105,7 +109,9 @@ def _draw_account(column: bpy.types.UILayout) -> None:
     if state.account == "signed_out":
         row.operator("maquette.sign_in", text="Sign In…", icon="KEYINGSET")
     elif state.account != "sandbox":
-        row.operator("maquette.check_account")
+        test = row.row()
+        test.enabled = state.online
+        test.operator("maquette.check_account")
         if state.account == "key":
             row.operator("maquette.sign_out")
 

@@ -14,7 +14,8 @@ class MAQUETTE_OT_sign_out(bpy.types.Operator):
     bl_description = "Erase the key from this computer. Jobs and results stay"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event, message="Erase the key from this computer?")
+        question, manager = "Erase the key from this computer?", context.window_manager
+        return manager.invoke_confirm(self, event, message=question, confirm_text="Sign Out")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         erase_credentials(preferences.user_folder())
