@@ -88,8 +88,8 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 def _draw_label(place: Vector, unit: float, name: str, job: JobRecord) -> None:
     share = progress_of(holder.current(), job)
-    text = f"{share:.0%}" if job.state is State.RUNNING and share else STATES[job.state][0]
-    text = f"{name}  ·  {text}"
+    state = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
+    text = f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else state}"
     blf.size(0, 11 * unit)
     width, _ = blf.dimensions(0, text)
     blf.enable(0, blf.SHADOW)
