@@ -16,7 +16,7 @@ from ..jobs import JobRecord, State, holder
 from .joblist import STATES, progress_of
 
 WIDTH, HEIGHT = 120, 5  # of a bar, in points
-LABELS_MAX = 12  # with more placeholders in sight, bars alone
+LABELS_MAX = 12  # with more placeholders in sight, bars alone, and short ones
 _CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
 _EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
 _SHADOW, _TROUGH, _FILL, _TEXT = (0, 0, 0, 0.6), (0.1, 0.1, 0.1, 0.75), (0.28, 0.45, 0.7, 1), (1, 1, 1, 1)
@@ -65,13 +65,14 @@ def _draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
 
     By the shader of Blender's own lines: another would be compiled at the first bar, which takes 0.1 s.
     """
+    width = (WIDTH if len(bars) <= LABELS_MAX else WIDTH / 4) * unit
     troughs: list[tuple[float, float]] = []
     fills: list[tuple[float, float]] = []
     for place, share in bars:
         if share is not None:
-            left, low = place.x - WIDTH * unit / 2, place.y
-            troughs += _rectangle(left - unit, low - unit, (WIDTH + 2) * unit, (HEIGHT + 2) * unit)
-            fills += _rectangle(left, low, WIDTH * unit * share, HEIGHT * unit)
+            left, low = place.x - width / 2, place.y
+            troughs += _rectangle(left - unit, low - unit, width + 2 * unit, (HEIGHT + 2) * unit)
+            fills += _rectangle(left, low, width * share, HEIGHT * unit)
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     gpu.state.blend_set("ALPHA")
     for points, color in ((troughs, _TROUGH), (fills, _FILL)) if troughs else ():
