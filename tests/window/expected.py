@@ -162,7 +162,7 @@ def check_opens(w: Window) -> None:
     opened = {
         name: what
         for name, events in recorder.opened.items()
-        if not name.endswith((".invoke", ".execute"))
+        if not name.endswith((".invoke", ".execute", ".register"))
         and (what := [each for each in events if not (name.endswith(".tick") and START.search(each))])
     }
     w.check(not opened, "ticks, draws and polls open no file and no socket", opened)
