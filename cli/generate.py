@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TextIO
 
-from ..client import InputError, Model, NotFoundError
+from ..client import InputError, JsonValue, Model, NotFoundError
 from ..jobs import (
     DEFAULT_IMAGE_MODEL,
     DONE,
@@ -21,9 +21,9 @@ from ..jobs import (
     placeholder_inputs,
     source_of,
 )
+from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs
 from .deliver import deliver, wait_for
 from .exits import CommandError, Exit, exit_for_job
-from .inputs import DEFAULT_TEXT_MODEL, gather_inputs
 from .progress import ProgressLine
 from .session import Session
 
@@ -158,7 +158,8 @@ def _read_request(
         model = session.api.get_model(model_id)
     except NotFoundError:
         raise CommandError(f"There is no model {model_id}. `maquette models` lists them.") from None
-    inputs = gather_inputs(model, arguments.images, arguments.prompt, arguments.param)
+    parameters = named_values(arguments.param)
+    inputs, _ = gather_inputs(model, arguments.images, arguments.prompt, parameters)
     sent = placeholder_inputs(inputs)  # made-up ids for files
     try:
         cost_cu = session.api.estimate_cost(model.id, sent).creative_units
@@ -169,6 +170,14 @@ def _read_request(
     told = "price not known before the upload" if cost_cu is None else f"{cost_cu:g} CU (creative units)"
     print(f"{model.name}: {told}", file=out)
     return model, inputs, cost_cu
+
+
+def named_values(parameters: list[str]) -> dict[str, JsonValue]:
+    """The values of `--param NAME=VALUE` by name."""
+    for parameter in parameters:
+        if "=" not in parameter:
+            raise CommandError(f"--param {parameter}: write it as NAME=VALUE.")
+    return {name: value for name, _, value in (parameter.partition("=") for parameter in parameters)}
 
 
 def _output(name: str, *allowed: str) -> str:

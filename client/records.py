@@ -140,9 +140,10 @@ class Download:
 
 @dataclass(frozen=True)
 class Balance:
-    """Creative units left."""
+    """Creative units left, and how many jobs on models may run at a time, where the service tells."""
 
     remaining_cu: float
+    parallel_jobs: int | None = None
 
     @classmethod
     def from_json(cls, answer: Fields) -> "Balance | None":
@@ -153,4 +154,5 @@ class Balance:
         for pack in answer.tables("oneShotCreativeUnits"):
             if not 0 < pack.time("expiration") < time.time():
                 left += pack.number("remaining") or 0.0
-        return cls(left)
+        at_once = answer.section("limits").number("parallelCustomJobs")
+        return cls(left, int(at_once) if at_once and at_once >= 1 else None)

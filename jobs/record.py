@@ -4,15 +4,19 @@
 Times are Unix seconds. Rows hold no secrets and no URLs of the service (those expire).
 """
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeAlias, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from ..client import JsonValue
 from .states import WORKING, State
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +129,13 @@ class JobRecord:
 
 JSON_COLUMNS = ("inputs", "sent", "files", "result", "placement")
 COLUMNS = tuple(f.name for f in fields(JobRecord))
+
+
+def record_of(row: "sqlite3.Row") -> JobRecord:
+    """The job that a row of the store's table is."""
+    values: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    values["state"] = State(values["state"])
+    values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None
+    for name in JSON_COLUMNS:
+        values[name] = json.loads(values[name])
+    return JobRecord(**values)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, cast
 from .database import StoreError, last_change, next_change, open_database, transaction
 from .inputs import keep_files
 from .questions import Questions
-from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob
+from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
 from .states import WORKING, State, check_move
 
 if TYPE_CHECKING:
-    import sqlite3
+    pass
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
@@ -126,7 +126,7 @@ class Store:
         )
 
     def _jobs(self, where: str, *values: str | float | None) -> list[JobRecord]:
-        return [_record(row) for row in self._db.execute(f"SELECT * FROM jobs {where}", values)]
+        return [record_of(row) for row in self._db.execute(f"SELECT * FROM jobs {where}", values)]
 
     def job_folder(self, job_id: str) -> Path:
         return self.folder / "jobs" / job_id
@@ -134,24 +134,30 @@ class Store:
     # Writing.
 
     def add(self, new: NewJob) -> JobRecord:
-        """Write a job down as prepared, once; its input files are kept, so the originals may change."""
+        """Write a job down as prepared, once; its input files are kept, so the originals may change.
+
+        Raises StoreError if its id is taken. A process that is killed at this leaves no job.
+        """
         now, folder = self.clock(), self.job_folder(new.id)
+        part = folder.with_name(f"new-{new_id()}")
         try:
-            (folder / "input").mkdir(parents=True)
-        except OSError as error:
-            why = "it is there" if folder.is_dir() else error.strerror
-            raise StoreError(f"{folder} cannot be made for a new job: {why}.") from error
-        try:
+            (part / "input").mkdir(parents=True)
             row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
-            inputs = keep_files(new.inputs, folder, is_quick=self._is_interactive)
+            inputs = keep_files(new.inputs, part, is_quick=self._is_interactive)
             row |= {"inputs": json.dumps(inputs), "placement": json.dumps(dict(new.placement))}
             row |= {"state": State.PREPARED, "created_at": now, "updated_at": now}
             with transaction(self._db):
+                if self._jobs("WHERE id = ?", new.id):
+                    raise StoreError(f"{folder} cannot be made for a new job: it is there.")
                 row["change"] = next_change(self._db)
                 names, marks = ", ".join(row), ", ".join("?" * len(row))
                 self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", (*row.values(),))
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here, before
+                part.rename(folder)
+        except BaseException as error:
+            shutil.rmtree(part, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise StoreError(f"{folder} cannot be made for a new job: {error.strerror}.") from error
             raise
         return self.get(new.id)
 
@@ -289,12 +295,3 @@ class Store:
             "SELECT trouble, trouble_kind FROM lease WHERE service = ?", (service,)
         ).fetchone()
         return ("", "") if row is None else (str(row[0]), str(row[1]))
-
-
-def _record(row: "sqlite3.Row") -> JobRecord:
-    values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    values["state"] = State(values["state"])
-    values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None
-    for name in JSON_COLUMNS:
-        values[name] = json.loads(values[name])
-    return JobRecord(**values)

@@ -76,6 +76,13 @@ def test_a_request_is_written_down_once(store: Store) -> None:
     assert store.job_folder(job.id).is_dir()
 
 
+def test_what_a_killed_process_left_of_a_job_does_not_keep_it_from_being_made(store: Store) -> None:
+    new = NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s")
+    (store.job_folder(new.id) / "input" / "0").mkdir(parents=True)
+    job = store.add(new)
+    assert [path.name for path in store.job_folder(job.id).rglob("*")] == ["input"]
+
+
 def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_behind(store: Store) -> None:
     store._db.execute(f"PRAGMA max_page_count={store._db.execute('PRAGMA page_count').fetchone()[0]}")
     with pytest.raises(StoreError, match="full"):
