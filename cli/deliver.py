@@ -4,7 +4,7 @@
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -17,9 +17,30 @@ from .exits import CommandError, Exit
 from .progress import ProgressLine
 from .session import Session
 
-_TICK_S = 0.2
+TICK_S = 0.2
 _NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to a script
 _PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
+
+
+class Patience:
+    """Tells on `say` what keeps the worker from going on, and for how long that is borne with."""
+
+    def __init__(self, session: Session, say: Callable[[str], None], again: str) -> None:
+        self._session, self._say, self._again = session, say, again
+        self._told, self._well_at = "", time.monotonic()
+
+    def look(self) -> None:
+        """Raises CommandError if the key is refused or the service is gone for ten minutes."""
+        text, kind = self._session.store.get_trouble(self._session.service)
+        if text and text != self._told:
+            self._say(text)
+        self._told, now = text, time.monotonic()
+        self._well_at = self._well_at if text else now
+        if text and (kind not in _PATIENT or now - self._well_at > _NO_SERVICE_S):
+            raise CommandError(
+                f"{text} The jobs are kept: {self._again} when that is mended.",
+                Exit.NO_SERVICE if kind in _PATIENT else Exit.NOT_ALLOWED,
+            )
 
 
 def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) -> list[JobRecord]:
@@ -27,23 +48,14 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) ->
 
     Raises CommandError if the key is refused or the service is gone for ten minutes.
     """
-    watch, told, well_at = session.watch(), "", time.monotonic()
+    watch, patience = session.watch(), Patience(session, progress.line, "run `maquette resume`")
     try:
         while any(job.is_working for job in jobs):
             if watch.look():
                 jobs = [session.store.get(job.id) for job in jobs]
             progress.tell(jobs)
-            text, kind = session.store.get_trouble(session.service)
-            if text and text != told:
-                progress.line(text)
-            told, now = text, time.monotonic()
-            well_at = well_at if text else now
-            if text and (kind not in _PATIENT or now - well_at > _NO_SERVICE_S):
-                raise CommandError(
-                    f"{text} The jobs are kept: run `maquette resume` when that is mended.",
-                    Exit.NO_SERVICE if kind in _PATIENT else Exit.NOT_ALLOWED,
-                )
-            time.sleep(_TICK_S)
+            patience.look()
+            time.sleep(TICK_S)
     finally:
         progress.end()
         watch.close()
@@ -52,33 +64,55 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) ->
 
 def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
     """Place each ready job and write the outputs it was asked for; the files written by job id."""
-    with _quiet(session.folder / "blender.log"):
-        return {job.id: _deliver_one(session, job) for job in jobs if job.state in DONE}
+    return {job.id: _deliver_one(session, job) for job in jobs if job.state in DONE}
 
 
 def _deliver_one(session: Session, job: JobRecord) -> list[str]:
-    folder = session.store.job_folder(job.id)
-    blend = folder / "result.blend"
-    if not blend.exists():  # formats that Blender cannot read stay as files
-        return [str(folder / entry["path"]) for entry in cast("list[Any]", job.files)]
     wish = cast("dict[str, Any]", job.placement)
-    outputs, preview = [Path(name) for name in wish.get("outputs") or []], wish.get("preview")
-    if outputs or preview:
-        root = _place(job, blend, wish.get("size_m"))
-        for output in outputs:
-            if output.suffix.lower() == ".blend":
-                scene.save_blend(output)
-            else:
-                scene.export_glb([root], output)
-        if preview:
-            outputs.append(Path(preview))
-            scene.render_preview([root], outputs[-1])
-        # The next job's files are to hold that job alone.
-        bpy.data.batch_remove([*root.children_recursive, root])
-        bpy.data.orphans_purge(do_recursive=True)
+    outputs = [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
+    kept = write_outputs(session, job, outputs, size_m=wish.get("size_m"))
     if job.state is State.READY:
         session.store.move(job, State.PLACED)
-    return [str(output) for output in outputs]
+    return [str(output) for output in (outputs if kept is None else kept)]
+
+
+def write_outputs(
+    session: Session,
+    job: JobRecord,
+    outputs: list[Path],
+    *,
+    size_m: float | None,
+    turntable: Path | None = None,
+) -> list[Path] | None:
+    """Write the result in each form, by the names' endings; .png is a preview, `turntable` a strip of eight.
+
+    Returns the delivered files instead where Blender cannot read them: nothing is written then.
+    """
+    folder = session.store.job_folder(job.id)
+    if not (folder / "result.blend").exists():
+        return [folder / entry["path"] for entry in cast("list[Any]", job.files)]
+    if outputs or turntable:
+        with _quiet(session.folder / "blender.log"):
+            root = _place(job, folder / "result.blend", size_m)
+            try:
+                for output in outputs:
+                    _WRITERS[output.suffix.lower()]([root], output)
+                if turntable:
+                    scene.render_turntable([root], turntable)
+            finally:  # the next job's files are to hold that job alone
+                bpy.data.batch_remove([*root.children_recursive, root])
+                bpy.data.orphans_purge(do_recursive=True)
+    return None
+
+
+_WRITERS: dict[str, Callable[[list[bpy.types.Object], Path], None]] = {
+    ".blend": lambda _, path: scene.save_blend(path),
+    ".glb": scene.export_glb,
+    ".fbx": scene.export_fbx,
+    ".usd": scene.export_usd,
+    ".usdz": scene.export_usd,
+    ".png": scene.render_preview,
+}
 
 
 def _place(job: JobRecord, blend: Path, size_m: float | None) -> bpy.types.Object:

@@ -43,11 +43,7 @@ def run_generate(arguments: Namespace) -> int:
             if arguments.json:
                 print(json.dumps({"model": model.id, "cost_cu": cost_cu}))
             return Exit.DONE
-        if shutil.disk_usage(session.folder).free < _FREE_BYTES:
-            text = (
-                f"Less than {_FREE_BYTES >> 20} MB are free in {session.folder}. Make room, or choose another"
-            )
-            raise CommandError(f"{text} --state folder.", Exit.JOB_FAILED)
+        check_space(session.folder, "--state")
         source = source_of(inputs)
         new = NewJob(
             name=arguments.name or name_of(source, model),
@@ -170,6 +166,13 @@ def _read_request(
     told = "price not known before the upload" if cost_cu is None else f"{cost_cu:g} CU (creative units)"
     print(f"{model.name}: {told}", file=out)
     return model, inputs, cost_cu
+
+
+def check_space(folder: Path, option: str) -> None:
+    """Raises CommandError where a result would not find room."""
+    if shutil.disk_usage(folder).free < _FREE_BYTES:
+        text = f"Less than {_FREE_BYTES >> 20} MB are free in {folder}. Make room, or choose another"
+        raise CommandError(f"{text} {option} folder.", Exit.JOB_FAILED)
 
 
 def named_values(parameters: list[str]) -> dict[str, JsonValue]:

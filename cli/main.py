@@ -12,8 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from ..client import CAPABILITIES
+from ..batch import OUTPUTS
+from ..client import CAPABILITIES, InputError
 from ..jobs import start_sandbox, stop_sandbox
+from ..jobs.request import read_size
+from .batch import run_batch
 from .exits import EXPECTED, CommandError, Exit, exit_for
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
@@ -89,6 +92,25 @@ def _parser() -> argparse.ArgumentParser:
     add("--preview", metavar="FILE", help="render a small picture of the result (.png)")
     add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
+    batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
+    add = batch.add_argument
+    add("manifest", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
+    add("-o", "--output", required=True, metavar="DIR", help="where results and the batch's state go")
+    add("--model", metavar="ID", help="for rows that name none")
+    add("--param", "-p", metavar="NAME=VALUE", help="for rows that do not say otherwise", **repeatable)
+    add("--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`")
+    add("--outputs", default="glb,png", metavar="ENDINGS", help="of " + ", ".join(OUTPUTS) + " (glb,png)")
+    add("--dry-run", action="store_true", help="check every row, tell every price, spend nothing")
+    add("--max-cost", type=float, metavar="CU", help="what all jobs in DIR may cost together")
+    add("--concurrency", type=_count, metavar="N", help="jobs at a time (the account's limit, else 4)")
+    add("--only", nargs="+", metavar="KEY", help="these rows alone")
+    add("--limit", type=_count, metavar="N", help="no more rows than these in this run")
+    add("--shuffle", action="store_true", help="in any order")
+    add("--skip-wrong", action="store_true", help="leave rows out that have something wrong with them")
+    add("--retry-failed", action="store_true", help="try failed rows anew; this may be paid for again")
+    add("--turntable", action="store_true", help="eight small views of each for the contact sheet")
+    add("--machine", default="main", metavar="NAME", help="where several machines share DIR, one name each")
+    add("--notify", metavar="COMMAND", help="run at the end; facts are in BATCH_… variables")
     models = command("models", run_models, "List the 3D models, or one with its inputs.")
     models.add_argument("id", nargs="?", metavar="ID")
     models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
@@ -98,11 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
     resume = command("resume", run_resume, "Carry on jobs that were interrupted; nothing is paid twice.")
     resume.add_argument("ids", nargs="*", metavar="ID")
-    for it in (generate, cost, models, jobs, resume):
+    for it in (generate, cost, batch, models, jobs, resume):
         add = it.add_argument_group("service").add_argument
         add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
         add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
-        add("--state", metavar="DIR", help="folder for jobs and results")
+        if it is not batch:
+            add("--state", metavar="DIR", help="folder for jobs and results")
         add("--json", action="store_true", help="print one machine-readable result on stdout")
     sandbox = command("sandbox", _run_sandbox, "Run a stand-in for the service here until it is interrupted.")
     add = sandbox.add_argument
@@ -113,13 +136,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError("give a number from 1 on")
+    return int(text)
+
+
 def _size(text: str) -> float | None:
-    if text == "original":
-        return None
     try:
-        size = float(text)
-    except ValueError:
-        size = 0.0
-    if not 1e-6 <= size <= 1e6:
-        raise argparse.ArgumentTypeError("give a length in metres, or `original`")
-    return size
+        return read_size(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -58,6 +58,19 @@ def gather_inputs(
     return {name: with_files(name, value) for name, value in checked.items()}, values.keys() & checked.keys()
 
 
+def read_size(value: JsonValue) -> float | None:
+    """The longest side in metres, None for `original`; raises InputError."""
+    if value == "original":
+        return None
+    try:
+        size = float(value) if isinstance(value, str | int | float) else 0.0
+    except ValueError:
+        size = 0.0
+    if not 1e-6 <= size <= 1e6:
+        raise InputError("size: give a length in metres, or `original`.")
+    return size
+
+
 def _file(name: str, base: Path) -> InputFile:
     """The file, with the API's word for what its content is: image, 3d, …; empty for anything else."""
     try:

@@ -3,10 +3,11 @@
 
 from .append import Gone, Loading, append_result
 from .arrive import arrive, is_in_use
-from .export import ExportError, export_glb, save_blend
+from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
 from .place import Placement, place, row_locations
 from .placeholder import PROPERTY, add_placeholder, drop_placeholder, find_placeholders, row_place
 from .render import render_preview
+from .thumbnails import render_turntable, write_thumbnail
 
 __all__ = [
     "PROPERTY",
@@ -18,12 +19,16 @@ __all__ = [
     "append_result",
     "arrive",
     "drop_placeholder",
+    "export_fbx",
     "export_glb",
+    "export_usd",
     "find_placeholders",
     "is_in_use",
     "place",
     "render_preview",
+    "render_turntable",
     "row_locations",
     "row_place",
     "save_blend",
+    "write_thumbnail",
 ]

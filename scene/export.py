@@ -3,6 +3,8 @@
 
 import contextlib
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +27,35 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
         bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]),
     ):
         _run(bpy.ops.export_scene.gltf, filepath=str(part), use_active_scene=True, export_extras=True)
+
+
+def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
+    """Writes the hierarchies under the roots, and nothing else, as one FBX, textures inside."""
+    with (
+        alone(roots) as scene,
+        replacing(path) as part,
+        bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]),
+    ):
+        _run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
+
+
+def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
+    """Writes the hierarchies under the roots, and nothing else, as USD; as .usdz in one file.
+
+    A .usd has its textures in a folder beside it, so it wants a folder of its own, which is replaced.
+    """
+    with contextlib.ExitStack() as stack:
+        scene = stack.enter_context(alone(roots))
+        stack.enter_context(bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]))
+        if path.suffix.lower() == ".usdz":
+            part = stack.enter_context(replacing(path))
+            _run(bpy.ops.wm.usd_export, filepath=str(part))
+            return
+        path.parent.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".usd-") as name:
+            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)))
+            shutil.rmtree(path.parent, ignore_errors=True)
+            shutil.copytree(name, path.parent)
 
 
 def save_blend(path: Path) -> None:

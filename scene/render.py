@@ -27,8 +27,12 @@ def render_preview(
     *,
     resolution: tuple[int, int] = (384, 384),
     samples: int = 16,
+    turn: float = 0.0,
 ) -> None:
-    """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError."""
+    """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError.
+
+    `turn` goes further round them, in radians.
+    """
     with alone(roots) as scene, replacing(path) as part:
         render = scene.render
         render.filepath = str(part)
@@ -42,7 +46,7 @@ def render_preview(
         scene.cycles.use_denoising = _has_denoiser()
         scene.cycles.adaptive_threshold = 0.1  # denoising smooths what stopping early leaves
         scene.cycles.adaptive_min_samples = 4
-        with _studio(scene, roots):
+        with _studio(scene, roots, turn):
             try:
                 bpy.ops.render.render(write_still=True, scene=scene.name)
             except RuntimeError as error:
@@ -57,7 +61,7 @@ def _has_denoiser() -> bool:
 
 
 @contextmanager
-def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterator[None]:
+def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object], turn: float) -> Iterator[None]:
     """Camera, sun, shadow-catching ground and backdrop for the scene, all removed again."""
     points = [root.matrix_world @ corner for root in roots for corner in corners_of(root)]
     centre = sum(points, Vector()) / len(points)
@@ -82,7 +86,7 @@ def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterat
         views[2].location = (centre.x, centre.y, min(point.z for point in points))
         views[2].is_shadow_catcher = True
         scene.camera = views[0]
-        azimuth = AZIMUTH / len(roots)  # a row is looked at more from the front
+        azimuth = AZIMUTH / len(roots) + turn  # a row is looked at more from the front
         views[0].rotation_euler = (math.pi / 2 - ELEVATION, 0.0, azimuth)
         scene.view_layers[0].update()
         flat = [value for point in points for value in centre + (point - centre) * MARGIN]

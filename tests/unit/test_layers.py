@@ -18,12 +18,15 @@ MAY_IMPORT = {
     "properties": {"jobs", "preferences"},
     "operators": {"client", "jobs", "scene", "preferences", "properties"},
     "panels": {"jobs", "preferences", "properties", "operators"},
-    "cli": {"client", "jobs", "scene", "preferences"},
+    "batch": {"client", "jobs"},
+    "cli": {"client", "jobs", "batch", "scene", "preferences"},
     "sandbox": set[str](),
-    "registration": {"client", "jobs", "scene", "preferences", "properties", "operators", "panels", "cli"},
+    "registration": {
+        *("client", "jobs", "scene", "preferences", "properties", "operators", "panels", "batch", "cli")
+    },
     "__init__": {"registration"},
 }
-NO_BPY = {"client", "jobs"}
+NO_BPY = {"client", "jobs", "batch"}
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
 THREADS = {"_thread", "asyncio", "concurrent", "multiprocessing", "threading"}
 FILES = sorted(

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many items at once: a manifest's rows become jobs, each paid for once, and a contact sheet. No bpy."""
+
+from .claims import Claims
+from .manifest import Manifest, Problem, Row, read_manifest
+from .plan import OUTPUTS, Defaults, Item, make_items
+from .run import Limits, Run, Stage, Tracked
+from .sheet import write_sheet, write_table
+
+__all__ = [
+    "OUTPUTS", "Claims", "Defaults", "Item", "Limits", "Manifest", "Problem", "Row", "Run", "Stage",
+    "Tracked", "make_items", "read_manifest", "write_sheet", "write_table",
+]  # fmt: skip

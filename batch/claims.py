@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which machine makes which job, and what came of it: small files that machines may share over a network.
+
+A claim is a folder that is renamed into place with its content, so one machine alone gets it; it is for good.
+The store of the machine that holds it refuses a second job of the same id: together nothing is paid twice.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from ..client import JsonValue
+
+Facts = dict[str, JsonValue]
+
+
+class Claims:
+    """The folder of a batch's claims, seen by `machine`. Raises OSError."""
+
+    def __init__(self, folder: Path, machine: str) -> None:
+        self._folder, self.machine = folder, machine
+        for name in ("claims", "current"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def holder(self, job_id: str) -> str | None:
+        """The machine that has claimed the job."""
+        claim = _read(self._folder / "claims" / job_id / "claim.json")
+        return None if claim is None else str(claim.get("machine"))
+
+    def take(self, job_id: str, price_cu: float | None) -> bool:
+        """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
+        target, part = self._folder / "claims" / job_id, self._folder / f"new-{secrets.token_hex(6)}"
+        part.mkdir()
+        try:
+            _write(part / "claim.json", {"machine": self.machine, "price_cu": price_cu})
+            os.rename(part, target)  # fails where another folder with content is
+        except OSError:
+            if not target.exists():
+                raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return self.holder(job_id) == self.machine
+
+    def result(self, job_id: str) -> Facts | None:
+        return _read(self._folder / "claims" / job_id / "result.json")
+
+    def write_result(self, job_id: str, facts: Mapping[str, JsonValue]) -> None:
+        _write(self._folder / "claims" / job_id / "result.json", facts)
+
+    def current(self, stem: str) -> str | None:
+        """The job whose files stand under this name."""
+        found = _read(self._folder / "current" / f"{stem}.json")
+        return None if found is None else str(found.get("job"))
+
+    def set_current(self, stem: str, job_id: str) -> None:
+        _write(self._folder / "current" / f"{stem}.json", {"job": job_id})
+
+    def others_cu(self) -> float:
+        """What the jobs of other machines cost, or are to cost."""
+        total = 0.0
+        for folder in (self._folder / "claims").iterdir():
+            claim = _read(folder / "claim.json") or {}
+            if claim.get("machine") != self.machine:
+                cost = (_read(folder / "result.json") or {}).get("cost_cu")
+                known = cost if isinstance(cost, int | float) else claim.get("price_cu")
+                total += known if isinstance(known, int | float) else 0.0
+        return total
+
+
+def _read(path: Path) -> Facts | None:
+    try:
+        value: object = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return cast("Facts", value) if isinstance(value, dict) else None
+
+
+def _write(path: Path, facts: Mapping[str, JsonValue]) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump(facts, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)

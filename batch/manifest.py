@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a manifest: a folder of pictures, a CSV or a JSON Lines file; one row is one item with a stable key.
+
+Nothing here knows models. Whatever is wrong becomes a `Problem` that names its row; sizes are bounded.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from ..client import InputError, JsonValue
+from ..client.content import content_type
+from ..jobs import safe_name
+
+MAX_BYTES = 64 << 20
+MAX_ROWS = 100_000
+MAX_COLUMNS = 200
+MAX_CELL = 100_000
+MAX_KEY = 200
+_GIVE = "Give a folder of pictures, a .csv or a .jsonl file."
+OWN_COLUMNS = frozenset({"id", "file", "model", "size", "name", "outputs"})
+INPUT_MARK = "input."  # before the name of a model's input that is called like one of those
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item: `number` counts lines as editors do; `stem` is the key as a file's name; no cell is empty."""
+
+    number: int
+    key: str
+    stem: str
+    cells: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a row (0: with the manifest), and what to do."""
+
+    number: int
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        where = f"row {self.number}" + (f" ({self.key})" if self.key else "") if self.number else "manifest"
+        return f"{where}: {self.text}"
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The good rows, and what is wrong with the others. Files are relative to `base`."""
+
+    base: Path
+    rows: list[Row] = field(default_factory=list[Row])
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def refuse(self, row: Row, text: str) -> None:
+        self.problems.append(Problem(row.number, row.key, text))
+        self.problems.sort(key=lambda problem: problem.number)
+
+
+class _RowError(Exception):
+    """What is wrong with the row that is being read."""
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Raises InputError if the manifest as a whole cannot be used."""
+    if path.is_dir():
+        return _with_keys(path, _pictures(path))
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path.name} is larger than {MAX_BYTES >> 20} MB. Split it.")
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file. {_GIVE}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise InputError(f"{path.name} cannot be read: {why}. Save it as UTF-8.") from error
+    match path.suffix.lower():
+        case ".csv" | ".tsv":
+            return _with_keys(path.parent, _table(text))
+        case ".jsonl" | ".ndjson":
+            return _with_keys(path.parent, _lines(text))
+        case _:
+            raise InputError(f"{path.name} is no manifest. {_GIVE}")
+
+
+Read = Iterator[tuple[int, dict[str, JsonValue] | _RowError]]
+
+
+def _pictures(folder: Path) -> Read:
+    files = sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith("."))
+    pictures = [each for each in files if (content_type(each) or "").startswith("image/")]
+    if not pictures:
+        raise InputError(f"There is no picture in {folder}. {_GIVE}")
+    for number, each in enumerate(pictures, 1):
+        yield number, {"file": each.name}
+
+
+def _table(text: str) -> Read:
+    head = text.partition("\n")[0]
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    try:
+        names = [name.strip() for name in next(lines, [])]
+        if not any(names) or "" in names or len({*names}) < len(names) or len(names) > MAX_COLUMNS:
+            raise InputError(
+                f"The first line has to name each column, once ({MAX_COLUMNS} at most). Correct it."
+            )
+        for cells in lines:
+            if len(cells) > len(names):
+                why = f"it has {len(cells)} cells for {len(names)} columns. Put quotes round commas."
+                yield lines.line_num, _RowError(why)
+            elif any(cells):
+                yield lines.line_num, dict[str, JsonValue](zip(names, cells, strict=False))
+    except csv.Error as error:
+        raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error
+
+
+def _lines(text: str) -> Read:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value: object = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield number, _RowError(f"it is no JSON: {error}. Correct it.")
+            continue
+        if isinstance(value, dict):
+            yield number, cast("dict[str, JsonValue]", value)
+        else:
+            yield number, _RowError('write it as {"name": value, …}.')
+
+
+def _with_keys(base: Path, read: Read) -> Manifest:
+    manifest, seen = Manifest(base.resolve()), dict[str, int]()
+    for count, (number, cells) in enumerate(read, 1):
+        if count > MAX_ROWS:
+            raise InputError(f"The manifest has more than {MAX_ROWS:,} rows. Split it.")
+        key = ""
+        try:
+            if isinstance(cells, _RowError):
+                raise cells
+            given = {name: value for name, value in cells.items() if value not in (None, "")}
+            _check_sizes(given)
+            key = _key_of(given)
+            stem = stem_of(key)
+            if (first := seen.setdefault(stem.casefold(), number)) != number:
+                raise _RowError(f"row {first} has this key already. Give each row an id of its own.")
+            cells = {name: value for name, value in given.items() if name != "id"}
+            manifest.rows.append(Row(number, key, stem, cells))
+        except _RowError as error:
+            manifest.problems.append(Problem(number, key, str(error)))
+    if not manifest.rows and not manifest.problems:
+        raise InputError("The manifest has no rows.")
+    return manifest
+
+
+def _check_sizes(cells: Mapping[str, JsonValue]) -> None:
+    if len(cells) > MAX_COLUMNS:
+        raise _RowError(f"it has more than {MAX_COLUMNS} values.")
+    for name, value in cells.items():
+        if len(name) > MAX_KEY or len(value if isinstance(value, str) else json.dumps(value)) > MAX_CELL:
+            raise _RowError(f"{name[:40]} is too long ({MAX_CELL:,} characters at most).")
+
+
+def _key_of(cells: Mapping[str, JsonValue]) -> str:
+    """The id, else the name of the first file without its ending."""
+    key = cells.get("id")
+    if key is None:
+        file = cells.get("file") or cells.get("image")
+        first = file[0] if isinstance(file, list) and file else file
+        if not isinstance(first, str):
+            raise _RowError("it needs a key: fill in its id.")
+        key = first.split(",")[0].replace("\\", "/").rpartition("/")[2]
+        key = key.rpartition(".")[0] or key
+    key = str(key).strip() if isinstance(key, str | int) and not isinstance(key, bool) else ""
+    if not key or len(key) > MAX_KEY or not key.isprintable():
+        raise _RowError(f"its id has to be a text of 1 to {MAX_KEY} characters in one line.")
+    return key
+
+
+def stem_of(key: str) -> str:
+    """A file's name for the key: itself where file systems mind nothing in it, else with a mark."""
+    name = safe_name(key)
+    return name if name == key else f"{name[:60]}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"

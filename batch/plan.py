@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From rows to items: inputs checked against each model's table, and the id that pays for an item once.
+
+The id follows from the key, the model, the values given and the files' content: the same row is the same job,
+a changed row another. Size, name and outputs are not in it: they change what is written, not what is paid.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..client import InputError, JsonValue, Model, NotAllowedError, NotFoundError
+from ..jobs import (
+    DEFAULT_IMAGE_MODEL,
+    InputFile,
+    InputValue,
+    leaves,
+    mapped,
+    name_of,
+    placeholder_inputs,
+    source_of,
+)
+from ..jobs.files import sha256_of
+from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs, read_size
+from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row
+
+OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for rows that say nothing else."""
+
+    model: str = ""
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    size_m: float | None = 1.0
+    outputs: str = "glb,png"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row that can be made. `size_m` None: as delivered; `price_cu` None: not known before the upload."""
+
+    row: Row
+    model: Model
+    inputs: Mapping[str, InputValue]
+    name: str
+    source: str
+    size_m: float | None
+    outputs: tuple[str, ...]  # endings
+    id: str
+    price_cu: float | None = None
+
+    @property
+    def key(self) -> str:
+        return self.row.key
+
+    @property
+    def picture(self) -> Path | None:
+        """The first image among the inputs."""
+        files = (leaf for leaf in leaves(self.inputs) if isinstance(leaf, InputFile))
+        return next((file.path for file in files if file.kind == "image"), None)
+
+
+def make_items(
+    manifest: Manifest, defaults: Defaults, service: str, get_model: Callable[[str], Model]
+) -> list[Item]:
+    """The rows that can be made; what is wrong with the others joins the manifest's problems."""
+    items, known = list[Item](), set[str]()
+    models = _Models(get_model)
+    for row in manifest.rows:
+        try:
+            model = models.get(_model_of(row, defaults))
+            known |= {spec.name for spec in model.inputs}
+            items.append(_item(row, model, manifest.base, defaults, service))
+        except (InputError, NotAllowedError) as error:
+            manifest.refuse(row, str(error))
+    for name in sorted(defaults.parameters.keys() - known if known else ()):
+        manifest.problems.insert(0, Problem(0, "", f"--param {name}: none of the models has such an input."))
+    return items
+
+
+class _Models:
+    """Each model is asked for once, also one that does not exist."""
+
+    def __init__(self, get_model: Callable[[str], Model]) -> None:
+        self._get, self._found = get_model, dict[str, Model | Exception]()
+
+    def get(self, model_id: str) -> Model:
+        if model_id not in self._found:
+            try:
+                self._found[model_id] = self._get(model_id)
+            except NotFoundError:
+                text = f"There is no model {model_id}. `maquette models` lists them."
+                self._found[model_id] = InputError(text)
+            except (InputError, NotAllowedError) as error:
+                self._found[model_id] = error
+        found = self._found[model_id]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def _model_of(row: Row, defaults: Defaults) -> str:
+    told = row.cells.get("model") or defaults.model
+    if not isinstance(told, str) or not re.fullmatch(r"[\w.:-]{1,200}", told or "x"):
+        raise InputError(f"model: give a model's id, not {told!r:.60}.")
+    if told:
+        return told
+    has_only_words = "prompt" in row.cells and "file" not in row.cells and "image" not in row.cells
+    return DEFAULT_TEXT_MODEL if has_only_words else DEFAULT_IMAGE_MODEL
+
+
+def _item(row: Row, model: Model, base: Path, defaults: Defaults, service: str) -> Item:
+    inputs_of_model = {spec.name for spec in model.inputs}
+    usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}
+    own = {name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}
+    parameters = usual | {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
+    prompt = None
+    if "prompt" not in inputs_of_model and isinstance(parameters.get("prompt"), str):
+        prompt = str(parameters.pop("prompt"))
+    files = row.cells.get("file", [])
+    names = files if isinstance(files, list) else str(files).split(",")
+    if not all(isinstance(name, str) for name in names):
+        raise InputError("file: give the path of a file, or a list of them.")
+    inputs, given = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=base)
+    source = source_of(inputs)
+    size = read_size(row.cells["size"]) if "size" in row.cells else defaults.size_m
+    name = str(row.cells.get("name") or row.key)[:60]
+    return Item(
+        row=row,
+        model=model,
+        inputs=inputs,
+        name=name if name.isprintable() else name_of(source, model),
+        source=source,
+        size_m=size,
+        outputs=read_outputs(row.cells.get("outputs") or defaults.outputs),
+        id=job_id(row, service, model.id, {each: inputs[each] for each in given}),
+    )
+
+
+def read_outputs(value: JsonValue) -> tuple[str, ...]:
+    """The endings in a text such as "glb, .png"; raises InputError."""
+    words = value if isinstance(value, list) else re.split(r"[,;\s]+", str(value))
+    endings = [f".{str(word).lower().lstrip('.')}" for word in words if word]
+    if wrong := [ending for ending in endings if ending not in OUTPUTS]:
+        raise InputError(f"outputs: {wrong[0][:20]} is not one of {', '.join(OUTPUTS)}.")
+    return tuple(dict.fromkeys(endings))
+
+
+def job_id(row: Row, service: str, model_id: str, given: Mapping[str, InputValue]) -> str:
+    """Names the one job that is paid for this row as it is."""
+    plain = mapped(given, lambda leaf: _content(leaf) if isinstance(leaf, InputFile) else leaf)
+    wish = json.dumps([row.key, service, model_id, plain], sort_keys=True)
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", row.stem).strip("-")[:32] or "row"
+    return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"
+
+
+def _content(file: InputFile) -> InputValue:
+    try:
+        return {"sha256": sha256_of(file.path), "kind": file.kind}
+    except OSError as error:
+        raise InputError(f"{file.path.name} cannot be read: {error.strerror}.") from error
+
+
+def price_key(item: Item) -> str:
+    """Items with the same key cost the same: they differ in files, and words that the model calls free."""
+    free = {spec.name for spec in item.model.inputs if spec.is_prompt and not spec.has_cost_impact}
+    sent = {name: value for name, value in placeholder_inputs(item.inputs).items() if name not in free}
+    return json.dumps([item.model.id, sent, sorted(free & item.inputs.keys())], sort_keys=True)

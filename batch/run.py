@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run over a batch's items: admits jobs to the store as the limits allow; the worker does the rest.
+
+Nothing that spends is repeated here: an item has one job, whose id the store and the claims take once. What
+stopped before it was paid goes on when a person runs the batch again.
+"""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..client import JsonValue
+from ..jobs import DONE, JobRecord, NewJob, State, Store, StoreError
+from ..jobs.inputs import InputFileError
+from ..jobs.store import StaleError
+from .claims import Claims, Facts
+from .plan import Item
+
+_READ = 500  # jobs read in one look
+# Refused without a reason in the row, and nothing was paid: a person has mended it before running again.
+_MENDED = frozenset(
+    {"CreditsError", "SignInError", "NotAllowedError", "NetworkError", "ServerError", "RateLimitedError"}
+)
+_STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
+_FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
+OVER_COST = "over --max-cost"
+
+
+class Stage(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    ELSEWHERE = "elsewhere"  # another machine has claimed it
+    LATER = "later"  # left to another run
+
+
+@dataclass(slots=True)
+class Tracked:
+    """An item, its job here if there is one, and how far it is."""
+
+    item: Item
+    job_id: str
+    stage: Stage = Stage.WAITING
+    message: str = ""
+    facts: Facts | None = None
+    was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
+    is_changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    concurrency: int = 4
+    max_cost_cu: float | None = None
+    is_retrying: bool = False  # by a person's wish: failed items get a job anew
+
+
+class Run:
+    """`deliver` writes an item's outputs and returns what is to be told of them; it may raise OSError,
+    RuntimeError or ValueError. `wish` says what it would write: it is done again where that has changed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        service: str,
+        claims: Claims,
+        items: Sequence[Item],
+        limits: Limits,
+        *,
+        deliver: Callable[[Item, JobRecord], Facts],
+        wish: Callable[[Item], JsonValue],
+        is_there: Callable[[Facts], bool],
+    ) -> None:
+        self._store, self._service, self._claims, self._limits = store, service, claims, limits
+        self._deliver, self._wish, self._is_there = deliver, wish, is_there
+        self._change = store.last_change()
+        self.jobs = {job.id: job for job in store.list_jobs(service=service)}
+        self._others_cu, self.stopped = claims.others_cu(), ""
+        self.started_at, self.done_before = time.monotonic(), 0
+        self.rows = [self._found(item) for item in items]
+        self._by_id = {row.job_id: row for row in self.rows}
+        self.done_before = self.counts()[Stage.DONE]
+
+    # What is seen.
+
+    def counts(self) -> Counter[Stage]:
+        return Counter(row.stage for row in self.rows)
+
+    def spent_cu(self) -> float:
+        """What all jobs of the batch have cost, and those under way are to cost, here and elsewhere.
+
+        A job that failed at the service counts: not every model refunds.
+        """
+        return self._others_cu + sum(map(_committed_cu, self.jobs.values()))
+
+    def left_s(self) -> float | None:
+        """How long it takes at the pace so far; None while that is unknown."""
+        counts = self.counts()
+        ended = counts[Stage.DONE] + counts[Stage.FAILED] - self.done_before
+        todo = counts[Stage.WAITING] + counts[Stage.RUNNING]
+        return (time.monotonic() - self.started_at) / ended * todo if ended > 0 else None
+
+    def keep_to(self, most: int) -> None:
+        """Leave all but the first `most` items that are not done to another run."""
+        left = [row for row in self.rows if row.stage in (Stage.WAITING, Stage.RUNNING)]
+        for row in sorted(left, key=lambda row: row.stage is Stage.WAITING)[most:]:
+            row.stage = Stage.LATER
+
+    # What happens.
+
+    def step(self) -> bool:
+        """Take in what has changed, admit and deliver; False when nothing is left to do or to wait for."""
+        for job in self._store.changed_since(self._change, self._service, _READ):
+            self._change = job.change
+            self._put(job)
+        self._admit()
+        ready = next((row for row in self.rows if self._is_ready(row)), None)
+        if ready is not None:
+            self._deliver_one(ready, self.jobs[ready.job_id])
+        counts = self.counts()
+        return bool(counts[Stage.RUNNING]) or (bool(counts[Stage.WAITING]) and not self.stopped)
+
+    def _found(self, item: Item) -> Tracked:
+        """Where an item stands when the run begins."""
+        number, job_id = 1, item.id
+        while self._is_known(f"{item.id}-{number + 1}"):  # the last time that a person had it tried anew
+            number += 1
+            job_id = f"{item.id}-{number}"
+        row = Tracked(item, job_id, was_here=job_id in self.jobs)
+        job, facts = self.jobs.get(job_id), self._claims.result(job_id)
+        if job is None and self._is_anothers(row):
+            return row
+        if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
+            if job.resume_state in _FREE:
+                job = self.jobs[job_id] = self._store.resume(job)
+            elif job.resume_state and (self._limits.is_retrying or job.error_kind in _MENDED):
+                return row
+            elif self._limits.is_retrying:
+                return Tracked(item, f"{item.id}-{number + 1}")
+        if job is not None:
+            if job.state in DONE and facts is not None and self._is_delivered(row, facts):
+                row.stage, row.facts = Stage.DONE, facts
+            else:
+                self._settle(row, job)
+        return row
+
+    def _is_delivered(self, row: Tracked, facts: Facts) -> bool:
+        is_current = self._claims.current(row.item.row.stem) == row.job_id
+        return is_current and facts.get("wish") == self._wish(row.item) and self._is_there(facts)
+
+    def _is_known(self, job_id: str) -> bool:
+        return job_id in self.jobs or self._claims.holder(job_id) is not None
+
+    def _is_anothers(self, row: Tracked) -> bool:
+        holder = self._claims.holder(row.job_id)
+        if holder in (None, self._claims.machine):
+            return False
+        facts = self._claims.result(row.job_id)
+        row.stage = Stage.DONE if facts and self._is_there(facts) else Stage.ELSEWHERE
+        row.facts, row.message = facts, f"made by {holder}"
+        return True
+
+    def _put(self, job: JobRecord) -> None:
+        self.jobs[job.id] = job
+        row = self._by_id.get(job.id)
+        if row is not None and row.stage in (Stage.RUNNING, Stage.WAITING):
+            self._settle(row, job)
+
+    def _settle(self, row: Tracked, job: JobRecord) -> None:
+        row.is_changed, row.message = True, job.message
+        if job.is_working or job.state in DONE:
+            row.stage = Stage.RUNNING
+        elif job.state is State.UNCERTAIN and row.was_here:
+            # The service's list has shown no such job, and a person has run the batch again since.
+            row.stage = Stage.WAITING
+        else:
+            row.stage = Stage.FAILED
+            if job.error_kind in _STOPPING:
+                self.stopped = job.message
+            self._note(row, job, {"outputs": []})
+
+    def _admit(self) -> None:
+        at_service = sum(_is_at_service(job) for job in self.jobs.values())
+        for row in self.rows:
+            if self.stopped or at_service >= self._limits.concurrency:
+                return
+            if row.stage is not Stage.WAITING:
+                continue
+            if not self._is_affordable(row.item):
+                if not any(_is_at_service(job) for job in self.jobs.values()):  # nothing may turn out cheaper
+                    self.stopped = OVER_COST
+                return
+            at_service += self._start(row)
+
+    def _is_affordable(self, item: Item) -> bool:
+        most = self._limits.max_cost_cu
+        return most is None or (item.price_cu is not None and self.spent_cu() + item.price_cu <= most + 1e-9)
+
+    def _start(self, row: Tracked) -> bool:
+        item, row.is_changed = row.item, True
+        if not self._claims.take(row.job_id, item.price_cu):
+            self._is_anothers(row)
+            return False
+        try:
+            job = self._resumed(row) if row.job_id in self.jobs else self._added(row)
+        except InputFileError as error:  # gone since it was read
+            row.stage, row.message = Stage.FAILED, str(error)
+            return False
+        self.jobs[job.id], self._by_id[job.id], row.stage = job, row, Stage.RUNNING
+        return True
+
+    def _resumed(self, row: Tracked) -> JobRecord:
+        row.was_here = False
+        with contextlib.suppress(StaleError):  # another process has
+            return self._store.resume(self.jobs[row.job_id])
+        return self._store.get(row.job_id)
+
+    def _added(self, row: Tracked) -> JobRecord:
+        item = row.item
+        try:
+            return self._store.add(
+                NewJob(
+                    name=item.name,
+                    model_id=item.model.id,
+                    model_name=item.model.name,
+                    inputs=item.inputs,
+                    service=self._service,
+                    estimate_cu=item.price_cu,
+                    source=item.source,
+                    id=row.job_id,
+                )
+            )
+        except StoreError:
+            if row.job_id not in self._store.ids(self._service):
+                raise
+            return self._store.get(row.job_id)  # another process was first
+
+    def _is_ready(self, row: Tracked) -> bool:
+        job = self.jobs.get(row.job_id)
+        return row.stage is Stage.RUNNING and job is not None and job.state in DONE
+
+    def _deliver_one(self, row: Tracked, job: JobRecord) -> None:
+        row.is_changed = True
+        try:
+            if job.state is State.READY:  # of two processes that share the store, one delivers
+                job = self.jobs[job.id] = self._store.move(job, State.PLACED)
+            facts = self._deliver(row.item, job)
+        except StaleError:
+            row.stage, row.message = Stage.DONE, "written by another process"
+        except (OSError, RuntimeError, ValueError) as error:
+            row.stage = Stage.FAILED
+            row.message = f"It is made and paid for, but could not be written: {error} Run the batch again."
+            self._note(row, job, {"outputs": []})
+        else:
+            row.stage = Stage.DONE
+            self._note(row, job, {**facts, "wish": self._wish(row.item)})
+
+    def _note(self, row: Tracked, job: JobRecord, facts: Facts) -> None:
+        row.facts = {
+            "key": row.item.key,
+            "job": job.id,
+            "cost_cu": job.cost_cu,
+            "faces": job.result.get("faces"),
+            "message": row.message,
+            "seconds": None if job.finished_at is None else job.finished_at - job.created_at,
+            **facts,
+        }
+        self._claims.take(job.id, job.estimate_cu)
+        self._claims.write_result(job.id, row.facts)
+
+
+def _is_at_service(job: JobRecord) -> bool:
+    """Whether it takes one of the places that the account has, or is about to."""
+    return job.is_working and job.state not in (State.DOWNLOADING, State.CONVERTING)
+
+
+def _committed_cu(job: JobRecord) -> float:
+    if job.cost_cu is not None:
+        return job.cost_cu
+    is_unpaid = not job.is_working and job.remote_id is None
+    return 0.0 if is_unpaid else job.estimate_cu or 0.0

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What came of a batch: results.csv for tables, index.html for eyes. Neither needs a network or a server.
+
+All text comes from strangers: in the page it is data that the page's script shows as text, in the table no
+cell can be taken for a formula.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote
+
+from ..client import JsonValue
+from ..jobs import InputFile, mapped
+from .claims import Facts
+from .manifest import Problem
+from .plan import Item
+from .run import Tracked
+
+COLUMNS = (
+    *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
+    *("outputs", "job", "message"),
+)
+
+
+def write_table(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]) -> None:
+    """One line for each row of the manifest, those that are wrong last."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(COLUMNS)
+    for row in rows:
+        item, facts = row.item, row.facts or {}
+        files = ", ".join(map(str, cast("list[str]", facts.get("outputs") or [])))
+        told = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
+        told += [facts.get("cost_cu"), item.price_cu, facts.get("faces"), facts.get("seconds"), files]
+        table.writerow(map(_cell, [*told, row.job_id, row.message]))
+    for wrong in problems:
+        table.writerow(map(_cell, [wrong.key, "wrong", *[""] * (len(COLUMNS) - 3), str(wrong)]))
+    _replace(path, text.getvalue())
+
+
+def write_sheet(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]) -> None:
+    shown = [_shown(row) for row in rows]
+    for wrong in problems:
+        empty: Facts = {**dict.fromkeys(_EMPTY), "words": "", "parameters": "", "model": "", "files": []}
+        shown.append({**empty, "key": wrong.key or "?", "state": "wrong", "message": str(wrong)})
+    data = json.dumps(shown, ensure_ascii=False)
+    # Within a script element, `<` alone could end it or begin a comment.
+    for character in "<>&\u2028\u2029":
+        data = data.replace(character, f"\\u{ord(character):04x}")
+    template = Path(__file__).with_name("sheet.html").read_text(encoding="utf-8")
+    _replace(path, template.replace("@ROWS@", data.encode("utf-8", "replace").decode()))
+
+
+def parameters_of(item: Item) -> Facts:
+    """The inputs with files by their names."""
+    plain = mapped(item.inputs, lambda leaf: leaf.path.name if isinstance(leaf, InputFile) else leaf)
+    return cast("Facts", plain)
+
+
+_EMPTY = ("picture", "preview", "turntable", "cost", "faces", "size", "seconds")
+
+
+def _shown(row: Tracked) -> Facts:
+    item, facts = row.item, row.facts or {}
+    files: list[JsonValue] = [
+        {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)}
+        for name in cast("list[str]", facts.get("outputs") or [])
+    ]
+    seconds = facts.get("seconds")
+    return {
+        "key": item.key,
+        "state": str(row.stage),
+        "model": item.model.name,
+        "parameters": ", ".join(f"{name} {_short(value)}" for name, value in parameters_of(item).items()),
+        "words": "" if item.picture else item.source,
+        "message": row.message,
+        "files": files,
+        "cost": facts.get("cost_cu"),
+        "faces": facts.get("faces"),
+        "size": item.size_m,
+        "seconds": round(seconds) if isinstance(seconds, int | float) else None,
+        **{name: _url(facts.get(name)) for name in ("picture", "preview", "turntable")},
+    }
+
+
+def _url(name: JsonValue) -> str | None:
+    """A relative address: never another scheme or host, whatever the name is."""
+    return "./" + quote(name.replace("\\", "/"), safe="/") if isinstance(name, str) else None
+
+
+def _short(value: JsonValue) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _cell(value: object) -> object:
+    """No table program takes it for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.new")
+    part.write_text(text, encoding="utf-8", newline="")
+    os.replace(part, path)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small pictures for a page: of an image file, and of a result from all sides in one strip."""
+
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from .export import ExportError, replacing
+from .render import render_preview
+
+
+def write_thumbnail(picture: Path, target: Path, *, size: int = 320) -> None:
+    """The picture as a JPEG of `size` pixels at most, on white where transparent. Raises ExportError."""
+    try:
+        image = bpy.data.images.load(str(picture), check_existing=False)
+    except RuntimeError as error:
+        raise ExportError(f"{picture.name} is no picture that Blender can read.") from error
+    try:
+        width, height = _size(image)
+        if not width or not height:
+            raise ExportError(f"{picture.name} is no picture that Blender can read.")
+        share = min(1.0, size / max(width, height))
+        image.scale(max(1, round(width * share)), max(1, round(height * share)))
+        _save_jpeg(_pixels(image), target)
+    finally:
+        bpy.data.images.remove(image)
+
+
+def render_turntable(
+    roots: Sequence[bpy.types.Object], target: Path, *, views: int = 8, size: int = 192
+) -> None:
+    """The roots from `views` sides, side by side in one JPEG. Raises ExportError."""
+    strip: list[np.ndarray] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(views):
+            path = Path(folder, f"{number}.png")
+            turn = 2 * math.pi * number / views
+            render_preview(roots, path, resolution=(size, size), samples=6, turn=turn)
+            image = bpy.data.images.load(str(path))
+            strip.append(_pixels(image))
+            bpy.data.images.remove(image)
+    _save_jpeg(np.concatenate(strip, axis=1), target)
+
+
+def _size(image: bpy.types.Image) -> tuple[int, int]:
+    return image.size[0], image.size[1]
+
+
+def _pixels(image: bpy.types.Image) -> np.ndarray:
+    """Rows from the bottom, RGBA."""
+    width, height = _size(image)
+    values = np.empty(width * height * 4, np.float32)
+    image.pixels.foreach_get(values)
+    return values.reshape(height, width, 4)
+
+
+def _save_jpeg(pixels: np.ndarray, target: Path) -> None:
+    height, width = pixels.shape[:2]
+    alpha = pixels[..., 3:]
+    flat = np.concatenate([pixels[..., :3] * alpha + (1.0 - alpha), np.ones_like(alpha)], axis=2)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    image = bpy.data.images.new("Maquette thumbnail", width, height)
+    try:
+        image.pixels.foreach_set(np.ascontiguousarray(flat, np.float32).ravel())
+        image.file_format = "JPEG"
+        with replacing(target) as part:
+            image.save(filepath=str(part), quality=82)
+    finally:
+        bpy.data.images.remove(image)
