@@ -53,7 +53,7 @@ def write_sheet(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]
     for character in "<>&\u2028\u2029":
         data = data.replace(character, f"\\u{ord(character):04x}")
     template = Path(__file__).with_name("sheet.html").read_text(encoding="utf-8")
-    _replace(path, template.replace("@ROWS@", data.encode("utf-8", "replace").decode()))
+    _replace(path, template.replace("@ROWS@", data))
 
 
 def parameters_of(item: Item) -> Facts:
@@ -106,5 +106,5 @@ def _cell(value: object) -> object:
 
 def _replace(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.new")
-    part.write_text(text, encoding="utf-8", newline="")
+    part.write_bytes(text.encode("utf-8", "replace"))  # JSON may hold what is no character
     os.replace(part, path)

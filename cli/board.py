@@ -22,7 +22,7 @@ class Board:
     """`line` for words, `tell` after each step, `close` at the end."""
 
     def __init__(self, log_path: Path, *, is_json: bool) -> None:
-        self._log: TextIO = log_path.open("a", encoding="utf-8")
+        self._log: TextIO = log_path.open("a", encoding="utf-8", errors="replace")
         self._is_json = is_json
         self._is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn, self._drawn_at = 0, 0.0
@@ -32,7 +32,7 @@ class Board:
         self._log.close()
 
     def event(self, name: str, **facts: object) -> None:
-        self._write_log(f"{name} {json.dumps(facts, ensure_ascii=False)}")
+        self._write_log(f"{name} {json.dumps(facts)}")
         if self._is_json:
             print(json.dumps({"event": name, **facts}), flush=True)
 

@@ -47,7 +47,8 @@ def render_turntable(
 
 
 def _size(image: bpy.types.Image) -> tuple[int, int]:
-    return image.size[0], image.size[1]
+    width, height = tuple(image.size)
+    return width, height
 
 
 def _pixels(image: bpy.types.Image) -> np.ndarray:

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`maquette batch` as a studio uses it, on the sandbox: dry, mixed, limited, killed, shared, and run again."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from commands import EXAMPLES, Sandbox, command, run, running_sandbox
+
+pytestmark = pytest.mark.skipif(
+    bpy.app.version[:2] not in ((5, 2), (4, 3), (4, 2)),
+    reason="the processes are the same in every Blender: three do",
+)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("batch"), "--delay", "0") as running:
+        yield running
+
+
+def write_manifest(folder: Path, rows: list[dict[str, Any]], name: str = "m.jsonl") -> Path:
+    for picture in ("horse.png", "cat.png", "coffee.png"):
+        shutil.copyfile(EXAMPLES / picture, folder / picture)
+    path = folder / name
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def few(count: int) -> list[dict[str, Any]]:
+    pictures = ("horse.png", "cat.png", "coffee.png")
+    return [{"id": f"row {n}", "file": pictures[n % 3], "targetFaceNum": 500 + n} for n in range(count)]
+
+
+def results(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def paid(sandbox: Sandbox) -> int:
+    return sandbox.stats()["paidJobs"]
+
+
+def test_a_dry_run_tells_prices_and_mistakes_and_spends_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    rows = [*few(2), {"id": "bad", "file": "no.png"}, {"id": "worse", "file": "cat.png", "targetFaceNum": 1}]
+    manifest, before = write_manifest(tmp_path, rows), paid(sandbox)
+    words = ("batch", str(manifest), "-o", str(tmp_path / "out"), "--json")
+    done = run(*words, "--dry-run", env=sandbox.env)
+    assert done.returncode == 2, done.stderr
+    assert "row 3 (bad): no.png: no such file" in done.stderr
+    assert "row 4 (worse): targetFaceNum" in done.stderr
+    plan = next(event for event in events(done.stdout) if event["event"] == "plan")
+    assert plan["rows"] == 2
+    assert plan["price_cu"] > 0
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == 2
+    assert "--skip-wrong" in done.stderr
+    assert paid(sandbox) == before
+    assert not (tmp_path / "out" / "results.csv").exists()
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_end(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "horse <1>", "file": "horse.png", "targetFaceNum": 800, "size": 2, "outputs": "glb,blend,png"},
+        {"id": "forms", "file": "cat.png", "targetFaceNum": 600, "outputs": "fbx usd usdz"},
+        {"id": "words", "prompt": "mug"},
+        {"id": "splat", "file": "horse.png", "model": "model_vast-ai-triposplat"},
+        {"id": "wrong", "file": "horse.png", "nonsense": 1},
+    ]
+    manifest, before, out = write_manifest(tmp_path, rows), paid(sandbox), tmp_path / "out"
+    told = tmp_path / "told.txt"
+    script = f"import os; open({str(told)!r}, 'w').write(str(sorted(os.environ.items())))"
+    notify = f'"{sys.executable}" -c "{script}"'
+    words = ("batch", str(manifest), "-o", str(out), "--skip-wrong", "--turntable", "--notify", notify)
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == 1, done.stderr  # one row was wrong
+    assert paid(sandbox) == before + 4
+    table = results(out)
+    assert [row["state"] for row in table] == ["done"] * 4 + ["wrong"]
+    for row in table[:4]:
+        files = [out / name for name in row["outputs"].split(", ")]
+        assert files
+        assert all(file.stat().st_size > 100 for file in files)
+    assert [Path(name).suffix for name in table[1]["outputs"].split(", ")] == [".fbx", ".usd", ".usdz"]
+    assert table[3]["outputs"] == "splat.spz"
+    assert (out / "sheet" / "forms.turn.jpg").stat().st_size > 1000
+    page = (out / "index.html").read_text("utf-8")
+    assert "horse <1>" not in page
+    assert "sheet/forms.turn.jpg" in page
+    facts = told.read_text()
+    assert "'BATCH_EXIT_CODE', '1'" in facts
+    texts = [page, facts, (out / "batch.log").read_text("utf-8"), done.stderr]
+    assert not any(sandbox.env["SCENARIO_SDK_API_SECRET"] in text for text in texts)
+    check_forms(out)
+    again = run(*words, env=sandbox.env)
+    assert again.returncode == 1
+    assert paid(sandbox) == before + 4
+    assert "4 done" in again.stderr
+
+
+def check_forms(out: Path) -> None:
+    """Each form holds the one model and nothing else, at its size."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.fbx(filepath=str(out / "forms.fbx"))
+    bpy.ops.wm.usd_import(filepath=str(out / "usd" / "forms" / "forms.usd"))
+    bpy.ops.wm.usd_import(filepath=str(out / "forms.usdz"))
+    meshes = [each for each in bpy.data.objects if each.type == "MESH"]
+    assert len(meshes) == 3
+    assert not [each for each in bpy.data.objects if each.type in ("CAMERA", "LIGHT")]
+    for mesh in meshes:
+        assert 100 < len(mesh.data.polygons) <= 1200
+        assert max(mesh.matrix_world.to_3x3() @ mesh.dimensions.to_3d()) > 0
+        assert mesh.data.uv_layers
+
+
+def test_a_limit_on_cost_stops_the_batch_and_a_changed_row_keeps_the_old_result(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    manifest, before, out = write_manifest(tmp_path, few(3)), paid(sandbox), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb")
+    done = run(*words, "--max-cost", "41", env=sandbox.env)  # 20.25 each
+    assert done.returncode == 4, done.stderr
+    assert paid(sandbox) == before + 2
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    assert paid(sandbox) == before + 3
+    old = (out / "row 0.glb").read_bytes()
+    changed = few(3)
+    changed[0]["targetFaceNum"] = 900
+    write_manifest(tmp_path, changed)
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    assert paid(sandbox) == before + 4
+    assert (out / "row 0.glb").read_bytes() != old
+    assert [path.read_bytes() for path in (out / "earlier").rglob("*.glb")] == [old]
+    resized = (*words, "--size", "3", "--only", "row 1")
+    assert run(*resized, env=sandbox.env).returncode == 0
+    assert paid(sandbox) == before + 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_killed_again_and_again_every_row_is_made_and_paid_for_once(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    dice, count = random.Random(4), 6
+    manifest, before, out = write_manifest(tmp_path, few(count)), paid(sandbox), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "3")
+    for _ in range(int(os.environ.get("MAQUETTE_KILLS", "4"))):
+        process = subprocess.Popen(
+            command(*words), env=sandbox.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(dice.uniform(2.0, 9.0))
+        if dice.random() < 0.7:
+            kill_worker(out)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+        assert paid(sandbox) <= before + count
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    assert Counter(row["state"] for row in results(out)) == {"done": count}
+    assert all((out / f"row {number}.glb").exists() for number in range(count))
+    assert paid(sandbox) == before + count
+
+
+def kill_worker(out: Path) -> None:
+    import contextlib
+    import sqlite3
+
+    path = out / ".maquette" / "machines" / "main" / "maquette.db"
+    if not path.exists():
+        return
+    with contextlib.closing(sqlite3.connect(path)) as database, contextlib.suppress(sqlite3.Error):
+        for (owner,) in database.execute("SELECT owner FROM lease").fetchall():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(owner.split("-")[0]), signal.SIGKILL)
+
+
+def test_two_machines_split_a_folder_between_them(sandbox: Sandbox, tmp_path: Path) -> None:
+    manifest, before, out = write_manifest(tmp_path, few(4)), paid(sandbox), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "1")
+    both = [
+        subprocess.Popen(
+            command(*words, "--machine", name), env=sandbox.env, stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    assert [process.wait(240) for process in both] == [0, 0]
+    assert paid(sandbox) == before + 4
+    assert run(*words, "--machine", "one", env=sandbox.env).returncode == 0
+    assert Counter(row["state"] for row in results(out)) == {"done": 4}
+    assert paid(sandbox) == before + 4
+
+
+def test_a_batch_without_anything_to_make_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("batch", str(tmp_path / "empty"), "-o", str(tmp_path / "out"), env=sandbox.env)
+    assert done.returncode == 2
+    assert "no picture" in done.stderr
+    manifest = write_manifest(tmp_path, few(1))
+    done = run("batch", str(manifest), "-o", str(tmp_path / "out"), "--only", "nobody", env=sandbox.env)
+    assert done.returncode == 2
+    assert "there is no row nobody" in done.stderr

@@ -1,0 +1,224 @@
+"""A manifest's rows: what is read, what is refused, and what of a row decides about its job."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from maquette.batch import Defaults, Item, Manifest, make_items, read_manifest
+from maquette.batch.manifest import MAX_KEY, stem_of
+from maquette.batch.plan import price_key
+from maquette.client import InputError, Model, NotFoundError
+from sandbox_client import png
+
+MODEL = Model.from_json(
+    {
+        "id": "model_hunyuan-3d-v2-1",
+        "name": "Hunyuan",
+        "inputs": [
+            {"name": "image", "type": "file", "kind": "image", "required": {"always": True}},
+            {"name": "faces", "type": "number", "min": 100, "max": 1000, "default": 500},
+            {"name": "paint", "type": "boolean", "default": True},
+        ],
+    }
+)
+WORDS = Model.from_json(
+    {
+        "id": "model_meshy-txt23d",
+        "name": "Meshy",
+        "inputs": [{"name": "prompt", "type": "string", "prompt": True, "required": {"always": True}}],
+    }
+)
+MODELS = {model.id: model for model in (MODEL, WORDS)}
+
+
+def get_model(model_id: str) -> Model:
+    if model_id not in MODELS:
+        raise NotFoundError("no such model")
+    return MODELS[model_id]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("horse.png", "cup.png"):
+        (tmp_path / name).write_bytes(png() + name.encode())
+    return tmp_path
+
+
+def read(folder: Path, text: str, name: str = "m.csv") -> Manifest:
+    (folder / name).write_text(text, encoding="utf-8")
+    return read_manifest(folder / name)
+
+
+def items_of(folder: Path, text: str, name: str = "m.csv", **defaults: Any) -> tuple[list[Item], list[str]]:
+    manifest = read(folder, text, name)
+    items = make_items(manifest, Defaults(**defaults), "test", get_model)
+    return items, [str(problem) for problem in manifest.problems]
+
+
+def one(folder: Path, text: str, name: str = "m.csv", **defaults: Any) -> Item:
+    items, problems = items_of(folder, text, name, **defaults)
+    assert not problems
+    assert len(items) == 1
+    return items[0]
+
+
+def test_a_folder_of_pictures_is_a_manifest(folder: Path) -> None:
+    (folder / "notes.txt").write_text("no picture")
+    manifest = read_manifest(folder)
+    assert [row.key for row in manifest.rows] == ["cup", "horse"]
+    items = make_items(manifest, Defaults(), "test", get_model)
+    assert [item.picture for item in items] == [folder / "cup.png", folder / "horse.png"]
+    assert items[0].inputs["image"]
+
+
+def test_a_table_and_json_lines_say_the_same(folder: Path) -> None:
+    table = one(folder, "id,image,faces,paint,size\na,horse.png,200,no,2.5\n")
+    excel = one(folder, "id;image;faces;paint;size\r\na;horse.png;200;no;2.5\r\n", "excel.csv")
+    line = json.dumps({"id": "a", "image": "horse.png", "faces": 200.0, "paint": False, "size": 2.5})
+    lines = one(folder, line, "m.jsonl")
+    assert table.inputs == excel.inputs == lines.inputs
+    assert table.inputs["faces"] == 200
+    assert table.inputs["paint"] is False
+    assert table.size_m == lines.size_m == 2.5
+    assert table.id == excel.id == lines.id
+
+
+def test_options_hold_where_a_row_says_nothing(folder: Path) -> None:
+    text = "id,image,faces\na,horse.png,\nb,cup.png,300\n"
+    items, problems = items_of(folder, text, parameters={"faces": "700"}, size_m=3.0, outputs="blend png")
+    assert not problems
+    assert [item.inputs["faces"] for item in items] == [700, 300]
+    assert items[0].size_m == 3.0
+    assert items[0].outputs == (".blend", ".png")
+
+
+def test_the_model_follows_from_what_is_given(folder: Path) -> None:
+    items, problems = items_of(folder, "id,file,prompt\na,horse.png,\nb,,a red cup\n")
+    assert not problems
+    assert [item.model for item in items] == [MODEL, WORDS]
+    assert items[1].inputs == {"prompt": "a red cup"}
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("a,no.png,,,,", "no.png: no such file"),
+        ("a,.,,,,", "that is a folder"),
+        ("a,m.csv,,,,", "not an image"),
+        ("a,horse.png,5,,,", "100 to 1000"),
+        ("a,horse.png,many,,,", "must be a number"),
+        ("a,horse.png,,0,,", "length in metres"),
+        ("a,horse.png,,,exe,", ".exe is not one of .glb"),
+        ("a,horse.png,,,,model_x", "no model model_x"),
+        ("a,horse.png,,,,../../x", "give a model's id"),
+        ("a,,,,,", "image: is required"),
+        (",,,,glb,", "fill in its id"),
+        ("a,horse.png,,,,,,", "8 cells for 6 columns"),
+        ("a,horse.png,,,,\na,cup.png,,,,", "row 2 has this key already"),
+        ("a,horse.png,,,,\nA,cup.png,,,,", "row 2 has this key already"),
+        ("a" * (MAX_KEY + 1) + ",horse.png,,,,", "1 to 200 characters"),
+        ('"a\nb",horse.png,,,,', "in one line"),
+    ],
+)
+def test_a_wrong_row_is_told_by_its_number(folder: Path, row: str, says: str) -> None:
+    head = "id,image,faces,size,outputs,model\n"
+    _, problems = items_of(folder, head + row)
+    assert len(problems) == 1
+    assert says in problems[0]
+    assert problems[0].startswith("row ")
+
+
+def test_a_column_that_no_input_has_is_refused_with_a_suggestion(folder: Path) -> None:
+    items, problems = items_of(folder, "id,image,face\na,horse.png,200\n")
+    assert not items
+    assert "did you mean faces?" in problems[0]
+    _, problems = items_of(folder, "id,image\na,horse.png\n", parameters={"nope": "1"})
+    assert problems == ["manifest: --param nope: none of the models has such an input."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("m.csv", b"", "name each column"),
+        ("m.csv", b"id,id\n", "name each column"),
+        ("m.csv", b"id,image\n", "no rows"),
+        ("m.csv", b"\xff\xfe\x00x", "UTF-8"),
+        ("m.csv", b'id\n"' + b"x" * 200_000 + b'"', "is no CSV"),
+        ("m.txt", b"id\n", "is no manifest"),
+        ("m.jsonl", b"\n\n", "no rows"),
+    ],
+)
+def test_what_is_no_manifest_is_one_error(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read_manifest(tmp_path / name)
+    with pytest.raises(InputError, match="no such file"):
+        read_manifest(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "{", "7", '{"id": ["x"]}', '{"id": true}', '{"image": 5}'])
+def test_a_hostile_line_is_one_problem(tmp_path: Path, line: str) -> None:
+    manifest = read(tmp_path, line + '\n{"id": "good"}', "m.jsonl")
+    assert [row.key for row in manifest.rows] == ["good"]
+    assert [problem.number for problem in manifest.problems] == [1]
+
+
+@given(st.text(min_size=1, max_size=MAX_KEY), st.text(min_size=1, max_size=MAX_KEY))
+def test_two_keys_never_share_a_file(first: str, second: str) -> None:
+    stems = [stem_of(key) for key in (first, second)]
+    for stem in stems:
+        assert stem == Path(stem).name
+        assert stem not in (".", "..")
+        assert not set(stem) & set('\0/\\:*?"<>|\n')
+        assert len(stem) <= 100
+    if first != second and stems[0] == stems[1]:
+        # A name that is made to look like another's mark: refused as the same key when it is read.
+        assert first in stems or second in stems
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5), st.text())
+def test_whatever_a_line_holds_it_is_a_row_or_a_problem(value: object, name: str) -> None:
+    manifest = _from_lines(json.dumps({"id": "a", name: value}))
+    make_items(manifest, Defaults(), "test", get_model)
+    assert len(manifest.problems) >= 0
+
+
+def _from_lines(text: str) -> Manifest:
+    from maquette.batch.manifest import _lines, _with_keys
+
+    return _with_keys(Path(), _lines(text))
+
+
+def test_what_changes_the_result_changes_the_job_and_nothing_else_does(folder: Path) -> None:
+    base = one(folder, "id,image,faces\na,horse.png,200\n")
+    again = one(folder, "id,faces,image,size,outputs,name\na,200,./horse.png,7,fbx,Horse\n")
+    assert again.id == base.id
+    changed = {
+        one(folder, "id,image,faces\nb,horse.png,200\n").id,
+        one(folder, "id,image,faces\na,cup.png,200\n").id,
+        one(folder, "id,image,faces\na,horse.png,201\n").id,
+        one(folder, "id,image,paint\na,horse.png,no\n").id,
+    }
+    (folder / "horse.png").write_bytes(png() + b"another")
+    changed.add(one(folder, "id,image,faces\na,horse.png,200\n").id)
+    assert len({base.id, *changed}) == 6
+
+
+def test_a_default_of_the_model_that_changes_makes_no_new_job(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = one(folder, "id,image\na,horse.png\n")
+    faces = replace(MODEL.inputs[1], default=900)
+    monkeypatch.setitem(MODELS, MODEL.id, replace(MODEL, inputs=(MODEL.inputs[0], faces, MODEL.inputs[2])))
+    assert one(folder, "id,image\na,horse.png\n").id == before.id
+
+
+def test_a_price_is_asked_for_once_where_only_files_and_words_differ(folder: Path) -> None:
+    text = "id,file,prompt,faces\na,horse.png,,\nb,cup.png,,\nc,,a cup,\nd,,a pot,\ne,cup.png,,200\n"
+    items, problems = items_of(folder, text)
+    assert not problems
+    assert len({price_key(item) for item in items}) == 3

@@ -1,0 +1,302 @@
+"""A run admits what the limits allow, does what is missing, and pays for each row once, whatever is killed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from maquette.batch import Claims, Defaults, Limits, Run, Stage, make_items, read_manifest
+from maquette.batch.claims import Facts
+from maquette.batch.plan import Item
+from maquette.client import CreditsError, InputError, JobStatus, Model, NetworkError, TransferError
+from maquette.jobs import JobRecord, State, Store
+from maquette.jobs.worker import Worker
+from service import Clock, Service, fake_blender
+
+MODEL = Model.from_json(
+    {"id": "model_x", "name": "X", "inputs": [{"name": "prompt", "type": "string", "prompt": True}]}
+)
+LOST = NetworkError("The connection broke", kind="broken", may_have_arrived=True)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing after it happens in this process."""
+
+
+class World:
+    """A folder that a batch runs in again and again, a service, and workers in the test's own thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, Clock()
+        self.service = Service(self.clock)
+        self.service.models["model_x"] = MODEL
+        self.blender = fake_blender(folder, {"ok": True, "faces": 12, "objects": 1})
+        self.delivered: list[str] = []
+        self.failing: Exception | None = None
+        self.most_at_service = 0
+
+    def items(self, *keys: str, price_cu: float | None = 2.5) -> list[Item]:
+        from dataclasses import replace
+
+        lines = "".join(f"{key.split('=')[0]},{key}\n" for key in keys)
+        (self.folder / "m.csv").write_text("id,prompt\n" + lines)
+        manifest = read_manifest(self.folder / "m.csv")
+        items = make_items(manifest, Defaults(model="model_x"), "test", lambda _: MODEL)
+        assert not manifest.problems
+        return [replace(item, price_cu=price_cu) for item in items]
+
+    def deliver(self, item: Item, job: JobRecord) -> Facts:
+        if self.failing:
+            raise self.failing
+        self.claims.set_current(item.row.stem, job.id)
+        (self.folder / f"{item.key}.glb").write_text(job.id)
+        self.delivered.append(job.id)
+        return {"outputs": [f"{item.key}.glb"]}
+
+    def open(self, items: list[Item], *, machine: str = "main", **limits: Any) -> Run:
+        self.store = Store(self.folder / "machines" / machine, clock=self.clock)
+        self.claims = Claims(self.folder, machine)
+        return Run(
+            *(self.store, "test", self.claims, items, Limits(**limits)),
+            deliver=self.deliver,
+            wish=lambda item: [*item.outputs],
+            is_there=lambda facts: all((self.folder / str(name)).exists() for name in facts["outputs"]),  # type: ignore[union-attr]
+        )
+
+    def worker(self) -> Worker:
+        options: dict[str, Any] = {"service": "test", "blender": self.blender, "scripts": self.folder}
+        worker = Worker(self.store, self.service, clock=self.clock, **options)  # type: ignore[arg-type]
+        assert worker.take_lease()
+        return worker
+
+    def run(self, items: list[Item], *, rounds: int = 400, most: int | None = None, **limits: Any) -> Run:
+        """One whole run of the command."""
+        run = self.open(items, **limits)
+        if most is not None:
+            run.keep_to(most)
+        worker = self.worker()
+        try:
+            for _ in range(rounds):
+                if not run.step():
+                    return run
+                self.turn(run, worker)
+            raise AssertionError(f"no end: {run.counts()} {run.stopped}")
+        finally:
+            self.end(worker)
+
+    def turn(self, run: Run, worker: Worker) -> None:
+        worker.round()
+        for future, _then, _progress in worker.tasks._running.values():
+            future.exception(timeout=10)
+        at_service = {State.SUBMITTING, State.QUEUED, State.RUNNING}
+        busy = sum(job.state in at_service for job in self.store.list_jobs())
+        self.most_at_service = max(self.most_at_service, busy)
+        self.clock.time += 1.0
+
+    def end(self, worker: Worker) -> None:
+        worker.tasks.shutdown()
+        self.clock.time += 100  # its lease is over
+        self.store.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def stages(run: Run) -> list[Stage]:
+    return [row.stage for row in run.rows]
+
+
+def test_a_batch_is_made_and_running_it_again_does_nothing(world: World) -> None:
+    items = world.items("a", "b", "c")
+    run = world.run(items, concurrency=2)
+    assert stages(run) == [Stage.DONE] * 3
+    assert run.spent_cu() == 7.5
+    assert len(world.service.paid) == 3
+    assert world.most_at_service <= 2
+    run = world.run(items)
+    assert stages(run) == [Stage.DONE] * 3
+    assert len(world.service.paid) == 3
+    assert len(world.delivered) == 3
+
+
+def test_a_changed_row_is_a_new_job_and_going_back_costs_nothing(world: World) -> None:
+    world.run(world.items("a", "b"))
+    (world.folder / "m.csv").unlink()
+    world.run(world.items("a=2", "b"))
+    assert len(world.service.paid) == 3
+    assert len(set(world.delivered)) == 3
+    run = world.run(world.items("a", "b"))
+    assert stages(run) == [Stage.DONE] * 2
+    assert len(world.service.paid) == 3
+    assert world.delivered[-1] == world.delivered[0] or world.delivered[-1] == world.delivered[1]
+
+
+def test_a_file_that_is_gone_is_written_again_from_the_kept_result(world: World) -> None:
+    items = world.items("a", "b")
+    world.run(items)
+    (world.folder / "a.glb").unlink()
+    assert stages(world.run(items)) == [Stage.DONE] * 2
+    assert len(world.delivered) == 3
+    assert len(world.service.paid) == 2
+
+
+def test_the_batch_stops_before_it_costs_too_much(world: World) -> None:
+    items = world.items("a", "b", "c", "d")
+    run = world.run(items, max_cost_cu=5.0)
+    assert len(world.service.paid) == 2
+    assert run.stopped
+    assert run.counts()[Stage.WAITING] == 2
+    run = world.run(items, max_cost_cu=7.4)  # what was spent before counts
+    assert len(world.service.paid) == 2
+    run = world.run(items, max_cost_cu=7.5)
+    assert len(world.service.paid) == 3
+    assert run.spent_cu() == 7.5
+
+
+def test_what_has_no_price_is_not_started_under_a_limit(world: World) -> None:
+    run = world.run(world.items("a", price_cu=None), max_cost_cu=100.0)
+    assert run.stopped
+    assert not world.service.paid
+    assert stages(world.run(world.items("a", price_cu=None))) == [Stage.DONE]
+
+
+def test_a_failed_row_is_tried_anew_by_a_persons_wish_alone(world: World) -> None:
+    world.service.final = JobStatus.FAILURE
+    items = world.items("a")
+    run = world.run(items)
+    assert stages(run) == [Stage.FAILED]
+    assert "another picture" in run.rows[0].message
+    world.service.final = JobStatus.SUCCESS
+    assert stages(world.run(items)) == [Stage.FAILED]
+    assert len(world.service.paid) == 1
+    run = world.run(items, is_retrying=True)
+    assert stages(run) == [Stage.DONE]
+    assert len(world.service.paid) == 2
+    for is_retrying in (True, False):
+        assert stages(world.run(items, is_retrying=is_retrying)) == [Stage.DONE]
+    assert len(world.service.paid) == 2
+
+
+def test_a_refused_row_waits_for_a_persons_wish(world: World) -> None:
+    world.service.fail["generate"] = [InputError("The picture is too dark.")]
+    items = world.items("a")
+    assert stages(world.run(items)) == [Stage.FAILED]
+    assert stages(world.run(items)) == [Stage.FAILED]
+    assert world.service.calls["generate"] == 1
+    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
+def test_without_credits_nothing_more_is_started_and_the_next_run_goes_on(world: World) -> None:
+    items = world.items("a", "b", "c", "d")
+    world.service.fail["generate"] = [CreditsError("Too few credits.")]
+    run = world.run(items, concurrency=1)
+    assert run.stopped == "Too few credits."
+    assert not world.service.paid
+    assert stages(world.run(items)) == [Stage.DONE] * 4
+    assert len(world.service.paid) == 4
+
+
+def test_a_download_that_failed_goes_on_in_the_next_run_for_nothing(world: World) -> None:
+    world.service.fail["download"] = [TransferError("The disk is full.")]
+    items = world.items("a")
+    assert stages(world.run(items)) == [Stage.FAILED]
+    assert stages(world.run(items)) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
+def test_what_could_not_be_written_is_written_by_the_next_run(world: World) -> None:
+    items = world.items("a", "b")
+    world.failing = RuntimeError("no room")
+    run = world.run(items)
+    assert stages(run) == [Stage.FAILED] * 2
+    assert "paid for" in run.rows[0].message
+    world.failing = None
+    assert stages(world.run(items)) == [Stage.DONE] * 2
+    assert len(world.service.paid) == 2
+
+
+def test_a_limit_leaves_the_rest_to_the_next_run(world: World) -> None:
+    items = world.items("a", "b", "c")
+    assert stages(world.run(items, most=2)) == [Stage.DONE, Stage.DONE, Stage.LATER]
+    assert stages(world.run(items, most=2)) == [Stage.DONE] * 3
+    assert len(world.service.paid) == 3
+
+
+def test_two_machines_share_a_folder_and_pay_for_each_row_once(world: World) -> None:
+    items = world.items(*"abcdef")
+    world.run(items, most=2, machine="one")
+    first = world.open(items, machine="one", concurrency=2)  # claims two more, and is in the middle of them
+    first.step()
+    world.store.close()
+    run = world.run(items, machine="two")
+    assert run.counts() == {Stage.DONE: 4, Stage.ELSEWHERE: 2}
+    assert run.spent_cu() == 6 * 2.5
+    run = world.run(items, machine="one")
+    assert stages(run) == [Stage.DONE] * 6
+    assert len(world.service.paid) == 6
+
+
+def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Sets after how many steps on disk or to the service the process is killed, before or after the step."""
+    left = [10**9]
+
+    def killing(step: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*given: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            answer = step(*given, **named)
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            return answer
+
+        return stepped
+
+    for owner, names in (
+        (Store, ("add", "move", "resume", "update")),
+        (Claims, ("take", "write_result", "set_current")),
+        (World, ("deliver",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
+    monkeypatch.setattr("os.rename", killing(__import__("os").rename))
+    yield lambda number: left.__setitem__(0, number)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    dice, items = Random(seed), world.items(*"abcd")
+    set_kill = next(kill_points(world, monkeypatch))
+    kills = 0
+    for _ in range(6):
+        set_kill(dice.randint(1, 60))
+        if dice.random() < 0.3:
+            world.service.fail.setdefault("answer", []).append(LOST)
+        worker: Worker | None = None
+        try:
+            run = world.open(items, concurrency=dice.randint(1, 4))
+            worker = world.worker()
+            while run.step():
+                world.turn(run, worker)
+        except Killed:
+            kills += 1
+            set_kill(10**9)
+        finally:
+            if worker is not None:
+                world.end(worker)
+    assert kills
+    set_kill(10**9)
+    world.service.fail.clear()
+    for _ in range(2):  # a submission that was lost after the last kill may need one more
+        run = world.run(items)
+    assert stages(run) == [Stage.DONE] * 4
+    assert len(world.service.paid) == 4
+    for row in run.rows:
+        assert (world.folder / f"{row.item.key}.glb").read_text() == row.job_id

@@ -1,0 +1,65 @@
+"""The contact sheet and the table hold what they are given as text, whatever it says."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from maquette.batch import Item, Problem, Row, Stage, Tracked, write_sheet, write_table
+from maquette.client import Model
+
+MODEL = Model.from_json({"id": "model_x", "name": "X", "inputs": []})
+
+
+def tracked(key: str, message: str = "", files: tuple[str, ...] = ()) -> Tracked:
+    item = Item(Row(2, key, "stem", {}), MODEL, {"prompt": key}, key, key, 1.0, (".glb",), "id-1", 2.5)
+    facts = {"outputs": [*files], "cost_cu": 2.5, "faces": 12, "seconds": 1.2, "preview": "a b#.png"}
+    return Tracked(item, "id-1", Stage.DONE, message, facts)  # type: ignore[arg-type]
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    found = re.search(r'<script type="application/json" id="rows">(.*?)</script>', path.read_text("utf-8"), re.S)
+    assert found
+    return json.loads(found[1])
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_text_leaves_the_data_of_the_page(tmp_path_factory, key: str, message: str, problem: str) -> None:
+    path = tmp_path_factory.mktemp("sheet") / "index.html"
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    write_sheet(path, [tracked(hostile + key, message)], [Problem(3, "", problem + hostile)])
+    text = path.read_text("utf-8")
+    assert hostile not in text
+    assert text.count("</script>") == 2
+    rows = rows_of(path)
+    assert len(rows) == 2
+
+
+def test_addresses_are_relative_whatever_a_file_is_called(tmp_path: Path) -> None:
+    names = ("javascript:alert(1).glb", "//evil.example/x.glb", "a b#?.glb")
+    write_sheet(tmp_path / "index.html", [tracked("k", files=names)], [])
+    row = rows_of(tmp_path / "index.html")[0]
+    urls = [file["url"] for file in row["files"]]  # type: ignore[index,union-attr]
+    assert urls == ["./javascript%3Aalert%281%29.glb", ".///evil.example/x.glb", "./a%20b%23%3F.glb"]
+    assert row["preview"] == "./a%20b%23.png"
+
+
+def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    write_table(tmp_path / "r.csv", [tracked("=1+1", "@SUM(A1)")], [Problem(9, "-x", "wrong")])
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["id"] for row in rows] == ["'=1+1", "'-x"]
+    assert rows[0]["message"] == "'@SUM(A1)"
+    assert rows[0]["cost_cu"] == "2.5"
+    assert rows[1]["state"] == "wrong"
+    assert rows[1]["message"] == "row 9 (-x): wrong"
+
+
+def test_the_page_reaches_for_nothing_outside(tmp_path: Path) -> None:
+    write_sheet(tmp_path / "index.html", [tracked("a")], [])
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert "http" not in text.replace("http-equiv", "")
+    assert "default-src 'none'" in text
+    assert len(text) < 12_000
