@@ -4,10 +4,11 @@
 from .claims import Claims
 from .manifest import Manifest, Problem, Row, read_manifest
 from .plan import OUTPUTS, Defaults, Item, make_items
+from .presence import Presence
 from .run import Limits, Run, Stage, Tracked
 from .sheet import write_sheet, write_table
 
 __all__ = [
-    "OUTPUTS", "Claims", "Defaults", "Item", "Limits", "Manifest", "Problem", "Row", "Run", "Stage",
-    "Tracked", "make_items", "read_manifest", "write_sheet", "write_table",
+    "OUTPUTS", "Claims", "Defaults", "Item", "Limits", "Manifest", "Presence", "Problem", "Row", "Run",
+    "Stage", "Tracked", "make_items", "read_manifest", "write_sheet", "write_table",
 ]  # fmt: skip

@@ -110,6 +110,12 @@ class Run:
         for row in sorted(left, key=lambda row: row.stage is Stage.WAITING)[most:]:
             row.stage = Stage.LATER
 
+    def look_elsewhere(self) -> None:
+        """See what other machines have finished since."""
+        for row in self.rows:
+            if row.stage is Stage.ELSEWHERE:
+                self._is_anothers(row)
+
     # What happens.
 
     def step(self) -> bool:

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -105,6 +106,6 @@ def _cell(value: object) -> object:
 
 
 def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.new")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     part.write_bytes(text.encode("utf-8", "replace"))  # JSON may hold what is no character
     os.replace(part, path)

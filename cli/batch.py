@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from ..batch import (
     Item,
     Limits,
     Manifest,
+    Presence,
     Run,
     Stage,
     make_items,
@@ -36,7 +37,7 @@ from ..jobs import placeholder_inputs, safe_name
 from .batch_files import Delivery
 from .board import Board, summary
 from .deliver import TICK_S, Patience
-from .exits import CommandError, Exit
+from .exits import EXPECTED, CommandError, Exit, exit_for
 from .generate import check_space, named_values
 from .session import Session
 
@@ -52,12 +53,21 @@ def run_batch(arguments: Namespace) -> int:
         raise CommandError("--machine: give a short name of letters and digits.")
     state.mkdir(parents=True, exist_ok=True)
     arguments.state = str(state / "machines" / arguments.machine)
-    with closing(Board(folder / "batch.log", is_json=arguments.json)) as board, Session(arguments) as session:
-        code: int = Exit.INTERRUPTED
+    presence = Presence(Path(arguments.state))
+    with ExitStack() as stack:
+        board = stack.enter_context(closing(Board(folder / "batch.log", is_json=arguments.json)))
+        presence.enter(board.line)
+        stack.callback(presence.leave)
+        session = stack.enter_context(Session(arguments))
+        code: int = Exit.JOB_FAILED
         try:
-            code = _run(arguments, folder, session, board)
+            code = _run(arguments, folder, session, board, presence)
         except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
             board.line("Interrupted. What was submitted goes on: the same command picks it up.")
+        except (CommandError, *EXPECTED) as error:
+            code = error.code if isinstance(error, CommandError) else exit_for(type(error))
+            raise
         finally:
             board.event("end", exit_code=int(code))
             if arguments.notify and not arguments.dry_run:
@@ -65,7 +75,7 @@ def run_batch(arguments: Namespace) -> int:
         return code
 
 
-def _run(arguments: Namespace, folder: Path, session: Session, board: Board) -> int:
+def _run(arguments: Namespace, folder: Path, session: Session, board: Board, presence: Presence) -> int:
     manifest, items = _read(arguments, session)
     for problem in manifest.problems:
         board.line(str(problem))
@@ -95,13 +105,15 @@ def _run(arguments: Namespace, folder: Path, session: Session, board: Board) -> 
     if arguments.limit is not None:
         run.keep_to(arguments.limit)
     try:
-        _follow(run, session, board)
+        _follow(run, session, board, presence)
     finally:
-        rows = sorted(run.rows, key=lambda row: row.item.row.number)
-        delivery.add_pictures(rows)
-        write_table(folder / "results.csv", rows, manifest.problems)
-        write_sheet(folder / "index.html", rows, manifest.problems)
-    board.line(f"{summary(run)} → {folder / 'index.html'}")
+        if not arguments.only:  # the table and the page are of all rows
+            run.look_elsewhere()
+            rows = sorted(run.rows, key=lambda row: row.item.row.number)
+            delivery.add_pictures(rows)
+            write_table(folder / "results.csv", rows, manifest.problems)
+            write_sheet(folder / "index.html", rows, manifest.problems)
+    board.line(f"{summary(run)} → {folder if arguments.only else folder / 'index.html'}")
     counts = run.counts()
     if run.stopped == OVER_COST:
         board.line(f"{counts[Stage.WAITING]} rows are left: the next one would exceed --max-cost.")
@@ -158,7 +170,7 @@ def _concurrency(arguments: Namespace, session: Session) -> int:
     return (balance and balance.parallel_jobs) or _CONCURRENCY
 
 
-def _follow(run: Run, session: Session, board: Board) -> None:
+def _follow(run: Run, session: Session, board: Board, presence: Presence) -> None:
     """Until nothing is left to do. Raises CommandError if the service is gone."""
     watch, patience = session.watch(), Patience(session, board.line, "run the same command again")
     try:
@@ -167,6 +179,7 @@ def _follow(run: Run, session: Session, board: Board) -> None:
             watch.touch()  # what the run itself has written is no news to `look`
             watch.look()
             patience.look()
+            presence.beat()
             time.sleep(TICK_S)
         board.tell(run)
     finally:

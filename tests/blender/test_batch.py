@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`maquette batch` as a studio uses it, on the sandbox: dry, mixed, limited, killed, shared, and run again."""
+"""`maquette batch` as a studio uses it, on the sandbox: dry, mixed, limited, killed, shared, run again."""
 
 import csv
 import json
@@ -127,7 +127,9 @@ def check_forms(out: Path) -> None:
     assert not [each for each in bpy.data.objects if each.type in ("CAMERA", "LIGHT")]
     for mesh in meshes:
         assert 100 < len(mesh.data.polygons) <= 1200
-        assert max(mesh.matrix_world.to_3x3() @ mesh.dimensions.to_3d()) > 0
+        corners = [mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices]
+        sides = [max(c[axis] for c in corners) - min(c[axis] for c in corners) for axis in range(3)]
+        assert max(sides) == pytest.approx(1.0, abs=1e-3)
         assert mesh.data.uv_layers
 
 
@@ -157,9 +159,7 @@ def test_a_limit_on_cost_stops_the_batch_and_a_changed_row_keeps_the_old_result(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_killed_again_and_again_every_row_is_made_and_paid_for_once(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_killed_again_and_again_every_row_is_made_and_paid_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
     dice, count = random.Random(4), 6
     manifest, before, out = write_manifest(tmp_path, few(count)), paid(sandbox), tmp_path / "out"
     words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "3")

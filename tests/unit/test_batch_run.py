@@ -1,4 +1,4 @@
-"""A run admits what the limits allow, does what is missing, and pays for each row once, whatever is killed."""
+"""A run admits what the limits allow, does what is missing, and pays for each row once, killed or not."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from maquette.batch import Claims, Defaults, Limits, Run, Stage, make_items, read_manifest
+from maquette.batch import Claims, Defaults, Limits, Presence, Run, Stage, make_items, read_manifest
 from maquette.batch.claims import Facts
 from maquette.batch.plan import Item
 from maquette.client import CreditsError, InputError, JobStatus, Model, NetworkError, TransferError
@@ -240,6 +240,28 @@ def test_two_machines_share_a_folder_and_pay_for_each_row_once(world: World) -> 
     assert len(world.service.paid) == 6
 
 
+def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does_not(tmp_path: Path) -> None:
+    clock, said, is_alive = Clock(), list[str](), [True]
+    one = Presence(tmp_path, host="one", clock=clock)
+    two = Presence(tmp_path, host="two", clock=clock)
+
+    def sleep(seconds: float) -> None:
+        clock.time += seconds
+        if is_alive[0]:
+            one.beat()
+
+    one.enter(said.append, sleep)
+    Presence(tmp_path, host="one", clock=clock).enter(said.append, sleep)  # the same host, at once
+    assert not said
+    with pytest.raises(InputError, match="--machine"):
+        two.enter(said.append, sleep)
+    is_alive[0] = False
+    two.enter(said.append, sleep)
+    two.leave()
+    one.enter(said.append, sleep)
+    assert len(said) == 2
+
+
 def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Sets after how many steps on disk or to the service the process is killed, before or after the step."""
     left = [10**9]
@@ -294,8 +316,8 @@ def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
     assert kills
     set_kill(10**9)
     world.service.fail.clear()
-    for _ in range(2):  # a submission that was lost after the last kill may need one more
-        run = world.run(items)
+    world.run(items)  # a submission that was lost after the last kill may need one more
+    run = world.run(items)
     assert stages(run) == [Stage.DONE] * 4
     assert len(world.service.paid) == 4
     for row in run.rows:

@@ -20,7 +20,8 @@ def tracked(key: str, message: str = "", files: tuple[str, ...] = ()) -> Tracked
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
-    found = re.search(r'<script type="application/json" id="rows">(.*?)</script>', path.read_text("utf-8"), re.S)
+    pattern = r'<script type="application/json" id="rows">(.*?)</script>'
+    found = re.search(pattern, path.read_text("utf-8"), re.DOTALL)
     assert found
     return json.loads(found[1])
 
