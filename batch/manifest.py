@@ -105,7 +105,7 @@ def _table(text: str) -> Read:
     head = text.partition("\n")[0]
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     try:
-        names = [name.strip() for name in next(lines, [])]
+        names = [name.strip() for name in next(lines, list[str]())]
         if not any(names) or "" in names or len({*names}) < len(names) or len(names) > MAX_COLUMNS:
             raise InputError(
                 f"The first line has to name each column, once ({MAX_COLUMNS} at most). Correct it."

@@ -139,7 +139,8 @@ class Run:
         row = Tracked(item, job_id, was_here=job_id in self.jobs)
         job, facts = self.jobs.get(job_id), self._claims.result(job_id)
         if job is None and self._is_anothers(row):
-            return row
+            is_anew = row.stage is Stage.FAILED and self._limits.is_retrying
+            return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
             if job.resume_state in _FREE:
                 job = self.jobs[job_id] = self._store.resume(job)
@@ -166,8 +167,11 @@ class Run:
         if holder in (None, self._claims.machine):
             return False
         facts = self._claims.result(row.job_id)
-        row.stage = Stage.DONE if facts and self._is_there(facts) else Stage.ELSEWHERE
-        row.facts, row.message = facts, f"made by {holder}"
+        row.stage, row.facts, row.message = Stage.ELSEWHERE, facts, f"claimed by {holder}"
+        if facts is not None and "wish" not in facts:
+            row.stage, row.message = Stage.FAILED, f"{facts.get('message')} (on {holder})"
+        elif facts is not None and self._is_there(facts):
+            row.stage, row.message = Stage.DONE, f"made by {holder}"
         return True
 
     def _put(self, job: JobRecord) -> None:

@@ -240,6 +240,20 @@ def test_two_machines_share_a_folder_and_pay_for_each_row_once(world: World) -> 
     assert len(world.service.paid) == 6
 
 
+def test_what_failed_on_another_machine_has_failed_and_may_be_tried_anew_here(world: World) -> None:
+    world.service.final = JobStatus.FAILURE
+    items = world.items("a")
+    world.run(items, machine="one")
+    world.service.final = JobStatus.SUCCESS
+    run = world.run(items, machine="two")
+    assert stages(run) == [Stage.FAILED]
+    assert "on one" in run.rows[0].message
+    assert len(world.service.paid) == 1
+    assert stages(world.run(items, machine="two", is_retrying=True)) == [Stage.DONE]
+    assert stages(world.run(items, machine="one")) == [Stage.DONE]
+    assert len(world.service.paid) == 2
+
+
 def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does_not(tmp_path: Path) -> None:
     clock, said, is_alive = Clock(), list[str](), [True]
     one = Presence(tmp_path, host="one", clock=clock)
