@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from .batch_files import Delivery
 from .board import Board, summary
 from .deliver import TICK_S, Patience
 from .exits import EXPECTED, CommandError, Exit, exit_for
+from .farm import assemble, choose_row
 from .generate import check_space, named_values
 from .session import Session
 
@@ -49,13 +50,16 @@ _SECRETS = ("SCENARIO_", "MAQUETTE_")
 def run_batch(arguments: Namespace) -> int:
     folder = Path(arguments.output).expanduser().resolve()
     state = folder / ".maquette"
+    if arguments.row is not None:
+        choose_row(arguments)
     if safe_name(arguments.machine) != arguments.machine:
         raise CommandError("--machine: give a short name of letters and digits.")
     state.mkdir(parents=True, exist_ok=True)
     arguments.state = str(state / "machines" / arguments.machine)
     presence = Presence(Path(arguments.state))
     with ExitStack() as stack:
-        board = stack.enter_context(closing(Board(folder / "batch.log", is_json=arguments.json)))
+        board = Board(folder / "batch.log", is_json=arguments.json, is_openjd=arguments.openjd)
+        stack.callback(board.close)
         presence.enter(board.line)
         stack.callback(presence.leave)
         session = stack.enter_context(Session(arguments))
@@ -105,16 +109,20 @@ def _run(arguments: Namespace, folder: Path, session: Session, board: Board, pre
     if arguments.limit is not None:
         run.keep_to(arguments.limit)
     try:
-        _follow(run, session, board, presence)
+        if not arguments.assemble:
+            _follow(run, session, board, presence)
     finally:
+        rows = sorted(run.rows, key=lambda row: row.item.row.number)
         if not arguments.only:  # the table and the page are of all rows
             run.look_elsewhere()
-            rows = sorted(run.rows, key=lambda row: row.item.row.number)
             delivery.add_pictures(rows)
             write_table(folder / "results.csv", rows, manifest.problems)
             write_sheet(folder / "index.html", rows, manifest.problems)
     board.line(f"{summary(run)} → {folder if arguments.only else folder / 'index.html'}")
     counts = run.counts()
+    if arguments.assemble:
+        board.line(f"All in one: {assemble(folder, claims, rows)}")
+        return Exit.DONE if counts[Stage.DONE] == len(run.rows) else Exit.JOB_FAILED
     if run.stopped == OVER_COST:
         board.line(f"{counts[Stage.WAITING]} rows are left: the next one would exceed --max-cost.")
         return Exit.OVER_COST

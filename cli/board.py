@@ -21,12 +21,13 @@ _SHOWN = 8  # rows under way that the table shows
 class Board:
     """`line` for words, `tell` after each step, `close` at the end."""
 
-    def __init__(self, log_path: Path, *, is_json: bool) -> None:
+    def __init__(self, log_path: Path, *, is_json: bool, is_openjd: bool) -> None:
         self._log: TextIO = log_path.open("a", encoding="utf-8", errors="replace")
-        self._is_json = is_json
+        self._is_json, self._is_openjd = is_json, is_openjd
         self._is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn, self._drawn_at = 0, 0.0
         self._told: dict[str, tuple[str, str]] = {}
+        self._told_openjd = ""
 
     def close(self) -> None:
         self._log.close()
@@ -47,11 +48,20 @@ class Board:
             if row.is_changed:
                 row.is_changed = False
                 self._tell_row(run, row)
+        if self._is_openjd:
+            self._tell_openjd(run)
         if self._is_live and time.monotonic() - self._drawn_at >= _REDRAW_S:
             self._erase()
             lines = [line[: shutil.get_terminal_size().columns - 1] for line in _table(run)]
             print("\n".join(lines), file=sys.stderr, flush=True)
             self._drawn, self._drawn_at = len(lines), time.monotonic()
+
+    def _tell_openjd(self, run: Run) -> None:
+        """What the farm's monitor shows of the task; lines that begin so are read by Open Job Description."""
+        lines = f"openjd_progress: {run.share() * 100:.0f}\nopenjd_status: {summary(run)}"
+        if lines != self._told_openjd:
+            self._told_openjd = lines
+            print(lines, flush=True)
 
     def _tell_row(self, run: Run, row: Tracked) -> None:
         job = run.jobs.get(row.job_id)

@@ -27,6 +27,7 @@ def run(words: list[str]) -> int:
     """Carry out one command; returns the exit code, errors are one line on stderr."""
     # Blender in the background keeps Ctrl-C for renders; here it interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how farms ask to stop
     try:
         arguments = _parser().parse_args(words)
         return int(arguments.run(arguments))
@@ -104,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-cost", type=float, metavar="CU", help="what all jobs in DIR may cost together")
     add("--concurrency", type=_count, metavar="N", help="jobs at a time (the account's limit, else 4)")
     add("--only", nargs="+", metavar="KEY", help="these rows alone")
+    add("--row", type=_count, metavar="N", help="the N-th row alone, in a store of its own: a farm's task")
+    add("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")
+    add("--openjd", action="store_true", help="print progress as Open Job Description reads it")
     add("--limit", type=_count, metavar="N", help="no more rows than these in this run")
     add("--shuffle", action="store_true", help="in any order")
     add("--skip-wrong", action="store_true", help="leave rows out that have something wrong with them")

@@ -4,7 +4,7 @@
 from .append import Gone, Loading, append_result
 from .arrive import arrive, is_in_use
 from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
-from .place import Placement, place, row_locations
+from .place import Placement, grid_locations, place, row_locations
 from .placeholder import PROPERTY, add_placeholder, drop_placeholder, find_placeholders, row_place
 from .render import render_preview
 from .thumbnails import render_turntable, write_thumbnail
@@ -23,6 +23,7 @@ __all__ = [
     "export_glb",
     "export_usd",
     "find_placeholders",
+    "grid_locations",
     "is_in_use",
     "place",
     "render_preview",

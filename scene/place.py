@@ -60,6 +60,21 @@ def row_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple
     return row
 
 
+def grid_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple[float, float, float]]:
+    """The same in several rows one before the other, as many as each holds."""
+    across = math.ceil(math.sqrt(len(roots)))
+    places: list[tuple[float, float, float]] = []
+    edge = 0.0
+    for start in range(0, len(roots), max(1, across)):
+        row = roots[start : start + across]
+        turned = [(root.matrix_basis.to_3x3(), corner) for root in row for corner in corners_of(root)]
+        reach = [(turn @ corner).y for turn, corner in turned]
+        y = edge - max(reach)
+        places += [(x, y, 0.0) for x, _, _ in row_locations(row, gap_m)]
+        edge = y + min(reach) - gap_m / _metres_per_unit(row[0])
+    return places
+
+
 def bounds_of(root: bpy.types.Object) -> tuple[Vector, Vector]:
     """The lowest and highest corner of the result in the root's own space; ValueError if it is no result."""
     try:

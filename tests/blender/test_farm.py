@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The farm's template run for real by Open Job Description's own runner, its tasks killed and run again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+from commands import EXAMPLES, Sandbox, running_sandbox
+
+OPENJD = Path(sys.executable).with_name("openjd")
+TEMPLATE = EXAMPLES.parent / "docs" / "farm" / "openjd" / "template.yaml"
+ROWS = ("horse.png", "cat.png", "coffee.png", "views/front.png")
+TIMEOUT_S = 240
+
+pytestmark = pytest.mark.skipif(not OPENJD.exists(), reason="openjd-cli comes with the wheels' environments")
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("farm"), "--delay", "2") as running:
+        yield running
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    path = tmp_path / "some props.csv"
+    rows = [f"row {n},{EXAMPLES / file},{500 + n}" for n, file in enumerate(ROWS)]
+    path.write_text("\n".join(["id,image,targetFaceNum", *rows]), encoding="utf-8")
+    return path
+
+
+def start(sandbox: Sandbox, manifest: Path, *words: str) -> "subprocess.Popen[str]":
+    parameters = {
+        "Manifest": str(manifest),
+        "OutputFolder": str(manifest.parent / "out"),
+        "Rows": f"1-{len(ROWS)}",
+        "Blender": os.environ["MAQUETTE_BLENDER"],
+        "Options": "--outputs glb",
+    }
+    given = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
+    return subprocess.Popen(
+        [OPENJD, "run", TEMPLATE, *given, *words],
+        env=sandbox.env, cwd=manifest.parent, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def task(sandbox: Sandbox, manifest: Path, row: int) -> "subprocess.Popen[str]":
+    return start(sandbox, manifest, "--step", "Generate", "--task-param", f"Row={row}")
+
+
+def end(process: "subprocess.Popen[str]") -> str:
+    text, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, text
+    return text
+
+
+def kill_row(manifest: Path, row: int) -> int:
+    """Everything that works on this row, as when its host goes down; returns how many processes."""
+    store, count = f"/machines/row-row {row - 1}", 0
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = file.read_bytes().decode("utf-8", "replace").split("\0")
+        except OSError:  # it has just ended
+            continue
+        is_ours = any(str(manifest.parent) in word for word in words)
+        if is_ours and (words[-3:-1] == ["--row", str(row)] or any(store in word for word in words)):
+            os.kill(int(file.parent.name), signal.SIGKILL)
+            count += 1
+    return count
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes as Linux has them")
+@pytest.mark.skipif(bpy.app.version[:2] != (5, 2), reason="the processes are the same in every Blender")
+def test_tasks_two_at_a_time_killed_and_retried_pay_once(sandbox: Sandbox, manifest: Path) -> None:
+    out, chance = manifest.parent / "out", random.Random()
+    for rows in ((1, 2), (3, 4)):
+        tasks = [task(sandbox, manifest, row) for row in rows]
+        time.sleep(chance.uniform(1.5, 6.0))
+        assert kill_row(manifest, rows[0])
+        tasks[0].communicate(timeout=TIMEOUT_S)
+        text = end(task(sandbox, manifest, rows[0]))
+        assert "openjd_progress: 100" in text
+        end(tasks[1])
+    end(task(sandbox, manifest, 2))  # once more, as farms do
+    text = end(start(sandbox, manifest, "--step", "Assemble", "--no-run-dependencies"))
+    assert "4 done" in text
+    assert sandbox.stats()["paidJobs"] == len(ROWS)
+    assert sorted(file.name for file in out.glob("*.glb")) == [f"row {n}.glb" for n in range(len(ROWS))]
+    assert (out / "index.html").read_text(encoding="utf-8").count('"state": "done"') == len(ROWS)
+    with bpy.data.libraries.load(str(out / "all.blend")) as (found, _):
+        assert {f"row {n}" for n in range(len(ROWS))} <= set(found.objects)
