@@ -30,9 +30,9 @@ OVER_COST = "over --max-cost"
 
 
 class Stage(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
     DONE = "done"
+    RUNNING = "running"
+    WAITING = "waiting"
     FAILED = "failed"
     ELSEWHERE = "elsewhere"  # another machine has claimed it
     LATER = "later"  # left to another run
@@ -157,7 +157,7 @@ class Run:
                 return Tracked(item, f"{item.id}-{number + 1}")
         if job is not None:
             if job.state in DONE and facts is not None and self._is_delivered(row, facts):
-                row.stage, row.facts = Stage.DONE, facts
+                row.stage, row.facts, row.message = Stage.DONE, facts, str(facts.get("message") or "")
             else:
                 self._settle(row, job)
         return row

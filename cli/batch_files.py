@@ -15,7 +15,7 @@ from ..batch import Claims, Item, Stage, Tracked
 from ..batch.claims import Facts
 from ..client import JsonValue
 from ..jobs import JobRecord
-from .deliver import write_outputs
+from .deliver import quiet, write_outputs
 from .session import Session
 
 
@@ -74,7 +74,8 @@ class Delivery:
         if item.picture is None:
             return None
         try:
-            scene.write_thumbnail(item.picture, target)
+            with quiet(self._session.folder / "blender.log"):
+                scene.write_thumbnail(item.picture, target)
         except (OSError, RuntimeError):
             return None  # the page shows a dash
         return self._relative(target)

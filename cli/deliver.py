@@ -92,7 +92,7 @@ def write_outputs(
     if not (folder / "result.blend").exists():
         return [folder / entry["path"] for entry in cast("list[Any]", job.files)]
     if outputs or turntable:
-        with _quiet(session.folder / "blender.log"):
+        with quiet(session.folder / "blender.log"):
             root = _place(job, folder / "result.blend", size_m)
             try:
                 for output in outputs:
@@ -127,7 +127,7 @@ def _place(job: JobRecord, blend: Path, size_m: float | None) -> bpy.types.Objec
 
 
 @contextmanager
-def _quiet(log_path: Path) -> Generator[None]:
+def quiet(log_path: Path) -> Generator[None]:
     """What Blender's exporters and renderer print goes into a file: stdout and stderr are ours."""
     sys.stdout.flush()
     sys.stderr.flush()

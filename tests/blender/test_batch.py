@@ -211,6 +211,40 @@ def test_two_machines_split_a_folder_between_them(sandbox: Sandbox, tmp_path: Pa
     assert paid(sandbox) == before + 4
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT")
+def test_ctrl_c_leaves_a_page_and_a_batch_that_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
+    manifest, before, out = write_manifest(tmp_path, few(3)), paid(sandbox), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "1")
+    process = subprocess.Popen(
+        command(*words), env=sandbox.env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if ": done" in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130, rest
+    assert "the same command picks it up" in rest
+    assert "Traceback" not in rest
+    assert results(out)[0]["state"] == "done"
+    assert (out / "index.html").exists()
+    assert run(*words, env=sandbox.env).returncode == 0
+    assert paid(sandbox) == before + 3
+
+
+def test_the_guides_examples_are_manifests(sandbox: Sandbox, tmp_path: Path) -> None:
+    guide = (EXAMPLES.parent / "docs" / "batch.md").read_text("utf-8")
+    for ending, mark in ((".csv", "csv"), (".jsonl", "json")):
+        manifest = write_manifest(tmp_path, [], f"m{ending}")
+        manifest.write_text(guide.partition(f"```{mark}\n")[2].partition("```")[0], encoding="utf-8")
+        words = ("batch", str(manifest), "-o", str(tmp_path / mark), "--dry-run")
+        done = run(*words, env=sandbox.env)
+        assert done.returncode == 0, done.stderr
+        assert "2 rows to make" in done.stderr
+
+
 def test_a_batch_without_anything_to_make_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run("batch", str(tmp_path / "empty"), "-o", str(tmp_path / "out"), env=sandbox.env)
