@@ -80,10 +80,10 @@ class Run:
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu, self.stopped = claims.others_cu(), ""
-        self.started_at, self.done_before = time.monotonic(), 0
         self.rows = [self._found(item) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
-        self.done_before = self.counts()[Stage.DONE]
+        counts, self._started_at = self.counts(), time.monotonic()
+        self._ended_before = counts[Stage.DONE] + counts[Stage.FAILED]
 
     # What is seen.
 
@@ -100,9 +100,9 @@ class Run:
     def left_s(self) -> float | None:
         """How long it takes at the pace so far; None while that is unknown."""
         counts = self.counts()
-        ended = counts[Stage.DONE] + counts[Stage.FAILED] - self.done_before
+        ended = counts[Stage.DONE] + counts[Stage.FAILED] - self._ended_before
         todo = counts[Stage.WAITING] + counts[Stage.RUNNING]
-        return (time.monotonic() - self.started_at) / ended * todo if ended > 0 else None
+        return (time.monotonic() - self._started_at) / ended * todo if ended > 0 else None
 
     def share(self) -> float:
         """How much of all is done, 0..1."""

@@ -34,6 +34,7 @@ from ..batch.plan import price_key, read_outputs
 from ..batch.run import OVER_COST
 from ..client import InputError, NotFoundError
 from ..jobs import placeholder_inputs, safe_name
+from ..scene import can_export
 from .batch_files import Delivery
 from .board import Board, summary
 from .deliver import TICK_S, Patience
@@ -155,6 +156,8 @@ def _read(arguments: Namespace, session: Session) -> tuple[Manifest, list[Item]]
         price = prices[price_key(item)]
         if isinstance(price, InputError):
             manifest.refuse(item.row, str(price))
+        elif not all(map(can_export, item.outputs)):
+            manifest.refuse(item.row, "This Blender was built without USD. Leave .usd and .usdz out.")
         else:
             good.append(replace(item, price_cu=price))
     if arguments.shuffle:

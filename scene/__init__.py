@@ -3,7 +3,7 @@
 
 from .append import Gone, Loading, append_result
 from .arrive import arrive, is_in_use
-from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
+from .export import ExportError, can_export, export_fbx, export_glb, export_usd, save_blend
 from .place import Placement, grid_locations, place, row_locations
 from .placeholder import PROPERTY, add_placeholder, drop_placeholder, find_placeholders, row_place
 from .render import render_preview
@@ -18,6 +18,7 @@ __all__ = [
     "add_placeholder",
     "append_result",
     "arrive",
+    "can_export",
     "drop_placeholder",
     "export_fbx",
     "export_glb",

@@ -64,6 +64,11 @@ def save_blend(path: Path) -> None:
         _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
 
 
+def can_export(ending: str) -> bool:
+    """Whether this Blender can write such files (".usd"); some distributions leave USD out."""
+    return ending not in (".usd", ".usdz") or bool(bpy.app.build_options.usd)
+
+
 @contextlib.contextmanager
 def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
     """A passing scene that shows only these hierarchies; the artist's own scene is not touched."""
@@ -86,7 +91,7 @@ def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
 def _run(operator: Callable[..., set[str]], **options: object) -> None:
     try:
         finished = operator(**options)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:  # AttributeError: this Blender has no such exporter
         raise ExportError(
             f"Blender could not write the file: {str(error).strip().splitlines()[-1]}"
         ) from error

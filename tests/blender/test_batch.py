@@ -31,6 +31,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield running
 
 
+# Debian's Blender is built without USD.
+FORMS = ["fbx", "usd", "usdz"] if bpy.app.build_options.usd else ["fbx"]
+
+
 def write_manifest(folder: Path, rows: list[dict[str, Any]], name: str = "m.jsonl") -> Path:
     for picture in ("horse.png", "cat.png", "coffee.png"):
         shutil.copyfile(EXAMPLES / picture, folder / picture)
@@ -80,7 +84,7 @@ def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_en
 ) -> None:
     rows: list[dict[str, Any]] = [
         {"id": "horse <1>", "file": "horse.png", "targetFaceNum": 800, "size": 2, "outputs": "glb,blend,png"},
-        {"id": "forms", "file": "cat.png", "targetFaceNum": 600, "outputs": "fbx usd usdz"},
+        {"id": "forms", "file": "cat.png", "targetFaceNum": 600, "outputs": " ".join(FORMS)},
         {"id": "words", "prompt": "mug"},
         {"id": "splat", "file": "horse.png", "model": "model_vast-ai-triposplat"},
         {"id": "wrong", "file": "horse.png", "nonsense": 1},
@@ -99,7 +103,7 @@ def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_en
         files = [out / name for name in row["outputs"].split(", ")]
         assert files
         assert all(file.stat().st_size > 100 for file in files)
-    assert [Path(name).suffix for name in table[1]["outputs"].split(", ")] == [".fbx", ".usd", ".usdz"]
+    assert [Path(name).suffix for name in table[1]["outputs"].split(", ")] == [f".{form}" for form in FORMS]
     assert table[3]["outputs"] == "splat.spz"
     assert (out / "sheet" / "forms.turn.jpg").stat().st_size > 1000
     page = (out / "index.html").read_text("utf-8")
@@ -120,10 +124,11 @@ def check_forms(out: Path) -> None:
     """Each form holds the one model and nothing else, at its size."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.import_scene.fbx(filepath=str(out / "forms.fbx"))
-    bpy.ops.wm.usd_import(filepath=str(out / "usd" / "forms" / "forms.usd"))
-    bpy.ops.wm.usd_import(filepath=str(out / "forms.usdz"))
+    if "usd" in FORMS:
+        bpy.ops.wm.usd_import(filepath=str(out / "usd" / "forms" / "forms.usd"))
+        bpy.ops.wm.usd_import(filepath=str(out / "forms.usdz"))
     meshes = [each for each in bpy.data.objects if each.type == "MESH"]
-    assert len(meshes) == 3
+    assert len(meshes) == len(FORMS)
     assert not [each for each in bpy.data.objects if each.type in ("CAMERA", "LIGHT")]
     for mesh in meshes:
         assert 100 < len(mesh.data.polygons) <= 1200
