@@ -196,7 +196,8 @@ def test_the_zip_holds_the_extension_and_nothing_else() -> None:
         "pyproject.toml",
     }
     assert not [name for name in names if name.startswith(".") or "/." in name or "__pycache__" in name]
-    assert {name.rsplit(".", 1)[-1] for name in names if "." in name} <= {"py", "toml", "json", "txt", "png"}
+    endings = {name.rsplit(".", 1)[-1] for name in names if "." in name}
+    assert endings <= {"py", "toml", "json", "txt", "png", "html"}
     assert size < 1_000_000
 
 
