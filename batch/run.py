@@ -104,13 +104,6 @@ class Run:
         todo = counts[Stage.WAITING] + counts[Stage.RUNNING]
         return (time.monotonic() - self._started_at) / ended * todo if ended > 0 else None
 
-    def share(self) -> float:
-        """How much of all is done, 0..1."""
-        counts = self.counts()
-        ended = len(self.rows) - counts[Stage.WAITING] - counts[Stage.RUNNING]
-        under_way = [self.jobs[row.job_id] for row in self.rows if row.stage is Stage.RUNNING]
-        return (ended + sum(0.9 * (job.progress or 0.0) for job in under_way)) / max(1, len(self.rows))
-
     def keep_to(self, most: int) -> None:
         """Leave all but the first `most` items that are not done to another run."""
         left = [row for row in self.rows if row.stage in (Stage.WAITING, Stage.RUNNING)]

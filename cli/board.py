@@ -58,7 +58,7 @@ class Board:
 
     def _tell_openjd(self, run: Run) -> None:
         """What the farm's monitor shows of the task; lines that begin so are read by Open Job Description."""
-        lines = f"openjd_progress: {run.share() * 100:.0f}\nopenjd_status: {summary(run)}"
+        lines = f"openjd_progress: {_share(run) * 100:.0f}\nopenjd_status: {summary(run)}"
         if lines != self._told_openjd:
             self._told_openjd = lines
             print(lines, flush=True)
@@ -98,6 +98,15 @@ def summary(run: Run) -> str:
     if left_s and counts[Stage.WAITING] + counts[Stage.RUNNING]:
         words.append(f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left")
     return " · ".join(words)
+
+
+def _share(run: Run) -> float:
+    """How much of all is done, 0..1."""
+    todo = float(run.counts()[Stage.WAITING])
+    for row in run.rows:
+        if row.stage is Stage.RUNNING:
+            todo += 1 - 0.9 * (run.jobs[row.job_id].progress or 0.0)
+    return 1 - todo / max(1, len(run.rows))
 
 
 def _table(run: Run) -> list[str]:

@@ -40,4 +40,4 @@ def is_in_box(name: str, place: tuple[float, float, float]) -> bool:
     low, high = expected.bounds(name)
     reach = SIDE / 2 + 1e-3
     inside = all(place[i] - reach <= low[i] and high[i] <= place[i] + reach for i in range(3))
-    return inside and abs(low.z) < 1e-3 and max(high - low) > SIDE * 0.99
+    return inside and abs(low.z) < 1e-3 and max(high[i] - low[i] for i in range(3)) > SIDE * 0.99
