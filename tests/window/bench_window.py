@@ -81,14 +81,16 @@ def deliver(file: Path, delivered: Path) -> None:
 
 def idle(w: Window) -> Generator[float, None, dict[str, float]]:
     """Nothing goes on: first with the sidebar in sight, for the ticks; then without, for the heartbeat."""
-    yield IDLE_S  # what was learned of the models is read
+    yield IDLE_S * 2  # what is learned of the models is read
     recorder.holds.clear()
+    recorder.watch_alone("operators.watch.tick")
     yield from w.move(w.view_point())
     end = time.monotonic() + IDLE_S
     while time.monotonic() < end:
         w.region("UI").tag_redraw()  # a panel that is not drawn for some seconds is not seen
         yield 1.0
     ticks = recorder.summary(recorder.holds["operators.watch.tick"])
+    recorder.watch_all()
     place = hide(w)
     yield 1.0
     recorder.phase = "idle"
@@ -174,9 +176,11 @@ def history(w: Window) -> Steps:
 def drawing(w: Window) -> Generator[float, None, dict[str, float]]:
     """All of the sidebar's drawing, each time that it is drawn."""
     yield 2.0
+    draws = [key for key in recorder.holds if key.startswith("panels.") and ".draw" in key]
+    recorder.watch_alone(*draws)
 
     def spent() -> float:
-        return sum(sum(seconds) for key, seconds in recorder.holds.items() if key.startswith("panels."))
+        return sum(sum(recorder.holds[key]) for key in draws)
 
     redraws: list[float] = []
     for _ in range(60):

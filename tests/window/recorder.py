@@ -31,6 +31,7 @@ _entry = ""
 _last_beat = 0.0
 _watched: dict[str, tuple[types.FunctionType, types.FunctionType]] = {}  # key -> function, as it was
 _ids: set[int] = set()  # of both
+_stand_ins: dict[str, types.CodeType] = {}  # key -> the function's code while it is watched
 _nested: Counter[str] = Counter()
 
 
@@ -71,7 +72,7 @@ def _watch(function: types.FunctionType) -> None:
     # The key has to be a constant: a code object with the old closure has none of its own.
     exec(_source(code, key), space)
     names = {"co_freevars": code.co_freevars, "co_name": code.co_name, "co_qualname": code.co_qualname}
-    function.__code__ = space["stand_in"].__code__.replace(**names)
+    function.__code__ = _stand_ins[key] = space["stand_in"].__code__.replace(**names)
 
 
 def _source(code: types.CodeType, key: str) -> str:
@@ -103,6 +104,19 @@ def watch_extension(package: str) -> None:
             and not item.__code__.co_flags & inspect.CO_GENERATOR
         ):
             _watch(item)
+
+
+def watch_alone(*keys: str) -> None:
+    """From here on, these functions alone are watched: what the stand-ins of others cost is not counted."""
+    for name, (function, original) in _watched.items():
+        if name not in keys:
+            function.__code__ = original.__code__
+
+
+def watch_all() -> None:
+    """After `watch_alone`."""
+    for name, (function, _) in _watched.items():
+        function.__code__ = _stand_ins[name]
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
