@@ -20,8 +20,7 @@ import pytest
 from commands import EXAMPLES, Sandbox, command, run, running_sandbox
 
 pytestmark = pytest.mark.skipif(
-    bpy.app.version[:2] not in ((5, 2), (4, 3)),
-    reason="the processes are the same in every Blender: two do",
+    bpy.app.version[:2] not in ((5, 2), (4, 3)), reason="the processes are the same in every Blender: two do"
 )
 
 
@@ -79,6 +78,7 @@ def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
+@pytest.mark.timeout(400)
 def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_end(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -122,8 +122,9 @@ def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_en
 
 def check_forms(out: Path) -> None:
     """Each form holds the one model and nothing else, at its size."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.import_scene.fbx(filepath=str(out / "forms.fbx"))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    read_fbx = bpy.ops.wm.fbx_import if bpy.app.version >= (4, 5) else bpy.ops.import_scene.fbx
+    read_fbx(filepath=str(out / "forms.fbx"))
     if "usd" in FORMS:
         bpy.ops.wm.usd_import(filepath=str(out / "usd" / "forms" / "forms.usd"))
         bpy.ops.wm.usd_import(filepath=str(out / "forms.usdz"))
