@@ -12,16 +12,13 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .database import StoreError, last_change, next_change, open_database, transaction
 from .inputs import keep_files
 from .questions import Questions
 from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
 from .states import WORKING, State, check_move
-
-if TYPE_CHECKING:
-    pass
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
