@@ -47,7 +47,7 @@ def start(context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types
     try:
         reserve(context, new, target)
         return desk.add(new)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         release(new.id)
         raise
 

@@ -118,7 +118,7 @@ def ensure_inputs(model: Model) -> None:
     try:
         group, made.fields = _make_group(attribute, model.inputs, made.classes)
         setattr(_owner[0], attribute, PointerProperty(type=group))
-    except BaseException:
+    except BaseException:  # whatever it was, nothing half registered stays; raised again
         _forget(attribute)
         raise
     drop_stale_choices()
