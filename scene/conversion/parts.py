@@ -7,6 +7,7 @@ for the artist's Blender, which copies one array a step as a block, and parses n
 
 import json
 import mmap
+import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ import bpy
 PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
 PROPERTY = "maquette_parts"  # of a mesh or an image that is not whole yet
 LARGE_BYTES = 4 << 20  # of a mesh or a texture; less comes quickly enough within the .blend
+SLICE = 1 << 19  # values: 2 to 8 MB
+PAGE_BYTES = 4096
 _TOPOLOGY = ("position", ".edge_verts", ".corner_vert", ".corner_edge")
 # By the attribute's type: the property with its values, their code (see `struct`), and how many make one.
 _VALUES: dict[str, tuple[str, Literal["?", "b", "f", "h", "i"], int]] = {
@@ -146,6 +149,9 @@ def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
         if attribute not in _incomplete(kind, name).attributes:
             _incomplete(kind, name).attributes.new(attribute, data_type, domain)
             yield
+        for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), SLICE):
+            _touch(_incomplete(kind, name).attributes[attribute], start)
+            yield
         _fill(_incomplete(kind, name).attributes[attribute], folder / file)
     mesh = _incomplete(kind, name)
     if record["uv"]:
@@ -163,6 +169,17 @@ def _incomplete(kind: str, name: str) -> bpy.types.Mesh | bpy.types.Image:
     if found is None or PROPERTY not in found:
         raise Gone(name)
     return found
+
+
+def _touch(attribute: bpy.types.Attribute, start: int) -> None:
+    """Has the system find the memory of SLICE values: it does so when a page is first written to.
+
+    That takes 2 to 4 times as long as the values themselves, which can be set in one piece only.
+    """
+    data, (name, code, width) = attribute.data, _VALUES[attribute.data_type]
+    nothing = 0 if width == 1 else (0,) * width
+    for index in range(start, min(start + SLICE, len(data)), PAGE_BYTES // (struct.calcsize(code) * width)):
+        setattr(data[index], name, nothing)
 
 
 def _fill(attribute: bpy.types.Attribute, file: Path) -> None:

@@ -93,9 +93,9 @@ def idle(w: Window) -> Generator[float, None, dict[str, float]]:
     recorder.watch_all()
     place = hide(w)
     yield 1.0
-    recorder.phase = "idle"
+    usual, recorder.phase = recorder.phase, lambda: "idle"
     yield IDLE_S
-    recorder.phase = "other"
+    recorder.phase = usual
     w.window.screen.areas[place].type = "VIEW_3D"
     return ticks
 
@@ -116,12 +116,12 @@ def arrival(w: Window, *, is_hidden: bool = False) -> Generator[float, None, flo
     known = len(expected.desk(w).jobs)
     yield from w.press("maquette.generate")
     yield from w.until(lambda: len(expected.desk(w).jobs) > known, 10, "the job is in the list")
-    place = hide(w) if is_hidden else None
-    while expected.job(w, 0).is_working:
-        is_at_work = is_hidden and expected.job(w, 0).state in ("downloading", "converting")
-        recorder.phase = "working" if is_at_work else "other"
-        yield 0.05
-    recorder.phase = "other"
+    place, usual = hide(w) if is_hidden else None, recorder.phase
+    if is_hidden:
+        at_work = ("downloading", "converting")
+        recorder.phase = lambda: "working" if expected.job(w, 0).state in at_work else "other"
+    yield from w.until(lambda: not expected.job(w, 0).is_working, 120, "the job is done")
+    recorder.phase = usual
     name = expected.job(w, 0).name
     yield from w.until(lambda: expected.job(w, 0).state == "placed", 60, f"{name} is placed")
     if place is not None:
