@@ -5,8 +5,9 @@ from .claims import Claims
 from .manifest import Manifest, Problem, Row, read_manifest
 from .plan import OUTPUTS, Defaults, Item, make_items
 from .presence import Presence
-from .run import Limits, Run, Stage, Tracked
+from .run import Run
 from .sheet import write_sheet, write_table
+from .tracked import Limits, Stage, Tracked
 
 __all__ = [
     "OUTPUTS", "Claims", "Defaults", "Item", "Limits", "Manifest", "Presence", "Problem", "Row", "Run",

@@ -7,10 +7,8 @@ stopped before it was paid goes on when a person runs the batch again.
 
 import contextlib
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from ..client import JsonValue
 from ..jobs import DONE, JobRecord, NewJob, State, Store, StoreError
@@ -18,6 +16,7 @@ from ..jobs.inputs import InputFileError
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
 from .plan import Item
+from .tracked import Limits, Stage, Tracked
 
 _READ = 500  # jobs read in one look
 # Refused without a reason in the row, and nothing was paid: a person has mended it before running again.
@@ -29,38 +28,10 @@ _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid f
 OVER_COST = "over --max-cost"
 
 
-class Stage(StrEnum):
-    DONE = "done"
-    RUNNING = "running"
-    WAITING = "waiting"
-    FAILED = "failed"
-    ELSEWHERE = "elsewhere"  # another machine has claimed it
-    LATER = "later"  # left to another run
-
-
-@dataclass(slots=True)
-class Tracked:
-    """An item, its job here if there is one, and how far it is."""
-
-    item: Item
-    job_id: str
-    stage: Stage = Stage.WAITING
-    message: str = ""
-    facts: Facts | None = None
-    was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
-    is_changed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    concurrency: int = 4
-    max_cost_cu: float | None = None
-    is_retrying: bool = False  # by a person's wish: failed items get a job anew
-
-
 class Run:
-    """`deliver` writes an item's outputs and returns what is to be told of them; it may raise OSError,
-    RuntimeError or ValueError. `wish` says what it would write: it is done again where that has changed.
+    """`deliver` starts to write an item's outputs; what it returns gives what is to be told of them once they
+    are there, None until then. Both may raise OSError, RuntimeError or ValueError. `wish` says what it would
+    write: it is done again where that has changed.
     """
 
     def __init__(
@@ -71,7 +42,7 @@ class Run:
         items: Sequence[Item],
         limits: Limits,
         *,
-        deliver: Callable[[Item, JobRecord], Facts],
+        deliver: Callable[[Item, JobRecord], Callable[[], Facts | None]],
         wish: Callable[[Item], JsonValue],
         is_there: Callable[[Facts], bool],
     ) -> None:
@@ -80,6 +51,8 @@ class Run:
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu, self.stopped = claims.others_cu(), ""
+        self._ready: deque[Tracked] = deque()  # made, and not written yet
+        self._writing: list[Tracked] = []
         self.rows = [self._found(item) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
         counts, self._started_at = self.counts(), time.monotonic()
@@ -96,6 +69,10 @@ class Run:
         A job that failed at the service counts: not every model refunds.
         """
         return self._others_cu + sum(map(_committed_cu, self.jobs.values()))
+
+    @property
+    def is_writing(self) -> bool:
+        return bool(self._writing)
 
     def left_s(self) -> float | None:
         """How long it takes at the pace so far; None while that is unknown."""
@@ -124,9 +101,10 @@ class Run:
             self._change = job.change
             self._put(job)
         self._admit()
-        ready = next((row for row in self.rows if self._is_ready(row)), None)
-        if ready is not None:
-            self._deliver_one(ready, self.jobs[ready.job_id])
+        for row in list(self._writing):
+            self._look_at(row)
+        while self._ready and len(self._writing) < self._limits.deliveries:
+            self._begin_delivery(self._ready.popleft())
         counts = self.counts()
         return bool(counts[Stage.RUNNING]) or (bool(counts[Stage.WAITING]) and not self.stopped)
 
@@ -184,6 +162,8 @@ class Run:
         row.is_changed, row.message = True, job.message
         if job.is_working or job.state in DONE:
             row.stage = Stage.RUNNING
+            if job.state in DONE and row not in self._writing and row not in self._ready:
+                self._ready.append(row)
         elif job.state is State.UNCERTAIN and row.was_here:
             # The service's list has shown no such job, and a person has run the batch again since.
             row.stage = Stage.WAITING
@@ -249,25 +229,38 @@ class Run:
                 raise
             return self._store.get(row.job_id)  # another process was first
 
-    def _is_ready(self, row: Tracked) -> bool:
-        job = self.jobs.get(row.job_id)
-        return row.stage is Stage.RUNNING and job is not None and job.state in DONE
-
-    def _deliver_one(self, row: Tracked, job: JobRecord) -> None:
-        row.is_changed = True
+    def _begin_delivery(self, row: Tracked) -> None:
+        if row.stage is not Stage.RUNNING:  # left to another run
+            return
+        job = self.jobs[row.job_id]
         try:
             if job.state is State.READY:  # of two processes that share the store, one delivers
                 job = self.jobs[job.id] = self._store.move(job, State.PLACED)
-            facts = self._deliver(row.item, job)
+            row.writing = self._deliver(row.item, job)
         except StaleError:
-            row.stage, row.message = Stage.DONE, "written by another process"
+            row.is_changed, row.stage, row.message = True, Stage.DONE, "written by another process"
         except (OSError, RuntimeError, ValueError) as error:
-            row.stage = Stage.FAILED
-            row.message = f"It is made and paid for, but could not be written: {error} Run the batch again."
-            self._note(row, job, {"outputs": []})
+            self._fail_delivery(row, error)
         else:
-            row.stage = Stage.DONE
-            self._note(row, job, {**facts, "wish": self._wish(row.item)})
+            self._writing.append(row)
+
+    def _look_at(self, row: Tracked) -> None:
+        assert row.writing
+        try:
+            facts = row.writing()
+        except (OSError, RuntimeError, ValueError) as error:
+            self._fail_delivery(row, error)
+        else:
+            if facts is None:
+                return
+            row.is_changed, row.stage = True, Stage.DONE
+            self._note(row, self.jobs[row.job_id], {**facts, "wish": self._wish(row.item)})
+        self._writing.remove(row)
+
+    def _fail_delivery(self, row: Tracked, error: Exception) -> None:
+        row.is_changed, row.stage = True, Stage.FAILED
+        row.message = f"It is made and paid for, but could not be written: {error} Run the batch again."
+        self._note(row, self.jobs[row.job_id], {"outputs": []})
 
     def _note(self, row: Tracked, job: JobRecord, facts: Facts) -> None:
         row.facts = {

@@ -99,11 +99,12 @@ def _run(arguments: Namespace, folder: Path, session: Session, board: Board, pre
         return Exit.USAGE
     check_space(session.folder, "--output")
     claims = Claims(folder / ".maquette", arguments.machine)
-    delivery = Delivery(session, folder, claims, has_turntable=arguments.turntable)
-    limits = Limits(_concurrency(arguments, session), arguments.max_cost, arguments.retry_failed)
+    most = max(1, min(session.converters, len(items)))
+    delivery = Delivery(session, folder, claims, has_turntable=arguments.turntable, most=most)
+    limits = Limits(_concurrency(arguments, session), most, arguments.max_cost, arguments.retry_failed)
     run = Run(
         *(session.store, session.service, claims, items, limits),
-        deliver=delivery.write,
+        deliver=delivery.begin,
         wish=delivery.wish,
         is_there=delivery.is_there,
     )
@@ -113,6 +114,7 @@ def _run(arguments: Namespace, folder: Path, session: Session, board: Board, pre
         if not arguments.assemble:
             _follow(run, session, board, presence)
     finally:
+        delivery.close()
         rows = sorted(run.rows, key=lambda row: row.item.row.number)
         if not arguments.only:  # the table and the page are of all rows
             run.look_elsewhere()
@@ -191,7 +193,7 @@ def _follow(run: Run, session: Session, board: Board, presence: Presence) -> Non
             watch.look()
             patience.look()
             presence.beat()
-            time.sleep(TICK_S)
+            time.sleep(TICK_S / 4 if run.is_writing else TICK_S)
         board.tell(run)
     finally:
         watch.close()

@@ -6,7 +6,7 @@ An output takes its place whole. What a changed row had before goes to DIR/earli
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -14,17 +14,24 @@ from .. import scene
 from ..batch import Claims, Item, Stage, Tracked
 from ..batch.claims import Facts
 from ..client import JsonValue
-from ..jobs import JobRecord
-from .deliver import quiet, write_outputs
-from .session import Session
+from ..jobs import JobRecord, provenance_of
+from ..jobs.children import Blenders
+from .deliver import delivered_files, quiet
+from .session import Session, blender_binary
 
 
 class Delivery:
-    """Writes results of `session`'s store into `folder`."""
+    """Writes results of `session`'s store into `folder`, in background Blenders, `most` items at a time."""
 
-    def __init__(self, session: Session, folder: Path, claims: Claims, *, has_turntable: bool) -> None:
+    def __init__(
+        self, session: Session, folder: Path, claims: Claims, *, has_turntable: bool, most: int
+    ) -> None:
         self._session, self._folder, self._claims = session, folder, claims
-        self._has_turntable = has_turntable
+        self._has_turntable, self.most = has_turntable, most
+        self._blenders = Blenders(blender_binary())
+
+    def close(self) -> None:
+        self._blenders.tidy(0)
 
     def wish(self, item: Item) -> JsonValue:
         return [*item.outputs, item.size_m, item.name, self._has_turntable]
@@ -33,27 +40,61 @@ class Delivery:
         """Whether all files that were written still stand."""
         return all((self._folder / name).exists() for name in cast("list[str]", facts["outputs"]))
 
-    def write(self, item: Item, job: JobRecord) -> Facts:
-        """All outputs; returns what the page and the next run want to know."""
-        stem = item.row.stem
+    def begin(self, item: Item, job: JobRecord) -> Callable[[], Facts | None]:
+        """Start to write all outputs; what is returned gives what is to be told of them, once they are there.
+
+        Both may raise OSError or RuntimeError.
+        """
+        stem, job_folder = item.row.stem, self._session.store.job_folder(job.id)
         self._keep_earlier(stem, job.id)
+        if not (job_folder / "result.blend").exists():  # what Blender cannot read is handed on as it came
+            outputs = [self._handed_on(stem, path) for path in delivered_files(self._session, job)]
+            return lambda: self._facts(item, job, outputs, None, self._picture(item))
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
-        kept = write_outputs(self._session, job, outputs, size_m=item.size_m, turntable=strip)
-        if kept is not None:  # what Blender cannot read is handed on as it came
-            outputs, strip = [self._folder / f"{stem}{path.suffix.lower()}" for path in kept], None
-            for path, target in zip(kept, outputs, strict=True):
-                part = target.with_name(f".{target.name}.new")
-                shutil.copyfile(path, part)
-                os.replace(part, target)
-        self._claims.set_current(stem, job.id)
+        thumbnail = self._thumbnail(item)
+        wish: dict[str, JsonValue] = {
+            "result": str(job_folder.resolve() / "result.blend"),
+            "outputs": [str(path) for path in outputs],
+            "turntable": strip and str(strip),
+            "picture": item.picture and str(item.picture),
+            "thumbnail": str(thumbnail),
+            "name": job.name,
+            "size_m": item.size_m,
+            "provenance": dict(provenance_of(job)),
+            "threads": (os.cpu_count() or 1) // self.most if self.most > 1 else 0,
+        }
+        errand = self._blenders.begin("write", wish, job_folder, "writing the outputs")
+
+        def facts() -> Facts | None:
+            if (answer := errand.look()) is None:
+                return None
+            picture = self._relative(thumbnail) if answer["has_thumbnail"] else None
+            return self._facts(item, job, outputs, strip, picture)
+
+        return facts
+
+    def _facts(
+        self, item: Item, job: JobRecord, outputs: list[Path], strip: Path | None, picture: str | None
+    ) -> Facts:
+        self._claims.set_current(item.row.stem, job.id)
         preview = next((path for path in outputs if path.suffix == ".png"), None)
         return {
             "outputs": [self._relative(path) for path in dict.fromkeys(outputs)],
             "preview": preview and self._relative(preview),
             "turntable": strip and self._relative(strip),
-            "picture": self._picture(item),
+            "picture": picture,
         }
+
+    def _handed_on(self, stem: str, path: Path) -> Path:
+        target = self._folder / f"{stem}{path.suffix.lower()}"
+        part = target.with_name(f".{target.name}.new")
+        shutil.copyfile(path, part)
+        os.replace(part, target)
+        return target
+
+    def _thumbnail(self, item: Item) -> Path:
+        return self._folder / "sheet" / f"{item.row.stem}.jpg"
 
     def add_pictures(self, rows: Sequence[Tracked]) -> None:
         """The input's picture also for items that have failed."""
@@ -70,7 +111,7 @@ class Delivery:
         return path.relative_to(self._folder).as_posix()
 
     def _picture(self, item: Item) -> str | None:
-        target = self._folder / "sheet" / f"{item.row.stem}.jpg"
+        target = self._thumbnail(item)
         if item.picture is None:
             return None
         try:

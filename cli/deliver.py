@@ -70,49 +70,34 @@ def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
 def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     wish = cast("dict[str, Any]", job.placement)
     outputs = [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
-    kept = write_outputs(session, job, outputs, size_m=wish.get("size_m"))
+    written = write_outputs(session, job, outputs, wish.get("size_m"))
     if job.state is State.READY:
         session.store.move(job, State.PLACED)
-    return [str(output) for output in (outputs if kept is None else kept)]
+    return [str(output) for output in written]
 
 
-def write_outputs(
-    session: Session,
-    job: JobRecord,
-    outputs: list[Path],
-    *,
-    size_m: float | None,
-    turntable: Path | None = None,
-) -> list[Path] | None:
-    """Write the result in each form, by the names' endings; .png is a preview, `turntable` a strip of eight.
+def write_outputs(session: Session, job: JobRecord, outputs: list[Path], size_m: float | None) -> list[Path]:
+    """Place the result and write it in each form, by the names' endings; returns what was written.
 
-    Returns the delivered files instead where Blender cannot read them: nothing is written then.
+    Where Blender cannot read it, nothing is, and the files are returned as they were delivered.
     """
-    folder = session.store.job_folder(job.id)
-    if not (folder / "result.blend").exists():
-        return [folder / entry["path"] for entry in cast("list[Any]", job.files)]
-    if outputs or turntable:
+    blend = session.store.job_folder(job.id) / "result.blend"
+    if not blend.exists():
+        return delivered_files(session, job)
+    if outputs:
         with quiet(session.folder / "blender.log"):
-            root = _place(job, folder / "result.blend", size_m)
+            root = _place(job, blend, size_m)
             try:
                 for output in outputs:
-                    _WRITERS[output.suffix.lower()]([root], output)
-                if turntable:
-                    scene.render_turntable([root], turntable)
+                    scene.write_form([root], output)
             finally:  # the next job's files are to hold that job alone
                 bpy.data.batch_remove([*root.children_recursive, root])
                 bpy.data.orphans_purge(do_recursive=True)
-    return None
+    return outputs
 
 
-_WRITERS: dict[str, Callable[[list[bpy.types.Object], Path], None]] = {
-    ".blend": lambda _, path: scene.save_blend(path),
-    ".glb": scene.export_glb,
-    ".fbx": scene.export_fbx,
-    ".usd": scene.export_usd,
-    ".usdz": scene.export_usd,
-    ".png": scene.render_preview,
-}
+def delivered_files(session: Session, job: JobRecord) -> list[Path]:
+    return [session.store.job_folder(job.id) / entry["path"] for entry in cast("list[Any]", job.files)]
 
 
 def _place(job: JobRecord, blend: Path, size_m: float | None) -> bpy.types.Object:

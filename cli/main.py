@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dry-run", action="store_true", help="check every row, tell every price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="what all jobs in DIR may cost together")
     add("--concurrency", type=_count, metavar="N", help="jobs at a time (the account's limit, else 4)")
+    add("--converters", type=_count, metavar="N", help="Blenders that convert at a time (one a core)")
     add("--only", nargs="+", metavar="KEY", help="these rows alone")
     add("--row", type=_count, metavar="N", help="the N-th row alone, in a store of its own: a farm's task")
     add("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")

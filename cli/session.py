@@ -33,6 +33,7 @@ class Session:
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         url = arguments.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
         self._api_url, self._is_sandbox = str(url).rstrip("/"), bool(arguments.sandbox)
+        self.converters: int = getattr(arguments, "converters", None) or os.cpu_count() or 1
         self._project_id = None if self._is_sandbox else os.environ.get("MAQUETTE_PROJECT_ID") or None
         self.service = SANDBOX if self._is_sandbox else service_name(self._api_url, self._project_id)
         self._credentials: Credentials | None = None
@@ -82,6 +83,7 @@ class Session:
             service=self.service,
             blender=blender_binary(),
             project_id=self._project_id,
+            converters=self.converters,
         )
         return Watch(self.store, self.service, lambda: start_worker(self.folder, settings))
 

@@ -1,70 +1,168 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs one of our scripts in a throw-away background Blender: a JSON request in, a JSON answer out."""
+"""Background Blenders that do errands (see scene/child.py): a line of JSON in, a file of JSON out.
+
+One that has started takes milliseconds for the next errand instead of a second, so it is kept for a while.
+"""
 
 import json
 import os
+import secrets
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..client import JsonValue
 
 TIMEOUT_S = 1800
-_SECRET_MARKS = ("SCENARIO_", "MAQUETTE_")
+ERRANDS_MAX = 50  # for one Blender: what it should leak goes with it
+IDLE_S = 20.0  # one that has had nothing to do for so long is ended
+_LOOK_S = 0.02
+_END_S = 5.0
+_CHILD = Path(__file__).resolve().parent.parent / "scene" / "child.py"
+_ARGUMENTS = ("--background", "--factory-startup", "--python-exit-code", "3", "--python", str(_CHILD))
+_SECRETS = ("SCENARIO_", "MAQUETTE_")
 
 
-class ChildError(Exception):
+class ChildError(RuntimeError):
     """The background Blender could not do it; the text says why, for a person."""
 
 
-def run_blender(
-    blender: str, script: Path, wish: Mapping[str, JsonValue], folder: Path, doing: str
-) -> dict[str, JsonValue]:
-    """Run `script` on the request `wish`; returns its answer. Its files in `folder` are named after it.
+class Blenders:
+    """As many background Blenders as there are errands at a time. May be used by several threads at once."""
 
-    `doing` says in an error what it was at. Raises ChildError with the script's own words, or if the child
-    crashed or took too long.
-    """
-    request, log_path = folder / f"{script.stem}-request.json", folder / f"{script.stem}.log"
-    answer_path = folder / f"{script.stem}.json"
-    answer_path.unlink(missing_ok=True)
-    request.write_text(json.dumps({**wish, "answer": str(answer_path.resolve())}), encoding="utf-8")
-    arguments = [
-        "--background",
-        "--factory-startup",
-        "--python-exit-code",
-        "3",
-        "--python",
-        str(script),
-        "--",
-    ]
-    with log_path.open("wb") as log:
+    def __init__(self, blender: str) -> None:
+        self._blender = blender
+        self._idle: deque[_Child] = deque()  # the one used last comes last; each operation on it is atomic
+
+    def run(self, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str) -> dict[str, JsonValue]:
+        """As `begin`, and waits for the answer."""
+        errand = self.begin(do, wish, folder, doing)
+        while (answer := errand.look()) is None:
+            time.sleep(_LOOK_S)
+        return answer
+
+    def begin(self, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str) -> "Errand":
+        """Start the errand `do`; its log in `folder` is named after it. `doing` is for errors.
+
+        Raises ChildError if Blender cannot be started.
+        """
+        return Errand(self, do, wish, folder, doing)
+
+    def take(self, log: Path, *, is_fresh: bool) -> "_Child":
+        while self._idle and not is_fresh:
+            try:
+                child = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if child.process.poll() is None:
+                return child
+            child.end()
+        return _Child(self._blender, log)
+
+    def give_back(self, child: "_Child") -> None:
+        if child.errands >= ERRANDS_MAX:
+            child.end()
+        else:
+            child.idle_since = time.monotonic()
+            self._idle.append(child)
+
+    def tidy(self, idle_s: float = IDLE_S) -> None:
+        """End those that have been idle for so long."""
+        while self._idle:
+            try:
+                child = self._idle.popleft()
+            except IndexError:
+                return
+            if time.monotonic() - child.idle_since < idle_s:
+                self._idle.appendleft(child)
+                return
+            child.end()
+
+
+class _Child:
+    def __init__(self, blender: str, log: Path) -> None:
+        self.errands, self.idle_since = 0, 0.0
+        flags = 0
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+        with log.open("ab") as output:
+            try:
+                self.process = subprocess.Popen(
+                    [blender, *_ARGUMENTS],
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    # Without secrets: the child that parses strangers' files needs none.
+                    env={name: text for name, text in os.environ.items() if not name.startswith(_SECRETS)},
+                    creationflags=flags,
+                    start_new_session=sys.platform != "win32",  # the terminal's Ctrl-C is not for it
+                )
+            except OSError as error:
+                text = f"The background Blender could not be started ({blender}): {error.strerror}."
+                raise ChildError(text) from error
+
+    def tell(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.errands += 1
         try:
-            code = subprocess.run(
-                [blender, *arguments, str(request.resolve())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                timeout=TIMEOUT_S,
-                # Without secrets: the child that parses strangers' files needs none.
-                env={name: text for name, text in os.environ.items() if not name.startswith(_SECRET_MARKS)},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0,
-            ).returncode
+            self.process.stdin.write(line)
+        except OSError:  # it has ended: whoever waits for the answer sees that
+            self.process.poll()
+
+    def end(self) -> None:
+        """One that waits for an errand ends at once when its stdin does."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(_END_S)
         except subprocess.TimeoutExpired:
-            raise ChildError(
-                f"Blender, {doing}, took over {TIMEOUT_S // 60} minutes and was stopped."
-            ) from None
-        except OSError as error:
-            raise ChildError(
-                f"The background Blender could not be started ({blender}): {error.strerror}."
-            ) from error
-    try:
-        answer = json.loads(answer_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ChildError(
-            f"Blender crashed while {doing} (exit code {code}). Details are in {log_path}."
-        ) from None
-    if answer.get("ok") is not True:
-        raise ChildError(str(answer.get("error") or f"Blender failed at {doing}."))
-    return answer
+            self.process.kill()
+            self.process.wait()
+
+
+class Errand:
+    """One errand under way."""
+
+    def __init__(
+        self, blenders: Blenders, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str
+    ) -> None:
+        folder = folder.resolve()
+        self._blenders, self._doing = blenders, doing
+        # One that outlives a parent that was killed answers to nobody, under a name of its own.
+        self._log, self._answer = folder / f"{do}.log", folder / f".{do}-{secrets.token_hex(4)}.json"
+        self._log.unlink(missing_ok=True)
+        line = {**wish, "do": do, "log": str(self._log), "answer": str(self._answer)}
+        self._line = json.dumps(line).encode() + b"\n"
+        self._start(is_fresh=False)
+
+    def _start(self, *, is_fresh: bool) -> None:
+        self._child = self._blenders.take(self._log, is_fresh=is_fresh)
+        self._child.tell(self._line)
+        self._deadline = time.monotonic() + TIMEOUT_S
+
+    def look(self) -> dict[str, JsonValue] | None:
+        """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed."""
+        code = self._child.process.poll()
+        if self._answer.exists():
+            self._blenders.give_back(self._child)
+            answer: dict[str, Any] = json.loads(self._answer.read_text(encoding="utf-8"))
+            self._answer.unlink()
+            if answer.get("ok") is not True:
+                raise ChildError(str(answer.get("error") or f"Blender failed at {self._doing}."))
+            return answer
+        if code is not None:
+            self._child.end()
+            if self._child.errands == 1:
+                text = f"Blender crashed while {self._doing} (exit code {code}). Details are in {self._log}."
+                raise ChildError(text)
+            self._start(is_fresh=True)  # an earlier errand may be to blame
+        elif time.monotonic() > self._deadline:
+            self._child.process.kill()
+            self._child.end()
+            raise ChildError(f"Blender, {self._doing}, took over {TIMEOUT_S // 60} minutes and was stopped.")
+        return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from ..client import JsonValue, Scenario
-from .children import run_blender
+from .children import Blenders
 from .database import StoreError
 from .files import safe_name, sha256_of
 from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped
@@ -97,7 +97,7 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     )
 
 
-def prepare_files(blender: str, script: Path, job: JobRecord, folder: Path) -> None:
+def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> None:
     """Make what is missing of the job's input files, each whole or not at all.
 
     Raises InputFileError, or ChildError if the background Blender cannot make a GLB.
@@ -116,7 +116,7 @@ def prepare_files(blender: str, script: Path, job: JobRecord, folder: Path) -> N
             else:
                 wish: dict[str, JsonValue] = {"source": str(source.resolve()), "target": str(part.resolve())}
                 wish["objects"] = entry["objects"]
-                run_blender(blender, script, wish, folder, "preparing the mesh")
+                blenders.run("send", wish, folder, "preparing the mesh")
             os.replace(part, target)
         except OSError as error:
             raise InputFileError(f"{entry['name']} cannot be read: {_reason(error)}.") from error

@@ -51,6 +51,7 @@ class WorkerSettings:
     credentials: Credentials | None = None
     project_id: str | None = None
     is_sandbox: bool = False
+    converters: int = 1  # background Blenders at a time
     is_keeping_downloads: bool = True  # else a result's files are deleted once they are converted
     linger_s: float = 0.0  # how long the worker waits for more to do after the last thing
     grace_s: float = GRACE_S

@@ -19,7 +19,7 @@ from ..client import (
     ScenarioError,
     Submission,
 )
-from .children import ChildError
+from .children import Blenders, ChildError
 from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
 from .ledger import Ledger, log
@@ -33,7 +33,7 @@ _LOOKING = "Looking up whether the service got the request"
 
 
 class Steps:
-    """`blender` is the executable that runs convert.py and send.py of the folder `scripts`."""
+    """`blenders` convert results and prepare meshes."""
 
     def __init__(
         self,
@@ -42,12 +42,11 @@ class Steps:
         tasks: Tasks,
         follower: Follower,
         *,
-        blender: str,
-        scripts: Path,
+        blenders: Blenders,
         is_keeping_downloads: bool,
     ) -> None:
         self._ledger, self._api, self._tasks, self._follower = ledger, api, tasks, follower
-        self._blender, self._scripts, self._is_keeping_downloads = blender, scripts, is_keeping_downloads
+        self._blenders, self._is_keeping_downloads = blenders, is_keeping_downloads
         self._is_clock_known = False
 
     def take(self, job: JobRecord) -> None:
@@ -80,11 +79,11 @@ class Steps:
         return self._ledger.store.job_folder(job.id)
 
     def _prepare(self, job: JobRecord) -> None:
-        folder, script = self._folder(job), self._scripts / "send.py"
+        folder = self._folder(job)
         self._tasks.start(
             job.id,
             "convert",
-            lambda _: prepare_files(self._blender, script, job, folder),
+            lambda _: prepare_files(self._blenders, job, folder),
             lambda future: self._prepared(job, future.exception()),
         )
 
@@ -203,7 +202,7 @@ class Steps:
         self._tasks.start(
             job.id,
             "convert",
-            lambda _: convert_result(self._blender, self._scripts / "convert.py", job, folder),
+            lambda _: convert_result(self._blenders, job, folder),
             lambda future: self._converted(job, future),
         )
 

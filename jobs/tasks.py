@@ -10,16 +10,18 @@ from typing import Any
 
 from .transfers import Progress, StoppedError
 
-MAX_AT_ONCE = 12
 # One POST that spends at a time, so that a crash leaves one outcome unknown at most.
-_POOLS = {"transfer": 4, "submit": 1, "convert": 1, "poll": 1, "question": 2}
+_POOLS = {"transfer": 4, "submit": 1, "poll": 1, "question": 2}
+_QUEUED = 4  # tasks that may wait for a thread
 
 
 class Tasks:
     """What is under way, by key: a job's id, "submit", "poll" or a question's kind and key."""
 
-    def __init__(self) -> None:
-        self._pools = {name: ThreadPoolExecutor(size, name) for name, size in _POOLS.items()}
+    def __init__(self, converters: int) -> None:
+        pools = {**_POOLS, "convert": converters}
+        self._pools = {name: ThreadPoolExecutor(size, name) for name, size in pools.items()}
+        self.most = sum(pools.values()) + _QUEUED
         self._running: dict[str, tuple[Future[Any], Callable[[Future[Any]], None], Progress]] = {}
 
     def __contains__(self, key: str) -> bool:
@@ -30,7 +32,7 @@ class Tasks:
 
     @property
     def is_full(self) -> bool:
-        return len(self._running) >= MAX_AT_ONCE
+        return len(self._running) >= self.most
 
     def start(
         self, key: str, pool: str, work: Callable[[Progress], Any], then: Callable[[Future[Any]], None]

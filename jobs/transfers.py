@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..client import Asset, JsonValue, NotFoundError, Scenario, TransferError
-from .children import ChildError, run_blender
+from .children import Blenders, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
 
@@ -119,7 +119,7 @@ def _file_name(asset: Asset, taken: set[str]) -> str:
     return f"{len(taken)}-{name}" if name.lower() in taken else name
 
 
-def convert_result(blender: str, script: Path, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
+def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
     """Have a background Blender make `folder`/result.blend of the downloaded files; returns its answer.
 
     Raises ChildError with the converter's own words, or if the child crashed or took too long.
@@ -140,4 +140,4 @@ def convert_result(blender: str, script: Path, job: JobRecord, folder: Path) -> 
                 )
             sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
     wish = {"sources": sources, "target": str((folder / "result.blend").resolve()), "name": job.name}
-    return run_blender(blender, script, wish, folder, "reading the result")
+    return blenders.run("convert", wish, folder, "reading the result")

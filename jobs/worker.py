@@ -19,13 +19,14 @@ from typing import Any
 
 from ..client import Credentials, Scenario
 from .answers import Answers
+from .children import Blenders
 from .follower import Follower
 from .ledger import Ledger, log
 from .polling import GRACE_S
 from .process import open_sandbox, stop_sandbox
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, StaleError, Store
-from .tasks import MAX_AT_ONCE, Tasks
+from .tasks import Tasks
 
 TICK_S = 0.25
 PROGRESS_S = 0.5  # how often a transfer's progress is written
@@ -34,8 +35,8 @@ PROGRESS_S = 0.5  # how often a transfer's progress is written
 class Worker:
     """Takes the jobs of one service in a store through their states.
 
-    `blender` is the executable that runs the scripts in the folder `scripts`. After the last thing to do it
-    waits `linger_s` for more, without the lease. Clock in Unix seconds.
+    `blender` is the executable that converts, in as many processes as there are `converters`. After the last
+    thing to do it waits `linger_s` for more, without the lease. Clock in Unix seconds.
     """
 
     def __init__(
@@ -45,27 +46,32 @@ class Worker:
         *,
         service: str,
         blender: str,
-        scripts: Path,
+        converters: int = 1,
         is_keeping_downloads: bool = True,
         linger_s: float = 0.0,
         clock: Callable[[], float] = time.time,
         grace_s: float = GRACE_S,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.tasks = Tasks()
+        self.tasks = Tasks(converters)
+        self._blenders = Blenders(blender)
         self._store, self._service, self._clock, self._linger_s = store, service, clock, linger_s
         ledger = Ledger(store, service, self.name, clock)
         self._follower = Follower(ledger, api, self.tasks, grace_s)
         self._answers = Answers(ledger, api, self.tasks)
         self._steps = Steps(
             *(ledger, api, self.tasks, self._follower),
-            blender=blender,
-            scripts=scripts,
+            blenders=self._blenders,
             is_keeping_downloads=is_keeping_downloads,
         )
         self._ledger = ledger
         self._is_stopping = threading.Event()
         self._next_lease = self._next_progress = 0.0
+
+    def close(self) -> None:
+        """Abort or wait for what is under way; no thread and no Blender stays behind."""
+        self.tasks.shutdown()
+        self._blenders.tidy(0)
 
     def stop(self) -> None:
         """Start nothing new; what is under way is finished. Safe from any thread."""
@@ -79,12 +85,13 @@ class Worker:
                     if not self.tasks.wait(TICK_S):
                         self._is_stopping.wait(TICK_S)
                 self._store.drop_lease(self._service, self.name)
+                self._blenders.tidy(0)
                 if not self._linger():
                     return
         except LeaseLostError as error:
             log.warning("stopping: %s", error)
         finally:
-            self.tasks.shutdown()
+            self.close()
             self._store.drop_lease(self._service, self.name)
 
     def _linger(self) -> bool:
@@ -119,7 +126,7 @@ class Worker:
             _unless_stale(step)
         if self._is_stopping.is_set():
             return len(self.tasks) > 0
-        for job in self._store.list_actionable(self._service, 4 * MAX_AT_ONCE):
+        for job in self._store.list_actionable(self._service, 4 * self.tasks.most):
             if job.id not in self.tasks and not self.tasks.is_full:
                 _unless_stale(lambda job=job: self._steps.take(job))
         if now >= self._next_progress:
@@ -128,6 +135,7 @@ class Worker:
                 _unless_stale(lambda key=job_id, value=value: self._tell_progress(key, value))
         self._answers.take()
         self._follower.poll()
+        self._blenders.tidy()
         return len(self.tasks) > 0 or self._store.has_work(self._service)
 
     def _tell_progress(self, job_id: str, value: float) -> None:
@@ -159,8 +167,7 @@ def main() -> int:
             stack.callback(stop_sandbox, sandbox)
         store = stack.enter_context(closing(Store(folder)))
         api = stack.enter_context(Scenario(api_url, credentials, project_id=project_id))
-        scripts = Path(__file__).resolve().parent.parent / "scene"
-        worker = Worker(store, api, scripts=scripts, **settings)
+        worker = Worker(store, api, **settings)
 
         def follow_parent() -> None:
             while os.read(0, 1):

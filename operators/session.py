@@ -133,4 +133,5 @@ def _settings() -> WorkerSettings:
         is_sandbox=service == SANDBOX,
         is_keeping_downloads=not chosen or chosen.keeps_downloads,
         linger_s=_LINGER_S,
+        converters=max(1, (os.cpu_count() or 1) // 2),  # the artist works meanwhile
     )

@@ -8,6 +8,7 @@ from .place import Placement, grid_locations, place, row_locations
 from .placeholder import PROPERTY, add_placeholder, drop_placeholder, find_placeholders, row_place
 from .render import render_preview
 from .thumbnails import render_turntable, write_thumbnail
+from .write import write_form
 
 __all__ = [
     "PROPERTY",
@@ -32,5 +33,6 @@ __all__ = [
     "row_locations",
     "row_place",
     "save_blend",
+    "write_form",
     "write_thumbnail",
 ]

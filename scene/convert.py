@@ -1,30 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The converter: a throw-away background Blender turns delivered files into one clean .blend to append.
+"""The converter: in a background Blender of its own, delivered files become one clean .blend to append.
 
-Run by path (`blender -b --factory-startup --python convert.py -- REQUEST.json`), never imported: the artist's
-Blender parses no downloaded file. What a person should know goes into the answer; only a crash exits with 3.
+An errand of child.py, never imported elsewhere: the artist's Blender parses no downloaded file.
 """
 
-import json
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # this process runs nothing but the converter
-
-from conversion import gate, parts, result
-from conversion.staging import Format, Model, Unreadable, Unsupported, stage
+from .conversion import gate, parts, result
+from .conversion.staging import Format, Model, Unreadable, Unsupported, stage
 
 Answer = dict[str, object]
 
 
-def convert(request: Path) -> None:
-    """Does what the request file says and writes the answer file; both files it writes appear whole."""
-    wish = json.loads(request.read_text("utf-8"))
+def convert(wish: dict[str, Any]) -> Answer:
+    """Makes the file `target` of the `sources`; it appears whole. `name` is the result's."""
     target = Path(wish["target"])
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
         part, folder = Path(work, "part"), Path(work, "files").resolve()
@@ -33,12 +28,11 @@ def convert(request: Path) -> None:
             if part.exists():
                 _move_in(part, target)
         except (Unreadable, Unsupported) as error:
-            answer = {"ok": False, "error": str(error)}
+            return {"ok": False, "error": str(error)}
         except OSError as error:
             reason = error.strerror or error  # not the path; Blender's own errors are text alone
-            answer = {"ok": False, "error": f"A file was not read or written: {reason}. Is the disk full?"}
-        part.write_text(json.dumps(answer), "utf-8")
-        os.replace(part, wish["answer"])
+            return {"ok": False, "error": f"A file was not read or written: {reason}. Is the disk full?"}
+    return answer
 
 
 def _move_in(part: Path, target: Path) -> None:
@@ -53,7 +47,6 @@ def _move_in(part: Path, target: Path) -> None:
 def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: str) -> Answer:
     """Imports the most complete format that works; the same model in other formats is kept as files."""
     models, problems = stage(sources, folder)
-    bpy.data.batch_remove([*bpy.data.objects, *bpy.data.meshes, *bpy.data.materials])  # of the startup file
     imported: list[Model] = []
     objects: list[bpy.types.Object] = []
     for model in sorted(models, key=lambda each: list(Format).index(each.format)):
@@ -92,10 +85,3 @@ def _written(objects: list[bpy.types.Object], folder: Path, target: Path, name: 
     except RuntimeError as error:  # Blender tells no reason ("Error: Success")
         raise OSError("Blender could not write the result") from error
     return {"textures": textures, "messages": messages, "min": low.tolist(), "max": high.tolist()}
-
-
-if __name__ == "__main__":
-    convert(Path(sys.argv[sys.argv.index("--") + 1]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # all is on disk: freeing a large scene takes a while, and the 4.2 module crashes at it

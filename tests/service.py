@@ -180,12 +180,16 @@ def fake_blender(folder: Path, answer: dict[str, Any] | None) -> str:
     script.write_text(
         f"#!{sys.executable}\n"
         "import json, os, pathlib, sys\n"
-        "request = json.loads(pathlib.Path(sys.argv[-1]).read_text())\n"
-        "print('secrets:', [n for n in os.environ if n.startswith('SCENARIO_')])\n"
         f"answer = json.loads({json.dumps(answer)!r})\n"
-        "if answer is None: sys.exit(11)\n"
-        "pathlib.Path(request['target']).write_bytes(b'BLENDER')\n"
-        "pathlib.Path(request['answer']).write_text(json.dumps(answer))\n"
+        "for line in sys.stdin:\n"
+        "    errand = json.loads(line)\n"
+        "    with open(errand['log'], 'a') as log:\n"
+        "        print('secrets:', [n for n in os.environ if n.startswith('SCENARIO_')], file=log)\n"
+        "        print('objects:', errand.get('objects'), file=log)\n"
+        "    if answer is None: sys.exit(11)\n"
+        "    pathlib.Path(errand['target']).write_bytes(b'BLENDER')\n"
+        "    pathlib.Path(errand['answer'] + '.part').write_text(json.dumps(answer))\n"
+        "    os.replace(errand['answer'] + '.part', errand['answer'])\n"
     )
     script.chmod(0o755)
     return str(script)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "convert.py"
+CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "child.py"
 TEXTURE_PX = 2048
 START = "import os; os._exit(0)"
 IMPORT = "import bpy, os, sys; bpy.ops.import_scene.gltf(filepath=sys.argv[-1]); os._exit(0)"
@@ -109,9 +109,10 @@ def write_glb(path: Path, faces: int, texture_px: int = TEXTURE_PX, unused_bytes
     return len(triangles) // 3
 
 
-def seconds(command: list[str]) -> float:
+def seconds(command: list[str], line: bytes) -> float:
     begun = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(command, check=True, input=line, timeout=600, **quiet)  # type: ignore[call-overload]
     return time.perf_counter() - begun
 
 
@@ -119,16 +120,16 @@ def measure(blender: list[str], folder: Path, faces: int, runs: int) -> tuple[in
     """The triangles of the file, and the fastest start, direct import and conversion in seconds."""
     model, answer = folder / "model.glb", folder / "answer.json"
     count = write_glb(model, faces)
-    request = folder / "request.json"
     wish = {"sources": [{"path": str(model), "role": "mesh", "name": "model.glb"}], "name": "model"}
-    request.write_text(json.dumps(wish | {"target": str(folder / "result.blend"), "answer": str(answer)}))
+    wish |= {"target": str(folder / "result.blend"), "answer": str(answer), "log": str(folder / "log")}
+    line = json.dumps({**wish, "do": "convert"}).encode() + b"\n"
     base = [*blender, "--background", "--factory-startup", "--python-exit-code", "3"]
     commands = (
         [*base, "--python-expr", START],
         [*base, "--python-expr", IMPORT, "--", str(model)],
-        [*base, "--python", str(CONVERTER), "--", str(request)],
+        [*base, "--python", str(CONVERTER)],
     )
-    times = [[seconds(command) for command in commands] for _ in range(runs)]
+    times = [[seconds(command, line) for command in commands] for _ in range(runs)]
     found = json.loads(answer.read_text())
     if not found["ok"] or found["faces"] != count:
         raise SystemExit(f"The conversion failed: {found}")

@@ -2,12 +2,10 @@
 """The converter as a real child process: all formats that Blender itself writes, and files made to hurt."""
 
 import gzip
-import importlib
 import json
 import os
 import shutil
 import struct
-import subprocess
 import warnings
 import zipfile
 import zlib
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import bpy
 import pytest
+from errands import errand
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
@@ -99,10 +98,8 @@ def exported(tmp_path_factory):
     return folders
 
 
-def converted(folder: Path, *files: Path | tuple[Path, str], code: int = 0) -> dict:
+def converted(folder: Path, *files: Path | tuple[Path, str]) -> dict:
     """Runs the converter on the files, companions told by their suffix; returns its answer."""
-    assert BLENDER, "set MAQUETTE_BLENDER to the Blender that runs the converter"
-    scene = importlib.import_module(PACKAGE + ".scene")
     folder.mkdir(exist_ok=True)
     named = [each if isinstance(each, tuple) else (each, each.name) for each in files]
     sources = [
@@ -113,22 +110,10 @@ def converted(folder: Path, *files: Path | tuple[Path, str], code: int = 0) -> d
         }
         for path, name in named
     ]
-    request, answer = folder / "request.json", folder / "answer.json"
-    wish = {
-        "sources": sources,
-        "target": str(folder / "result.blend"),
-        "answer": str(answer),
-        "name": "horse",
-    }
-    request.write_text(json.dumps(wish))
-    command = [BLENDER, "--background", "--factory-startup", "--python-exit-code", "3", "--python"]
-    command += [str(Path(scene.__file__).with_name("convert.py")), "--", str(request)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, done.stdout + done.stderr
-    found = json.loads(answer.read_text())
+    wish = {"sources": sources, "target": str(folder / "result.blend"), "name": "horse"}
+    found = errand("convert", wish, folder)
     left = {each.name for each in folder.iterdir()} - {path.name for path, _ in named}
-    expected = {"request.json", "answer.json"} | ({"result.blend"} if found.get("objects") else set())
-    assert left == expected
+    assert left == {"convert.log"} | ({"result.blend"} if found.get("objects") else set())
     return found
 
 

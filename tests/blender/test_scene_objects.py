@@ -7,7 +7,6 @@ import json
 import math
 import os
 import struct
-import subprocess
 import warnings
 import zlib
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from errands import errand
 from mathutils import Vector
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
@@ -86,26 +86,10 @@ def glb(path: Path) -> None:
 @pytest.fixture(scope="module")
 def result(tmp_path_factory) -> Path:
     """The box, converted by the real child."""
-    assert BLENDER, "set MAQUETTE_BLENDER to the Blender that runs the converter"
     folder = tmp_path_factory.mktemp("result")
     glb(folder / "box.glb")
     wish = {"sources": [{"path": str(folder / "box.glb"), "role": "mesh", "name": "box.glb"}], "name": "box"}
-    wish |= {"target": str(folder / "result.blend"), "answer": str(folder / "answer.json")}
-    (folder / "request.json").write_text(json.dumps(wish))
-    script = Path(scene_package.__file__).with_name("convert.py")
-    command = [
-        BLENDER,
-        "--background",
-        "--factory-startup",
-        "--python-exit-code",
-        "3",
-        "--python",
-        str(script),
-    ]
-    subprocess.run(
-        [*command, "--", str(folder / "request.json")], check=True, capture_output=True, timeout=120
-    )
-    assert json.loads((folder / "answer.json").read_text())["ok"]
+    assert errand("convert", wish | {"target": str(folder / "result.blend")}, folder)["ok"]
     return folder / "result.blend"
 
 

@@ -2,16 +2,15 @@
 """Large results come in short steps, and are in the end what the importer made of the file."""
 
 import importlib
-import json
 import math
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
+from errands import errand
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
@@ -61,11 +60,7 @@ def convert(folder: Path, make: Callable[[], object]) -> Path:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     source = {"path": str(folder / "model.glb"), "role": "mesh", "name": "model.glb"}
     wish = {"sources": [source], "name": "model", "target": str(folder / "result.blend")}
-    (folder / "request.json").write_text(json.dumps(wish | {"answer": str(folder / "answer.json")}))
-    command = [BLENDER, "--background", "--factory-startup", "--python-exit-code", "3", "--python"]
-    command += [str(Path(scene_package.__file__).with_name("convert.py")), "--", str(folder / "request.json")]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    assert json.loads((folder / "answer.json").read_text())["ok"]
+    assert errand("convert", wish, folder)["ok"]
     return folder / "result.blend"
 
 

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is uploaded of the artist's objects: those that were chosen, as they are seen, as one GLB."""
 
-import importlib
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
-
-PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
-BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
-SCRIPT = Path(str(importlib.import_module(PACKAGE).__file__)).parent / "scene" / "send.py"
+from errands import errand
 
 
 def cube(name: str, location: tuple[float, float, float] = (0, 0, 0)) -> bpy.types.Object:
@@ -26,22 +20,10 @@ def cube(name: str, location: tuple[float, float, float] = (0, 0, 0)) -> bpy.typ
 
 def send(folder: Path, objects: set[bpy.types.Object]) -> dict[str, Any]:
     """The child's answer; `glb` is the JSON of the file that it made."""
-    source, target, answer = folder / "in.blend", folder / "part-out.glb", folder / "answer.json"
+    source, target = folder / "in.blend", folder / "part-out.glb"
     bpy.data.libraries.write(str(source), objects, path_remap="ABSOLUTE")
-    wish = {"source": str(source), "target": str(target), "answer": str(answer)}
-    wish["objects"] = [each.name for each in objects]  # type: ignore[assignment]
-    (folder / "request.json").write_text(json.dumps(wish))
-    command = [
-        BLENDER,
-        "--background",
-        "--factory-startup",
-        "--python-exit-code",
-        "3",
-        "--python",
-        str(SCRIPT),
-    ]
-    subprocess.run([*command, "--", str(folder / "request.json")], timeout=120, check=True)
-    told = json.loads(answer.read_text())
+    names = [each.name for each in objects]
+    told = errand("send", {"source": str(source), "target": str(target), "objects": names}, folder)
     if target.exists():
         data = target.read_bytes()
         told["glb"] = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])

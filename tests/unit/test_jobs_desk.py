@@ -68,7 +68,6 @@ class Room:
             self.service,  # type: ignore[arg-type]
             service="s",
             blender="none",
-            scripts=self.folder,
             clock=self.clock,
         )
         assert worker.take_lease()
@@ -78,7 +77,7 @@ class Room:
             self.clock.time += PAUSE_S
             self.desk.tick()
         self.other.drop_lease("s", worker.name)
-        worker.tasks.shutdown()
+        worker.close()
 
     def settle(self) -> None:
         """Ticks until nothing more is read."""

@@ -1,6 +1,7 @@
 """The worker takes a job through its life, and pays once whatever happens on the way."""
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class Scene:
         self.picture = folder / "horse.png"
         self.picture.write_bytes(b"picture")
         self.blender = fake_blender(folder, ANSWER)
+        self.workers: list[Worker] = []
 
     def add(self, **values: Any) -> JobRecord:
         inputs = values.pop("inputs", {"image": InputFile(self.picture), "targetFaceNum": 4000})
@@ -45,14 +47,15 @@ class Scene:
         return self.store.add(new)
 
     def worker(self) -> Worker:
-        return Worker(
+        worker = Worker(
             self.store,
             self.service,  # type: ignore[arg-type]
             service="test",
             blender=self.blender,
-            scripts=self.folder,
             clock=self.clock,
         )
+        self.workers.append(worker)
+        return worker
 
     def run(
         self, *, until: State | None = None, rounds: int = 4000, worker: Worker | None = None
@@ -78,8 +81,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    for worker in made.workers:
+        worker.close()
 
 
 def test_a_job_ends_ready_with_its_result_on_disk(scene: Scene) -> None:

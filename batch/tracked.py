@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far an item of a batch is, and the limits of a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .claims import Facts
+from .plan import Item
+
+
+class Stage(StrEnum):
+    DONE = "done"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FAILED = "failed"
+    ELSEWHERE = "elsewhere"  # another machine has claimed it
+    LATER = "later"  # left to another run
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """An item, its job here if there is one, and how far it is."""
+
+    item: Item
+    job_id: str
+    stage: Stage = Stage.WAITING
+    message: str = ""
+    facts: Facts | None = None
+    was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
+    is_changed: bool = True
+    writing: Callable[[], Facts | None] | None = None  # gives what is to be told of the outputs, once written
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    concurrency: int = 4
+    deliveries: int = 1  # items whose outputs are written at a time
+    max_cost_cu: float | None = None
+    is_retrying: bool = False  # by a person's wish: failed items get a job anew

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A background Blender that does one errand after the other: convert, send, write.
+
+Run by path (`blender -b --factory-startup --python child.py`), never imported. Each line on stdin is an
+errand: a JSON object with `do`, the paths `log` and `answer`, and what the errand itself wants. What a person
+should know goes into the answer's file; an error that nobody foresaw ends the process. So does stdin's end.
+"""
+
+import importlib
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+import bpy
+
+ERRANDS = ("convert", "send", "write")  # each a module, with a function of the same name
+
+
+def main() -> None:
+    package = types.ModuleType("maquette")  # under its plain name, and nothing else of its folder's
+    package.__path__ = [str(Path(__file__).resolve().parents[1])]
+    sys.modules["maquette"] = package
+    errands = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 # read until our end
+    while line := errands.readline():
+        wish = json.loads(line)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with open(wish["log"], "ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        # The user's preferences stay away, and nothing is left of the startup file or the last errand.
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        name = ERRANDS[ERRANDS.index(wish["do"])]
+        answer = getattr(importlib.import_module(f"maquette.scene.{name}"), name)(wish)
+        part = Path(wish["answer"] + ".part")
+        part.write_text(json.dumps(answer), "utf-8")
+        os.replace(part, wish["answer"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all is on disk: freeing a large scene takes a while, and the 4.2 module crashes at it
+
+
+main()

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A result's other forms: files in a format each by the name's ending, a preview, a turntable.
+
+`write` does it for one result alone, as an errand of child.py.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .append import append_result
+from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
+from .place import Placement
+from .render import render_preview
+from .thumbnails import render_turntable, write_thumbnail
+
+
+def write(wish: dict[str, Any]) -> dict[str, object]:
+    """Writes the result in the .blend `result` to each of the paths `outputs`, its longest side `size_m`.
+
+    `name` and `provenance` go along. `turntable` and `picture` (of the input, small, as the JPEG `thumbnail`)
+    may be None. Renders with `threads`, 0 for all. The answer says whether the thumbnail is there.
+    """
+    scene = bpy.context.scene
+    assert scene
+    if wish["threads"]:
+        scene.render.threads_mode, scene.render.threads = "FIXED", wish["threads"]
+    has_thumbnail = bool(wish["picture"])
+    try:
+        if wish["picture"]:
+            try:
+                write_thumbnail(Path(wish["picture"]), Path(wish["thumbnail"]))
+            except ExportError:
+                has_thumbnail = False  # the page shows a dash
+        placement = Placement(size_m=wish["size_m"])
+        root = append_result(
+            Path(wish["result"]),
+            name=wish["name"],
+            scene=scene,
+            placement=placement,
+            provenance=wish["provenance"],
+        )
+        for output in wish["outputs"]:
+            write_form([root], Path(output))
+        if wish["turntable"]:
+            render_turntable([root], Path(wish["turntable"]))
+    except (OSError, ExportError, ValueError) as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, "has_thumbnail": has_thumbnail}
+
+
+def write_form(roots: Sequence[bpy.types.Object], path: Path) -> None:
+    """Writes the roots in the form that the name's ending asks for. Raises ExportError."""
+    match path.suffix.lower():
+        case ".blend":
+            save_blend(path)
+        case ".glb":
+            export_glb(roots, path)
+        case ".fbx":
+            export_fbx(roots, path)
+        case ".png":
+            render_preview(roots, path)
+        case _:
+            export_usd(roots, path)

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Has the product's background Blenders do errands for tests inside Blender, many in the same one."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+_children = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.children")
+blenders: Any = _children.Blenders(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
+
+
+def errand(do: str, wish: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The answer, also where it is that it could not be done. Nothing else stays in `folder` but a log."""
+    try:
+        return blenders.run(do, wish, folder, "doing it")
+    except _children.ChildError as error:
+        return {"ok": False, "error": str(error)}

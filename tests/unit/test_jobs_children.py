@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Background Blenders are used again, replaced when they crash, and ended when they are idle."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from maquette.jobs import children
+from maquette.jobs.children import Blenders, ChildError
+
+BLENDER = f"""#!{sys.executable}
+import json, os, pathlib, sys, time
+for line in sys.stdin:
+    errand = json.loads(line)
+    with open(errand["log"], "a") as log:
+        print("at", errand["do"], file=log)
+    if errand.get("crash"):
+        os._exit(11)
+    time.sleep(errand.get("takes_s", 0))
+    part = pathlib.Path(errand["answer"] + ".part")
+    secrets = [name for name in os.environ if "KEY" in name]
+    part.write_text(json.dumps({{"ok": True, "pid": os.getpid(), "secrets": secrets}}))
+    os.replace(part, errand["answer"])
+    if errand.get("crash_after"):
+        os._exit(12)
+"""
+
+
+@pytest.fixture
+def blenders(tmp_path: Path) -> Iterator[Blenders]:
+    script = tmp_path / "blender"
+    script.write_text(BLENDER)
+    script.chmod(0o755)
+    made = Blenders(str(script))
+    yield made
+    made.tidy(0)
+
+
+def pid(blenders: Blenders, folder: Path, **wish: int | bool) -> int:
+    return int(str(blenders.run("convert", wish, folder, "reading the result")["pid"]))
+
+
+def test_one_blender_does_many_errands_and_not_too_many(
+    blenders: Blenders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "ERRANDS_MAX", 3)
+    monkeypatch.setenv("SCENARIO_SDK_API_KEY", "key")
+    pids = [pid(blenders, tmp_path) for _ in range(4)]
+    assert len({*pids[:3]}) == 1
+    assert pids[3] != pids[0]
+    assert blenders.run("send", {}, tmp_path, "it")["secrets"] == []
+    assert {path.name for path in tmp_path.iterdir()} == {"blender", "convert.log", "send.log"}
+
+
+def test_errands_at_the_same_time_have_a_blender_each(blenders: Blenders, tmp_path: Path) -> None:
+    first, second = (blenders.begin(do, {"takes_s": 0.2}, tmp_path, "it") for do in ("convert", "send"))
+    answers = []
+    while len(answers) < 2:
+        for errand in (first, second):
+            answer = errand.look() if errand not in [each for each, _ in answers] else None
+            if answer is not None:
+                answers.append((errand, answer["pid"]))
+        time.sleep(0.01)
+    assert answers[0][1] != answers[1][1]
+
+
+def test_a_crash_is_told_in_words_and_the_next_errand_has_a_new_blender(
+    blenders: Blenders, tmp_path: Path
+) -> None:
+    with pytest.raises(ChildError, match=r"crashed while reading the result \(exit code 11\).*convert\.log"):
+        pid(blenders, tmp_path, crash=True)
+    assert "at convert" in (tmp_path / "convert.log").read_text()
+    assert pid(blenders, tmp_path)
+
+
+def test_an_errand_does_not_pay_for_the_one_before_it(blenders: Blenders, tmp_path: Path) -> None:
+    first = pid(blenders, tmp_path, crash_after=True)
+    assert pid(blenders, tmp_path) != first  # dead, or dying: either way the errand is done
+
+
+def test_a_bad_errand_in_a_used_blender_is_tried_in_a_new_one_and_then_told(
+    blenders: Blenders, tmp_path: Path
+) -> None:
+    first = pid(blenders, tmp_path)
+    with pytest.raises(ChildError, match="crashed"):
+        pid(blenders, tmp_path, crash=True)
+    assert pid(blenders, tmp_path) != first
+
+
+def test_one_that_takes_too_long_is_ended(
+    blenders: Blenders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "TIMEOUT_S", 0.2)
+    with pytest.raises(ChildError, match="took over"):
+        pid(blenders, tmp_path, takes_s=60)
+
+
+def test_idle_blenders_end(blenders: Blenders, tmp_path: Path) -> None:
+    first = pid(blenders, tmp_path)
+    blenders.tidy()
+    assert pid(blenders, tmp_path) == first
+    blenders.tidy(0)
+    assert pid(blenders, tmp_path) != first
+
+
+def test_a_missing_blender_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match=r"could not be started \(none\): No such file"):
+        Blenders("none").run("convert", {}, tmp_path, "it")
