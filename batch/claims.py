@@ -23,6 +23,7 @@ class Claims:
 
     def __init__(self, folder: Path, machine: str) -> None:
         self._folder, self.machine = folder, machine
+        self._others: dict[str, float] = {}  # by job, what each claim that was read costs another machine
         for name in ("claims", "current"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -59,16 +60,24 @@ class Claims:
     def set_current(self, stem: str, job_id: str) -> None:
         _write(self._folder / "current" / f"{stem}.json", {"job": job_id})
 
+    def release(self, job_id: str) -> None:
+        """Give back a claim of this machine's for which there is no job."""
+        part = self._folder / f"new-{secrets.token_hex(6)}"
+        os.rename(self._folder / "claims" / job_id, part)
+        shutil.rmtree(part, ignore_errors=True)
+
     def others_cu(self) -> float:
-        """What the jobs of other machines cost, or are to cost."""
-        total = 0.0
-        for folder in (self._folder / "claims").iterdir():
-            claim = _read(folder / "claim.json") or {}
-            if claim.get("machine") != self.machine:
-                cost = (_read(folder / "result.json") or {}).get("cost_cu")
-                known = cost if isinstance(cost, int | float) else claim.get("price_cu")
-                total += known if isinstance(known, int | float) else 0.0
-        return total
+        """What the jobs of other machines cost, or are to cost; each claim is read once."""
+        names = set(os.listdir(self._folder / "claims"))
+        for name in self._others.keys() - names:  # released
+            del self._others[name]
+        for name in names - self._others.keys():
+            claim = _read(self._folder / "claims" / name / "claim.json")
+            if claim is not None:
+                known = (self.result(name) or {}).get("cost_cu", claim.get("price_cu"))
+                is_others = claim.get("machine") != self.machine
+                self._others[name] = known if is_others and isinstance(known, int | float) else 0.0
+        return sum(self._others.values())
 
 
 def _read(path: Path) -> Facts | None:

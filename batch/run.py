@@ -188,12 +188,19 @@ class Run:
 
     def _is_affordable(self, item: Item) -> bool:
         most = self._limits.max_cost_cu
-        return most is None or (item.price_cu is not None and self.spent_cu() + item.price_cu <= most + 1e-9)
+        if most is None:
+            return True
+        self._others_cu = self._claims.others_cu()
+        return item.price_cu is not None and self.spent_cu() + item.price_cu <= most + 1e-9
 
     def _start(self, row: Tracked) -> bool:
         item, row.is_changed = row.item, True
         if not self._claims.take(row.job_id, item.price_cu):
             self._is_anothers(row)
+            return False
+        if not self._is_affordable(item):  # another machine was faster: each sees the claims of the other
+            if row.job_id not in self.jobs:
+                self._claims.release(row.job_id)
             return False
         try:
             job = self._resumed(row) if row.job_id in self.jobs else self._added(row)

@@ -251,6 +251,28 @@ def test_two_machines_share_a_folder_and_pay_for_each_row_once(world: World) -> 
     assert len(world.service.paid) == 6
 
 
+def test_machines_that_start_at_the_same_time_keep_to_one_limit_on_cost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = world.items(*"abc")
+    take, other = Claims.take, Claims(world.folder, "two")
+
+    def take_both(claims: Claims, job_id: str, price_cu: float | None) -> bool:
+        """The other machine, too, has found that there is enough left, and claims the next row."""
+        if claims.machine == "one":
+            take(other, items[2].id, price_cu)
+        return take(claims, job_id, price_cu)
+
+    monkeypatch.setattr(Claims, "take", take_both)
+    run = world.run(items[:2], machine="one", max_cost_cu=2.5)
+    assert (run.stopped, stages(run)) == ("over --max-cost", [Stage.WAITING] * 2)
+    assert other.holder(items[0].id) is None
+    assert world.service.paid == []
+    run = world.run(items[:2], machine="one", max_cost_cu=5.0)
+    assert stages(run) == [Stage.DONE, Stage.WAITING]
+    assert run.spent_cu() == 5.0
+
+
 def test_what_failed_on_another_machine_has_failed_and_may_be_tried_anew_here(world: World) -> None:
     world.service.final = JobStatus.FAILURE
     items = world.items("a")
