@@ -89,6 +89,7 @@ class _Child:
         flags = 0
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+            flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # elsewhere, the child sees to that
         with log.open("ab") as output:
             try:
                 self.process = subprocess.Popen(
