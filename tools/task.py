@@ -143,6 +143,14 @@ def test_window_all(rest: Rest) -> int:
     return blenders.summarize(windows.run_words(windows.ALL, rest, build_zip))
 
 
+def soak_batch(rest: Rest) -> int:
+    """kill a batch of 60 rows at 30 random moments, run it to its end, look at its page (15 minutes)"""
+    browser.set_up()
+    return blenders.summarize(
+        [blenders.run_wheel(venvs.WHEELS[0], build_zip(), ["-s", *rest, "tests/blender/soak_batch.py"])]
+    )
+
+
 def test(rest: Rest) -> int:
     """lint, types, unit tests and the tests inside Blender; goes on after a failure and sums up"""
     outcomes = [check(lint), check(types), *unit_outcomes([])]
@@ -183,12 +191,15 @@ def check(task: Callable[[Rest], int]) -> Outcome:
 
 
 def bench(rest: Rest) -> int:
-    """measure speed and memory of downloads, conversion and polling: tests/bench/"""
+    """measure speed and memory: tests/bench/ (or `bench batch --rows 100` for one of them)"""
     _, folder = venvs.make_main(("test",))
     scripts = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
-    if not scripts:
-        steps.fail("there is nothing in tests/bench/")
+    names = {script.stem.partition("_")[2]: script for script in scripts}
+    if rest and rest[0] in names:
+        scripts, rest = [names[rest[0]]], rest[1:]
     arguments = {"bench_convert": [venvs.launcher(folder)]}
+    if names["batch"] in scripts:
+        arguments["bench_batch"] = [venvs.launcher(folder), build_zip()]
     for script in scripts:
         with step(script.stem):
             command = [venvs.program(folder, "python"), script, *arguments.get(script.stem, []), *rest]
@@ -226,6 +237,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         test_window,
         test_window_all,
         bench_window,
+        soak_batch,
         pictures,
         bench,
         build,
@@ -265,6 +277,7 @@ def main(argv: Rest) -> int:
             "blender",
             "test-window",
             "test-window-all",
+            "soak-batch",
         ):  # their last line is the count
             say(f"{chosen.name}: {time.monotonic() - start:.1f} s in all")
 
