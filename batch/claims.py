@@ -34,6 +34,8 @@ class Claims:
 
     def take(self, job_id: str, price_cu: float | None) -> bool:
         """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
+        if (holder := self.holder(job_id)) is not None:  # one look: of many machines, most come too late
+            return holder == self.machine
         target, part = self._folder / "claims" / job_id, self._folder / f"new-{secrets.token_hex(6)}"
         part.mkdir()
         try:

@@ -309,6 +309,14 @@ def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does
     assert len(said) == 2
 
 
+def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (Claims(tmp_path, name) for name in ("one", "two"))
+    assert one.take("job", 1.0)
+    monkeypatch.setattr(Path, "mkdir", None)
+    assert one.take("job", 1.0)
+    assert not two.take("job", 1.0)
+
+
 def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Sets after how many steps on disk or to the service the process is killed, before or after the step."""
     left = [10**9]
