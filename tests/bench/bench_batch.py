@@ -12,11 +12,14 @@ file on one core and on two (goal: 1.8 times as many a minute).
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +81,25 @@ class Figures:
     files: int
 
 
+@contextmanager
+def running_sandbox(folder: Path, model: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """One whose jobs are all `model`, done at once: its process, its address, what leads Maquette to it."""
+    from maquette.jobs import open_sandbox, stop_sandbox
+
+    os.environ["MAQUETTE_SANDBOX_OPTIONS"] = f"--delay 0 --price 0.01 --result {model}"
+    process, api, credentials = open_sandbox(folder / "sandbox", "none")
+    env = {"MAQUETTE_API_URL": api, "SCENARIO_SDK_API_KEY": credentials.key}
+    try:
+        yield process.pid, api, env | {"SCENARIO_SDK_API_SECRET": credentials.secret}
+    finally:
+        stop_sandbox(process)
+
+
+def command(blender: str, folder: Path, *words: str) -> list[str]:
+    batch = ("batch", str(folder / "manifest.csv"), "-o", str(folder / "out"))
+    return [blender, "--background", "--command", "maquette", *batch, *words]
+
+
 def measure(
     blender: str, env: dict[str, str], model: Path, rows: int, cores: list[int], *words: str
 ) -> Figures:
@@ -85,37 +107,43 @@ def measure(
 
     All but the sandbox runs on these cores, a converter on each; `words` say what is written.
     """
-    from maquette.jobs import open_sandbox, stop_sandbox
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["MAQUETTE_SANDBOX_OPTIONS"] = f"--delay 0 --price 0.01 --result {model}"
-        sandbox, api, credentials = open_sandbox(folder / "sandbox", "none")
-        seen = Process(sandbox.pid)
-        manifest = write_manifest(folder, rows)
-        before = Counter(requests_of(api))
-        given = ["--converters", str(len(cores)), *(words or ("--outputs", "glb"))]
-        env = env | {"MAQUETTE_API_URL": api, "SCENARIO_SDK_API_KEY": credentials.key}
-        env["SCENARIO_SDK_API_SECRET"] = credentials.secret
-        with (folder / "events").open("wb") as events, (folder / "errors").open("wb") as errors:
-            process = subprocess.Popen(
-                [
-                    *(blender, "--background", "--command", "maquette", "batch", str(manifest)),
-                    *("-o", str(folder / "out"), "--json", *given),
-                ],
-                stdin=subprocess.DEVNULL, stdout=events, stderr=errors, env=env,
-            )  # fmt: skip
-            os.sched_setaffinity(process.pid, cores)
-            figures = follow(process, folder / "events")
-        if process.wait():
-            raise SystemExit((folder / "errors").read_text()[-3000:])
-        seen.look(rows)
-        figures.sandbox_s = seen.own_s
-        figures.requests = Counter(requests_of(api)) - before
-        stop_sandbox(sandbox)
+        write_manifest(folder, rows)
+        with running_sandbox(folder, model) as (pid, api, account):
+            before, given = Counter(requests_of(api)), words or ("--outputs", "glb")
+            with (folder / "events").open("wb") as events, (folder / "errors").open("wb") as errors:
+                process = subprocess.Popen(
+                    command(blender, folder, "--json", "--converters", str(len(cores)), *given),
+                    stdin=subprocess.DEVNULL, stdout=events, stderr=errors, env=env | account,
+                )  # fmt: skip
+                os.sched_setaffinity(process.pid, cores)
+                figures = follow(process, folder / "events")
+            if process.wait():
+                raise SystemExit((folder / "errors").read_text()[-3000:])
+            sandbox = Process(pid)
+            sandbox.look(rows)
+            figures.sandbox_s = sandbox.own_s
+            figures.requests = Counter(requests_of(api)) - before
         sizes = [path.stat().st_size for path in (folder / "out").rglob("*") if path.is_file()]
         figures.folder_mb, figures.files = sum(sizes) / (1 << 20), len(sizes)
     return figures
+
+
+def task_s(blender: str, env: dict[str, str], model: Path, rows: int) -> float:
+    """Seconds of a farm's task: one row, from the command's start to its end, with nothing running before."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, times = Path(name), list[float]()
+        write_manifest(folder, rows)
+        with running_sandbox(folder, model) as (_, _, account):
+            for row in range(1, rows + 1):
+                begun = time.monotonic()
+                words = ("--row", str(row), "--outputs", "glb")
+                subprocess.run(
+                    command(blender, folder, *words), env=env | account, check=True, capture_output=True
+                )
+                times.append(time.monotonic() - begun)
+    return statistics.median(times)
 
 
 def follow(process: "subprocess.Popen[bytes]", events: Path) -> Figures:
@@ -168,7 +196,7 @@ def ended_children_s(batch: Process, worker: Process) -> float:
     return batch.children_s + (-worker.own_s if worker.is_collected else worker.children_s)
 
 
-def write_manifest(folder: Path, rows: int) -> Path:
+def write_manifest(folder: Path, rows: int) -> None:
     """Each row has a picture of its own, so each is uploaded."""
     (folder / "pictures").mkdir()
     lines = ["id,image"]
@@ -178,7 +206,6 @@ def write_manifest(folder: Path, rows: int) -> Path:
         (folder / "pictures" / f"{number}.png").write_bytes(png(tile))
         lines.append(f"row {number},pictures/{number}.png")
     (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
-    return folder / "manifest.csv"
 
 
 def tell(name: str, made: Figures) -> None:
