@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from ..batch import (
+from ..batches import (
     Claims,
     Defaults,
     Item,
@@ -30,8 +30,8 @@ from ..batch import (
     write_sheet,
     write_table,
 )
-from ..batch.plan import price_key, read_outputs
-from ..batch.run import OVER_COST
+from ..batches.plan import price_key, read_outputs
+from ..batches.run import OVER_COST
 from ..client import InputError, NotFoundError
 from ..jobs import placeholder_inputs, safe_name
 from ..scene import can_export

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import cast
 
 from .. import scene
-from ..batch import Claims, Item, Stage, Tracked
-from ..batch.claims import Facts
+from ..batches import Claims, Item, Stage, Tracked
+from ..batches.claims import Facts
 from ..client import JsonValue
 from ..jobs import JobRecord, provenance_of
 from ..jobs.children import Blenders

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from ..batch import Run, Stage, Tracked
+from ..batches import Run, Stage, Tracked
 
 _REDRAW_S = 0.5
 _SHOWN = 8  # rows under way that the table shows

@@ -12,8 +12,8 @@ from typing import cast
 import bpy
 
 from .. import scene
-from ..batch import Claims, Stage, Tracked, read_manifest
-from ..batch.manifest import stem_of
+from ..batches import Claims, Stage, Tracked, read_manifest
+from ..batches.manifest import stem_of
 from .exits import CommandError
 
 _GAP_M = 0.2  # between two results

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from ..batch import OUTPUTS
+from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
 from ..jobs import start_sandbox, stop_sandbox
 from ..jobs.request import read_size

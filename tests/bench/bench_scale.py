@@ -46,7 +46,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def measure(folder: Path, rows: int) -> dict[str, float]:
-    from maquette.batch import (
+    from maquette.batches import (
         Claims,
         Defaults,
         Limits,
@@ -56,7 +56,7 @@ def measure(folder: Path, rows: int) -> dict[str, float]:
         write_sheet,
         write_table,
     )
-    from maquette.batch.plan import price_key
+    from maquette.batches.plan import price_key
     from maquette.client import Model
     from maquette.jobs import Store
 

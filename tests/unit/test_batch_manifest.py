@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.batch import Defaults, Item, Manifest, make_items, read_manifest
-from maquette.batch.manifest import MAX_KEY, stem_of
-from maquette.batch.plan import price_key
+from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest
+from maquette.batches.manifest import MAX_KEY, stem_of
+from maquette.batches.plan import price_key
 from maquette.client import InputError, Model, NotFoundError
 from sandbox_client import png
 
@@ -188,7 +188,7 @@ def test_whatever_a_line_holds_it_is_a_row_or_a_problem(value: object, name: str
 
 
 def _from_lines(text: str) -> Manifest:
-    from maquette.batch.manifest import _lines, _with_keys
+    from maquette.batches.manifest import _lines, _with_keys
 
     return _with_keys(Path(), _lines(text))
 

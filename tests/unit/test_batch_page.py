@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from browser import find_or_none
-from maquette.batch import Item, Problem, Row, Stage, Tracked, write_sheet
+from maquette.batches import Item, Problem, Row, Stage, Tracked, write_sheet
 from maquette.client import Model
 from sandbox_client import png
 

@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from maquette.batch import Claims, Defaults, Limits, Presence, Run, Stage, make_items, read_manifest
-from maquette.batch.claims import Facts
-from maquette.batch.plan import Item
+from maquette.batches import Claims, Defaults, Limits, Presence, Run, Stage, make_items, read_manifest
+from maquette.batches.claims import Facts
+from maquette.batches.plan import Item
 from maquette.client import CreditsError, InputError, JobStatus, Model, NetworkError, TransferError
 from maquette.jobs import JobRecord, State, Store
 from maquette.jobs.worker import Worker

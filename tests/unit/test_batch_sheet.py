@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.batch import Item, Problem, Row, Stage, Tracked, write_sheet, write_table
+from maquette.batches import Item, Problem, Row, Stage, Tracked, write_sheet, write_table
 from maquette.client import Model
 
 MODEL = Model.from_json({"id": "model_x", "name": "X", "inputs": []})

@@ -18,15 +18,15 @@ MAY_IMPORT = {
     "properties": {"jobs", "preferences"},
     "operators": {"client", "jobs", "scene", "preferences", "properties"},
     "panels": {"jobs", "preferences", "properties", "operators"},
-    "batch": {"client", "jobs"},
-    "cli": {"client", "jobs", "batch", "scene", "preferences"},
+    "batches": {"client", "jobs"},
+    "cli": {"client", "jobs", "batches", "scene", "preferences"},
     "sandbox": set[str](),
     "registration": {
-        *("client", "jobs", "scene", "preferences", "properties", "operators", "panels", "batch", "cli")
+        *("client", "jobs", "scene", "preferences", "properties", "operators", "panels", "batches", "cli")
     },
     "__init__": {"registration"},
 }
-NO_BPY = {"client", "jobs", "batch"}
+NO_BPY = {"client", "jobs", "batches"}
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
 THREADS = {"_thread", "asyncio", "concurrent", "multiprocessing", "threading"}
 FILES = sorted(
