@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads a manifest: a folder of pictures, a CSV or a JSON Lines file; one row is one item with a stable key.
+"""Reads a manifest: a folder of pictures, a CSV or JSON Lines file, or rows in Python; each item has a key.
 
 Nothing here knows models. Whatever is wrong becomes a `Problem` that names its row; sizes are bounded.
 """
@@ -8,7 +8,8 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -89,6 +90,19 @@ def read_manifest(path: Path) -> Manifest:
             raise InputError(f"{path.name} is no manifest. {_GIVE}")
 
 
+def read_rows(rows: Iterable[Mapping[str, object]], base: Path) -> Manifest:
+    """The same from rows in Python, counted from 1. Raises InputError if there is none."""
+    return _with_keys(base, _given(rows))
+
+
+def plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
+    """The values as a JSON file has them: a path is a text. Raises InputError."""
+    try:
+        return json.loads(json.dumps(dict(values), default=os.fspath))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"give texts, numbers, paths, or lists of them: {error}.") from error
+
+
 Read = Iterator[tuple[int, dict[str, JsonValue] | _RowError]]
 
 
@@ -133,6 +147,14 @@ def _lines(text: str) -> Read:
             yield number, cast("dict[str, JsonValue]", value)
         else:
             yield number, _RowError('write it as {"name": value, …}.')
+
+
+def _given(rows: Iterable[Mapping[str, object]]) -> Read:
+    for number, row in enumerate(rows, 1):
+        try:
+            yield number, plain(row)
+        except InputError as error:
+            yield number, _RowError(str(error))
 
 
 def _with_keys(base: Path, read: Read) -> Manifest:

@@ -25,7 +25,7 @@ from ..jobs import (
 )
 from ..jobs.files import sha256_of
 from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs, read_size
-from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row
+from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, stem_of
 
 OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
 
@@ -79,7 +79,7 @@ def make_items(
         except (InputError, NotAllowedError) as error:
             manifest.refuse(row, str(error))
     for name in sorted(defaults.parameters.keys() - known if known else ()):
-        manifest.problems.insert(0, Problem(0, "", f"--param {name}: none of the models has such an input."))
+        manifest.problems.insert(0, Problem(0, "", f"{name}: none of the models has such an input."))
     return items
 
 
@@ -138,7 +138,7 @@ def _item(row: Row, model: Model, base: Path, defaults: Defaults, service: str) 
         source=source,
         size_m=size,
         outputs=read_outputs(row.cells.get("outputs") or defaults.outputs),
-        id=job_id(row, service, model.id, {each: inputs[each] for each in given}),
+        id=job_id(row.key, service, model.id, {each: inputs[each] for each in given}),
     )
 
 
@@ -151,11 +151,11 @@ def read_outputs(value: JsonValue) -> tuple[str, ...]:
     return tuple(dict.fromkeys(endings))
 
 
-def job_id(row: Row, service: str, model_id: str, given: Mapping[str, InputValue]) -> str:
-    """Names the one job that is paid for this row as it is."""
+def job_id(key: str, service: str, model_id: str, given: Mapping[str, InputValue]) -> str:
+    """Names the one job that is paid for a row of this key as it is."""
     plain = mapped(given, lambda leaf: _content(leaf) if isinstance(leaf, InputFile) else leaf)
-    wish = json.dumps([row.key, service, model_id, plain], sort_keys=True)
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", row.stem).strip("-")[:32] or "row"
+    wish = json.dumps([key, service, model_id, plain], sort_keys=True)
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", stem_of(key)).strip("-")[:32] or "row"
     return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"
 
 

@@ -33,7 +33,7 @@ class Presence:
             while self._clock() < until:
                 sleep(1.0)
                 if self._read() != before:
-                    text = f"{before[0]} is at work here. Give each machine a name of its own with --machine."
+                    text = f"{before[0]} is at work here. Give each machine a name of its own."
                     raise InputError(text)
         self.beat()
 

@@ -68,7 +68,7 @@ class Run:
 
         A job that failed at the service counts: not every model refunds.
         """
-        return self._others_cu + sum(map(_committed_cu, self.jobs.values()))
+        return self._others_cu + sum(job.committed_cu for job in self.jobs.values())
 
     @property
     def is_writing(self) -> bool:
@@ -286,10 +286,3 @@ class Run:
 def _is_at_service(job: JobRecord) -> bool:
     """Whether it takes one of the places that the account has, or is about to."""
     return job.is_working and job.state not in (State.DOWNLOADING, State.CONVERTING)
-
-
-def _committed_cu(job: JobRecord) -> float:
-    if job.cost_cu is not None:
-        return job.cost_cu
-    is_unpaid = not job.is_working and job.remote_id is None
-    return 0.0 if is_unpaid else job.estimate_cu or 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells how a batch is doing: a live table on a terminal, plain lines elsewhere, JSON Lines with --json.
+"""Tells how a batch is doing: a live table on a terminal, plain lines elsewhere, events to who wants them.
 
 Everything but the table also goes into the batch's log file.
 """
@@ -7,10 +7,10 @@ Everything but the table also goes into the batch's log file.
 import json
 import os
 import shutil
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..batches import Run, Stage, Tracked
 
@@ -19,12 +19,23 @@ _SHOWN = 8  # rows under way that the table shows
 
 
 class Board:
-    """`line` for words, `tell` after each step, `close` at the end."""
+    """Writes words on `words` (None: nowhere), and the log into `folder`.
 
-    def __init__(self, log_path: Path, *, is_json: bool, is_openjd: bool) -> None:
-        self._log: TextIO = log_path.open("a", encoding="utf-8", errors="replace")
-        self._is_json, self._is_openjd = is_json, is_openjd
-        self._is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    `line` for words, `tell` after each step, `close` at the end.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        words: TextIO | None,
+        on_event: Callable[[dict[str, Any]], object] | None = None,
+        is_openjd: bool = False,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log: TextIO = (folder / "batch.log").open("a", encoding="utf-8", errors="replace")
+        self._words, self._on_event, self._is_openjd = words, on_event, is_openjd
+        self._is_live = words is not None and words.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn, self._drawn_at = 0, 0.0
         self._told: dict[str, tuple[str, str]] = {}
         self._told_openjd = ""
@@ -34,12 +45,12 @@ class Board:
 
     def event(self, name: str, **facts: object) -> None:
         self._write_log(f"{name} {json.dumps(facts)}")
-        if self._is_json:
-            print(json.dumps({"event": name, **facts}), flush=True)
+        if self._on_event:
+            self._on_event({"event": name, **facts})
 
     def line(self, text: str) -> None:
         self._erase()
-        print(text, file=sys.stderr, flush=True)
+        self._say(text)
         self._write_log(text)
 
     def tell(self, run: Run) -> None:
@@ -53,7 +64,7 @@ class Board:
         if self._is_live and time.monotonic() - self._drawn_at >= _REDRAW_S:
             self._erase()
             lines = [line[: shutil.get_terminal_size().columns - 1] for line in _table(run)]
-            print("\n".join(lines), file=sys.stderr, flush=True)
+            self._say("\n".join(lines))
             self._drawn, self._drawn_at = len(lines), time.monotonic()
 
     def _tell_openjd(self, run: Run) -> None:
@@ -74,18 +85,21 @@ class Board:
         if row.stage is Stage.DONE and row.facts:
             facts["outputs"] = row.facts.get("outputs")
         self.event("row", **facts)
-        if not (self._is_live or self._is_json) or row.stage is Stage.FAILED:
+        if not (self._is_live or self._on_event) or row.stage is Stage.FAILED:
             self._erase()
-            said = f"{row.item.key}: {state}" + (f": {row.message}" if row.message else "")
-            print(said, file=sys.stderr, flush=True)
+            self._say(f"{row.item.key}: {state}" + (f": {row.message}" if row.message else ""))
 
     def _write_log(self, text: str) -> None:
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         self._log.flush()
 
+    def _say(self, text: str, end: str = "\n") -> None:
+        if self._words is not None:
+            print(text, end=end, file=self._words, flush=True)
+
     def _erase(self) -> None:
         if self._drawn:
-            print(f"\x1b[{self._drawn}F\x1b[J", end="", file=sys.stderr)
+            self._say(f"\x1b[{self._drawn}F\x1b[J", end="")
             self._drawn = 0
 
 

@@ -14,7 +14,7 @@ import bpy
 from .. import scene
 from ..jobs import DONE, JobRecord, State, provenance_of
 from .exits import CommandError, Exit
-from .progress import ProgressLine
+from .progress import Progress
 from .session import Session
 
 TICK_S = 0.2
@@ -43,12 +43,15 @@ class Patience:
             )
 
 
-def wait_for(session: Session, jobs: list[JobRecord], progress: ProgressLine) -> list[JobRecord]:
+def wait_for(
+    session: Session, jobs: list[JobRecord], progress: Progress, *, again: str = "run `maquette resume`"
+) -> list[JobRecord]:
     """Follow `jobs` until each has ended or needs a person; Ctrl-C leaves them to `resume`.
 
-    Raises CommandError if the key is refused or the service is gone for ten minutes.
+    Raises CommandError, which says to do what `again` says, if the key is refused or the service is gone for
+    ten minutes.
     """
-    watch, patience = session.watch(), Patience(session, progress.line, "run `maquette resume`")
+    watch, patience = session.watch(), Patience(session, progress.line, again)
     try:
         while any(job.is_working for job in jobs):
             if watch.look():

@@ -33,11 +33,15 @@ _KINDS: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
     (Exit.JOB_FAILED, (client.TransferError, WorkerError, scene.ExportError, OSError, sqlite3.Error)),
     (Exit.NO_SERVICE, (client.ScenarioError, SandboxError)),
 )
-EXPECTED = tuple(kind for _, kinds in _KINDS for kind in kinds)
+EXPECTED: tuple[type[Exception], ...] = (CommandError, *(kind for _, kinds in _KINDS for kind in kinds))
 
 
 def exit_for(kind: type[Exception]) -> Exit:
     return next((code for code, kinds in _KINDS if issubclass(kind, kinds)), Exit.JOB_FAILED)
+
+
+def code_of(error: Exception) -> Exit:
+    return error.code if isinstance(error, CommandError) else exit_for(type(error))
 
 
 def exit_for_job(job: JobRecord) -> Exit:

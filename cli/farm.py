@@ -36,17 +36,15 @@ def assemble(folder: Path, claims: Claims, rows: Sequence[Tracked]) -> Path | No
     bpy.data.batch_remove([*bpy.data.objects, *bpy.data.collections])
     roots: list[bpy.types.Object] = []
     for row in rows:
-        machine = claims.holder(row.job_id)
-        blend = folder / ".maquette" / "machines" / str(machine) / "jobs" / row.job_id / "result.blend"
-        if row.stage is Stage.DONE and blend.exists():
+        blend = blend_of(folder, claims, row)
+        if blend is not None:
             item = row.item
-            facts = {"job": row.job_id, "key": item.key, "model": item.model.id, "source": item.source}
             root = scene.append_result(
                 blend,
                 name=item.name,
                 scene=cast("bpy.types.Scene", bpy.context.scene),
                 placement=scene.Placement(size_m=item.size_m),
-                provenance=facts,
+                provenance=provenance_of_row(row),
             )
             roots.append(root)
     for root, location in zip(roots, scene.grid_locations(roots, _GAP_M), strict=True):
@@ -55,3 +53,15 @@ def assemble(folder: Path, claims: Claims, rows: Sequence[Tracked]) -> Path | No
         return None
     scene.save_blend(folder / "all.blend")
     return folder / "all.blend"
+
+
+def blend_of(folder: Path, claims: Claims, row: Tracked) -> Path | None:
+    """The result of a row that is done, to append, whichever machine has made it; None if there is none."""
+    machine = claims.holder(row.job_id)
+    blend = folder / ".maquette" / "machines" / str(machine) / "jobs" / row.job_id / "result.blend"
+    return blend if row.stage is Stage.DONE and blend.exists() else None
+
+
+def provenance_of_row(row: Tracked) -> dict[str, str | int | float]:
+    item = row.item
+    return {"job": row.job_id, "key": item.key, "model": item.model.id, "source": item.source}

@@ -2,71 +2,45 @@
 """`maquette generate`, `cost` and `resume`: what spends is announced with its price first, and spent once."""
 
 import json
-import shutil
 import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
 from typing import TextIO
 
-from ..client import InputError, JsonValue, Model, NotFoundError
-from ..jobs import (
-    DEFAULT_IMAGE_MODEL,
-    DONE,
-    InputValue,
-    JobRecord,
-    NewJob,
-    State,
-    name_of,
-    placeholder_inputs,
-    source_of,
-)
-from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs
+from ..client import JsonValue
+from ..jobs import DONE, JobRecord, State
 from .deliver import deliver, wait_for
 from .exits import CommandError, Exit, exit_for_job
+from .order import Order, check_cost, read_order, start
 from .progress import ProgressLine
-from .session import Session
-
-_FREE_BYTES = 200 << 20  # less than this free is too little for a result and its .blend
+from .session import Session, where_of
 
 
 def run_generate(arguments: Namespace) -> int:
     outputs = [_output(name, ".blend", ".glb") for name in arguments.output]
     preview = _output(arguments.preview, ".png") if arguments.preview else None
-    with Session(arguments) as session:
-        model, inputs, cost_cu = _read_request(session, arguments, sys.stderr)
-        if arguments.max_cost is not None and (cost_cu is None or cost_cu > arguments.max_cost):
-            said = "its price is not known" if cost_cu is None else f"it costs {cost_cu:g} CU"
-            text = f"Not started: {said}, --max-cost is {arguments.max_cost:g} CU."
-            raise CommandError(text, Exit.OVER_COST)
+    with Session(where_of(arguments)) as session:
+        order = _read(session, arguments, sys.stderr)
+        check_cost(order, arguments.max_cost)
         if arguments.dry_run:
             if arguments.json:
-                print(json.dumps({"model": model.id, "cost_cu": cost_cu}))
+                print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu}))
             return Exit.DONE
-        check_space(session.folder, "--state")
-        source = source_of(inputs)
-        new = NewJob(
-            name=arguments.name or name_of(source, model),
-            model_id=model.id,
-            model_name=model.name,
-            inputs=inputs,
-            service=session.service,
-            estimate_cu=cost_cu,
-            source=source,
-            placement={"size_m": arguments.size, "outputs": [*outputs], "preview": preview},
-        )
-        return _finish(session, [session.store.add(new)], is_json=arguments.json)
+        placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview}
+        job = start(session, order, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost)
+        return _finish(session, [job], is_json=arguments.json)
 
 
 def run_cost(arguments: Namespace) -> int:
     """The price of what `generate` would do, and the balance where the key may read it; spends nothing."""
-    with Session(arguments) as session:
+    with Session(where_of(arguments)) as session:
         out = sys.stderr if arguments.json else sys.stdout
-        model, _, cost_cu = _read_request(session, arguments, out)
+        order = _read(session, arguments, out)
         balance = session.api.get_balance()
         balance_cu = balance and balance.remaining_cu
         if arguments.json:
-            print(json.dumps({"model": model.id, "cost_cu": cost_cu, "balance_cu": balance_cu}))
+            print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu, "balance_cu": balance_cu}))
         elif balance_cu is not None:
             print(f"Balance: {balance_cu:g} CU")
     return Exit.DONE
@@ -74,7 +48,7 @@ def run_cost(arguments: Namespace) -> int:
 
 def run_resume(arguments: Namespace) -> int:
     """Take up every job that stopped half-way, or the named ones; nothing is paid twice."""
-    with Session(arguments) as session:
+    with Session(where_of(arguments)) as session:
         _ = session.credentials
         store = session.store
         jobs = [store.get(job_id) for job_id in arguments.ids] or store.list_jobs(service=session.service)
@@ -142,37 +116,14 @@ def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, 
     }
 
 
-def _read_request(
-    session: Session, arguments: Namespace, out: TextIO
-) -> tuple[Model, dict[str, InputValue], float | None]:
-    """The model, its inputs and the price, told on `out`; None where the service prices real files only."""
-    if not arguments.images and arguments.prompt is None and not arguments.param:
-        raise CommandError("Give an image, or words with --prompt. `maquette generate --help` shows how.")
-    _ = session.credentials
-    model_id = arguments.model or (DEFAULT_IMAGE_MODEL if arguments.images else DEFAULT_TEXT_MODEL)
-    try:
-        model = session.api.get_model(model_id)
-    except NotFoundError:
-        raise CommandError(f"There is no model {model_id}. `maquette models` lists them.") from None
+def _read(session: Session, arguments: Namespace, out: TextIO) -> Order:
+    """What was asked for, its price told on `out`."""
     parameters = named_values(arguments.param)
-    inputs, _ = gather_inputs(model, arguments.images, arguments.prompt, parameters)
-    sent = placeholder_inputs(inputs)  # made-up ids for files
-    try:
-        cost_cu = session.api.estimate_cost(model.id, sent).creative_units
-    except (InputError, NotFoundError):
-        if sent == inputs:
-            raise
-        cost_cu = None
+    order = read_order(session, arguments.images, arguments.prompt, arguments.model, parameters)
+    cost_cu = order.cost_cu
     told = "price not known before the upload" if cost_cu is None else f"{cost_cu:g} CU (creative units)"
-    print(f"{model.name}: {told}", file=out)
-    return model, inputs, cost_cu
-
-
-def check_space(folder: Path, option: str) -> None:
-    """Raises CommandError where a result would not find room."""
-    if shutil.disk_usage(folder).free < _FREE_BYTES:
-        text = f"Less than {_FREE_BYTES >> 20} MB are free in {folder}. Make room, or choose another"
-        raise CommandError(f"{text} {option} folder.", Exit.JOB_FAILED)
+    print(f"{order.model.name}: {told}", file=out)
+    return order
 
 
 def named_values(parameters: list[str]) -> dict[str, JsonValue]:

@@ -9,12 +9,12 @@ from ..client import CAPABILITIES, Model, describe_input
 from ..jobs import JobRecord
 from .exits import Exit
 from .generate import job_json
-from .session import Session
+from .session import Session, where_of
 
 
 def run_models(arguments: Namespace) -> int:
     """All 3D models, or one with its inputs, ranges and defaults; as JSON in the service's own form."""
-    with Session(arguments) as session:
+    with Session(where_of(arguments)) as session:
         if arguments.id:
             model = session.api.get_model(arguments.id)
             print(json.dumps(model.raw, indent=2) if arguments.json else _describe(model))
@@ -33,7 +33,7 @@ def run_models(arguments: Namespace) -> int:
 
 def run_jobs(arguments: Namespace) -> int:
     """The jobs in the store, newest first; --cancel and --remove act on one."""
-    with Session(arguments) as session:
+    with Session(where_of(arguments)) as session:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
             asked = "asked to stop; `maquette resume` carries it on"

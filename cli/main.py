@@ -17,7 +17,7 @@ from ..client import CAPABILITIES, InputError
 from ..jobs import start_sandbox, stop_sandbox
 from ..jobs.request import read_size
 from .batch import run_batch
-from .exits import EXPECTED, CommandError, Exit, exit_for
+from .exits import EXPECTED, Exit, code_of
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
 from .session import blender_binary
@@ -36,9 +36,9 @@ def run(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return Exit.INTERRUPTED
-    except (CommandError, *EXPECTED) as error:
+    except EXPECTED as error:
         print(f"maquette: {error}", file=sys.stderr)
-        return error.code if isinstance(error, CommandError) else exit_for(type(error))
+        return code_of(error)
 
 
 def _run_sandbox(arguments: argparse.Namespace) -> int:

@@ -4,8 +4,19 @@
 import shutil
 import sys
 import time
+from typing import Protocol
 
 from ..jobs import JobRecord
+
+
+class Progress(Protocol):
+    """Who is told how jobs are doing."""
+
+    def tell(self, jobs: list[JobRecord]) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+    def end(self) -> None: ...
 
 
 class ProgressLine:

@@ -4,6 +4,7 @@
 import os
 from argparse import Namespace
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -25,16 +26,31 @@ from ..jobs import (
 from .exits import CommandError, Exit
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which service and which store, in a person's words; the environment says what is not said here."""
+
+    sandbox: bool = False
+    api_url: str | None = None
+    project: str | None = None  # its id
+    state: str | os.PathLike[str] | None = None  # folder of the store
+
+
+def where_of(arguments: Namespace) -> Where:
+    return Where(arguments.sandbox, arguments.api_url, state=getattr(arguments, "state", None))
+
+
 class Session:
     """Opened by each command; reaches for the service, or starts a sandbox, when first asked to."""
 
-    def __init__(self, arguments: Namespace) -> None:
-        state = arguments.state or os.environ.get("MAQUETTE_STATE")
+    def __init__(self, where: Where, *, converters: int | None = None) -> None:
+        self.converters = converters or os.cpu_count() or 1
+        state = where.state or os.environ.get("MAQUETTE_STATE")
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
-        url = arguments.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
-        self._api_url, self._is_sandbox = str(url).rstrip("/"), bool(arguments.sandbox)
-        self.converters: int = getattr(arguments, "converters", None) or os.cpu_count() or 1
-        self._project_id = None if self._is_sandbox else os.environ.get("MAQUETTE_PROJECT_ID") or None
+        url = where.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
+        self._api_url, self._is_sandbox = url.rstrip("/"), where.sandbox
+        project_id = where.project or os.environ.get("MAQUETTE_PROJECT_ID") or None
+        self._project_id = None if self._is_sandbox else project_id
         self.service = SANDBOX if self._is_sandbox else service_name(self._api_url, self._project_id)
         self._credentials: Credentials | None = None
         self._api: Scenario | None = None
@@ -58,7 +74,7 @@ class Session:
                 self._stack.callback(stop_sandbox, sandbox)
             elif not bpy.app.online_access and not is_loopback(self._api_url):
                 raise CommandError(
-                    "Blender's online access is off. Start Blender with --online-mode, or use --sandbox.",
+                    "Blender's online access is off. Start Blender with --online-mode, or use the sandbox.",
                     Exit.NOT_ALLOWED,
                 )
             else:
@@ -71,7 +87,7 @@ class Session:
     def credentials(self) -> Credentials:
         if not self.api or self._credentials is None:
             raise CommandError(
-                "Not signed in. Set SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, or try --sandbox.",
+                "Not signed in. Set SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, or try the sandbox.",
                 Exit.NOT_ALLOWED,
             )
         return self._credentials

@@ -126,6 +126,14 @@ class JobRecord:
         """Whether a worker has something to do for it (a settled uncertain job waits for a person)."""
         return self.state in WORKING and not (self.state is State.UNCERTAIN and self.resume_state)
 
+    @property
+    def committed_cu(self) -> float:
+        """What it has cost, or is to cost if it goes on by itself."""
+        if self.cost_cu is not None:
+            return self.cost_cu
+        is_unpaid = not self.is_working and self.remote_id is None
+        return 0.0 if is_unpaid else self.estimate_cu or 0.0
+
 
 JSON_COLUMNS = ("inputs", "sent", "files", "result", "placement")
 COLUMNS = tuple(f.name for f in fields(JobRecord))

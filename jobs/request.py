@@ -100,7 +100,7 @@ def _prompt_input(model: Model, values: dict[str, InputValue]) -> str:
     texts = [spec for spec in model.inputs if spec.type == "string" and spec.name not in values]
     prompts = [spec.name for spec in texts if spec.is_prompt or "prompt" in spec.name.lower()]
     if not prompts:
-        raise InputError(f"{model.name} takes no words. Leave --prompt out, or choose another --model.")
+        raise InputError(f"{model.name} takes no words. Leave them out, or choose another model.")
     return min(prompts, key=len)  # `prompt` before `texturePrompt`
 
 
@@ -131,12 +131,12 @@ def _give_views(
     by_view = {view: spec.name for spec in reversed(specs) if (view := view_in(spec.name))}
     if not by_view:
         kind = files[0].kind
-        raise InputError(f"{model.name} takes one {kind} file at a time: run the command once for each.")
+        raise InputError(f"{model.name} takes one {kind} file at a time: give it one.")
     for file in files:
         name = by_view.get(view_in(file.path.stem) or "")
         if name is None or name in values:
             raise InputError(
                 f"{file.path.name}: which view is it? {model.name} takes {', '.join(sorted(by_view))}."
-                " Name the files so, or use --param NAME=FILE."
+                " Name the files so, or give each to its input by name."
             )
         values[name] = file

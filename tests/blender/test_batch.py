@@ -259,4 +259,4 @@ def test_a_batch_without_anything_to_make_says_so(sandbox: Sandbox, tmp_path: Pa
     manifest = write_manifest(tmp_path, few(1))
     done = run("batch", str(manifest), "-o", str(tmp_path / "out"), "--only", "nobody", env=sandbox.env)
     assert done.returncode == 2
-    assert "there is no row nobody" in done.stderr
+    assert "There is no row nobody" in done.stderr

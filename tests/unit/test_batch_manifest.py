@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest
+from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest, read_rows
 from maquette.batches.manifest import MAX_KEY, stem_of
 from maquette.batches.plan import price_key
 from maquette.client import InputError, Model, NotFoundError
@@ -137,7 +137,7 @@ def test_a_column_that_no_input_has_is_refused_with_a_suggestion(folder: Path) -
     assert not items
     assert "did you mean faces?" in problems[0]
     _, problems = items_of(folder, "id,image\na,horse.png\n", parameters={"nope": "1"})
-    assert problems == ["manifest: --param nope: none of the models has such an input."]
+    assert problems == ["manifest: nope: none of the models has such an input."]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,37 @@ def _from_lines(text: str) -> Manifest:
     from maquette.batches.manifest import _lines, _with_keys
 
     return _with_keys(Path(), _lines(text))
+
+
+def test_rows_in_python_are_the_same_jobs_as_in_a_file(folder: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "image": Path("horse.png"), "faces": 200, "size": 2.5},
+        {"id": 7, "file": ("cup.png",), "paint": False, "model": None},
+        {"image": folder / "cup.png"},
+    ]
+    texts = [*rows[:1], {"id": 7, "file": ["cup.png"], "paint": False}, {"image": str(folder / "cup.png")}]
+    text = "".join(json.dumps(row, default=str) + "\n" for row in texts)
+    (folder / "m.jsonl").write_text(text, encoding="utf-8")
+    manifests = (read_rows(iter(rows), folder), read_manifest(folder / "m.jsonl"))
+    mine, others = (make_items(each, Defaults(), "test", get_model) for each in manifests)
+    assert not any(each.problems for each in manifests)
+    assert [item.key for item in mine] == ["a", "7", "cup"]
+    assert mine == others
+
+
+def test_a_row_in_python_that_is_none_is_a_problem_and_the_others_stay(folder: Path) -> None:
+    rows: list[Any] = [
+        {"id": "a", "image": {1, 2}},
+        5,
+        {"id": "b", "image": b"cup.png"},
+        {"id": "c", "prompt": "x"},
+    ]
+    manifest = read_rows(rows, folder)
+    assert [row.key for row in manifest.rows] == ["c"]
+    assert [problem.number for problem in manifest.problems] == [1, 2, 3]
+    assert all("give texts, numbers, paths" in str(problem) for problem in manifest.problems)
+    with pytest.raises(InputError, match="no rows"):
+        read_rows([], folder)
 
 
 def test_what_changes_the_result_changes_the_job_and_nothing_else_does(folder: Path) -> None:

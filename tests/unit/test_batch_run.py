@@ -300,7 +300,7 @@ def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does
     one.enter(said.append, sleep)
     Presence(tmp_path, host="one", clock=clock).enter(said.append, sleep)  # the same host, at once
     assert not said
-    with pytest.raises(InputError, match="--machine"):
+    with pytest.raises(InputError, match="a name of its own"):
         two.enter(said.append, sleep)
     is_alive[0] = False
     two.enter(said.append, sleep)

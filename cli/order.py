@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One model to be made: checked and priced before anything is spent, and started once."""
+
+import contextlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..batches.plan import job_id
+from ..client import InputError, JsonValue, Model, NotFoundError
+from ..jobs import (
+    DEFAULT_IMAGE_MODEL,
+    InputValue,
+    JobRecord,
+    NewJob,
+    State,
+    StoreError,
+    name_of,
+    placeholder_inputs,
+    source_of,
+)
+from ..jobs.record import new_id
+from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs
+from ..jobs.store import StaleError
+from .exits import CommandError, Exit
+from .session import Session
+
+_FREE_BYTES = 200 << 20  # less than this free is too little for a result and its .blend
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a job would be made of. `cost_cu` None: the service prices real files only."""
+
+    model: Model
+    inputs: dict[str, InputValue]
+    given: set[str]  # names of the inputs that are not the model's defaults
+    cost_cu: float | None
+
+
+def read_order(
+    session: Session,
+    files: Sequence[str],
+    prompt: str | None,
+    model_id: str | None,
+    parameters: Mapping[str, JsonValue],
+) -> Order:
+    """Raises CommandError, or the client's errors; nothing is spent and no file sent."""
+    if not files and prompt is None and not parameters:
+        raise CommandError("There is nothing to make a model from. Give an image, or a prompt in words.")
+    _ = session.credentials
+    model_id = model_id or (DEFAULT_IMAGE_MODEL if files else DEFAULT_TEXT_MODEL)
+    try:
+        model = session.api.get_model(model_id)
+    except NotFoundError:
+        raise CommandError(f"There is no model {model_id}. `maquette models` lists them.") from None
+    inputs, given = gather_inputs(model, files, prompt, parameters)
+    return Order(model, inputs, given, price_or_none(session, model, inputs))
+
+
+def price_or_none(session: Session, model: Model, inputs: Mapping[str, InputValue]) -> float | None:
+    """None where the service prices real files only. Raises InputError or NotFoundError."""
+    sent = placeholder_inputs(inputs)  # made-up ids for files
+    try:
+        return session.api.estimate_cost(model.id, sent).creative_units
+    except (InputError, NotFoundError):
+        if sent == inputs:
+            raise
+        return None
+
+
+def check_cost(order: Order, max_cost_cu: float | None) -> None:
+    """Raises CommandError if it costs more, or if its price is not known."""
+    if max_cost_cu is not None and (order.cost_cu is None or not order.cost_cu <= max_cost_cu):
+        said = "its price is not known" if order.cost_cu is None else f"it costs {order.cost_cu:g} CU"
+        text = f"Not started: {said}, and it may cost {max_cost_cu:g} CU at most."
+        raise CommandError(text, Exit.OVER_COST)
+
+
+def check_space(folder: Path, what: str) -> None:
+    """Raises CommandError where a result would not find room."""
+    if shutil.disk_usage(folder).free < _FREE_BYTES:
+        text = f"Less than {_FREE_BYTES >> 20} MB are free in {folder}. Make room, or choose another"
+        raise CommandError(f"{text} {what} folder.", Exit.JOB_FAILED)
+
+
+def start(
+    session: Session,
+    order: Order,
+    *,
+    name: str | None,
+    placement: Mapping[str, JsonValue],
+    max_cost_cu: float | None,
+    key: str | None = None,
+) -> JobRecord:
+    """A job for the order, written down. With `key` it is the one of this key, model, values and files: an
+    earlier one is taken up where nothing is paid twice. Raises CommandError if it may not be paid for.
+    """
+    store, given = session.store, {each: order.inputs[each] for each in order.given}
+    wanted = new_id() if key is None else job_id(key, session.service, order.model.id, given)
+    if wanted not in store.ids(session.service):
+        check_cost(order, max_cost_cu)
+        check_space(session.folder, "state")
+        source = source_of(order.inputs)
+        new = NewJob(
+            name=name or name_of(source, order.model),
+            model_id=order.model.id,
+            model_name=order.model.name,
+            inputs=order.inputs,
+            service=session.service,
+            estimate_cu=order.cost_cu,
+            source=source,
+            placement=placement,
+            id=wanted,
+        )
+        try:
+            return store.add(new)
+        except StoreError:
+            if wanted not in store.ids(session.service):
+                raise
+    job = store.get(wanted)  # of an earlier call, or of another process that was first
+    if job.resume_state is State.PREPARED:  # it was not paid for
+        check_cost(order, max_cost_cu)
+    if job.resume_state:
+        with contextlib.suppress(StaleError):  # another process has
+            return store.resume(job)
+    return store.get(wanted)
