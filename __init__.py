@@ -1,8 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Maquette: images, text and geometry in, 3D models placed in the scene, through the Scenario API.
 
-Nothing is imported here, so that the plain parts (client, jobs) load without Blender.
+Scripts import `generate`, `batch` and `place` from here: see docs/python.md. Nothing is imported before it is
+asked for, so that Blender starts quickly and the plain parts (client, jobs) load without Blender.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .script import (
+        BatchResult,
+        BatchRow,
+        MaquetteError,
+        Problem,
+        Progress,
+        Result,
+        batch,
+        generate,
+        place,
+    )
+
+__all__ = [
+    "BatchResult", "BatchRow", "MaquetteError", "Problem", "Progress", "Result", "batch", "generate", "place",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import script
+
+    return getattr(script, name)
 
 
 def register() -> None:

@@ -26,6 +26,27 @@ def run(*words: str, env: dict[str, str] | None = None) -> "subprocess.Completed
     )
 
 
+def run_script(script: Path, *, folder: Path, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """A script of a user's own, in a Blender that has it as users do, with `folder` as the current one."""
+    words = [
+        os.environ["MAQUETTE_BLENDER"],
+        "--background",
+        "--python-exit-code",
+        "1",
+        "--python",
+        str(script),
+    ]
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        stdin=subprocess.DEVNULL,
+    )
+
+
 def read_json(text: str) -> Any:
     """The one JSON line among what a genuine Blender says on stdout of itself."""
     return json.loads(next(line for line in text.splitlines() if line.startswith(("{", "["))))

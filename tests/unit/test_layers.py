@@ -20,11 +20,12 @@ MAY_IMPORT = {
     "panels": {"jobs", "preferences", "properties", "operators"},
     "batches": {"client", "jobs"},
     "cli": {"client", "jobs", "batches", "scene", "preferences"},
+    "script": {"client", "jobs", "batches", "scene", "cli"},
     "sandbox": set[str](),
     "registration": {
         *("client", "jobs", "scene", "preferences", "properties", "operators", "panels", "batches", "cli")
     },
-    "__init__": {"registration"},
+    "__init__": {"registration", "script"},
 }
 NO_BPY = {"client", "jobs", "batches"}
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
@@ -113,7 +114,7 @@ def test_what_a_module_exports_is_there(path: Path) -> None:
     tree = ast.parse(path.read_bytes())
     defined: set[str] = set()
     exported: list[str] = []
-    for node in tree.body:
+    for node in [*tree.body, *(each for part in tree.body if isinstance(part, ast.If) for each in part.body)]:
         if isinstance(node, ast.ImportFrom | ast.Import):
             defined |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`generate`: one model, made as `maquette generate` makes it, for a script to go on with."""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from ..batches.manifest import INPUT_MARK, plain
+from ..cli.deliver import wait_for
+from ..cli.exits import EXPECTED, CommandError, code_of, exit_for_job
+from ..cli.order import read_order, start
+from ..cli.session import Session, Where
+from ..client import JsonValue
+from ..jobs import DONE, JobRecord, State, provenance_of
+from ..jobs.request import read_size
+from ..jobs.store import StaleError
+from .errors import MaquetteError, refuse_in_window
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished model. Nothing of it is in a scene: `place` does that."""
+
+    id: str  # the job's, as `maquette jobs` lists it
+    name: str
+    model_id: str
+    blend: Path | None  # what `place` takes in; None where Blender cannot read what was delivered
+    files: tuple[Path, ...]  # as the service delivered them
+    faces: int | None
+    dimensions_m: tuple[float, float, float] | None  # X, Y and Z in metres, at `size_m`
+    size_m: float | None  # longest side in metres that `place` gives it; None: as delivered
+    cost_cu: float | None  # in creative units; None where the service did not tell
+    seconds: float | None  # from the wish to the finished result
+    message: str  # what a person should know of it: a missing texture, a file that was left out
+    provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is. `fraction` is 0..1 of the state's work, None while that is unknown."""
+
+    state: str  # prepared, uploading, submitting, queued, running, downloading, converting, ready, …
+    fraction: float | None = None
+    message: str = ""  # what holds it up, if something does
+
+
+def generate(
+    *images: str | os.PathLike[str],
+    prompt: str | None = None,
+    model: str | None = None,
+    name: str | None = None,
+    key: str | None = None,
+    size: float | Literal["original"] = 1.0,
+    max_cost: float | None = None,
+    sandbox: bool = False,
+    state: str | os.PathLike[str] | None = None,
+    api_url: str | None = None,
+    project: str | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    **parameters: object,
+) -> Result:
+    """Makes one model and waits for it: minutes. Checks and prices everything first, and spends once.
+
+    `images` are pictures, or whatever files the model takes, relative to the current folder; `prompt` is
+    words. `model` is the id of one that `maquette models` lists, and `parameters` are its inputs: numbers,
+    texts, paths, lists of them, or None for the model's default. One that is called like an argument here is
+    written `**{"input.model": …}`. `size` is the longest side in metres that `place` gives the result.
+    Nothing is started if it costs more than `max_cost` creative units, or if that is not known.
+
+    Without a `key` each call is a new job, and is paid for. With one, a call with the same key, model,
+    parameters and files is the same job: what is there is returned at once, what was interrupted goes on, and
+    nothing is paid twice. A job that failed for good stays failed under its key.
+
+    `sandbox` uses a private stand-in: no account, no cost. `state`, `api_url` and `project` are the command's
+    `--state`, `--api-url` and `MAQUETTE_PROJECT_ID`; without them the environment and the preferences say.
+
+    Raises MaquetteError, with a window always: there, `bpy.ops.maquette.generate` does not wait.
+
+        horse = generate("horse.png", targetFaceNum=4000, size=2.4, max_cost=30)
+        print(horse.faces, horse.dimensions_m, horse.cost_cu)
+    """
+    refuse_in_window("generate", "There, bpy.ops.maquette.generate(inputs=…) works on while you do.")
+    told = _Told(on_progress)
+    again = "call generate with this key once more" if key is not None else "run `maquette resume {}`"
+    try:
+        size_m, values = read_size(size), given(parameters)
+        with Session(Where(sandbox, api_url, project, state)) as session:
+            order = read_order(session, [os.fspath(image) for image in images], prompt, model, values)
+            placement: dict[str, JsonValue] = {"size_m": size_m}
+            job = start(session, order, name=name, placement=placement, max_cost_cu=max_cost, key=key)
+            told.job, again = job, again.format(job.id)
+            (job,) = wait_for(session, [job], told, again=again)
+            told.job = job
+            if job.state not in DONE:
+                raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
+            if job.state is State.READY:
+                with contextlib.suppress(StaleError):  # another process that waits for this key has
+                    session.store.move(job, State.PLACED)
+            return _result_of(job, session.store.job_folder(job.id), name or job.name, size_m)
+    except EXPECTED as error:
+        raise _error_of(error, told.job, again) from error
+
+
+def given(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
+    """A model's inputs as a manifest has them, less those left to the model. Raises InputError."""
+    values = plain(parameters)
+    return {each.removeprefix(INPUT_MARK): value for each, value in values.items() if value not in (None, "")}
+
+
+class _Told:
+    """Passes on how the job is doing, each change once, and remembers the job."""
+
+    def __init__(self, on_progress: Callable[[Progress], object] | None) -> None:
+        self._on_progress, self._last = on_progress, Progress("")
+        self.job: JobRecord | None = None  # as it was last read; None: nothing was started
+
+    def tell(self, jobs: list[JobRecord]) -> None:
+        self.job = job = jobs[0]
+        self._pass_on(Progress(str(job.state), job.progress if job.is_working else None, job.message))
+
+    def line(self, text: str) -> None:
+        self._pass_on(replace(self._last, message=text))
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+    def _pass_on(self, progress: Progress) -> None:
+        if self._on_progress and progress != self._last:
+            self._on_progress(progress)
+        self._last = progress
+
+
+def _unfinished(job: JobRecord, again: str, anew: str) -> CommandError:
+    ending = f"It cannot go on. For another job, which is paid for by itself, {anew}."
+    if job.resume_state:
+        ending = f"When that is mended, {again}: nothing is paid twice."
+    return CommandError(f"{job.name}: {job.message or job.state} {ending}", exit_for_job(job))
+
+
+def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteError:
+    text, code = str(error), code_of(error)
+    if job is None:
+        return MaquetteError(
+            text if text.startswith("Not started") else f"{text} Nothing was started.", code=code
+        )
+    if not isinstance(error, CommandError):
+        text = f"{text} The job is kept: {again}."
+    can_resume = job.is_working or job.state in DONE or job.resume_state is not None
+    return MaquetteError(text, code=code, job_id=job.id, cost_cu=job.committed_cu, can_resume=can_resume)
+
+
+def _result_of(job: JobRecord, folder: Path, name: str, size_m: float | None) -> Result:
+    delivered = [folder / str(cast("dict[str, JsonValue]", entry)["path"]) for entry in job.files]
+    blend, faces, dimensions = folder / "result.blend", job.result.get("faces"), None
+    if blend.exists():
+        low, high = (cast("list[float]", job.result[end]) for end in ("min", "max"))
+        sides = [top - bottom for bottom, top in zip(low, high, strict=True)]
+        factor = 1.0 if size_m is None else size_m / max(sides)
+        dimensions = (sides[0] * factor, sides[1] * factor, sides[2] * factor)
+    return Result(
+        id=job.id,
+        name=name,
+        model_id=job.model_id,
+        blend=blend if dimensions else None,
+        files=tuple(path for path in delivered if path.exists()),
+        faces=faces if isinstance(faces, int) else None,
+        dimensions_m=dimensions,
+        size_m=size_m,
+        cost_cu=job.cost_cu,
+        seconds=None if job.finished_at is None else job.finished_at - job.created_at,
+        message=job.message,
+        provenance=provenance_of(job),
+    )

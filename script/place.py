@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`place`: a result into a scene, in milliseconds; also where Blender has a window."""
+
+import os
+from pathlib import Path
+from typing import Literal, cast
+
+import bpy
+
+from .. import scene as scenes
+from ..cli.exits import Exit
+from ..client import InputError
+from ..jobs.request import read_size
+from .batch import BatchRow
+from .errors import MaquetteError
+from .generate import Result
+
+
+def place(
+    what: Result | BatchRow | str | os.PathLike[str],
+    *,
+    location: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    rotation_z: float = 0.0,
+    size: float | Literal["original"] | None = None,
+    name: str | None = None,
+    scene: bpy.types.Scene | None = None,
+) -> bpy.types.Object:
+    """Puts an independent copy of a result into a scene, and returns the empty that its meshes stand under.
+
+    `what` is what `generate` returned, a row of what `batch` returned, or the path of a .blend that Maquette
+    wrote. Its bottom centre comes to `location`, in the scene's units; `rotation_z` is in radians. `size` is
+    the longest side in metres, `"original"` the size as delivered; without it, what `generate` or the row
+    said, and of a path the size as delivered. `scene` is the current one if not given. The object is in the
+    collection Maquette; its custom properties tell how it was made. Matrices follow with
+    `view_layer.update()`.
+
+    Raises MaquetteError if the file is missing, cannot be read, or is no result; then nothing has changed.
+
+        chair = place(generate("chair.jpg"), location=(2.0, 0.0, 0.0), size=0.9)
+    """
+    if isinstance(what, Result | BatchRow):
+        blend, own_size, own_name, provenance = what.blend, what.size_m, what.name, what.provenance
+        if blend is None:
+            listed = ", ".join(map(str, what.files)) or what.message
+            raise MaquetteError(
+                f"{own_name} has nothing that Blender can take in: {listed or 'not made yet'}."
+            )
+    else:
+        blend, own_size, provenance = Path(what).expanduser(), None, dict[str, str | int | float]()
+        own_name = blend.stem
+    try:
+        return scenes.append_result(
+            blend,
+            name=name or own_name,
+            scene=scene or cast("bpy.types.Scene", bpy.context.scene),
+            placement=scenes.Placement(location, rotation_z, own_size if size is None else read_size(size)),
+            provenance=provenance,
+        )
+    except (InputError, ValueError) as error:
+        raise MaquetteError(str(error)) from error
+    except OSError as error:
+        text = f"{blend} cannot be read: {error.strerror or error}. Make it anew."
+        raise MaquetteError(text, code=Exit.JOB_FAILED) from error
