@@ -359,3 +359,36 @@ def test_a_limit_on_cost_leaves_rows_waiting(sandbox: Sandbox) -> None:
     assert [row.state for row in done.rows] == ["done", "waiting"]
     assert (done.code, done.cost_cu) == (4, 20.25)
     assert paid(sandbox) == before + 1
+
+
+def test_nothing_of_the_scripts_file_is_touched_before_something_is_placed(sandbox: Sandbox) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.data.meshes.new("kept for later")  # without a user
+    before = contents()
+    made = maquette.generate("horse.png", **FEW)
+    assert contents() == before
+    done = maquette.batch(rows(), "out", outputs="glb,blend,png", turntable=True, **FEW)
+    assert [row.state for row in done.rows] == ["done", "done"]
+    assert contents() == before
+    maquette.place(made)
+    assert bpy.data.objects["Cube"].name in contents()["objects"]
+    path = str(Path("out/horse.blend").resolve())
+    libraries: Any = bpy.data.libraries  # the stubs know no context manager
+    with libraries.load(path) as (found, _):
+        assert "horse" in found.objects
+        assert "Cube" not in found.objects
+
+
+def contents() -> dict[str, set[str]]:
+    kinds = (
+        "objects",
+        "meshes",
+        "images",
+        "materials",
+        "scenes",
+        "collections",
+        "worlds",
+        "cameras",
+        "lights",
+    )
+    return {kind: {each.name for each in getattr(bpy.data, kind)} for kind in kinds}
