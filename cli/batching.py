@@ -39,6 +39,7 @@ from .farm import assemble
 from .order import check_space, price_or_none
 from .session import Session, Where
 
+_PUBLISH_S = 30.0  # the least time between two writings of the table and the page
 _CONCURRENCY = 4  # where the account's limit cannot be read
 
 
@@ -135,16 +136,21 @@ class Batch:
             run.keep_to(options.limit)
         try:
             if not options.assemble:
-                self._follow(run, session, presence)
+                self._follow(run, session, presence, delivery)
         finally:
             delivery.close()
-            if not options.only:  # the table and the page are of all rows
-                run.look_elsewhere()
-                delivery.add_pictures(self.rows)
-                write_table(folder / "results.csv", self.rows, self.problems)
-                write_sheet(folder / "index.html", self.rows, self.problems)
+            self._publish(run, delivery)
         board.line(f"{summary(run)} → {folder if options.only else folder / 'index.html'}")
         return self._ended(run, claims)
+
+    def _publish(self, run: Run, delivery: Delivery) -> None:
+        """The table and the page as they are now; they are of all rows."""
+        if self._options.only:
+            return
+        run.look_elsewhere()
+        delivery.add_pictures(self.rows)
+        write_table(self.folder / "results.csv", self.rows, self.problems)
+        write_sheet(self.folder / "index.html", self.rows, self.problems)
 
     def _ended(self, run: Run, claims: Claims) -> Exit:
         counts, board = run.counts(), self._board
@@ -208,9 +214,10 @@ class Batch:
         balance = session.api.get_balance()
         return (balance and balance.parallel_jobs) or _CONCURRENCY
 
-    def _follow(self, run: Run, session: Session, presence: Presence) -> None:
+    def _follow(self, run: Run, session: Session, presence: Presence, delivery: Delivery) -> None:
         """Until nothing is left to do. Raises CommandError if the service is gone."""
         watch, patience = session.watch(), Patience(session, self._tell_trouble, "do the same once more")
+        published_at, pause_s = time.monotonic(), _PUBLISH_S
         try:
             while run.step():
                 self._board.tell(run)
@@ -218,6 +225,10 @@ class Batch:
                 watch.look()
                 patience.look()
                 presence.beat()
+                if (now := time.monotonic()) - published_at > pause_s:
+                    self._publish(run, delivery)
+                    published_at = time.monotonic()
+                    pause_s = max(_PUBLISH_S, 50 * (published_at - now))
                 time.sleep(TICK_S / 4 if run.is_writing else TICK_S)
             self._board.tell(run)
         finally:
