@@ -312,7 +312,9 @@ def test_rows_run_twice_and_by_the_command_are_paid_once(sandbox: Sandbox) -> No
     assert [maquette.place(row).name for row in third.rows] == ["horse", "cat", "words"]
 
 
-def test_wrong_rows_start_nothing_unless_they_are_left_out(sandbox: Sandbox) -> None:
+def test_wrong_rows_start_nothing_unless_they_are_left_out(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, wrong = (
         paid(sandbox),
         [*rows()[:1], {"id": "dog", "image": "dog.png"}, {"id": "x", "image": object()}],
@@ -329,7 +331,14 @@ def test_wrong_rows_start_nothing_unless_they_are_left_out(sandbox: Sandbox) -> 
     assert [problem.number for problem in plan.problems] == [2, 3]
     assert plan.code == 2
     assert paid(sandbox) == before
-    done = maquette.batch(wrong, "out", skip_wrong=True, outputs="glb", **FEW)
+    monkeypatch.setattr(importlib.import_module(f"{PACKAGE}.cli.batching"), "_PUBLISH_S", -1.0)
+    pages = list[str]()
+
+    def look(event: dict[str, Any]) -> None:
+        pages.append(Path("out/index.html").read_text() if Path("out/index.html").exists() else "")
+
+    done = maquette.batch(wrong, "out", skip_wrong=True, outputs="glb", on_event=look, **FEW)
+    assert '"running"' in "".join(pages[:-1])  # the page was there before the end
     assert [row.state for row in done.rows] == ["done"]
     assert done.code == 1
     assert paid(sandbox) == before + 1
@@ -367,7 +376,7 @@ def test_nothing_of_the_scripts_file_is_touched_before_something_is_placed(sandb
     before = contents()
     made = maquette.generate("horse.png", **FEW)
     assert contents() == before
-    done = maquette.batch(rows(), "out", outputs="glb,blend,png", turntable=True, **FEW)
+    done = maquette.batch(rows(), "out", outputs="glb,blend", **FEW)
     assert [row.state for row in done.rows] == ["done", "done"]
     assert contents() == before
     maquette.place(made)
