@@ -44,6 +44,8 @@ def render_preview(
         scene.cycles.samples = samples
         scene.cycles.max_bounces = 3
         scene.cycles.use_denoising = _has_denoiser()
+        # At its best, denoising takes as long as the rendering does; nobody sees a difference.
+        scene.cycles.denoising_quality, scene.cycles.denoising_prefilter = "FAST", "NONE"
         scene.cycles.adaptive_threshold = 0.1  # denoising smooths what stopping early leaves
         scene.cycles.adaptive_min_samples = 4
         with _studio(scene, roots, turn):
