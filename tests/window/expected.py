@@ -5,13 +5,14 @@ import os
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
 import bpy
 import recorder
-from driver import HERE, Window
+from driver import HERE, Steps, Window
 from mathutils import Vector
 
 EXAMPLES = HERE.parent.parent / "examples"
@@ -75,6 +76,21 @@ def price(w: Window) -> float | None:
     key = part(w, "jobs.holder").state.price_keys.get(w.window.scene.name, "")
     found = desk(w).price(key)
     return found and found.cost_cu
+
+
+def close_window(w: Window) -> Steps:
+    """The window manager closes the second window; on a busy machine it may miss the keys that ask for it."""
+
+    def is_closed() -> bool:
+        return len(bpy.context.window_manager.windows) == 1
+
+    for _ in range(3):
+        if not is_closed():
+            yield from w.key("alt+F4")
+        deadline = time.monotonic() + 8.0
+        while not is_closed() and time.monotonic() < deadline:
+            yield 0.1
+    w.check(is_closed(), "its window is closed")
 
 
 def generate(w: Window) -> Generator[float, None, str]:

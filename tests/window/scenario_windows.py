@@ -29,9 +29,7 @@ def steps(w: Window) -> Steps:
     yield from expected.in_view(w, lambda: maquette.generate("INVOKE_DEFAULT", True))
     w.check(expected.waiting() == {"cat"}, "a job for the second scene begins", expected.waiting())
     yield from w.move(w.view_point(0.3, 0.3))
-    yield from w.key("alt+F4")
-    yield 1.0
-    w.check(len(bpy.context.window_manager.windows) == 1, "its window is closed")
+    yield from expected.close_window(w)
     w.number = 0
 
     # Undo and redo while another one waits in the first, then a copy, which is hidden
