@@ -122,13 +122,11 @@ def open_page(page: Path) -> dict[str, float]:
     if told is None:
         return {"page in a browser, s": float("inf")}
     found: dict[str, float] = json.loads(told[1])
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {
         "page in a browser, s": found["load"] / 1000,
         "page filtered, ms": found["filter"],
         "page sorted, ms": found["sort"],
         "cards shown": found["cards"],
-        "browser's largest process, MB": memory,
     }
 
 

@@ -92,11 +92,13 @@ def states(out: Path) -> dict[str, dict[str, str]]:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes as Linux has them")
 def test_sixty_rows_killed_thirty_times_are_each_made_and_paid_for_once(tmp_path: Path) -> None:
     manifest, out, dice = write_manifest(tmp_path / "m"), tmp_path / "out", random.Random(SEED)
-    words = command("batch", str(manifest), "-o", str(out), "--turntable", "--skip-wrong")
+    words = command(
+        "batch", str(manifest), "-o", str(out), "--turntable", "--skip-wrong", "--concurrency", "8"
+    )
     with running_sandbox(tmp_path, "--delay", "3") as sandbox:
         killed = 0
         for number in range(KILLS):
-            wait_s = dice.uniform(1.0, 18.0)
+            wait_s = dice.uniform(3.0, 35.0)
             process = subprocess.Popen(
                 words, env=sandbox.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -104,8 +106,8 @@ def test_sixty_rows_killed_thirty_times_are_each_made_and_paid_for_once(tmp_path
             time.sleep(wait_s)
             killed += kill_all(process.pid)
             process.wait(30)
-            paid, done = sandbox.stats()["paidJobs"], len(list(out.glob("*.png")))
-            print(f"kill {number + 1} after {wait_s:.1f} s: {paid} paid for, {done} previews", flush=True)
+            paid, done = sandbox.stats()["paidJobs"], len(list(out.glob("sheet/*.turn.jpg")))
+            print(f"kill {number + 1} after {wait_s:.1f} s: {paid} paid for, {done} turntables", flush=True)
             assert paid <= 57
         for _ in range(2):  # to the end; then again, with nothing left to do
             done = subprocess.run(words, env=sandbox.env, capture_output=True, text=True, timeout=1200)
