@@ -7,7 +7,7 @@ from typing import Any
 from ..client import Job as RemoteJob
 from ..client import JobStatus, NotAllowedError, NotFoundError, Scenario, ScenarioError, SignInError
 from .ledger import Ledger, log, retry_delay_s
-from .polling import OVERLAP_S, SILENT_S, is_same_request, poll_interval_s
+from .polling import OVERLAP_S, PAGE, SILENT_S, is_same_request, poll_interval_s
 from .record import JobRecord
 from .states import REMOTE, State
 from .store import ASKED_AGAIN, StaleError
@@ -28,11 +28,12 @@ class Follower:
         self._looked_since: dict[tuple[str, int], float] = {}
         self._synced_at: float | None = None  # service's clock, of the last complete list
         self._next_poll = 0.0
+        self._pages = 1  # of the last list: the more, the less often it is asked for
         self._failures = 0
 
     def hasten(self, delay_s: float = 0.0) -> None:
-        """Poll no later than in `delay_s`."""
-        self._next_poll = min(self._next_poll, self._ledger.clock() + delay_s)
+        """Poll no later than in `delay_s`, if the list is short."""
+        self._next_poll = min(self._next_poll, self._ledger.clock() + delay_s * self._pages)
 
     def poll(self) -> None:
         """Ask the service about the jobs that it has, if it is time and there are any."""
@@ -84,8 +85,9 @@ class Follower:
             self._failures = 0
             self._ledger.set_trouble(None)
         typical = {model: store.typical_duration_s(model) for model in {job.model_id for job in jobs}}
-        self._next_poll = now + poll_interval_s(jobs, self._api.now(), typical)
         asked_at, remotes, unknown = future.result()
+        self._pages = 1 + len(remotes) // PAGE
+        self._next_poll = now + poll_interval_s(jobs, self._api.now(), typical) * self._pages
         self._synced_at = asked_at
         by_remote = {job.remote_id: job for job in jobs if job.remote_id}
         for remote in remotes:

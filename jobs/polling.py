@@ -11,6 +11,7 @@ from .record import JobRecord
 POLL_MIN_S = 1.5
 POLL_MAX_S = 10.0
 OVERLAP_S = 60.0  # how far lists reach back before the last one: updates may be listed late
+PAGE = 100  # jobs on a page of the list
 SILENT_S = 30.0  # a running job that no list has shown for so long gets a request of its own
 WINDOW_S = 180.0  # how long after its submission a job may have come to be: the POST has a minute
 GRACE_S = 30.0  # how long a job whose submission went astray is looked for in the list

@@ -514,6 +514,26 @@ def test_sixty_running_jobs_cost_no_more_requests_than_one(scene: Scene) -> None
     assert many[1] <= many[0]
 
 
+def test_a_list_of_three_pages_is_asked_for_a_third_as_often(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.service.is_finishing = False
+    list_own = scene.service.list_jobs
+
+    def lists_with(others: int) -> int:
+        """Lists in 200 seconds in which a job runs here, and so many of the project's elsewhere."""
+        listed = [scene.service.make("model_x", {"prompt": "a cat"}) for _ in range(others)]
+        monkeypatch.setattr(scene.service, "list_jobs", lambda **since: [*list_own(**since), *listed])
+        scene.service.calls.clear()
+        with pytest.raises(AssertionError):
+            scene.run(rounds=200)
+        return scene.service.calls["list_jobs"]
+
+    scene.add(inputs={"prompt": "a horse"})
+    lists_with(0)  # while the job is young, it is asked about more often
+    assert lists_with(0) == pytest.approx(lists_with(250) * 3, rel=0.15)
+
+
 def test_a_second_worker_leaves_the_store_alone(scene: Scene) -> None:
     scene.add()
     first, second = scene.worker(), scene.worker()
