@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A simulation of batches on many machines: how long they take, and what keeps them from being done sooner.
 
-    python tests/bench/bench_farm.py [--service 120] [--blender 3.0] [--result 20] [--line 125]
+    python tests/bench/bench_farm.py [--service 120] [--blender 17] [--result 20] [--line 125]
 
 Given are an item's seconds at the service and of Blender's, the MB of its result, and the MB/s of the line
 that all machines share. A machine takes its next row when one of its places at the service is free, as
@@ -14,9 +14,8 @@ import random
 from typing import NamedTuple
 
 SUBMIT_S = 0.5  # a machine submits one job at a time
-SEEN_S = 1.5  # how late a machine sees on average that a job has ended
-REQUESTS = 5.0  # for a row, lists apart
-LIST_S, OVERLAP_S, PAGE = 1.5, 60.0, 100  # between two lists, how far those reach back, jobs on a page
+REQUESTS = 4.0  # for a row, lists apart
+PAGE_S, OVERLAP_S, PAGE = 1.5, 60.0, 100  # a machine's list: seconds for a page, how far back, jobs on a page
 
 
 class Farm(NamedTuple):
@@ -27,13 +26,23 @@ class Farm(NamedTuple):
 
 
 FARMS = [Farm(500, 1, 2, 4), Farm(500, 1, 8, 20), Farm(10_000, 10, 8, 50), Farm(10_000, 10, 8, 200)]
-FARMS += [Farm(100_000, 50, cores, places) for cores, places in ((8, 50), (8, 200), (8, 1000), (2, 1000))]
+FARMS += [Farm(100_000, 5, 8, 200), Farm(100_000, 50, 8, 50), Farm(100_000, 50, 8, 200)]
+FARMS += [Farm(100_000, 50, 8, 1000), Farm(100_000, 50, 2, 1000)]
+
+
+def seen_s(farm: Farm, service_s: float) -> float:
+    """How late a machine sees on average that a job has ended.
+
+    It lists all jobs of the project that run or ended in the last minute, and takes its time for each page.
+    """
+    pages = 1 + farm.places * (1 + OVERLAP_S / service_s) // PAGE
+    return 0.5 + pages * PAGE_S / 2
 
 
 def formulas(farm: Farm, it: argparse.Namespace) -> dict[str, float]:
     """The hours that each resource is busy in all; the longest is the limit."""
     return {
-        "account": farm.items * (it.service + SEEN_S) / farm.places / 3600,
+        "account": farm.items * (it.service + seen_s(farm, it.service)) / farm.places / 3600,
         "line": farm.items * it.result / it.line / 3600,
         "Blender": farm.items * it.blender / (farm.machines * farm.cores) / 3600,
         "submitting": farm.items * SUBMIT_S / farm.machines / 3600,
@@ -41,18 +50,16 @@ def formulas(farm: Farm, it: argparse.Namespace) -> dict[str, float]:
 
 
 def simulate(farm: Farm, it: argparse.Namespace, dice: random.Random) -> float:
-    """Hours until the last item is written; half of the times at the service are 0.7 to 1.2 of the mean."""
+    """Hours until the last item is written; half of the times at the service are 0.67 to 1.23 of the mean."""
     places = [(0.0, number % farm.machines) for number in range(farm.places)]  # from when on whose is free
     submitting = [0.0] * farm.machines
     cores = [[0.0] * farm.cores for _ in range(farm.machines)]
-    made = list[tuple[float, int]]()
+    made, late_s = list[tuple[float, int]](), 2 * seen_s(farm, it.service)
     heapq.heapify(places)
     for _ in range(farm.items):
         now, machine = heapq.heappop(places)
         submitting[machine] = max(now, submitting[machine]) + SUBMIT_S
-        seen = (
-            submitting[machine] + it.service * dice.lognormvariate(-0.1, 0.45) + dice.uniform(0, 2 * SEEN_S)
-        )
+        seen = submitting[machine] + it.service * dice.lognormvariate(-0.1, 0.45) + dice.uniform(0, late_s)
         heapq.heappush(places, (seen, machine))
         made.append((seen, machine))
     line = end = 0.0
@@ -64,18 +71,11 @@ def simulate(farm: Farm, it: argparse.Namespace, dice: random.Random) -> float:
     return end / 3600
 
 
-def requests_a_second(farm: Farm, hours: float) -> float:
-    """Of all machines: each lists the jobs of the whole project, those of the other machines among them."""
-    pace = farm.items / hours / 3600
-    pages = 1 + (min(farm.places, farm.items) + pace * OVERLAP_S) // PAGE
-    return pace * REQUESTS + farm.machines * pages / LIST_S
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, usual in (("service", 120.0), ("blender", 3.0), ("result", 20.0), ("line", 125.0)):
+    for name, usual in (("service", 120.0), ("blender", 17.0), ("result", 20.0), ("line", 125.0)):
         parser.add_argument(f"--{name}", type=float, default=usual)
     it, _ = parser.parse_known_args()
     names = ("items", "machines", "cores", "places", "hours", "formula", "requests/s", "limit")
@@ -84,7 +84,7 @@ def main() -> None:
         hours, told = simulate(farm, it, random.Random(1)), formulas(farm, it)
         limit = max(told, key=lambda name: told[name])
         shares = ", ".join(f"{name} {value / hours:.0%}" for name, value in told.items())
-        rate = requests_a_second(farm, hours)
+        rate = farm.items * REQUESTS / hours / 3600 + farm.machines / PAGE_S
         row = (*farm, hours, told[limit], rate, f"{limit} ({shares})")
         print("{:>8,} {:>9} {:>6} {:>7} {:>7.1f} {:>8.1f} {:>11.1f}  {}".format(*row), flush=True)
 
