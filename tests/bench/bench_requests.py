@@ -3,7 +3,7 @@
 
     python tests/bench/bench_requests.py [--seconds 60] [--jobs 200]
 
-The goal: no more for 200 than for 1, plus at most one page of the list for each 100 jobs.
+The goal: no more for 200 than for 1. Long lists have several pages, and are asked for less often.
 """
 
 import argparse
