@@ -99,7 +99,7 @@ class Delivery:
     def add_pictures(self, rows: Sequence[Tracked]) -> None:
         """The input's picture also for items that have failed."""
         for row in rows:
-            if row.stage is Stage.FAILED:
+            if row.stage is Stage.FAILED and "picture" not in (row.facts or {}):
                 row.facts = {"outputs": [], **(row.facts or {}), "picture": self._picture(row.item)}
 
     def _target(self, stem: str, ending: str) -> Path:
