@@ -95,6 +95,8 @@ def _url(name: JsonValue) -> str | None:
 
 
 def _short(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_short, value))
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 120 else text[:119] + "…"
 

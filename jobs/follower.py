@@ -113,7 +113,7 @@ class Follower:
                 self._ledger.move(job, State.DOWNLOADING, progress=None, **cost)
             elif remote.is_done:
                 text = remote.error or "The service could not make this model."
-                text = f"{text} {remote.hint}" if remote.hint else text
+                text = f"{text.rstrip('. ')}. {remote.hint}" if remote.hint else text
                 self._ledger.end(job, State.FAILED, message=text, error_kind="JobFailed", **cost)
             else:
                 self._tell_progress(job, remote)
