@@ -46,6 +46,7 @@ class Claims:
                 raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        self._others.pop(job_id, None)  # whose it was before
         return self.holder(job_id) == self.machine
 
     def result(self, job_id: str) -> Facts | None:
@@ -67,6 +68,7 @@ class Claims:
         part = self._folder / f"new-{secrets.token_hex(6)}"
         os.rename(self._folder / "claims" / job_id, part)
         shutil.rmtree(part, ignore_errors=True)
+        self._others.pop(job_id, None)  # it may be another machine's at once
 
     def others_cu(self) -> float:
         """What the jobs of other machines cost, or are to cost; each claim is read once."""
@@ -76,7 +78,8 @@ class Claims:
         for name in names - self._others.keys():
             claim = _read(self._folder / "claims" / name / "claim.json")
             if claim is not None:
-                known = (self.result(name) or {}).get("cost_cu", claim.get("price_cu"))
+                cost = (self.result(name) or {}).get("cost_cu")
+                known = cost if isinstance(cost, int | float) else claim.get("price_cu")
                 is_others = claim.get("machine") != self.machine
                 self._others[name] = known if is_others and isinstance(known, int | float) else 0.0
         return sum(self._others.values())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..client import InputError
 
-STILL_S = 120.0  # writing one item's outputs may take that long
+STILL_S = 120.0  # a busy machine, or a page of many rows, may keep a batch from a beat that long
 _BEAT_S = 5.0
 
 

@@ -273,6 +273,24 @@ def test_machines_that_start_at_the_same_time_keep_to_one_limit_on_cost(
     assert run.spent_cu() == 5.0
 
 
+def test_what_others_cost_is_known_whatever_became_of_their_claims(tmp_path: Path) -> None:
+    one, two = Claims(tmp_path, "one"), Claims(tmp_path, "two")
+    assert one.take("a", 2.0)
+    assert one.others_cu() == 0.0
+    one.release("a")
+    assert two.take("a", 2.0)
+    assert one.others_cu() == 2.0  # not what it was while it was one's own
+    assert two.take("b", 3.0)
+    two.write_result("b", {"cost_cu": None})  # the service did not tell: the price stands
+    assert two.take("c", 3.0)
+    two.write_result("c", {"cost_cu": 1.0})
+    assert one.others_cu() == 6.0
+    two.release("a")
+    assert one.others_cu() == 4.0
+    assert one.take("a", 2.0)
+    assert two.others_cu() == 2.0
+
+
 def test_what_failed_on_another_machine_has_failed_and_may_be_tried_anew_here(world: World) -> None:
     world.service.final = JobStatus.FAILURE
     items = world.items("a")
