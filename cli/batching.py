@@ -226,7 +226,10 @@ class Batch:
                 patience.look()
                 presence.beat()
                 if (now := time.monotonic()) - published_at > pause_s:
-                    self._publish(run, delivery)
+                    try:
+                        self._publish(run, delivery)
+                    except OSError as error:  # a table that is open elsewhere, say: no reason to stop
+                        self._board.line(f"The table or the page could not be written: {error}")
                     published_at = time.monotonic()
                     pause_s = max(_PUBLISH_S, 50 * (published_at - now))
                 time.sleep(TICK_S / 4 if run.is_writing else TICK_S)

@@ -15,8 +15,6 @@ from pathlib import Path
 
 import bpy
 
-ERRANDS = ("convert", "send", "write")  # each a module, with a function of the same name
-
 
 def main() -> None:
     package = types.ModuleType("maquette")  # under its plain name, and nothing else of its folder's
@@ -34,7 +32,7 @@ def main() -> None:
             os.dup2(log.fileno(), 2)
         # The user's preferences stay away, and nothing is left of the startup file or the last errand.
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-        name = ERRANDS[ERRANDS.index(wish["do"])]
+        name = wish["do"]  # a module here, with a function of the same name
         answer = getattr(importlib.import_module(f"maquette.scene.{name}"), name)(wish)
         part = Path(wish["answer"] + ".part")
         part.write_text(json.dumps(answer), "utf-8")

@@ -168,7 +168,7 @@ def carry_out(args: list[str]) -> None:
                 leave(f"blender: {arg} is unknown to this stand-in; --help lists what it knows")
             else:
                 open_file(arg)
-        except Exception:
+        except Exception:  # whatever a script raises: as in Blender, it is told and the next argument follows
             traceback.print_exc()
             if arg in ("-c", "--command"):
                 leave(1)

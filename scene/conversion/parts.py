@@ -149,9 +149,9 @@ def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
         if attribute not in _incomplete(kind, name).attributes:
             _incomplete(kind, name).attributes.new(attribute, data_type, domain)
             yield
-        for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), SLICE):
-            _touch(_incomplete(kind, name).attributes[attribute], start)
-            yield
+            for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), SLICE):
+                _touch(_incomplete(kind, name).attributes[attribute], start)
+                yield
         _fill(_incomplete(kind, name).attributes[attribute], folder / file)
     mesh = _incomplete(kind, name)
     if record["uv"]:
@@ -174,7 +174,7 @@ def _incomplete(kind: str, name: str) -> bpy.types.Mesh | bpy.types.Image:
 def _touch(attribute: bpy.types.Attribute, start: int) -> None:
     """Has the system find the memory of SLICE values: it does so when a page is first written to.
 
-    That takes 2 to 4 times as long as the values themselves, which can be set in one piece only.
+    That takes several times as long as copying the values, which can be set in one piece only.
     """
     data, (name, code, width) = attribute.data, _VALUES[attribute.data_type]
     nothing = 0 if width == 1 else (0,) * width

@@ -2,6 +2,7 @@
 """`generate`, `batch` and `place` in a script: what they refuse and pay, and share with the command."""
 
 import importlib
+import itertools
 import json
 import os
 import shutil
@@ -263,6 +264,7 @@ def test_a_job_that_failed_at_the_service_stays_failed_under_its_key(sandbox: Sa
 def test_rows_run_twice_and_by_the_command_are_paid_once(sandbox: Sandbox) -> None:
     before, told = paid(sandbox), list[dict[str, Any]]()
     wanted: dict[str, Any] = {"outputs": ["glb"], **FEW}
+    words = ("batch", "rows.jsonl", "-o", "out", "--outputs", "glb", "-p", "targetFaceNum=500")
     first = maquette.batch(rows(), "out", on_event=told.append, **wanted)
     assert [(row.key, row.state) for row in first.rows] == [("horse", "done"), ("cat", "done")]
     assert [row.files for row in first.rows] == [
@@ -278,33 +280,13 @@ def test_rows_run_twice_and_by_the_command_are_paid_once(sandbox: Sandbox) -> No
     assert again.rows == first.rows
     lines = [json.dumps(row, default=str) for row in rows()]
     Path("rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    done = run(
-        "batch",
-        "rows.jsonl",
-        "-o",
-        "out",
-        "--outputs",
-        "glb",
-        "-p",
-        "targetFaceNum=500",
-        env=dict(os.environ),
-    )
+    done = run(*words, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert "2 done" in done.stderr
     assert paid(sandbox) == before + 2
     more = [*rows(), {"id": "words", "prompt": "a word"}]
     Path("rows.jsonl").write_text("\n".join(json.dumps(row, default=str) for row in more), encoding="utf-8")
-    done = run(
-        "batch",
-        "rows.jsonl",
-        "-o",
-        "out",
-        "--outputs",
-        "glb",
-        "-p",
-        "targetFaceNum=500",
-        env=dict(os.environ),
-    )
+    done = run(*words, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     third = maquette.batch(more, "out", **wanted)
     assert [row.state for row in third.rows] == ["done"] * 3
@@ -331,14 +313,23 @@ def test_wrong_rows_start_nothing_unless_they_are_left_out(
     assert [problem.number for problem in plan.problems] == [2, 3]
     assert plan.code == 2
     assert paid(sandbox) == before
-    monkeypatch.setattr(importlib.import_module(f"{PACKAGE}.cli.batching"), "_PUBLISH_S", -1.0)
-    pages = list[str]()
+    batching = importlib.import_module(f"{PACKAGE}.cli.batching")
+    monkeypatch.setattr(batching, "_PUBLISH_S", -1.0)
+    write, tries, pages = batching.write_table, itertools.count(), list[str]()
+
+    def write_later(*given: Any) -> None:
+        if next(tries) == 0:
+            raise PermissionError("results.csv is open elsewhere")
+        write(*given)
+
+    monkeypatch.setattr(batching, "write_table", write_later)
 
     def look(event: dict[str, Any]) -> None:
         pages.append(Path("out/index.html").read_text() if Path("out/index.html").exists() else "")
 
     done = maquette.batch(wrong, "out", skip_wrong=True, outputs="glb", on_event=look, **FEW)
     assert '"running"' in "".join(pages[:-1])  # the page was there before the end
+    assert "could not be written: results.csv is open elsewhere" in Path("out/batch.log").read_text()
     assert [row.state for row in done.rows] == ["done"]
     assert done.code == 1
     assert paid(sandbox) == before + 1
