@@ -5,7 +5,7 @@ Everything happens in a scene of its own that is removed again.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,37 +22,48 @@ MARGIN = 1.08
 
 
 def render_preview(
-    roots: Sequence[bpy.types.Object],
-    path: Path,
-    *,
-    resolution: tuple[int, int] = (384, 384),
-    samples: int = 16,
-    turn: float = 0.0,
+    roots: Sequence[bpy.types.Object], path: Path, *, resolution: tuple[int, int] = (384, 384)
 ) -> None:
-    """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError.
+    """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError."""
+    with studio(roots, resolution, samples=8) as shoot:
+        shoot(path, 0.0)
 
-    `turn` goes further round them, in radians.
+
+@contextmanager
+def studio(
+    roots: Sequence[bpy.types.Object], resolution: tuple[int, int], *, samples: int
+) -> Iterator[Callable[[Path, float], None]]:
+    """Gives a function that writes a picture of the roots to a path, from a turn round them in radians.
+
+    Where nothing can denoise them, samples are doubled. Raises ExportError, as does the function.
     """
-    with alone(roots) as scene, replacing(path) as part:
-        render = scene.render
-        render.filepath = str(part)
+    with alone(roots) as scene:
+        render, cycles = scene.render, scene.cycles
         render.engine = "CYCLES"
+        render.use_persistent_data = True  # what is there for one picture serves the next
         render.resolution_x, render.resolution_y = resolution
         render.image_settings.file_format = "PNG"
         render.image_settings.color_mode = "RGB"
         scene.view_settings.view_transform = "Standard"  # textures keep their colours; AgX would grey them
-        scene.cycles.samples = samples
-        scene.cycles.max_bounces = 3
-        scene.cycles.use_denoising = _has_denoiser()
+        cycles.use_denoising = _has_denoiser()
+        cycles.samples = samples if cycles.use_denoising else 2 * samples
+        cycles.max_bounces = 3
         # At its best, denoising takes as long as the rendering does; nobody sees a difference.
-        scene.cycles.denoising_quality, scene.cycles.denoising_prefilter = "FAST", "NONE"
-        scene.cycles.adaptive_threshold = 0.1  # denoising smooths what stopping early leaves
-        scene.cycles.adaptive_min_samples = 4
-        with _studio(scene, roots, turn):
-            try:
-                bpy.ops.render.render(write_still=True, scene=scene.name)
-            except RuntimeError as error:
-                raise ExportError(f"Blender could not render the preview: {error}") from error
+        cycles.denoising_quality, cycles.denoising_prefilter = "FAST", "NONE"
+        cycles.adaptive_threshold = 0.1  # denoising smooths what stopping early leaves
+        cycles.adaptive_min_samples = 4
+        with _set(scene, roots) as look:
+
+            def shoot(path: Path, turn: float) -> None:
+                look(turn)
+                with replacing(path) as part:
+                    render.filepath = str(part)
+                    try:
+                        bpy.ops.render.render(write_still=True, scene=scene.name)
+                    except RuntimeError as error:
+                        raise ExportError(f"Blender could not render the preview: {error}") from error
+
+            yield shoot
 
 
 def _has_denoiser() -> bool:
@@ -63,8 +74,11 @@ def _has_denoiser() -> bool:
 
 
 @contextmanager
-def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object], turn: float) -> Iterator[None]:
-    """Camera, sun, shadow-catching ground and backdrop for the scene, all removed again."""
+def _set(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterator[Callable[[float], None]]:
+    """Camera, sun, shadow-catching ground and backdrop for the scene, all removed again.
+
+    Gives what turns the camera round the roots.
+    """
     points = [root.matrix_world @ corner for root in roots for corner in corners_of(root)]
     centre = sum(points, Vector()) / len(points)
     radius = max((point - centre).length for point in points)
@@ -88,13 +102,16 @@ def _studio(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object], turn: flo
         views[2].location = (centre.x, centre.y, min(point.z for point in points))
         views[2].is_shadow_catcher = True
         scene.camera = views[0]
-        azimuth = AZIMUTH / len(roots) + turn  # a row is looked at more from the front
-        views[0].rotation_euler = (math.pi / 2 - ELEVATION, 0.0, azimuth)
-        scene.view_layers[0].update()
         flat = [value for point in points for value in centre + (point - centre) * MARGIN]
-        location, _ = views[0].camera_fit_coords(scene.view_layers[0].depsgraph, flat)
-        views[0].matrix_world = Matrix.LocRotScale(location, views[0].rotation_euler, None)
-        yield
+
+        def look(turn: float) -> None:
+            azimuth = AZIMUTH / len(roots) + turn  # a row is looked at more from the front
+            views[0].rotation_euler = (math.pi / 2 - ELEVATION, 0.0, azimuth)
+            scene.view_layers[0].update()
+            location, _ = views[0].camera_fit_coords(scene.view_layers[0].depsgraph, flat)
+            views[0].matrix_world = Matrix.LocRotScale(location, views[0].rotation_euler, None)
+
+        yield look
     finally:
         bpy.data.batch_remove(made)
 

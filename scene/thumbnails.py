@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from .export import ExportError, replacing
-from .render import render_preview
+from .render import studio
 
 
 def write_thumbnail(picture: Path, target: Path, *, size: int = 320) -> None:
@@ -35,11 +35,10 @@ def render_turntable(
 ) -> None:
     """The roots from `views` sides, side by side in one JPEG. Raises ExportError."""
     strip: list[np.ndarray] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, studio(roots, (size, size), samples=4) as shoot:
         for number in range(views):
             path = Path(folder, f"{number}.png")
-            turn = 2 * math.pi * number / views
-            render_preview(roots, path, resolution=(size, size), samples=6, turn=turn)
+            shoot(path, 2 * math.pi * number / views)
             image = bpy.data.images.load(str(path))
             strip.append(_pixels(image))
             bpy.data.images.remove(image)

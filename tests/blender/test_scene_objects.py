@@ -319,7 +319,7 @@ def test_a_saved_copy_holds_the_result_and_makes_no_backup(result, scene, tmp_pa
 def test_a_preview_shows_the_result_in_its_own_colour_on_a_neutral_ground(result, scene, tmp_path):
     root = append(result, scene)
     before = counts()
-    scene_package.render_preview([root], tmp_path / "p.png", resolution=(96, 64), samples=4)
+    scene_package.render_preview([root], tmp_path / "p.png", resolution=(96, 64))
     assert counts() == before
     assert [each.name for each in tmp_path.iterdir()] == ["p.png"]
     image = bpy.data.images.load(str(tmp_path / "p.png"))
