@@ -29,21 +29,21 @@ def _draw_labels() -> None:
     space = context.space_data
     if desk is None or not holder.state.placeholders or not space.overlay.show_overlays:
         return
-    seen: list[tuple[Vector, str, JobRecord]] = []
+    seen: list[tuple[float, Vector, str, JobRecord]] = []  # how near, and where
     for name, job_id in holder.state.placeholders.items():
         item, job = context.view_layer.objects.get(name), desk.jobs.get(job_id)
         if item and job and item.visible_get(viewport=space):
             top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
             middle = item.matrix_world @ _middle(item)
-            place = location_3d_to_region_2d(
-                context.region, space.region_3d, Vector((middle.x, middle.y, top.z))
-            )
+            above = Vector((middle.x, middle.y, top.z))
+            place = location_3d_to_region_2d(context.region, space.region_3d, above)
             if place:
-                seen.append((place, name, job))
+                seen.append(((space.region_3d.view_matrix @ above).z, place, name, job))
     unit = context.preferences.system.ui_scale
-    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(desk, job)) for place, _, job in seen], unit)
-    for place, name, job in seen if len(seen) <= LABELS_MAX else ():
-        _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, name, job)
+    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(desk, job)) for _, place, _, job in seen], unit)
+    taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that are drawn
+    for _, place, name, job in sorted(seen, key=lambda it: -it[0]) if len(seen) <= LABELS_MAX else ():
+        _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, _label(name, job), taken)
 
 
 def _box(item: bpy.types.Object) -> list[Vector]:
@@ -87,15 +87,23 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
     return [a, b, c, c, b, d]
 
 
-def _draw_label(place: Vector, unit: float, name: str, job: JobRecord) -> None:
+def _label(name: str, job: JobRecord) -> str:
     share = progress_of(holder.current(), job)
     state = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
-    text = f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else state}"
+    return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else state}"
+
+
+def _draw_label(place: Vector, unit: float, text: str, taken: list[tuple[float, float, float]]) -> None:
+    """Nothing where it would cover a nearer one's."""
     blf.size(0, 11 * unit)
     width, _ = blf.dimensions(0, text)
+    left, right = place.x - width / 2, place.x + width / 2
+    if any(left < end and start < right and abs(place.y - low) < 14 * unit for start, end, low in taken):
+        return
+    taken.append((left, right, place.y))
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 3, *_SHADOW)
-    blf.position(0, place.x - width / 2, place.y, 0)
+    blf.position(0, left, place.y, 0)
     blf.color(0, *_TEXT)
     blf.draw(0, text)
     blf.disable(0, blf.SHADOW)
