@@ -60,6 +60,7 @@ def _look(now: float) -> float:
         _memory.revision = -1
         _memory.priced_at.clear()
         properties.sync_jobs(bpy.context.window_manager, holder.current())
+        return 0.0  # the worker is started in the next one: each takes some milliseconds
     desk = holder.current()
     if desk is None:
         return FAST_S if is_seen else SLOW_S
