@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A simulation of batches on many machines: how long they take, and what keeps them from being done sooner.
 
-    python tests/bench/bench_farm.py [--service 120] [--blender 17] [--result 20] [--line 125]
+    python tests/bench/bench_farm.py [--service 120] [--blender 13] [--result 20] [--line 125]
 
 Given are an item's seconds at the service and of Blender's, the MB of its result, and the MB/s of the line
 that all machines share. A machine takes its next row when one of its places at the service is free, as
@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, usual in (("service", 120.0), ("blender", 17.0), ("result", 20.0), ("line", 125.0)):
+    for name, usual in (("service", 120.0), ("blender", 13.0), ("result", 20.0), ("line", 125.0)):
         parser.add_argument(f"--{name}", type=float, default=usual)
     it, _ = parser.parse_known_args()
     names = ("items", "machines", "cores", "places", "hours", "formula", "requests/s", "limit")
