@@ -16,7 +16,7 @@ STATES = {
     State.UPLOADING: ("Sending", "SORTTIME"),
     State.SUBMITTING: ("Sending", "SORTTIME"),
     State.UNCERTAIN: ("Checking", "QUESTION"),
-    State.QUEUED: ("In Line", "SORTTIME"),
+    State.QUEUED: ("Queued", "SORTTIME"),
     State.RUNNING: ("Working", "SORTTIME"),
     State.DOWNLOADING: ("Fetching", "IMPORT"),
     State.CONVERTING: ("Preparing", "IMPORT"),

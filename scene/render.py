@@ -22,10 +22,14 @@ MARGIN = 1.08
 
 
 def render_preview(
-    roots: Sequence[bpy.types.Object], path: Path, *, resolution: tuple[int, int] = (384, 384)
+    roots: Sequence[bpy.types.Object],
+    path: Path,
+    *,
+    resolution: tuple[int, int] = (384, 384),
+    samples: int = 8,
 ) -> None:
     """Renders the roots with Cycles on the CPU into a PNG, all of them in the frame. Raises ExportError."""
-    with studio(roots, resolution, samples=8) as shoot:
+    with studio(roots, resolution, samples=samples) as shoot:
         shoot(path, 0.0)
 
 
@@ -35,7 +39,7 @@ def studio(
 ) -> Iterator[Callable[[Path, float], None]]:
     """Gives a function that writes a picture of the roots to a path, from a turn round them in radians.
 
-    Where nothing can denoise them, samples are doubled. Raises ExportError, as does the function.
+    Where nothing can denoise them, samples are doubled. The function raises ExportError.
     """
     with alone(roots) as scene:
         render, cycles = scene.render, scene.cycles
@@ -52,7 +56,7 @@ def studio(
         cycles.denoising_quality, cycles.denoising_prefilter = "FAST", "NONE"
         cycles.adaptive_threshold = 0.1  # denoising smooths what stopping early leaves
         cycles.adaptive_min_samples = 4
-        with _set(scene, roots) as look:
+        with _stage(scene, roots) as look:
 
             def shoot(path: Path, turn: float) -> None:
                 look(turn)
@@ -74,7 +78,7 @@ def _has_denoiser() -> bool:
 
 
 @contextmanager
-def _set(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterator[Callable[[float], None]]:
+def _stage(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> Iterator[Callable[[float], None]]:
     """Camera, sun, shadow-catching ground and backdrop for the scene, all removed again.
 
     Gives what turns the camera round the roots.

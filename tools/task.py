@@ -144,7 +144,7 @@ def test_window_all(rest: Rest) -> int:
 
 
 def soak_batch(rest: Rest) -> int:
-    """kill a batch of 60 rows at 30 random moments, run it to its end, look at its page (20 minutes)"""
+    """kill a batch of 60 rows at 30 random moments, run it to its end, look at its page (10 minutes)"""
     browser.set_up()
     return blenders.summarize(
         [blenders.run_wheel(venvs.WHEELS[0], build_zip(), ["-s", *rest, "tests/blender/soak_batch.py"])]

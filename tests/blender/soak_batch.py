@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A batch of 60 mixed rows, all of it killed at 30 random moments, then run to its end: `make soak-batch`.
 
-It takes some 20 minutes, so it is no part of `make test`. A job that fails at the service was submitted,
+It takes some ten minutes, so it is no part of `make test`. A job that fails at the service was submitted,
 too: the sandbox counts it among the paid ones, and then gives its price back.
 """
 
