@@ -131,7 +131,10 @@ def test_the_temporary_folder_is_removed(home: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a whole console, not to a process")
 def test_ctrl_c_ends_with_130_and_no_traceback(home: Path) -> None:
     variables = {**os.environ, "PYTHONPATH": str(home), "FAKE_HOME": str(home)}
-    code = "import time; print('ready', flush=True); time.sleep(60)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler);"  # ignored under `&`
+        "print('ready', flush=True); time.sleep(60)"
+    )
     command = [sys.executable, str(LAUNCHER), "-b", "--factory-startup", "--python-expr", code]
     with subprocess.Popen(command, env=variables, stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout
