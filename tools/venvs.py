@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -78,7 +79,10 @@ def fill(venv: Path, python: Path, version: str, package: str, groups: tuple[str
         if stamp.get(group) != wanted:
             install(venv, ["-r", str(TOOLS / f"requirements-{group}.txt")])
             stamp[group] = wanted
-    (venv / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    if stamp != read_stamp(venv):
+        part = venv / f"{STAMP}.{os.getpid()}"
+        part.write_text(json.dumps(stamp), encoding="utf-8")
+        part.replace(venv / STAMP)  # a task that runs beside this one never reads half a stamp
 
 
 def install(venv: Path, what: list[str]) -> None:
