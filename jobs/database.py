@@ -56,6 +56,15 @@ _MIGRATIONS = (
         service TEXT NOT NULL, sha256 TEXT NOT NULL, kind TEXT NOT NULL, asset_id TEXT NOT NULL,
         PRIMARY KEY (service, sha256, kind)) WITHOUT ROWID;
     """,
+    # A worker and a lease for each session of a service.
+    """
+    ALTER TABLE jobs ADD COLUMN session TEXT NOT NULL DEFAULT '';
+    DROP TABLE lease;
+    CREATE TABLE lease (
+        service TEXT NOT NULL, session TEXT NOT NULL, owner TEXT NOT NULL, renewed_at REAL NOT NULL,
+        trouble TEXT NOT NULL DEFAULT '', trouble_kind TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (service, session)) WITHOUT ROWID;
+    """,
 )
 
 

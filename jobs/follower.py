@@ -40,8 +40,7 @@ class Follower:
         now = self._ledger.clock()
         if now < self._next_poll or "poll" in self._tasks:
             return
-        jobs = self._ledger.store.list_jobs(service=self._ledger.service, states=_FOLLOWED)
-        jobs = [job for job in jobs if job.is_working]
+        jobs = self._ledger.list_working(_FOLLOWED)
         if not jobs:
             return
         since = min(job.submitted_at or job.created_at for job in jobs)
@@ -66,9 +65,7 @@ class Follower:
 
     def _polled(self, future: Future[Any]) -> None:
         store, now = self._ledger.store, self._ledger.clock()
-        jobs = [
-            job for job in store.list_jobs(service=self._ledger.service, states=_FOLLOWED) if job.is_working
-        ]
+        jobs = self._ledger.list_working(_FOLLOWED)
         error = future.exception()
         if error is not None:
             if not isinstance(error, ScenarioError):

@@ -2,7 +2,7 @@
 """The worker's pen: every write of its is made under its lease, and logged."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ..client import NetworkError, RateLimitedError, ScenarioError, ServerError
@@ -16,13 +16,21 @@ _TEMPORARY = (NetworkError, ServerError, RateLimitedError)
 
 
 class Ledger:
-    """Writes to `store` for the worker called `name`, about jobs of `service`.
+    """Writes to `store` for the worker called `name`, about jobs of `session` at `service`.
 
     Each method raises StaleError if the job has moved on, LeaseLostError if another worker has taken over.
     """
 
-    def __init__(self, store: Store, service: str, name: str, clock: Callable[[], float]) -> None:
-        self.store, self.service, self.name, self.clock = store, service, name, clock
+    def __init__(
+        self, store: Store, service: str, name: str, clock: Callable[[], float], session: str = ""
+    ) -> None:
+        self.store, self.service, self.session = store, service, session
+        self.name, self.clock = name, clock
+
+    def list_working(self, states: Collection[State]) -> list[JobRecord]:
+        """The session's jobs in one of `states` that a worker has something to do for, newest first."""
+        jobs = self.store.list_jobs(service=self.service, session=self.session, states=states)
+        return [job for job in jobs if job.is_working]
 
     def since(self, job: JobRecord, *others: State) -> JobRecord:
         """The job by now; StaleError if it is neither in the state that it had nor in one of `others`."""

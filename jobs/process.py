@@ -40,7 +40,8 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a worker needs to know; `service` is the name that its jobs carry, `blender` an executable.
+    """What a worker needs to know; `service` and `session` are the names that its jobs carry, `blender` an
+    executable.
 
     A sandbox is started by the worker itself and needs neither address nor credentials.
     """
@@ -55,6 +56,7 @@ class WorkerSettings:
     is_keeping_downloads: bool = True  # else a result's files are deleted once they are converted
     linger_s: float = 0.0  # how long the worker waits for more to do after the last thing
     grace_s: float = GRACE_S
+    session: str = ""  # the command that it works for; empty: the window
 
 
 def service_name(api_url: str, project_id: str | None) -> str:

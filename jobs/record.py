@@ -88,6 +88,7 @@ class NewJob:
     estimate_cu: float | None = None
     source: str = ""  # name of the picture or words that it was made from, for people
     placement: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    session: str = ""  # of the command that asks for it; empty: the window
     id: str = field(default_factory=new_id)
 
 
@@ -95,6 +96,7 @@ class NewJob:
 class JobRecord:
     id: str
     service: str
+    session: str  # whose worker submits it; empty: the window's
     state: State
     name: str
     source: str

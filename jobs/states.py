@@ -54,6 +54,8 @@ WORKING = frozenset(
         _S.CONVERTING,
     }
 )
+# Nothing was paid for these, and nothing is before the move to submitting.
+UNPAID = frozenset({_S.PREPARED, _S.UPLOADING})
 REMOTE = frozenset({_S.QUEUED, _S.RUNNING})
 DONE = frozenset({_S.READY, _S.PLACED})
 

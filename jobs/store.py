@@ -18,12 +18,19 @@ from .database import StoreError, last_change, next_change, open_database, trans
 from .inputs import keep_files
 from .questions import Questions
 from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
-from .states import WORKING, State, check_move
+from .states import UNPAID, WORKING, State, check_move
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
+ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended is failed, to be resumed
 # JobRecord.is_working, for SQL.
 _IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
+# A job of an ended session, for any other: paid, or unpaid for long. ?1: service, ?2: now.
+_IS_LEFT = (
+    f"session NOT IN (SELECT session FROM lease WHERE service = ?1 AND abs(renewed_at - ?2) <= {LEASE_S})"
+    f" AND (state NOT IN {tuple(map(str, UNPAID))} OR (session != '' AND updated_at < ?2 - {ABANDONED_S}))"
+)
+LEFT = "Maquette ended before this was submitted: nothing was paid."
 REFUSED = "The service does not stop this job: it is paid for, and its result will be kept in the list."
 
 
@@ -32,7 +39,7 @@ class StaleError(Exception):
 
 
 class LeaseLostError(StaleError):
-    """Another worker has the store: stop at once."""
+    """Another worker has the session: stop at once."""
 
 
 class Store:
@@ -70,13 +77,19 @@ class Store:
         return bool(found)
 
     def list_jobs(
-        self, *, service: str | None = None, states: Collection[State] | None = None, limit: int = -1
+        self,
+        *,
+        service: str | None = None,
+        session: str | None = None,
+        states: Collection[State] | None = None,
+        limit: int = -1,
     ) -> list[JobRecord]:
         """Newest first."""
         where, values = ["1"], cast("list[str | int]", [])
-        if service is not None:
-            where.append("service = ?")
-            values.append(service)
+        for name, value in (("service", service), ("session", session)):
+            if value is not None:
+                where.append(f"{name} = ?")
+                values.append(value)
         if states is not None:
             where.append(f"state IN ({','.join('?' * len(states))})")
             values.extend(states)
@@ -107,19 +120,25 @@ class Store:
         ).fetchall()
         return sorted(float(r[0]) for r in rows)[len(rows) // 2] if rows else None
 
-    def has_work(self, service: str) -> bool:
-        """Whether a worker has something to do: a job that `is_working`, or an open question."""
-        row = self._db.execute(f"SELECT 1 FROM jobs WHERE service = ? AND {_IS_WORKING} LIMIT 1", (service,))
-        return row.fetchone() is not None or self.questions.has_open(service)
+    def has_work(self, service: str, session: str = "") -> bool:
+        """Whether the session's worker has something to do: a working job of its own or one that `adopt`
+        takes; for the window's also an open question.
+        """
+        where = f"service = ?1 AND {_IS_WORKING} AND (session = ?3 OR {_IS_LEFT})"
+        values = (service, self.clock(), session)
+        row = self._db.execute(f"SELECT 1 FROM jobs WHERE {where} LIMIT 1", values)
+        return row.fetchone() is not None or (not session and self.questions.has_open(service))
 
-    def list_actionable(self, service: str, limit: int) -> list[JobRecord]:
-        """Jobs with a step for a worker to take now, results before new requests, then oldest first."""
+    def list_actionable(self, service: str, limit: int, session: str = "") -> list[JobRecord]:
+        """The session's jobs with a step for its worker to take now, results before new requests, then
+        oldest first.
+        """
         return self._jobs(
-            "WHERE service = ?1 AND not_before <= ?2"
+            "WHERE service = ?1 AND session = ?4 AND not_before <= ?2"
             " AND (state IN ('prepared', 'uploading', 'submitting', 'downloading', 'converting')"
             " OR (state IN ('queued', 'running') AND cancel = 'requested'))"
             " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
-            *(service, self.clock(), limit),
+            *(service, self.clock(), limit, session),
         )
 
     def _jobs(self, where: str, *values: str | float | None) -> list[JobRecord]:
@@ -182,22 +201,33 @@ class Store:
         unknown = values.keys() - set(COLUMNS)
         assert not unknown, unknown
         with transaction(self._db):
-            if lease is not None and not self._holds(job.service, lease):
-                raise LeaseLostError(f"another worker has taken over {self.folder}")
+            of_session: tuple[str, ...] = ()
+            if lease is not None:
+                of_session = (self._session_of(job.service, lease),)
+                unless += " AND session = ?"
             values |= {"updated_at": self.clock(), "change": next_change(self._db)}
             changes, where = ", ".join(f"{name} = ?" for name in values), f"id = ? AND state = ?{unless}"
             done = self._db.execute(
-                f"UPDATE jobs SET {changes} WHERE {where}", (*values.values(), job.id, job.state)
+                f"UPDATE jobs SET {changes} WHERE {where}", (*values.values(), job.id, job.state, *of_session)
             )
             if done.rowcount != 1:
-                raise StaleError(f"job {job.id} is no longer {job.state}, or is to be canceled")
+                raise StaleError(f"job {job.id} is no longer {job.state} and ours, or is to be canceled")
         return self.get(job.id)
 
-    def resume(self, job: JobRecord) -> JobRecord:
-        """By a person's wish only: take a stopped job up where nothing is paid twice. Raises StoreError."""
+    def is_left(self, job: JobRecord) -> bool:
+        """Whether the job is under way in a session that has ended: none of its processes works on it."""
+        return job.is_working and not self.is_lease_alive(job.service, job.session)
+
+    def resume(self, job: JobRecord, session: str = "") -> JobRecord:
+        """By a person's wish only: `session` takes a stopped job up where nothing is paid twice, or one that
+        an ended session left before it was paid. Raises StoreError.
+        """
+        if job.state in UNPAID and self.is_left(job):
+            return self.update(job, session=session)
         if job.resume_state is None:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
         anew: dict[str, Any] = {"not_before": 0.0, "progress": None, "finished_at": None, "cancel": ""}
+        anew["session"] = session
         if job.state is State.UNCERTAIN:  # it may have shown up since: it is looked for once more before that
             return self.update(job, resume_state=None, message="", attempts=ASKED_AGAIN, **anew)
         return self.move(job, job.resume_state, attempts=0, **anew)
@@ -207,7 +237,7 @@ class Store:
 
         Raises StoreError if it is not under way.
         """
-        if job.state is State.PREPARED or (job.state is State.UNCERTAIN and job.resume_state):
+        if job.state in UNPAID or (job.state is State.UNCERTAIN and job.resume_state):
             return self.move(job, State.CANCELED, finished_at=self.clock())
         if not job.is_working:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to cancel.")
@@ -253,31 +283,56 @@ class Store:
             f"DELETE FROM uploads WHERE service = ? AND asset_id IN ({marks})", (service, *asset_ids)
         )
 
-    # The lease: one worker for each service in a store.
+    # The lease: one worker for each session of a service in a store.
 
-    def take_lease(self, service: str, owner: str) -> bool:
+    def adopt(self, service: str, session: str = "") -> None:
+        """Take over the jobs of ended sessions that cost nothing more. Those that nobody has paid for are not
+        taken: what waits for longer than ABANDONED_S is failed, for a person to resume.
+        """
+        where, now = f"WHERE service = ?1 AND {_IS_WORKING} AND session != ?3 AND {_IS_LEFT}", self.clock()
+        if not self._jobs(where, service, now, session):
+            return
+        with transaction(self._db):
+            for job in self._jobs(where, service, now, session):
+                # A person's wish to submit an uncertain job anew (ASKED_AGAIN) was for that session.
+                values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
+                if job.state in UNPAID:
+                    values = {"state": State.FAILED, "resume_state": State.PREPARED, "message": LEFT}
+                    values |= {"finished_at": now, "progress": None}
+                values |= {"updated_at": now, "change": next_change(self._db)}
+                changes = ", ".join(f"{name} = ?" for name in values)
+                self._db.execute(f"UPDATE jobs SET {changes} WHERE id = ?", (*values.values(), job.id))
+
+    def take_lease(self, service: str, owner: str, session: str = "") -> bool:
         """Take or renew the lease; False while another worker's is alive."""
         now = self.clock()
         with transaction(self._db):
             done = self._db.execute(
-                "INSERT INTO lease (service, owner, renewed_at) VALUES (?1, ?2, ?3) ON CONFLICT (service)"
-                " DO UPDATE SET owner = ?2, renewed_at = ?3,"
+                "INSERT INTO lease (service, session, owner, renewed_at) VALUES (?1, ?6, ?2, ?3)"
+                " ON CONFLICT DO UPDATE SET owner = ?2, renewed_at = ?3,"
                 " trouble = iif(owner = ?2, trouble, ''), trouble_kind = iif(owner = ?2, trouble_kind, '')"
                 " WHERE owner = ?2 OR renewed_at < ?4 OR renewed_at > ?5",
-                (service, owner, now, now - LEASE_S, now + LEASE_S),
+                (service, owner, now, now - LEASE_S, now + LEASE_S, session),
             )
         return done.rowcount == 1
 
     def drop_lease(self, service: str, owner: str) -> None:
         self._db.execute("DELETE FROM lease WHERE service = ? AND owner = ?", (service, owner))
 
-    def is_lease_alive(self, service: str) -> bool:
-        row = self._db.execute("SELECT renewed_at FROM lease WHERE service = ?", (service,)).fetchone()
+    def is_lease_alive(self, service: str, session: str = "") -> bool:
+        row = self._db.execute(
+            "SELECT renewed_at FROM lease WHERE service = ? AND session = ?", (service, session)
+        ).fetchone()
         return row is not None and abs(self.clock() - float(row[0])) <= LEASE_S
 
-    def _holds(self, service: str, owner: str) -> bool:
-        row = self._db.execute("SELECT owner FROM lease WHERE service = ?", (service,)).fetchone()
-        return row is not None and row[0] == owner
+    def _session_of(self, service: str, owner: str) -> str:
+        """The session whose lease the worker `owner` holds; raises LeaseLostError."""
+        row = self._db.execute(
+            "SELECT session FROM lease WHERE service = ? AND owner = ?", (service, owner)
+        ).fetchone()
+        if row is None:
+            raise LeaseLostError(f"another worker has taken over {self.folder}")
+        return str(row[0])
 
     def set_trouble(self, service: str, owner: str, text: str, kind: str) -> None:
         """Tell whoever watches what keeps the worker from going on; empty: all is well."""
@@ -286,9 +341,9 @@ class Store:
             (text, kind, service, owner),
         )
 
-    def get_trouble(self, service: str) -> tuple[str, str]:
+    def get_trouble(self, service: str, session: str = "") -> tuple[str, str]:
         """(text for a person, class name of the error) or two empty strings."""
         row = self._db.execute(
-            "SELECT trouble, trouble_kind FROM lease WHERE service = ?", (service,)
+            "SELECT trouble, trouble_kind FROM lease WHERE service = ? AND session = ?", (service, session)
         ).fetchone()
         return ("", "") if row is None else (str(row[0]), str(row[1]))

@@ -20,7 +20,9 @@ class WorkerError(Exception):
 
 
 class Watch:
-    """Looks at `store` for one service; `start` starts a worker and returns its process (None: no worker)."""
+    """Looks at `store` for one session of a service; `start` starts its worker and returns the process
+    (None: no worker).
+    """
 
     def __init__(
         self,
@@ -28,9 +30,11 @@ class Watch:
         service: str,
         start: Callable[[], subprocess.Popen[bytes]] | None,
         *,
+        session: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._service, self._start, self._clock = store, service, start, clock
+        self._store, self._service, self._session = store, service, session
+        self._start, self._clock = start, clock
         self._version: int | None = None
         self._worker: subprocess.Popen[bytes] | None = None
         self._starts = 0
@@ -65,9 +69,9 @@ class Watch:
                 return
             self.close()
             self._starts = self._starts + 1 if code else 0
-        if self._start is None or not self._store.has_work(self._service):
+        if self._start is None or not self._store.has_work(self._service, self._session):
             return
-        if self._store.is_lease_alive(self._service):
+        if self._store.is_lease_alive(self._service, self._session):
             return
         if self._starts >= _MAX_STARTS:
             raise WorkerError(

@@ -33,7 +33,7 @@ PROGRESS_S = 0.5  # how often a transfer's progress is written
 
 
 class Worker:
-    """Takes the jobs of one service in a store through their states.
+    """Takes the jobs of one session at a service through their states, and what ended sessions have paid for.
 
     `blender` is the executable that converts, in as many processes as there are `converters`. After the last
     thing to do it waits `linger_s` for more, without the lease. Clock in Unix seconds.
@@ -45,6 +45,7 @@ class Worker:
         api: Scenario,
         *,
         service: str,
+        session: str = "",
         blender: str,
         converters: int = 1,
         is_keeping_downloads: bool = True,
@@ -55,8 +56,9 @@ class Worker:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.tasks = Tasks(converters)
         self._blenders = Blenders(blender)
-        self._store, self._service, self._clock, self._linger_s = store, service, clock, linger_s
-        ledger = Ledger(store, service, self.name, clock)
+        self._store, self._service, self._session = store, service, session
+        self._clock, self._linger_s = clock, linger_s
+        ledger = Ledger(store, service, self.name, clock, session)
         self._follower = Follower(ledger, api, self.tasks, grace_s)
         self._answers = Answers(ledger, api, self.tasks)
         self._steps = Steps(
@@ -101,8 +103,8 @@ class Worker:
         while self._clock() < deadline and not self._is_stopping.wait(TICK_S):
             version = self._store.data_version()
             if version != seen or is_anothers:
-                seen, has_work = version, self._store.has_work(self._service)
-                is_anothers = has_work and self._store.is_lease_alive(self._service)
+                seen, has_work = version, self._store.has_work(self._service, self._session)
+                is_anothers = has_work and self._store.is_lease_alive(self._service, self._session)
                 if has_work and not is_anothers:
                     return True
         return False
@@ -110,7 +112,7 @@ class Worker:
     def take_lease(self) -> bool:
         """A worker that was killed leaves a lease behind: wait for its end, or for the other to show life."""
         deadline = self._clock() + LEASE_S * 1.5
-        while not self._store.take_lease(self._service, self.name):
+        while not self._store.take_lease(self._service, self.name, self._session):
             if self._clock() > deadline or self._is_stopping.wait(TICK_S):
                 return False
         return True
@@ -119,24 +121,27 @@ class Worker:
         """One look at everything; False when there is nothing left to do. Raises LeaseLostError."""
         now = self._clock()
         if now >= self._next_lease:
-            if not self._store.take_lease(self._service, self.name):
+            if not self._store.take_lease(self._service, self.name, self._session):
                 raise LeaseLostError("another worker holds the lease")
             self._next_lease = now + LEASE_S / 4
+            if not self._is_stopping.is_set():
+                self._store.adopt(self._service, self._session)
         for step in self.tasks.collect():
             _unless_stale(step)
         if self._is_stopping.is_set():
             return len(self.tasks) > 0
-        for job in self._store.list_actionable(self._service, 4 * self.tasks.most):
+        for job in self._store.list_actionable(self._service, 4 * self.tasks.most, self._session):
             if job.id not in self.tasks and not self.tasks.is_full:
                 _unless_stale(lambda job=job: self._steps.take(job))
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
                 _unless_stale(lambda key=job_id, value=value: self._tell_progress(key, value))
-        self._answers.take()
+        if not self._session:  # questions are the window's
+            self._answers.take()
         self._follower.poll()
         self._blenders.tidy()
-        return len(self.tasks) > 0 or self._store.has_work(self._service)
+        return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)
 
     def _tell_progress(self, job_id: str, value: float) -> None:
         self._ledger.update(self._store.get(job_id), progress=value)

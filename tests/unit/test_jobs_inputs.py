@@ -197,7 +197,7 @@ def test_a_worker_waits_for_more_without_the_lease_and_takes_up_what_comes(
     (scene.folder / "state" / "trash" / "old").mkdir(parents=True)
     asks: list[int] = []
     has_work = scene.store.has_work
-    monkeypatch.setattr(scene.store, "has_work", lambda service: (asks.append(1), has_work(service))[1])
+    monkeypatch.setattr(scene.store, "has_work", lambda *of: (asks.append(1), has_work(*of))[1])
     worker = scene.worker(linger_s=60.0)
     looks: list[bool] = []
 

@@ -104,7 +104,8 @@ def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
         )
         db.execute("PRAGMA user_version=2")
     db.close()
-    assert Store(tmp_path).get("1").state is State.READY
+    job = Store(tmp_path).get("1")
+    assert (job.state, job.session) == (State.READY, "")
 
 
 def test_a_step_is_taken_once(store: Store) -> None:
@@ -131,6 +132,18 @@ def test_the_lease_is_one_workers_until_it_is_silent(tmp_path: Path) -> None:
     assert one.get(job.id).state is State.PREPARED
     one.drop_lease("s", "a")
     assert two.is_lease_alive("s")
+
+
+def test_each_session_of_a_service_has_a_lease_and_a_trouble_of_its_own(store: Store) -> None:
+    assert store.take_lease("s", "a")
+    assert store.take_lease("s", "b", "one")
+    assert not store.take_lease("s", "c", "one")
+    store.set_trouble("s", "b", "No network.", "NetworkError")
+    assert store.get_trouble("s") == ("", "")
+    assert store.get_trouble("s", "one") == ("No network.", "NetworkError")
+    store.drop_lease("s", "b")
+    assert store.is_lease_alive("s")
+    assert not store.is_lease_alive("s", "one")
 
 
 def test_a_clock_set_back_does_not_keep_a_dead_lease_alive(tmp_path: Path) -> None:
@@ -189,10 +202,18 @@ def test_only_what_is_under_way_can_be_canceled(store: Store) -> None:
 
 def test_what_was_canceled_since_it_was_read_is_not_submitted(store: Store) -> None:
     job = store.move(add(store), State.UPLOADING)
-    assert store.request_cancel(job).cancel == "requested"
+    assert store.request_cancel(job).state is State.CANCELED
     with pytest.raises(StaleError, match="canceled"):
         store.move(job, State.SUBMITTING)
-    assert store.get(job.id).state is State.UPLOADING
+    assert store.get(job.id).state is State.CANCELED
+
+
+def test_what_is_to_be_canceled_is_not_submitted_once_more(store: Store) -> None:
+    job = store.move(store.move(add(store), State.UPLOADING), State.SUBMITTING)
+    assert store.request_cancel(job).cancel == "requested"
+    job = store.move(job, State.UPLOADING)  # it was refused for now
+    with pytest.raises(StaleError, match="canceled"):
+        store.move(job, State.SUBMITTING)
 
 
 def test_a_worker_does_not_inherit_the_trouble_of_one_that_died(tmp_path: Path) -> None:

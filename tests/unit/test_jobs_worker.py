@@ -21,7 +21,7 @@ from maquette.client import (
     TransferError,
 )
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError
-from maquette.jobs.store import REFUSED, LeaseLostError, StaleError
+from maquette.jobs.store import ABANDONED_S, LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from maquette.jobs.worker import Worker
 from service import Clock, Service, asset, fake_blender
 
@@ -46,11 +46,12 @@ class Scene:
         new = NewJob(name="horse", model_id="model_x", inputs=inputs, service="test", **values)
         return self.store.add(new)
 
-    def worker(self) -> Worker:
+    def worker(self, session: str = "") -> Worker:
         worker = Worker(
             self.store,
             self.service,  # type: ignore[arg-type]
             service="test",
+            session=session,
             blender=self.blender,
             clock=self.clock,
         )
@@ -463,7 +464,7 @@ def test_a_cancel_before_the_submission_costs_nothing(scene: Scene) -> None:
     assert scene.store.request_cancel(job).state is State.CANCELED
     scene.add()
     job = scene.run(until=State.UPLOADING)
-    assert scene.store.request_cancel(job).cancel == "requested"
+    assert scene.store.request_cancel(job).state is State.CANCELED
     assert scene.run().state is State.CANCELED
     assert scene.service.paid == []
 
@@ -565,3 +566,106 @@ def test_textures_and_other_formats_of_a_mesh_are_told_apart(
         "result/t1.png": "companion",
         "result/3-horse.glb": "companion",
     }
+
+
+def test_a_worker_submits_its_own_sessions_jobs_alone(scene: Scene) -> None:
+    left = scene.add(session="ended")
+    windows = scene.add()
+    own = scene.add(session="mine")
+    assert scene.run(worker=scene.worker("mine")).id == own.id
+    assert scene.store.get(own.id).state is State.READY
+    assert scene.store.get(left.id).state is State.PREPARED
+    assert scene.store.get(windows.id).state is State.PREPARED
+    assert len(scene.service.paid) == 1
+
+
+@pytest.mark.parametrize("until", [State.QUEUED, State.DOWNLOADING, State.CONVERTING])
+def test_what_an_ended_session_paid_for_is_brought_by_any_worker(scene: Scene, until: State) -> None:
+    job = scene.add(session="ended")
+    scene.run(until=until, worker=scene.worker("ended"))
+    assert scene.store.has_work("test")
+    scene.run()
+    assert scene.store.get(job.id).state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def test_a_lost_submission_of_an_ended_session_is_looked_for_and_not_made_again(scene: Scene) -> None:
+    job = scene.add(session="ended")
+    scene.service.fail["generate"] = [LOST]
+    job = scene.run(until=State.UNCERTAIN, worker=scene.worker("ended"))
+    scene.store.resume(scene.store.update(job, resume_state=State.PREPARED), "ended")
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.UNCERTAIN, State.PREPARED)
+    assert scene.service.paid == []
+
+
+def test_a_session_that_is_alive_keeps_its_jobs(scene: Scene) -> None:
+    scene.service.is_finishing = False
+    scene.add(session="one")
+    one, two = scene.worker("one"), scene.worker("two")
+    job = scene.run(until=State.QUEUED, worker=one)
+    assert scene.store.take_lease("test", one.name, "one")
+    assert not scene.store.has_work("test", "two")
+    assert two.take_lease()
+    assert not two.round()
+    assert scene.store.get(job.id).session == "one"
+
+
+def test_a_worker_that_was_frozen_does_not_write_about_a_job_that_another_session_has_taken(
+    scene: Scene,
+) -> None:
+    scene.service.is_finishing = False
+    scene.add(session="frozen")
+    frozen = scene.worker("frozen")
+    job = scene.run(until=State.QUEUED, worker=frozen)
+    other = scene.worker()
+    assert other.take_lease()
+    other.round()
+    assert scene.store.get(job.id).session == ""
+    with pytest.raises(StaleError) as raised:
+        scene.store.move(job, State.DOWNLOADING, lease=frozen.name)
+    assert not isinstance(raised.value, LeaseLostError)  # its session's lease is still its own
+
+
+def test_an_unpaid_job_of_an_ended_session_is_failed_after_a_while_and_resumed_by_a_person_alone(
+    scene: Scene,
+) -> None:
+    job = scene.add(session="ended")
+    assert not scene.store.has_work("test")
+    scene.clock.time += ABANDONED_S + 1
+    job = scene.run()
+    assert (job.state, job.resume_state, job.message) == (State.FAILED, State.PREPARED, LEFT)
+    assert scene.store.resume(job, "mine").session == "mine"
+    assert not scene.store.has_work("test")
+    scene.run(worker=scene.worker("mine"))
+    assert scene.store.get(job.id).state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def test_the_windows_unpaid_job_is_nobody_elses_however_long_it_waits(scene: Scene) -> None:
+    job = scene.add()
+    scene.clock.time += ABANDONED_S + 1
+    assert not scene.store.has_work("test", "mine")
+    assert scene.store.get(job.id).state is State.PREPARED
+    assert scene.run().state is State.READY
+
+
+def test_an_unpaid_job_is_resumed_only_where_its_session_has_ended(scene: Scene) -> None:
+    scene.add(session="one")
+    one = scene.worker("one")
+    job = scene.run(until=State.UPLOADING, worker=one)
+    assert scene.store.take_lease("test", one.name, "one")
+    with pytest.raises(StoreError, match="nothing to resume"):
+        scene.store.resume(job, "two")
+    scene.clock.time += LEASE_S + 1
+    assert scene.store.resume(job, "two").session == "two"
+
+
+def test_questions_are_answered_by_the_windows_worker(scene: Scene) -> None:
+    scene.store.questions.ask("test", "balance")
+    assert not scene.store.has_work("test", "mine")
+    scene.add(session="mine")
+    scene.run(worker=scene.worker("mine"))
+    assert scene.service.calls["get_balance"] == 0
+    scene.run()
+    assert scene.service.calls["get_balance"] == 1

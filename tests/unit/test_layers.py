@@ -103,7 +103,7 @@ def test_a_file_says_what_it_is_for(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring
     assert len(docstring.splitlines()) <= 12
-    assert text.count("\n") <= 300 or re.search(r"^# Long: \w", text, re.MULTILINE), (
+    assert text.count("\n") <= 400 or re.search(r"^# Long: \w", text, re.MULTILINE), (
         "`# Long: why`, or split it"
     )
 
