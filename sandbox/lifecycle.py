@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sandbox job's life: billed, queued, built in the background while progress rises, success or refund.
 
-One clockwork alone changes jobs after submission; what was under way when the sandbox died is begun again.
+Of the sandboxes on one folder, one alone changes jobs after submission. Where it ends, another follows it and
+begins again what was under way.
 """
 
 import shutil
+import sqlite3
 import sys
 import tempfile
 import threading  # the sandbox is a process of its own, never inside Blender
@@ -36,11 +38,12 @@ class Lifecycle:
         self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE)
         self._stopped = threading.Event()
         self._folder = self.state.folder / "builds"
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(exist_ok=True)
-        for job in self.state.all("job"):
-            if job["status"] not in ("success", "failure"):
-                self._start(job)
+        # Whoever holds this file's lock is the one; the system frees it when a process ends, however it ends.
+        lock = self.state.folder / "lifecycle.db"
+        self._lock = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
+        self._is_leading = False
+        with self.state.lock:
+            self._take_up_jobs()
 
     def run(self) -> None:
         """Tick until stopped; meant for a thread of its own."""
@@ -48,8 +51,27 @@ class Lifecycle:
             self.tick()
 
     def stop(self) -> None:
-        self._stopped.set()
+        with self.state.lock:
+            self._stopped.set()
+            self._lock.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _take_up_jobs(self) -> bool:
+        """Start the jobs that other sandboxes left here or were sent; False where another one does."""
+        is_new = not self._is_leading
+        if is_new:
+            try:
+                self._lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:  # locked
+                return False
+            self._is_leading = True
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir(exist_ok=True)
+        if self.state.was_written_by_another() or is_new:
+            for job in self.state.all("job"):
+                if job["status"] not in ("success", "failure") and job["jobId"] not in self.builds:
+                    self._start(job)
+        return True
 
     def spent_cu(self) -> float:
         """Return what jobs cost, but those that failed: they are refunded."""
@@ -60,8 +82,10 @@ class Lifecycle:
         job |= {"billing": {"cuCost": price, "cuDiscount": 0}, "status": "queued", "progress": 0}
         job["metadata"] = {"assetIds": [], "input": {**body, "modelId": model["id"]}}
         job |= {"_request": request, "_started": self.state.clock()}
-        self.state.put("job", job["jobId"], job)
-        self._start(job)
+        with self.state.lock:
+            self.state.put("job", job["jobId"], job)
+            if self._is_leading:
+                self._start(job)
         return job
 
     def _start(self, job: Record) -> None:
@@ -80,6 +104,11 @@ class Lifecycle:
 
     def tick(self) -> None:
         """Bring every unfinished job up to now."""
+        with self.state.lock:
+            if not self._stopped.is_set() and self._take_up_jobs():
+                self._advance()
+
+    def _advance(self) -> None:
         for job_id, build in list(self.builds.items()):
             job = self.state.find("job", job_id)
             age = (self.state.clock() - job["_started"]) / max(self.delay_s, 1e-6)

@@ -94,7 +94,8 @@ def main(argv: list[str]) -> int:
     try:
         sandbox = Sandbox(options.pop("data").resolve(), builder, **options)
     except (OSError, OverflowError) as error:
-        print(f"The sandbox could not start: {error}. Try another --port or --data.", file=sys.stderr)
+        why = getattr(error, "strerror", None) or error
+        print(f"The sandbox could not start: {why}. Try another --port or --data.", file=sys.stderr)
         return 5
     print(f"{WELCOME}\n{len(sandbox.api.models)} models at {sandbox.url}", file=sys.stderr)
     ready = {"api": sandbox.url, "key": sandbox.api.key, "secret": sandbox.api.secret}

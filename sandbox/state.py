@@ -49,8 +49,11 @@ class State:
         self.clock = clock
         self.lock = threading.RLock()
         self.files.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "sandbox.db", check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(
+            folder / "sandbox.db", timeout=30, check_same_thread=False, isolation_level=None
+        )
         self._db.executescript(SCHEMA)
+        self._version = 0
 
     def close(self) -> None:
         with self.lock:
@@ -59,6 +62,12 @@ class State:
     def _rows(self, sql: str, *values: object) -> list[Any]:
         with self.lock:
             return self._db.execute(sql, values).fetchall()
+
+    def was_written_by_another(self) -> bool:
+        """Whether another sandbox on the folder has written since the last call."""
+        before = self._version
+        self._version = self._rows("PRAGMA data_version")[0][0]
+        return self._version != before
 
     def get(self, kind: str, record_id: object) -> Record | None:
         rows = self._rows("SELECT body FROM records WHERE kind=? AND id=?", kind, str(record_id))
@@ -85,5 +94,6 @@ class State:
 
     def setting(self, name: str, make: Callable[[], str]) -> str:
         """Return a text that is made once and kept with the state."""
-        record = self.get("setting", name) or self.put("setting", name, {"value": make()})
-        return record["value"]
+        body = json.dumps({"value": make()})
+        self._rows("INSERT OR IGNORE INTO records VALUES ('setting', ?, ?)", name, body)
+        return self.find("setting", name)["value"]

@@ -236,3 +236,50 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, caller: Caller) -> No
     assert done.returncode == 5
     assert "Try another --port" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_two_sandboxes_on_one_folder_build_each_job_once(tmp_path: Path) -> None:
+    built: list[str] = []
+
+    def build(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+        built.append(request["type"])
+        return build_nothing(request, folder)
+
+    first = Caller(tmp_path, build=build)
+    second = Caller(tmp_path, clock=first.clock, build=build)
+    assert second.sign_in == first.sign_in
+    job_id = second.submit()["jobId"]
+    first.sandbox.lifecycle.tick()  # begins it
+    assert first.job(job_id, 11)["status"] == "success"
+    assert second.job(job_id)["status"] == "success"
+    assert len(built) == 1
+    first.sandbox.close()
+    second.sandbox.close()
+
+
+def test_where_a_sandbox_ends_another_on_its_folder_carries_its_jobs_on(tmp_path: Path) -> None:
+    first = Caller(tmp_path)
+    second = Caller(tmp_path, clock=first.clock)
+    job_id = first.submit()["jobId"]
+    assert second.job(job_id, 11)["status"] == "queued"
+    first.sandbox.close()
+    second.sandbox.lifecycle.tick()
+    assert second.job(job_id)["status"] == "success"
+    second.sandbox.close()
+
+
+def test_sandboxes_that_begin_on_a_new_folder_at_once_have_one_key(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", START, str(ROOT), "--data", str(tmp_path / "new"), "--blender", "none"]
+    started = [
+        subprocess.Popen(
+            [*command, "--exit-with-stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    try:
+        ready = [json.loads(process.stdout.readline()) for process in started if process.stdout]
+    finally:
+        for process in started:
+            process.communicate(timeout=30)
+    assert len({(each["key"], each["secret"]) for each in ready}) == 1
+    assert len({each["api"] for each in ready}) == 4
