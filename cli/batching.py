@@ -102,7 +102,9 @@ class Batch:
                 presence = Presence(Path(self._where.state or ""))
                 presence.enter(self._board.line)
                 stack.callback(presence.leave)
-                session = stack.enter_context(Session(self._where, converters=self._options.converters))
+                # The store is this machine's part of the batch: every run carries on all its jobs.
+                opened = Session(self._where, converters=self._options.converters, session_id="")
+                session = stack.enter_context(opened)
                 self.code = self._make(read, session, presence)
         except KeyboardInterrupt:
             self.code = Exit.INTERRUPTED

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ import bpy
 
 from .. import scene
 from ..jobs import DONE, JobRecord, State, provenance_of
+from ..jobs.store import StaleError
 from .exits import CommandError, Exit
 from .progress import Progress
 from .session import Session
@@ -31,7 +32,7 @@ class Patience:
 
     def look(self) -> None:
         """Raises CommandError if the key is refused or the service is gone for ten minutes."""
-        text, kind = self._session.store.get_trouble(self._session.service)
+        text, kind = self._session.store.get_trouble(self._session.service, self._session.id)
         if text and text != self._told:
             self._say(text)
         self._told, now = text, time.monotonic()
@@ -43,10 +44,8 @@ class Patience:
             )
 
 
-def wait_for(
-    session: Session, jobs: list[JobRecord], progress: Progress, *, again: str = "run `maquette resume`"
-) -> list[JobRecord]:
-    """Follow `jobs` until each has ended or needs a person; Ctrl-C leaves them to `resume`.
+def wait_for(session: Session, jobs: list[JobRecord], progress: Progress, *, again: str) -> list[JobRecord]:
+    """Follow `jobs` until each has ended or needs a person.
 
     Raises CommandError, which says to do what `again` says, if the key is refused or the service is gone for
     ten minutes.
@@ -75,7 +74,8 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     outputs = [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
     written = write_outputs(session, job, outputs, wish.get("size_m"))
     if job.state is State.READY:
-        session.store.move(job, State.PLACED)
+        with suppress(StaleError):  # another process that waits for it has
+            session.store.move(job, State.PLACED)
     return [str(output) for output in written]
 
 

@@ -5,31 +5,40 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, State
+from ..jobs import DONE, UNPAID, JobRecord, State, cost_text
+from ..jobs.store import StaleError
 from .deliver import deliver, wait_for
 from .exits import CommandError, Exit, exit_for_job
-from .order import Order, check_cost, read_order, start
+from .order import Order, check_cost, price_of_job, read_order, start
 from .progress import ProgressLine
 from .session import Session, where_of
+
+INTERRUPTED = "Interrupted before it was submitted."
 
 
 def run_generate(arguments: Namespace) -> int:
     outputs = [_output(name, ".blend", ".glb") for name in arguments.output]
     preview = _output(arguments.preview, ".png") if arguments.preview else None
     with Session(where_of(arguments)) as session:
-        order = _read(session, arguments, sys.stderr)
-        check_cost(order, arguments.max_cost)
-        if arguments.dry_run:
-            if arguments.json:
-                print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu}))
-            return Exit.DONE
-        placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview}
-        job = start(session, order, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost)
-        return _finish(session, [job], is_json=arguments.json)
+        try:
+            order = _read(session, arguments, sys.stderr)
+            check_cost(order.cost_cu, arguments.max_cost)
+            if arguments.dry_run:
+                if arguments.json:
+                    print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu}))
+                return Exit.DONE
+            placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview}
+            job = start(
+                session, order, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost
+            )
+            return _finish(session, [job], is_json=arguments.json)
+        except KeyboardInterrupt:
+            return _interrupted(session)
 
 
 def run_cost(arguments: Namespace) -> int:
@@ -42,58 +51,132 @@ def run_cost(arguments: Namespace) -> int:
         if arguments.json:
             print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu, "balance_cu": balance_cu}))
         elif balance_cu is not None:
-            print(f"Balance: {balance_cu:g} CU")
+            print(f"Balance: {cost_text(balance_cu)}")
     return Exit.DONE
 
 
 def run_resume(arguments: Namespace) -> int:
-    """Take up every job that stopped half-way, or the named ones; nothing is paid twice."""
+    """Take up the named jobs, or every one that costs nothing more; with --pay also those that cost."""
     with Session(where_of(arguments)) as session:
-        _ = session.credentials
-        store = session.store
-        jobs = [store.get(job_id) for job_id in arguments.ids] or store.list_jobs(service=session.service)
+        store, ids = session.store, arguments.ids
+        jobs = [store.get(job_id) for job_id in ids] or store.list_jobs(service=session.service)
         for job in jobs:
             if job.service != session.service:
                 raise CommandError(f"Job {job.id} belongs to {job.service}: resume it there.")
-        wanted = [job for job in reversed(jobs) if job.is_working or job.resume_state or _is_undelivered(job)]
-        if not wanted:
+        session.wait_for_sign_of_life(jobs)
+        jobs = [store.get(job.id) for job in jobs]
+        unpaid = [job for job in reversed(jobs) if store.is_unpaid(job)]
+        paid = [
+            job for job in reversed(jobs) if job not in unpaid and _is_unfinished(session, job, bool(ids))
+        ]
+        if not paid and not unpaid:
             print("Nothing to resume.", file=sys.stderr)
-        wanted = [store.resume(job) if job.resume_state else job for job in wanted]
-        return _finish(session, wanted, is_json=arguments.json, is_resuming=True)
+        else:
+            _ = session.credentials
+        try:
+            prices = _tell_prices(session, paid, unpaid)
+            is_paying = arguments.pay or bool(ids)
+            if unpaid and is_paying:
+                check_cost(None if None in prices else sum(filter(None, prices)), arguments.max_cost)
+            for job in unpaid if not is_paying else ():
+                print(
+                    f"{job.name} is left: `{session.command('resume', job.id)}` pays for it", file=sys.stderr
+                )
+            taken = [_resumed(session, job) for job in (*paid, *(unpaid if is_paying else ()))]
+            code = _finish(session, taken, is_json=arguments.json)
+        except KeyboardInterrupt:
+            return _interrupted(session, is_resuming=True)
+        return code or (Exit.OVER_COST if unpaid and not is_paying else Exit.DONE)
 
 
-def _is_undelivered(job: JobRecord) -> bool:
-    return job.state is State.READY and bool(job.placement.get("outputs") or job.placement.get("preview"))
+def _is_unfinished(session: Session, job: JobRecord, is_named: bool) -> bool:
+    """Whether a paid job still needs something; one that another session works on counts if it is named."""
+    is_undelivered = job.state is State.READY and bool(
+        job.placement.get("outputs") or job.placement.get("preview")
+    )
+    return (
+        bool(job.resume_state)
+        or is_undelivered
+        or session.store.is_left(job)
+        or (is_named and job.is_working)
+    )
 
 
-def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool, is_resuming: bool = False) -> int:
+def _tell_prices(session: Session, paid: list[JobRecord], unpaid: list[JobRecord]) -> list[float | None]:
+    """Names each job with what it costs from here on; returns the prices of those that are not paid for."""
+    for job in paid:
+        print(f"{job.name} ({job.id}): costs nothing more", file=sys.stderr)
+    prices = [price_of_job(session, job) for job in unpaid]
+    for job, price in zip(unpaid, prices, strict=True):
+        print(f"{job.name} ({job.id}): {_price_text(price)}", file=sys.stderr)
+    return prices
+
+
+def _resumed(session: Session, job: JobRecord) -> JobRecord:
+    if job.resume_state or session.store.is_unpaid(job):
+        with suppress(StaleError):  # another process has
+            return session.store.resume(job, session.id)
+    return session.store.get(job.id)
+
+
+def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
     progress, store = ProgressLine(), session.store
-    try:
-        jobs = wait_for(session, jobs, progress)
-        lost = [job for job in jobs if job.state is State.UNCERTAIN and job.resume_state]
-        if is_resuming and lost:
-            # A person asked for it, and the service has shown that it knows nothing of them.
-            jobs = wait_for(session, [store.resume(job) if job in lost else job for job in jobs], progress)
-    except KeyboardInterrupt:
-        progress.line(
-            "Stopped waiting. What was submitted goes on at the service: `maquette resume` picks it up."
-        )
-        return Exit.INTERRUPTED
+    if jobs:
+        again = f"run `{session.command('resume', *(job.id for job in jobs))}`"
+        jobs = wait_for(session, jobs, progress, again=again)
     written = deliver(session, jobs)
     for job in jobs:
         if job.state in DONE:
             faces = job.result.get("faces")
             facts = f"{faces:,} faces" if isinstance(faces, int) else "done"
-            cost = "" if job.cost_cu is None else f", {job.cost_cu:g} CU"
+            cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
             files = ", ".join(written[job.id]) or store.job_folder(job.id) / "result.blend"
             progress.line(f"{job.name}: {facts}{cost} → {files} {job.message}".rstrip())
         else:
-            ending = f" `maquette resume {job.id}` tries again." if job.resume_state else ""
+            command = session.command("resume", job.id)
+            ending = f" `{command}` tries again." if job.resume_state else ""
+            ending = f" `{command}` pays for it anew." if store.is_unpaid(job) else ending
             progress.line(f"{job.name}: {job.message or job.state}{ending}")
     if is_json:
         told = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
         print(json.dumps({"jobs": told}))
     return max((exit_for_job(job) for job in jobs), default=Exit.DONE)
+
+
+def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
+    """Stops what the session has not submitted, and says what becomes of each of its jobs."""
+    print("Interrupted.", file=sys.stderr)
+    for job in session.store.list_jobs(service=session.service, session=session.id):
+        now = _stopped(session, job, is_resuming)
+        command = session.command("resume", job.id)
+        unpaid = "not submitted again" if now.submitted_at else "not submitted: nothing was paid"
+        match now.state:
+            case State.CANCELED if now.remote_id is None:
+                told = f"canceled, {unpaid}."
+            case State.FAILED if now.resume_state is State.PREPARED:
+                told = f"{unpaid}. `{command}` submits it."
+            case State.SUBMITTING | State.UNCERTAIN:
+                told = f"it was being submitted and may be paid for. `{command}` looks it up."
+            case _ if now.is_working:
+                told = f"it was submitted and goes on at the service. `{command}` picks it up."
+            case State.READY:
+                told = f"it is made. `{command}` writes its files."
+            case _:
+                continue
+        print(f"{now.name}: {told}", file=sys.stderr)
+    return Exit.INTERRUPTED
+
+
+def _stopped(session: Session, job: JobRecord, is_resuming: bool) -> JobRecord:
+    """The job as it is now, ended if it was not submitted: for good, or to be resumed as it was before."""
+    store = session.store
+    while (job := store.get(job.id)).state in UNPAID:
+        with suppress(StaleError):  # its worker has moved it on: look again
+            if not is_resuming:
+                return store.request_cancel(job)
+            ended = {"message": INTERRUPTED, "finished_at": store.clock(), "resume_state": State.PREPARED}
+            return store.move(job, State.FAILED, **ended)
+    return job
 
 
 def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, object]:
@@ -120,10 +203,14 @@ def _read(session: Session, arguments: Namespace, out: TextIO) -> Order:
     """What was asked for, its price told on `out`."""
     parameters = named_values(arguments.param)
     order = read_order(session, arguments.images, arguments.prompt, arguments.model, parameters)
-    cost_cu = order.cost_cu
-    told = "price not known before the upload" if cost_cu is None else f"{cost_cu:g} CU (creative units)"
-    print(f"{order.model.name}: {told}", file=out)
+    print(f"{order.model.name}: {_price_text(order.cost_cu)}", file=out)
     return order
+
+
+def _price_text(cost_cu: float | None) -> str:
+    return (
+        "price not known before the upload" if cost_cu is None else f"{cost_text(cost_cu)} (creative units)"
+    )
 
 
 def named_values(parameters: list[str]) -> dict[str, JsonValue]:
@@ -135,14 +222,15 @@ def named_values(parameters: list[str]) -> dict[str, JsonValue]:
 
 
 def _output(name: str, *allowed: str) -> str:
-    path = Path(name).expanduser().resolve()
-    if path.suffix.lower() not in allowed:
+    if Path(name).suffix.lower() not in allowed:
         raise CommandError(f"{name}: an output's name ends in {' or '.join(allowed)}.")
-    if path.is_dir():
-        raise CommandError(f"{name} is a folder. Give the name of a file.")
     try:  # now, not when it is paid for
+        path = Path(name).expanduser().resolve()
+        if path.is_dir():
+            raise CommandError(f"{name} is a folder. Give the name of a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             return str(path)
-    except OSError as error:
-        raise CommandError(f"{name} cannot be written: {error.strerror}. Choose another place.") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no such home
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{name} cannot be written: {why}. Choose another place.") from error

@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
-from ..jobs import JobRecord
+from ..jobs import JobRecord, cost_text
 from .exits import Exit
 from .generate import job_json
 from .session import Session, where_of
@@ -36,7 +36,7 @@ def run_jobs(arguments: Namespace) -> int:
     with Session(where_of(arguments)) as session:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
-            asked = "asked to stop; `maquette resume` carries it on"
+            asked = f"asked to stop; `{session.command('resume', job.id)}` follows it"
             told = {"": "canceled", "refused": job.message}.get(job.cancel, asked)
             print(f"{job.name}: {told}")
         elif arguments.remove:
@@ -54,7 +54,7 @@ def run_jobs(arguments: Namespace) -> int:
 
 def _job_line(job: JobRecord) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created_at))
-    cost = "" if job.cost_cu is None else f"{job.cost_cu:g} CU"
+    cost = "" if job.cost_cu is None else cost_text(job.cost_cu)
     text = f"{job.id}  {when}  {job.state:<11} {cost:>9}  {job.name}  ({job.model_name})  {job.message}"
     return text.rstrip()
 

@@ -6,7 +6,6 @@ limit, 5 network or server, 130 interrupted.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..client import CAPABILITIES, InputError
 from ..jobs import start_sandbox, stop_sandbox
 from ..jobs.request import read_size
 from .batch import run_batch
-from .exits import EXPECTED, Exit, code_of
+from .exits import EXPECTED, CommandError, Exit, code_of
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
 from .session import blender_binary
@@ -25,17 +24,11 @@ from .session import blender_binary
 
 def run(words: list[str]) -> int:
     """Carry out one command; returns the exit code, errors are one line on stderr."""
-    # Blender in the background keeps Ctrl-C for renders; here it interrupts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how farms ask to stop
     try:
         arguments = _parser().parse_args(words)
         return int(arguments.run(arguments))
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else int(Exit.USAGE)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return Exit.INTERRUPTED
     except EXPECTED as error:
         print(f"maquette: {error}", file=sys.stderr)
         return code_of(error)
@@ -45,7 +38,12 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
     """Keep a sandbox running until Ctrl-C; its one line on stdout says where it is."""
     from .. import preferences
 
-    data = Path(arguments.data or preferences.user_folder() / "sandbox").expanduser().resolve()
+    try:
+        data = Path(arguments.data or preferences.user_folder() / "sandbox").expanduser().resolve()
+        data.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no such home
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{arguments.data} cannot be used: {why}. Choose another folder.") from error
     given = [(name, getattr(arguments, name)) for name in ("port", "delay", "price")]
     options = [f"--{name}={value}" for name, value in given if value is not None]
     process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
@@ -120,11 +118,15 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("id", nargs="?", metavar="ID")
     models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
     jobs = command("jobs", run_jobs, "List the jobs.")
-    jobs.add_argument("--limit", type=int, default=50, metavar="N")
+    jobs.add_argument("--limit", type=_count, default=50, metavar="N")
     jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
-    resume = command("resume", run_resume, "Carry on jobs that were interrupted; nothing is paid twice.")
-    resume.add_argument("ids", nargs="*", metavar="ID")
+    words = "Carry on jobs that were interrupted. Without ID or --pay, those alone that cost nothing more."
+    resume = command("resume", run_resume, words)
+    add = resume.add_argument
+    add("ids", nargs="*", metavar="ID", help="a job to carry on; it is paid for if it was not yet")
+    add("--pay", action="store_true", help="also submit, and pay for, those that stopped before that")
+    add("--max-cost", type=float, metavar="CU", help="do not start if those to pay for cost more together")
     for it in (generate, cost, batch, models, jobs, resume):
         add = it.add_argument_group("service").add_argument
         add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
@@ -134,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         add("--json", action="store_true", help="print one machine-readable result on stdout")
     sandbox = command("sandbox", _run_sandbox, "Run a stand-in for the service here until it is interrupted.")
     add = sandbox.add_argument
-    add("--port", type=int, metavar="N", help="any free one if not given")
+    add("--port", type=_port, metavar="N", help="any free one if not given")
     add("--data", metavar="DIR", help="where it keeps what it is sent and makes")
     add("--delay", type=float, metavar="S", help="seconds that a job takes at least")
     add("--price", type=float, metavar="CU", help="made-up price of every job")
@@ -144,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError("give a number from 1 on")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("give a number from 1 to 65535")
     return int(text)
 
 

@@ -16,11 +16,12 @@ from ..jobs import (
     NewJob,
     State,
     StoreError,
+    cost_text,
     name_of,
+    new_id,
     placeholder_inputs,
     source_of,
 )
-from ..jobs.record import new_id
 from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs
 from ..jobs.store import StaleError
 from .exits import CommandError, Exit
@@ -70,11 +71,21 @@ def price_or_none(session: Session, model: Model, inputs: Mapping[str, InputValu
         return None
 
 
-def check_cost(order: Order, max_cost_cu: float | None) -> None:
+def price_of_job(session: Session, job: JobRecord) -> float | None:
+    """What submitting a job of the store would cost now; None where the service prices real files only."""
+    try:
+        return session.api.estimate_cost(
+            job.model_id, job.sent or placeholder_inputs(job.inputs)
+        ).creative_units
+    except (InputError, NotFoundError):
+        return None
+
+
+def check_cost(cost_cu: float | None, max_cost_cu: float | None) -> None:
     """Raises CommandError if it costs more, or if its price is not known."""
-    if max_cost_cu is not None and (order.cost_cu is None or not order.cost_cu <= max_cost_cu):
-        said = "its price is not known" if order.cost_cu is None else f"it costs {order.cost_cu:g} CU"
-        text = f"Not started: {said}, and it may cost {max_cost_cu:g} CU at most."
+    if max_cost_cu is not None and (cost_cu is None or not cost_cu <= max_cost_cu):
+        said = "the price is not known" if cost_cu is None else f"it costs {cost_text(cost_cu)}"
+        text = f"Not started: {said}, and it may cost {cost_text(max_cost_cu)} at most."
         raise CommandError(text, Exit.OVER_COST)
 
 
@@ -95,12 +106,13 @@ def start(
     key: str | None = None,
 ) -> JobRecord:
     """A job for the order, written down. With `key` it is the one of this key, model, values and files: an
-    earlier one is taken up where nothing is paid twice. Raises CommandError if it may not be paid for.
+    earlier one is taken up where nothing is paid twice; one that may have been paid for is left to a person.
+    Raises CommandError if it may not be paid for.
     """
     store, given = session.store, {each: order.inputs[each] for each in order.given}
     wanted = new_id() if key is None else job_id(key, session.service, order.model.id, given)
     if wanted not in store.ids(session.service):
-        check_cost(order, max_cost_cu)
+        check_cost(order.cost_cu, max_cost_cu)
         check_space(session.folder, "state")
         source = source_of(order.inputs)
         new = NewJob(
@@ -112,6 +124,7 @@ def start(
             estimate_cu=order.cost_cu,
             source=source,
             placement=placement,
+            session=session.id,
             id=wanted,
         )
         try:
@@ -120,9 +133,13 @@ def start(
             if wanted not in store.ids(session.service):
                 raise
     job = store.get(wanted)  # of an earlier call, or of another process that was first
-    if job.resume_state is State.PREPARED:  # it was not paid for
-        check_cost(order, max_cost_cu)
-    if job.resume_state:
+    if job.state is State.UNCERTAIN:
+        return job
+    session.wait_for_sign_of_life([job])
+    job = store.get(wanted)
+    if is_unpaid := store.is_unpaid(job):
+        check_cost(order.cost_cu, max_cost_cu)
+    if is_unpaid or job.resume_state:
         with contextlib.suppress(StaleError):  # another process has
-            return store.resume(job)
+            return store.resume(job, session.id)
     return store.get(wanted)

@@ -2,7 +2,12 @@
 """What every command works with: the service (or a private sandbox), the store, and a watch on it."""
 
 import os
+import shlex
+import subprocess
+import sys
+import time
 from argparse import Namespace
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +16,14 @@ import bpy
 
 from .. import preferences
 from ..client import DEFAULT_API_URL, Credentials, Scenario
-from ..client.address import is_loopback
+from ..client.address import address_problem, is_loopback
 from ..jobs import (
     SANDBOX,
+    JobRecord,
     Store,
     Watch,
     WorkerSettings,
+    new_id,
     open_sandbox,
     read_credentials,
     service_name,
@@ -24,6 +31,8 @@ from ..jobs import (
     stop_sandbox,
 )
 from .exits import CommandError, Exit
+
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +50,21 @@ def where_of(arguments: Namespace) -> Where:
 
 
 class Session:
-    """Opened by each command; reaches for the service, or starts a sandbox, when first asked to."""
+    """Opened by each command; reaches for the service, or starts a sandbox, when first asked to.
 
-    def __init__(self, where: Where, *, converters: int | None = None) -> None:
+    Its jobs carry `id`, and its worker submits those alone.
+    """
+
+    def __init__(self, where: Where, *, converters: int | None = None, session_id: str | None = None) -> None:
+        self.id = new_id() if session_id is None else session_id
+        self._where = where
         self.converters = converters or os.cpu_count() or 1
         state = where.state or os.environ.get("MAQUETTE_STATE")
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         url = where.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
         self._api_url, self._is_sandbox = url.rstrip("/"), where.sandbox
+        if not self._is_sandbox and (problem := address_problem(self._api_url)):
+            raise CommandError(f"The API address cannot be used: {problem}.")
         project_id = where.project or os.environ.get("MAQUETTE_PROJECT_ID") or None
         self._project_id = None if self._is_sandbox else project_id
         self.service = SANDBOX if self._is_sandbox else service_name(self._api_url, self._project_id)
@@ -97,11 +113,37 @@ class Session:
             credentials=self.credentials,
             api_url=self._api_url,
             service=self.service,
+            session=self.id,
             blender=blender_binary(),
             project_id=self._project_id,
             converters=self.converters,
         )
-        return Watch(self.store, self.service, lambda: start_worker(self.folder, settings))
+        return Watch(self.store, self.service, lambda: start_worker(self.folder, settings), session=self.id)
+
+    def wait_for_sign_of_life(self, jobs: Iterable[JobRecord]) -> None:
+        """Return once it is known of each job under way whether its session is alive: after LEASE_S at most.
+
+        A worker that was killed leaves a lease behind that looks alive for so long.
+        """
+        leases = {
+            job.session: self.store.alive_lease(job.service, job.session)
+            for job in jobs
+            if job.is_working and job.service == self.service and job.session != self.id
+        }
+        for session, renewed_at in leases.items():
+            while renewed_at and self.store.alive_lease(self.service, session) == renewed_at:
+                time.sleep(_LOOK_S)
+
+    def command(self, *words: str) -> str:
+        """A command for a person to type that works where this one does."""
+        line = ["blender", "--background", "--command", "maquette", *words]
+        if "--online-mode" in sys.argv:
+            line.insert(2, "--online-mode")
+        if self._is_sandbox:
+            line += ["--sandbox"]
+        for flag, value in (("--api-url", self._where.api_url), ("--state", self._where.state)):
+            line += [flag, os.fspath(value)] if value else []
+        return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
 
 
 def blender_binary() -> str:

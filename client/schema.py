@@ -181,6 +181,8 @@ def _span(spec: Input) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _HUGE:
+        value = int(value)
     text = value if isinstance(value, str) and value else '""' if value == "" else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 

@@ -22,16 +22,26 @@ from .process import (
     stop_sandbox,
 )
 from .questions import Price
-from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped, placeholder_inputs
-from .states import DONE, WORKING, State
+from .record import (
+    InputFile,
+    InputValue,
+    JobRecord,
+    NewJob,
+    is_kept,
+    leaves,
+    mapped,
+    new_id,
+    placeholder_inputs,
+)
+from .states import DONE, UNPAID, WORKING, State
 from .store import Store
 from .watch import Watch, WorkerError
 
 __all__ = [
-    "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "WORKING", "AccountError", "Credentials", "Desk", "Input",
-    "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "Model", "NewJob", "Price",
+    "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "UNPAID", "WORKING", "AccountError", "Credentials", "Desk",
+    "Input", "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "Model", "NewJob", "Price",
     "SandboxError", "State", "Store", "StoreError", "Watch", "WorkerError", "WorkerSettings", "again",
-    "check_inputs", "cost_text", "erase_credentials", "is_kept", "leaves", "mapped", "name_of",
+    "check_inputs", "cost_text", "erase_credentials", "is_kept", "leaves", "mapped", "name_of", "new_id",
     "open_sandbox", "placeholder_inputs", "provenance_of", "read_credentials", "safe_name",
     "service_name", "source_of", "start_sandbox", "start_worker", "stop_sandbox", "view_in",
     "write_credentials",

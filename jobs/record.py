@@ -65,7 +65,11 @@ def leaves(values: Mapping[str, T]) -> list[T]:
 
 def placeholder_inputs(values: Mapping[str, InputValue]) -> dict[str, JsonValue]:
     """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
-    plain = mapped(values, lambda leaf: PLACEHOLDER_ASSET if isinstance(leaf, InputFile) else leaf)
+
+    def made_up(leaf: InputValue) -> InputValue:
+        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile) or is_kept(leaf) else leaf
+
+    plain = mapped(values, made_up)
     return cast("dict[str, JsonValue]", plain)
 
 

@@ -218,6 +218,10 @@ class Store:
         """Whether the job is under way in a session that has ended: none of its processes works on it."""
         return job.is_working and not self.is_lease_alive(job.service, job.session)
 
+    def is_unpaid(self, job: JobRecord) -> bool:
+        """Whether `resume` of the job leads to a payment: it was not submitted, or was not found."""
+        return job.resume_state is State.PREPARED or (job.state in UNPAID and self.is_left(job))
+
     def resume(self, job: JobRecord, session: str = "") -> JobRecord:
         """By a person's wish only: `session` takes a stopped job up where nothing is paid twice, or one that
         an ended session left before it was paid. Raises StoreError.
@@ -320,10 +324,14 @@ class Store:
         self._db.execute("DELETE FROM lease WHERE service = ? AND owner = ?", (service, owner))
 
     def is_lease_alive(self, service: str, session: str = "") -> bool:
+        return self.alive_lease(service, session) is not None
+
+    def alive_lease(self, service: str, session: str) -> float | None:
+        """When the session's lease was renewed; None where there is none, or a dead one."""
         row = self._db.execute(
             "SELECT renewed_at FROM lease WHERE service = ? AND session = ?", (service, session)
         ).fetchone()
-        return row is not None and abs(self.clock() - float(row[0])) <= LEASE_S
+        return float(row[0]) if row and abs(self.clock() - float(row[0])) <= LEASE_S else None
 
     def _session_of(self, service: str, owner: str) -> str:
         """The session whose lease the worker `owner` holds; raises LeaseLostError."""

@@ -84,16 +84,18 @@ def generate(
     """
     refuse_in_window("generate", "There, bpy.ops.maquette.generate(inputs=…) works on while you do.")
     told = _Told(on_progress)
-    again = "call generate with this key once more" if key is not None else "run `maquette resume {}`"
+    again = "call generate with this key once more"
     try:
         size_m, values = read_size(size), given(parameters)
         with Session(Where(sandbox, api_url, project, state)) as session:
             order = read_order(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
             job = start(session, order, name=name, placement=placement, max_cost_cu=max_cost, key=key)
-            told.job, again = job, again.format(job.id)
+            by_command = f"run `{session.command('resume', job.id)}`"
+            told.job, again = job, again if key is not None else by_command
             (job,) = wait_for(session, [job], told, again=again)
             told.job = job
+            again = by_command if job.state is State.UNCERTAIN else again
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
             if job.state is State.READY:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 import pytest
@@ -25,8 +26,9 @@ pytestmark = [
 ]
 
 SUBMIT = r"POST /v1/generate/custom/[^?]*$"
+UPLOAD = (r"POST /v1/assets\?|POST /v1/assets$", "answer")
 POINTS = {
-    "upload": (r"POST /v1/assets\?|POST /v1/assets$", "answer"),
+    "upload": UPLOAD,
     "submit": (SUBMIT, "answer"),
     "poll": (r"GET /v1/jobs\?", "answer"),
     "download": (r"POST /v1/assets/get-bulk", "answer"),
@@ -50,11 +52,11 @@ class Run:
         self.env = {**sandbox.env, "MAQUETTE_API_URL": self.proxy.api, "MAQUETTE_STATE": str(self.state)}
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, point: tuple[str, str] | None) -> None:
+    def start(self, point: tuple[str, str] | None, *words: str) -> None:
         if point:
             self.proxy.hold(*point)
         self.process = subprocess.Popen(
-            command("generate", HORSE, "-p", "targetFaceNum=2000", "-o", str(self.target)),
+            command("generate", HORSE, "-p", "targetFaceNum=2000", "-o", str(self.target), *words),
             env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         if point:
@@ -74,6 +76,22 @@ class Run:
                     store.close()
             time.sleep(0.05)
         raise AssertionError(f"no job came to {state}")
+
+    def jobs(self) -> list[Any]:
+        store = jobs.Store(self.state)
+        try:
+            return store.list_jobs()[::-1]
+        finally:
+            store.close()
+
+    def interrupt(self, number: signal.Signals) -> str:
+        """What the command says to that signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=60)
+        assert self.process.returncode == 130, said
+        assert "Traceback" not in said
+        return said
 
     def kill_worker(self) -> None:
         store = jobs.Store(self.state)
@@ -122,8 +140,70 @@ def test_after_everything_was_killed_resume_ends_with_the_model(
     stopped.kill_command()
     stopped.proxy.go_on()
     assert not stopped.target.exists()
+    done = run("resume", *(["--pay"] if point == "upload" else []), env=stopped.env)
+    assert done.returncode == 0, done.stderr
+    assert stopped.target.exists()
+    assert sandbox.stats()["paidJobs"] == paid + 1
+
+
+def test_a_job_that_was_killed_before_its_submission_is_submitted_by_no_other_command(
+    sandbox: Sandbox, stopped: Run
+) -> None:
+    paid = sandbox.stats()["paidJobs"]
+    stopped.start(UPLOAD)
+    stopped.kill_worker()
+    stopped.kill_command()
+    stopped.proxy.go_on()
+    other = stopped.target.with_name("word.glb")
+    done = run("generate", "--prompt", "word", "-o", str(other), "--max-cost", "14", env=stopped.env)
+    assert done.returncode == 0, done.stderr
+    assert sandbox.stats()["paidJobs"] == paid + 1
+    left = run("resume", env=stopped.env)
+    job_id = stopped.jobs()[0].id
+    assert left.returncode == 4
+    assert f"horse ({job_id}): 20.25 CU" in left.stderr
+    assert f"maquette resume {job_id}` pays for it" in left.stderr
+    dear = run("resume", "--pay", "--max-cost", "20", env=stopped.env)
+    assert dear.returncode == 4
+    assert "Not started: it costs 20.25 CU" in dear.stderr
+    assert sandbox.stats()["paidJobs"] == paid + 1
+    done = run("resume", job_id, "--max-cost", "20.25", env=stopped.env)
+    assert done.returncode == 0, done.stderr
+    assert stopped.target.exists()
+    assert sandbox.stats()["paidJobs"] == paid + 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_not_submitted_is_canceled_by_an_interruption_and_costs_nothing(
+    sandbox: Sandbox, stopped: Run, number: signal.Signals
+) -> None:
+    paid = sandbox.stats()["paidJobs"]
+    stopped.start(UPLOAD)
+    said = stopped.interrupt(number)
+    assert "horse: canceled, not submitted: nothing was paid." in said
+    stopped.proxy.go_on()
+    assert [job.state for job in stopped.jobs()] == [jobs.State.CANCELED]
+    assert run("resume", env=stopped.env).stderr.strip() == "Nothing to resume."
+    other = stopped.target.with_name("word.glb")
+    assert run("generate", "--prompt", "word", "-o", str(other), env=stopped.env).returncode == 0
+    assert sandbox.stats()["paidJobs"] == paid + 1
+
+
+@pytest.mark.parametrize("point", ["submit", "poll"])
+def test_what_was_submitted_goes_on_after_an_interruption_and_is_never_called_unpaid(
+    sandbox: Sandbox, stopped: Run, point: str
+) -> None:
+    paid = sandbox.stats()["paidJobs"]
+    stopped.start(POINTS[point], "--state", str(stopped.state))
+    said = stopped.interrupt(signal.SIGINT)
+    assert "nothing was paid" not in said
+    (job,) = stopped.jobs()
+    assert f"maquette resume {job.id} --state {stopped.state}`" in said
+    stopped.proxy.go_on()
     done = run("resume", env=stopped.env)
     assert done.returncode == 0, done.stderr
+    assert "horse" in done.stderr
+    assert "costs nothing more" in done.stderr
     assert stopped.target.exists()
     assert sandbox.stats()["paidJobs"] == paid + 1
 
@@ -142,14 +222,21 @@ def test_after_the_command_was_killed_resume_ends_with_the_model(
     assert sandbox.stats()["paidJobs"] == paid + 1
 
 
-def test_a_submission_that_never_left_is_made_once_by_resume(sandbox: Sandbox, stopped: Run) -> None:
+def test_a_submission_that_never_left_is_made_once_and_by_a_persons_wish_alone(
+    sandbox: Sandbox, stopped: Run
+) -> None:
     paid = sandbox.stats()["paidJobs"]
     stopped.start((SUBMIT, "request"))
     stopped.kill_worker()
     stopped.kill_command()
     stopped.proxy.go_on()
     assert sandbox.stats()["paidJobs"] == paid
-    done = run("resume", env=stopped.env)
+    (job,) = stopped.jobs()
+    looked = run("resume", env=stopped.env)
+    assert looked.returncode == 1
+    assert f"maquette resume {job.id}` pays for it anew" in looked.stderr
+    assert sandbox.stats()["paidJobs"] == paid
+    done = run("resume", job.id, env=stopped.env)
     assert done.returncode == 0, done.stderr
     assert stopped.target.exists()
     assert sandbox.stats()["paidJobs"] == paid + 1
