@@ -7,6 +7,7 @@ limit, 5 network or server, 130 interrupted.
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Turn images, text and geometry into 3D models through the Scenario API.",
         epilog=(__doc__ or "").split("\n\n")[1],
     )
+    parser.add_argument("--version", action="version", version=f"maquette {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(
@@ -141,6 +143,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--delay", type=float, metavar="S", help="seconds that a job takes at least")
     add("--price", type=float, metavar="CU", help="made-up price of every job")
     return parser
+
+
+def _version() -> str:
+    manifest = Path(__file__).resolve().parent.parent / "blender_manifest.toml"
+    return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
 
 
 def _count(text: str) -> int:

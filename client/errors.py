@@ -16,6 +16,7 @@ from typing import cast
 
 PLAN_NAMES = {0: "Free", 25: "Starter", 50: "Pro", 75: "Max", 100: "Enterprise"}
 MAX_TEXT = 400
+SHORTEST_SECRET = 8  # a shorter one is none, and its letters are part of any text
 _NO_CREDITS = re.compile(
     r"(insufficient|not enough|too few|out of|no more|exceed\w*)\b.{0,40}\b(credits?|creative units?|CU)\b"
     r"|\b(credits?|creative units?|CU)\b.{0,40}\b(insufficient|exhausted|exceeded|not enough|used up)",
@@ -153,7 +154,8 @@ def readable(text: str, secrets: Iterable[str] = ()) -> str:
     """Text from the network as one short line: without markup, control characters and our own secrets."""
     text = text[: 64 * 1024]
     for secret in secrets:
-        text = text.replace(secret, "***")
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
     if re.search(r"<(!doctype|html|head|body|title|h1|p|Error)\b", text, re.IGNORECASE):
         text = re.sub(r"<(script|style)\b[^>]*>.*?(</\1>|$)", " ", text, flags=re.IGNORECASE | re.DOTALL)
         text = html.unescape(re.sub(r"<[^<>]*>", " ", text))

@@ -22,6 +22,7 @@ import ctypes
 import os
 import shlex
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -204,6 +205,11 @@ def main(argv: list[str]) -> None:
         leave(0)
     if not has_command and not {"-b", "--background"} & set(options):
         leave("blender: this stand-in on the bpy module has no window; add --background")
+    is_interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else the shell's `&`
+    if (
+        is_interruptible
+    ):  # an exception in the middle of bpy's start would crash it, or be printed and ignored
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     with stdout_to_stderr():
         import bpy
 
@@ -212,6 +218,8 @@ def main(argv: list[str]) -> None:
         catch_commands()
         if "--factory-startup" not in options:
             load_preferences()
+    if is_interruptible:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [bpy.app.binary_path or "blender", *argv]
     carry_out(argv if has_command else options)
     leave(0)

@@ -113,7 +113,15 @@ def test_a_format_that_blender_cannot_read_stays_as_a_file(sandbox: Sandbox) -> 
         (["generate", HORSE, "--size", "nought"], 2, "length in metres"),
         (["generate", HORSE, "--max-cost", "0.01"], 4, "0.01 CU at most"),
         (["generate"], 2, "a prompt in words"),
-        (["generate", HORSE, "--api-url", "http://example.com/v1"], 3, "online access"),
+        (["generate", HORSE, "--api-url", "https://example.com/v1"], 3, "online access"),
+        (["generate", HORSE, "--api-url", "http://example.com/v1"], 2, "must begin with https"),
+        (["resume", "--api-url", "nonsense"], 2, "API address"),
+        (["generate", HORSE, "-o", "~nobody-of-this-name/x.glb"], 2, "cannot be written"),
+        (["generate", HORSE, "-o", f"{'x' * 300}.glb"], 2, "too long"),
+        (["generate", HORSE, "--state", __file__], 2, "Choose another folder"),
+        (["jobs", "--limit", "0"], 2, "from 1 on"),
+        (["sandbox", "--port", "99999"], 2, "from 1 to 65535"),
+        (["sandbox", "--data", __file__], 2, "Choose another folder"),
         (["generate", HORSE, "--api-url", "http://127.0.0.1:1/v1"], 5, "127.0.0.1:1"),
         (["resume", "nothing"], 2, "no job nothing"),
         (["frobnicate"], 2, "--help"),
@@ -208,6 +216,41 @@ def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Pa
     assert target.exists()
     assert sandbox.stats()["paidJobs"] == paid + 1
     assert run("resume", env=env).stderr.strip() == "Nothing to resume."
+    other = run("resume", "--api-url", "https://example.com/v1", env=env)
+    assert (other.returncode, other.stderr.strip()) == (0, "Nothing to resume.")
+
+
+def test_its_version_is_told() -> None:
+    assert "maquette 0." in run("--version").stdout
+
+
+def test_money_is_told_to_the_last_hundredth(sandbox: Sandbox, tmp_path: Path) -> None:
+    env = {**sandbox.env, "MAQUETTE_SANDBOX_OPTIONS": "--price 1234567.25"}
+    words = ("--sandbox", "--state", str(tmp_path / "state"), "--max-cost", "1234567")
+    done = run("generate", HORSE, *words, env=env)
+    assert done.returncode == 4
+    assert "1,234,567.25 CU (creative units)" in done.stderr
+    assert "it costs 1,234,567.25 CU, and it may cost 1,234,567 CU at most" in done.stderr
+
+
+def test_two_private_sandboxes_on_one_state_both_deliver(tmp_path: Path) -> None:
+    env = {**os.environ, "MAQUETTE_SANDBOX_OPTIONS": "--delay 5"}
+    targets = [tmp_path / f"{number}.glb" for number in range(2)]
+    running = [
+        subprocess.Popen(
+            command("generate", HORSE, "--sandbox", "--state", str(tmp_path / "state"), "-o", str(target)),
+            env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for target in targets
+    ]  # fmt: skip
+    try:
+        said = [process.communicate(timeout=200)[1] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate(timeout=30)
+    assert [process.returncode for process in running] == [0, 0], said
+    assert all(target.exists() for target in targets)
 
 
 def test_the_private_sandbox_needs_nothing_and_leaves_no_process(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,7 +78,8 @@ def test_in_a_window_it_refuses_and_names_what_does_not_wait(
         (["horse.png"], {"size": float("nan")}, 2, "length in metres"),
         (["horse.png"], {"model": "model_nope"}, 2, "no model model_nope"),
         (["horse.png"], {"prompt": "x"}, 2, "takes no words"),
-        (["horse.png"], {"api_url": "http://example.com/v1"}, 3, "online access is off"),
+        (["horse.png"], {"api_url": "https://example.com/v1"}, 3, "online access is off"),
+        (["horse.png"], {"api_url": "http://example.com/v1"}, 2, "must begin with https"),
         (["horse.png"], {"api_url": "http://127.0.0.1:1/v1"}, 5, "127.0.0.1:1"),
         (["dog.png"], {}, 2, "no such file"),
         ([], {}, 2, "nothing to make a model from"),
@@ -177,6 +179,39 @@ def test_an_interrupted_job_goes_on_under_its_key(sandbox: Sandbox) -> None:
     made = maquette.generate("horse.png", key="hero", seed=1, **FEW)
     assert made.blend.exists()
     assert paid(sandbox) == before + 1
+
+
+def test_three_threads_each_make_a_model_in_a_private_sandbox() -> None:
+    with ThreadPoolExecutor() as pool:
+        made = [pool.submit(maquette.generate, prompt=f"word {n}", sandbox=True) for n in range(3)]
+        results = [future.result(timeout=200) for future in made]
+    assert all(result.blend.exists() for result in results)
+    assert len({result.id for result in results}) == 3
+
+
+def test_an_unpaid_job_of_an_earlier_call_is_taken_up_within_max_cost_alone(
+    sandbox: Sandbox, service: HoldingProxy
+) -> None:
+    before, jobs = paid(sandbox), importlib.import_module(f"{PACKAGE}.jobs")
+
+    def interrupt(progress: Any) -> None:
+        if progress.state == "prepared":
+            raise KeyboardInterrupt
+
+    service.refusals["POST /v1/assets"] = 503, "Down"  # so that the worker does not come to the submission
+    with pytest.raises(KeyboardInterrupt):
+        maquette.generate("horse.png", key="hero", on_progress=interrupt, **FEW)
+    service.refusals.clear()
+    maquette.generate(prompt="word", max_cost=14)
+    assert paid(sandbox) == before + 1
+    with pytest.raises(MaquetteError, match=r"it costs 20\.25 CU, and it may cost 20 CU at most"):
+        maquette.generate("horse.png", key="hero", max_cost=20, **FEW)
+    assert paid(sandbox) == before + 1
+    assert maquette.generate("horse.png", key="hero", max_cost=20.25, **FEW).blend.exists()
+    assert paid(sandbox) == before + 2
+    store = jobs.Store(Path("state"))
+    assert len(store.list_jobs()) == 2
+    store.close()
 
 
 @pytest.fixture

@@ -361,6 +361,12 @@ def test_a_long_reason_is_trimmed_and_the_trace_id_kept(api: FakeApi) -> None:
     assert len(str(caught.value)) < 600
 
 
+def test_a_secret_of_one_letter_is_not_starred_in_every_word(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "this is refused"}, 401))
+    with pytest.raises(SignInError, match="this is refused"):
+        api.client(credentials=Credentials("key", "s")).get_job("job_1")
+
+
 def test_a_secret_that_comes_back_is_not_repeated(api: FakeApi) -> None:
     pair = base64.b64encode(b"key_1:s3cret-of-the-test").decode()
     api.on("GET", "/v1/jobs/job_1", Say({"reason": f"bad secret s3cret-of-the-test in {pair}"}, 401))

@@ -49,6 +49,7 @@ def test_a_number_is_a_number(value: object) -> None:
 
 def test_a_number_keeps_to_its_range_and_says_which() -> None:
     assert problems(model(NUMBER), faces=50) == [("faces", "must be 100 to 1000, not 50")]
+    assert problems(model(NUMBER), faces=9_999_999.0) == [("faces", "must be 100 to 1000, not 9999999")]
     assert problems(model({"name": "n", "type": "number", "min": 1}), n=0) == [
         ("n", "must be 1 or more, not 0")
     ]

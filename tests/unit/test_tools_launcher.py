@@ -14,6 +14,11 @@ BPY = """
 import os, sys, tempfile
 from types import SimpleNamespace as N
 print("noise on stdout at the start")
+if os.environ.get("FAKE_SLOW"):
+    import time
+    print("ready", file=sys.stderr, flush=True)
+    try: time.sleep(60)
+    except BaseException: os.abort()  # as bpy does that an exception meets in its start
 def say(*words): print(*words, file=sys.stderr, flush=True)
 def open_mainfile(filepath):
     if not os.path.exists(filepath): raise RuntimeError("Cannot read file " + filepath)
@@ -139,6 +144,22 @@ def test_ctrl_c_ends_with_130_and_no_traceback(home: Path) -> None:
     with subprocess.Popen(command, env=variables, stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a whole console, not to a process")
+def test_ctrl_c_before_bpy_is_there_ends_with_130_and_no_crash(home: Path) -> None:
+    variables = {**os.environ, "PYTHONPATH": str(home), "FAKE_HOME": str(home), "FAKE_SLOW": "1"}
+    listen = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    run = f"sys.argv = ['blender', '-b']; runpy.run_path({str(LAUNCHER)!r}, run_name='__main__')"
+    command = [sys.executable, "-c", listen + run]  # it is ignored under `&`
+    with subprocess.Popen(command, env=variables, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "noise on stdout at the start\n"
+        assert process.stderr.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
