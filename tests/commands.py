@@ -3,10 +3,12 @@
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,13 @@ def run_script(script: Path, *, folder: Path, env: dict[str, str]) -> "subproces
         timeout=TIMEOUT_S,
         stdin=subprocess.DEVNULL,
     )
+
+
+def kill_worker(state: Path) -> None:
+    """The one that works on the store in this folder."""
+    with closing(sqlite3.connect(state / "maquette.db")) as database:
+        ((owner,),) = database.execute("SELECT owner FROM lease").fetchall()
+    os.kill(int(owner.split("-")[0]), signal.SIGKILL)
 
 
 def read_json(text: str) -> Any:

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+pytest_plugins = ["leftovers"]
 ROOT = Path(__file__).resolve().parent.parent
 
 if "MAQUETTE_PACKAGE" not in os.environ and "maquette" not in sys.modules:

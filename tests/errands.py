@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import leftovers
 
 _children = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.children")
 blenders: Any = _children.Blenders(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
+blenders.take = leftovers.outliving(blenders.take)  # kept from test to test; the session's end ends them
 
 
 def errand(do: str, wish: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tests inside Blender: in every Blender that can be had, against the zip as Blender installs it.
 
-Each run has its own preferences and extensions, and a time limit; nothing of the user's own Blender is read.
+pytest-blender starts Blender and pytest inside it. What it does not do is here: install the zip as an
+extension, with preferences of the run's own; several Blenders, two at a time; a time limit; the counts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple, Sequence
 
 import steps
 import venvs
@@ -23,6 +24,18 @@ from steps import BUILD, IS_CI, ROOT, fail, quietly, say, step
 
 PACKAGE = "bl_ext.user_default.maquette"
 TIMEOUT_S = 1500
+# These start processes (commands, workers, batches), which are the same in every Blender, or read documents:
+# `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
+SAME_EVERYWHERE = (
+    "test_batch.py",
+    "test_command.py",
+    "test_farm.py",
+    "test_killed.py",
+    "test_python_api.py",
+    "test_python_docs.py",
+    "test_scripts.py",
+)
+REAL_VERSION = "4.3"
 REAL = ROOT / ".venvs" / "blender-4.3"  # the chroot; its `blender` command stands beside it
 REAL_COMMAND = ROOT / ".venvs" / "blender-4.3.sh"
 
@@ -97,48 +110,50 @@ def end_with_children(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra_path: str = "") -> Outcome:
-    """Installs the zip into this Blender by Blender's own command, and runs pytest inside it."""
-    folder = BUILD / "tests" / name.replace(" ", "-")
+def prepare(blender: Path, zip_file: Path, folder: Path) -> dict[str, str]:
+    """Installs the zip into a user's folder of this run's own; returns the environment for tests there."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "user").mkdir(parents=True)
     (folder / "kept").mkdir()
-    log = folder / "log.txt"
     env = {
         **clean_environment(),
         "BLENDER_USER_RESOURCES": str(folder / "user"),
         "MAQUETTE_PACKAGE": PACKAGE,
         "MAQUETTE_ZIP": str(zip_file),
-        "MAQUETTE_TEST_PATH": extra_path,
         "MAQUETTE_KEEP": str(folder / "kept"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     install = ["--command", "extension", "install-file", "-r", "user_default", "--enable", zip_file]
+    log = folder / "log.txt"
     code = call([blender, *install], env, log, 300)
     if code:
-        return Outcome(name, failed=1, note=f"the zip could not be installed: exit code {code}", log=log)
-    report = folder / "report.xml"
-    script = ROOT / "tests" / "run_inside.py"
-    options = ["-v", "-p", "no:cacheprovider", f"--junitxml={report}", f"--basetemp={folder / 'tmp'}"]
-    targets = arguments or ["tests/blender"]
-    inside = [
-        blender,
-        "--background",
-        "--python-exit-code",
-        "1",
-        "--python",
-        script,
-        "--",
-        *options,
-        *targets,
-    ]
-    code = call(inside, env, log, TIMEOUT_S)
+        fail(f"the zip could not be installed: exit code {code}, see {log}")
+    return env
+
+
+def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra_path: str = "") -> Outcome:
+    """Runs pytest inside this Blender; `extra_path` has a pytest for one that has its own Python."""
+    folder = BUILD / "tests" / name.replace(" ", "-")
+    log, report = folder / "log.txt", folder / "report.xml"
+    try:
+        env = prepare(blender, zip_file, folder)
+    except steps.Failure as failure:
+        return Outcome(name, failed=1, note=str(failure), log=log)
+    python = venvs.program(venvs.make_runner(), "python")
+    options = ["-v", "--durations=30", "-p", "no:cacheprovider"]
+    options += [f"--junitxml={report}", f"--basetemp={folder / 'tmp'}", *arguments]
+    if not any(word.startswith("tests") for word in arguments):  # else -k NAME alone
+        options.append("tests/blender")
+    command = [python, "-m", "pytest", "--blender-executable", blender, *options]
+    if extra_path:
+        command += ["--", "--python-expr", f"import sys; sys.path.append({extra_path!r})"]
+    code = call(command, env, log, TIMEOUT_S)
     return read_report(name, report, code)._replace(log=log)
 
 
-def run_wheel(wheel: venvs.Wheel, zip_file: Path, arguments: list[str]) -> Outcome:
-    """Tests in an official build as a Python module."""
-    name = f"Blender {wheel.version}"
+def run_wheel(wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: str = "") -> Outcome:
+    """Tests in an official build as a Python module; `part` tells two runs of one apart."""
+    name = f"Blender {wheel.version}{part}"
     try:
         venv = venvs.make_test_wheel(wheel)
     except steps.Missing as reason:
@@ -154,7 +169,7 @@ def set_up_real() -> Path:
     with step("genuine Blender 4.3.2 in a chroot (1.4 GB the first time)"):
         script = ROOT / "tools" / "real_blender.sh"
         if not steps.is_root_on_debian() or not shutil.which("unshare"):
-            text = "needs Debian and root. Elsewhere set MAQUETTE_BLENDER to the path of a Blender, 4.2 on"
+            text = "needs Debian and root. Elsewhere set MAQUETTE_BLENDERS to paths of Blenders, 4.2 on"
             raise steps.Missing(text)
         quietly(["bash", script, "setup", REAL])
         REAL_COMMAND.write_text(f'#!/bin/sh\nexec bash "{script}" run "{REAL}" -- blender "$@"\n')
@@ -163,39 +178,31 @@ def set_up_real() -> Path:
     return REAL_COMMAND
 
 
-def find_real() -> Path | None:
-    """The genuine Blender to test in: $MAQUETTE_BLENDER, one on PATH, else (as root on Debian) our own."""
-    named = os.environ.get("MAQUETTE_BLENDER")
+def find_real() -> list[Path]:
+    """The genuine Blenders to test in: $MAQUETTE_BLENDERS, or one on PATH, or (as root on Debian) our own."""
+    named = [Path(name) for name in os.environ.get("MAQUETTE_BLENDERS", "").split(os.pathsep) if name]
+    for path in named:
+        if not path.exists():
+            fail(f"MAQUETTE_BLENDERS: there is no {path}")
     if named:
-        return Path(named) if Path(named).exists() else fail(f"MAQUETTE_BLENDER: there is no {named}")
+        return named
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         found = shutil.which("blender", path=folder)
         if found and ROOT not in Path(found).resolve().parents:
-            return Path(found)
-    return set_up_real() if REAL_COMMAND.exists() or steps.is_root_on_debian() else None
+            return [Path(found)]
+    return [set_up_real()] if REAL_COMMAND.exists() or steps.is_root_on_debian() else []
 
 
-def run_real(zip_file: Path, arguments: list[str]) -> Outcome:
+def run_real(blender: Path, zip_file: Path, arguments: list[str]) -> Outcome:
     """Tests in a genuine Blender."""
-    name = "genuine Blender"
-    try:
-        blender = find_real()
-    except steps.Failure as failure:
-        is_ours = not os.environ.get("MAQUETTE_BLENDER")
-        return Outcome(name, failed=IS_CI or not is_ours, skipped=is_ours and not IS_CI, note=str(failure))
-    if not blender:
-        return Outcome(
-            name, skipped=1, note="none found. Set MAQUETTE_BLENDER to the path of one, 4.2 or newer"
-        )
     code, output = steps.ask([blender, "--version"])
     version = re.search(r"Blender ((\d+)\.(\d+)[.\d]*)", output)
     if code or not version:
-        return Outcome(
-            name, failed=1, note=f"{blender} --version ended with exit code {code}: {output.strip()}"
-        )
+        note = f"{blender} --version ended with exit code {code}: {output.strip()}"
+        return Outcome("genuine Blender", failed=1, note=note)
     name = f"genuine Blender {version[1]}"
     if (int(version[2]), int(version[3])) < (4, 2):
-        return Outcome(name, skipped=1, note="the extension needs 4.2. Set MAQUETTE_BLENDER to a newer one")
+        return Outcome(name, skipped=1, note="the extension needs 4.2. Set MAQUETTE_BLENDERS to newer ones")
     try:
         extra_path = pytest_for_others()
     except steps.Failure as failure:
@@ -206,23 +213,58 @@ def run_real(zip_file: Path, arguments: list[str]) -> Outcome:
 
 def pytest_for_others() -> Path:
     """A folder with pytest, which is pure Python, for a Blender that has its own Python."""
-    folder, wanted = ROOT / ".venvs" / "pytest", ROOT / "tools" / "requirements-blender.txt"
-    stamp = folder / wanted.name
-    if not stamp.exists() or stamp.read_bytes() != wanted.read_bytes():
-        shutil.rmtree(folder, ignore_errors=True)
-        python = venvs.program(venvs.make_dev(), "python")
-        quietly([python, "-m", "pip", "install", "-q", "--target", folder, "-r", wanted])
-        shutil.copyfile(wanted, stamp)
+    (folder,) = venvs.make_runner().glob("Lib/site-packages" if steps.IS_WINDOWS else "lib/*/site-packages")
     return folder
 
 
-def run_all(zip_file: Path, arguments: list[str]) -> list[Outcome]:
-    """Tests in every Blender, two at a time where the machine has the cores."""
+Run = Callable[[], Outcome]
+
+
+def plan_real(zip_file: Path, arguments: list[str], versions: Sequence[str] = ()) -> list[Run]:
+    """A run for each genuine Blender of these versions; none given: of all."""
+    if versions and REAL_VERSION not in versions and not os.environ.get("MAQUETTE_BLENDERS"):
+        return []
+    try:
+        found = find_real()
+    except steps.Failure as failure:
+        is_failure = IS_CI or not isinstance(failure, steps.Missing)
+        outcome = Outcome("genuine Blender", failed=is_failure, skipped=not is_failure, note=str(failure))
+        return [lambda: outcome]
+    if not found:
+        note = "none found. Set MAQUETTE_BLENDERS to the paths of some, 4.2 or newer"
+        return [lambda: Outcome("genuine Blender", skipped=1, note=note)]
+    return [lambda blender=blender: run_real(blender, zip_file, arguments) for blender in found]
+
+
+def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[Run]:
+    """A run for each Blender of these versions; none given: of all."""
+    known = {wheel.blender for wheel in venvs.WHEELS} | {REAL_VERSION}
+    if set(versions) - known and not os.environ.get("MAQUETTE_BLENDERS"):
+        fail(f"no Blender {', '.join(sorted(set(versions) - known))} here, but {', '.join(sorted(known))}")
+    wheels = [wheel for wheel in venvs.WHEELS if not versions or wheel.blender in versions]
+    runs: list[Run] = [lambda wheel=wheel: run_wheel(wheel, zip_file, arguments) for wheel in wheels]
+    return plan_real(zip_file, arguments, versions) + runs
+
+
+def plan_few(zip_file: Path) -> list[Run]:
+    """All tests in the newest wheel, in two parts beside each other; in the others, what can differ there."""
+    folder = "tests/blender"
+    same = [f"{folder}/{name}" for name in SAME_EVERYWHERE]
+    rest = [folder, *(f"--ignore={name}" for name in same)]
+    newest, *others = venvs.WHEELS
+    return [
+        lambda: run_wheel(newest, zip_file, same, " processes"),
+        lambda: run_wheel(newest, zip_file, rest),
+        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in others),
+        *plan_real(zip_file, rest),
+    ]
+
+
+def run_all(runs: Sequence[Run]) -> list[Outcome]:
+    """What the runs found, two at a time where the machine has the cores."""
     with ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
-        runs = [pool.submit(run_real, zip_file, arguments)]
-        runs += [pool.submit(run_wheel, wheel, zip_file, arguments) for wheel in venvs.WHEELS]
         outcomes = []
-        for run in runs:
+        for run in [pool.submit(run) for run in runs]:
             outcomes.append(run.result())
             report_on(outcomes[-1])
     return sorted(outcomes, key=lambda outcome: outcome.name)

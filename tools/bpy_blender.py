@@ -73,8 +73,10 @@ def install() -> None:
     if os.name == "nt":
         LAUNCHER.write_text(f'@"{sys.executable}" "{here}" %*\n', encoding="utf-8")
     else:
-        LAUNCHER.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(here)} "$@"\n')
-        LAUNCHER.chmod(0o755)
+        part = LAUNCHER.with_suffix(f".{os.getpid()}")
+        part.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(here)} "$@"\n')
+        part.chmod(0o755)
+        part.replace(LAUNCHER)  # another task may be starting it just now
 
 
 def catch_commands() -> None:

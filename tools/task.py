@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import time
@@ -24,6 +25,17 @@ from blenders import Outcome
 from steps import BUILD, ROOT, quietly, run, say, step
 
 Rest = List[str]
+# `make test` runs these on the other Python, too: imports, and what hangs on the standard library's
+# processes, database, files and sockets. `make test-all` runs all.
+DIFFER_BY_PYTHON = (
+    "test_layers.py",
+    "test_package.py",
+    "test_jobs_children.py",
+    "test_jobs_parts.py",
+    "test_jobs_store.py",
+    "test_client_transfers.py",
+    "test_sandbox_life.py",
+)
 
 
 def venv(rest: Rest) -> int:
@@ -91,13 +103,31 @@ def link_as_package() -> None:
 
 
 def unit(rest: Rest) -> int:
-    """run the tests that need no Blender, on each Python that Blender uses"""
-    return blenders.summarize(unit_outcomes(rest))
+    """run the tests that need neither Blender nor a browser, on one Python (under a minute)"""
+    dev = venvs.make_dev()
+    return blenders.summarize([run_unit(venvs.read_stamp(dev)["python"], dev, ["-m", "not browser", *rest])])
 
 
-def unit_outcomes(rest: Rest) -> list[Outcome]:
-    """Runs the unit tests on Python 3.11 and 3.13, where the machine has them."""
-    outcomes = []
+def run_unit(version: str, folder: Path, arguments: Rest) -> Outcome:
+    """Runs unit tests in an environment; where it has pytest-xdist, on two cores."""
+    name = f"unit tests on Python {version}"
+    report = BUILD / "tests" / f"unit-{version}.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink() if report.exists() else None
+    command = [venvs.program(folder, "python"), "-m", "pytest", f"--junitxml={report}"]
+    if "dev" in venvs.read_stamp(folder):
+        command += ["--numprocesses=2"]
+    say(f"- {name} ...")
+    try:
+        run([*command, *(["-v"] if steps.IS_CI else []), *arguments], env=blenders.clean_environment())
+        code = 0
+    except steps.Failure:
+        code = 1
+    return blenders.read_report(name, report, code)
+
+
+def unit_outcomes(is_all: bool) -> list[Outcome]:
+    """Runs all unit tests on one Python, and on the other all or those that can differ there."""
     try:
         browser.set_up()
     except steps.Failure as failure:  # its tests say that they are skipped
@@ -109,28 +139,23 @@ def unit_outcomes(rest: Rest) -> list[Outcome]:
         environments.setdefault(wheel.python, main)
     except steps.Failure as failure:
         say(f"  {failure}")
+    outcomes = []
     for version in sorted({wheel.python for wheel in venvs.WHEELS}):
-        name = f"unit tests on Python {version}"
         if version not in environments:
-            outcomes.append(Outcome(name, skipped=1, note=venvs.pythons.look_for(version)[1]))
+            note = venvs.pythons.look_for(version)[1]
+            outcomes.append(Outcome(f"unit tests on Python {version}", skipped=1, note=note))
             continue
-        report = BUILD / "tests" / f"unit-{version}.xml"
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.unlink() if report.exists() else None
-        command = [venvs.program(environments[version], "python"), "-m", "pytest", f"--junitxml={report}"]
-        say(f"- {name} ...")
-        try:
-            run([*command, *(["-v"] if steps.IS_CI else []), *rest], env=blenders.clean_environment())
-            code = 0
-        except steps.Failure:
-            code = 1
-        outcomes.append(blenders.read_report(name, report, code))
+        folder = environments[version]
+        few = [] if is_all or folder == dev else [f"tests/unit/{name}" for name in DIFFER_BY_PYTHON]
+        outcomes.append(run_unit(version, folder, few))
     return outcomes
 
 
 def blender(rest: Rest) -> int:
-    """run the tests inside every Blender that this machine can have, against the installed zip"""
-    return blenders.summarize(blenders.run_all(build_zip(), rest))
+    """run the tests inside every Blender, against the installed zip (or `blender 5.2 -k NAME`)"""
+    versions = [word for word in rest if re.fullmatch(r"\d+\.\d+", word)]
+    arguments = [word for word in rest if word not in versions]
+    return blenders.summarize(blenders.run_all(blenders.plan(build_zip(), versions, arguments)))
 
 
 def test_window(rest: Rest) -> int:
@@ -152,10 +177,20 @@ def soak_batch(rest: Rest) -> int:
 
 
 def test(rest: Rest) -> int:
-    """lint, types, unit tests and the tests inside Blender; goes on after a failure and sums up"""
-    outcomes = [check(lint), check(types), *unit_outcomes([])]
+    """lint, types, unit tests, all tests in the newest Blender, and in the others what can differ there"""
+    return test_with(blenders.plan_few, is_all=False)
+
+
+def test_all(rest: Rest) -> int:
+    """the same with every test in every Blender, and on both Pythons"""
+    return test_with(lambda zip_file: blenders.plan(zip_file, [], []), is_all=True)
+
+
+def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
+    """Runs all checks, goes on after a failure, and sums up."""
+    outcomes = [check(lint), check(types), *unit_outcomes(is_all)]
     try:
-        outcomes += blenders.run_all(build_zip(), [])
+        outcomes += blenders.run_all(plan(build_zip()))
         outcomes.append(gltf.validate())
     except steps.Failure as failure:
         outcomes.append(Outcome("tests in Blender", failed=1, note=str(failure)))
@@ -230,6 +265,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         venv,
         demo,
         test,
+        test_all,
         lint,
         types,
         unit,
@@ -273,6 +309,7 @@ def main(argv: Rest) -> int:
     finally:
         if chosen.name not in (
             "test",
+            "test-all",
             "unit",
             "blender",
             "test-window",

@@ -6,11 +6,14 @@ Each holds a stamp of what was put into it. One without its stamp is half made, 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import re
 import shutil
+import threading
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +23,7 @@ from steps import ROOT, fail, quietly, step
 
 TOOLS = ROOT / "tools"
 STAMP = "maquette.json"
+LOCKS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # two runs may want one environment
 
 
 class Wheel(NamedTuple):
@@ -74,7 +78,7 @@ def fill(venv: Path, python: Path, version: str, package: str, groups: tuple[str
             install(venv, [package])
             stamp[package] = ""
     for group in groups:
-        files = [TOOLS / f"requirements-{name}.txt" for name in ("blender", "test", "dev")]
+        files = [TOOLS / f"requirements-{name}.txt" for name in ("blender", "runner", "test", "dev")]
         wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
         if stamp.get(group) != wanted:
             install(venv, ["-r", str(TOOLS / f"requirements-{group}.txt")])
@@ -121,8 +125,10 @@ def make_wheel(wheel: Wheel, venv: Path, groups: tuple[str, ...] = ()) -> Path:
     python, reason = pythons.look_for(wheel.python)
     if not python:
         raise steps.Missing(reason)
-    is_new = f"bpy=={wheel.version}" not in read_stamp(venv)
-    with step(f"Blender {wheel.version} (bpy on Python {wheel.python}) in {venv.relative_to(ROOT)}"):
+    with LOCKS[venv], step(
+        f"Blender {wheel.version} (bpy on Python {wheel.python}) in {venv.relative_to(ROOT)}"
+    ):
+        is_new = f"bpy=={wheel.version}" not in read_stamp(venv)
         fill(venv, python, wheel.python, f"bpy=={wheel.version}", groups)
         if is_new:
             try:
@@ -157,11 +163,22 @@ def make_test_wheel(wheel: Wheel) -> Path:
 
 def make_dev() -> Path:
     """An environment without Blender: lint, types and unit tests."""
-    venv = ROOT / ".venvs" / "dev"
+    return make_plain("dev", "tools for development")
+
+
+@functools.lru_cache(None)
+def make_runner() -> Path:
+    """The environment of pytest-blender, which takes over every pytest where it is installed."""
+    return make_plain("runner", "pytest-blender")
+
+
+def make_plain(group: str, what: str) -> Path:
+    """An environment without Blender."""
+    venv = ROOT / ".venvs" / ("pytest-blender" if group == "runner" else group)
     for version in ("3.11", "3.13"):
         python, _ = pythons.look_for(version)
         if python:
-            with step(f"tools for development on Python {version} in {venv.relative_to(ROOT)}"):
-                fill(venv, python, version, "", ("dev",))
+            with LOCKS[venv], step(f"{what} on Python {version} in {venv.relative_to(ROOT)}"):
+                fill(venv, python, version, "", (group,))
             return venv
     fail(pythons.look_for("3.11")[1])

@@ -1,12 +1,43 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No test leaves this machine, and no child of ours stays behind."""
+"""No test leaves this machine, and no child of ours stays behind.
 
+pytest reads this file twice: outside Blender, where pytest-blender starts it, and inside.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
 from loopback import keep_to_loopback
 
 keep_to_loopback()
 
 
-def pytest_sessionfinish() -> None:
-    import errands  # not before Blender is known to be there
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Outside, before Blender starts: gives it the zip, unless tools/task.py did. Inside: looks for it."""
+    if "bpy" not in sys.modules:
+        blender = config.getoption("--blender-executable", None)
+        if blender and "MAQUETTE_PACKAGE" not in os.environ:
+            import blenders
+            import task
 
-    errands.blenders.tidy(0)
+            folder = blenders.BUILD / "tests" / "pytest-blender"
+            os.environ.update(
+                blenders.prepare(Path(blender), task.build_zip(folder / "dist"), folder / "run")
+            )
+        return
+    import bpy
+
+    package = os.environ.get("MAQUETTE_PACKAGE", "")
+    if package not in bpy.context.preferences.addons:
+        pytest.exit("The extension is not enabled in this Blender. See CONTRIBUTING.md", 4)
+    os.environ["MAQUETTE_BLENDER"] = bpy.app.binary_path
+
+
+def pytest_sessionfinish() -> None:
+    if "bpy" in sys.modules:
+        import errands
+
+        errands.blenders.tidy(0)

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`maquette batch` as a studio uses it, on the sandbox: dry, mixed, limited, killed, shared, run again."""
 
+import contextlib
 import csv
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, Sandbox, command, run, running_sandbox
+from commands import EXAMPLES, Sandbox, command, kill_worker, run, running_sandbox
+from holding import HoldingProxy
 
 pytestmark = pytest.mark.skipif(
     bpy.app.version[:2] not in ((5, 2), (4, 3)), reason="the processes are the same in every Blender: two do"
@@ -164,40 +164,40 @@ def test_a_limit_on_cost_stops_the_batch_and_a_changed_row_keeps_the_old_result(
     assert paid(sandbox) == before + 4
 
 
+# Where everything is killed, and whether the worker is, too: else it ends by itself when its command is gone.
+KILLS = (
+    (r"POST /v1/assets$", True),
+    (r"POST /v1/generate/custom/[^?]*$", True),
+    (r"GET /v1/jobs\?", False),
+    (r"POST /v1/assets/get-bulk", True),
+)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_killed_again_and_again_every_row_is_made_and_paid_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    dice, count = random.Random(4), 6
+    count = len(KILLS) + 1
     manifest, before, out = write_manifest(tmp_path, few(count)), paid(sandbox), tmp_path / "out"
-    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "3")
-    for _ in range(int(os.environ.get("MAQUETTE_KILLS", "4"))):
-        process = subprocess.Popen(
-            command(*words), env=sandbox.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        time.sleep(dice.uniform(2.0, 9.0))
-        if dice.random() < 0.7:
-            kill_worker(out)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
-        assert paid(sandbox) <= before + count
-    done = run(*words, env=sandbox.env)
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "1")
+    with contextlib.closing(HoldingProxy(sandbox.api)) as proxy:
+        env = {**sandbox.env, "MAQUETTE_API_URL": proxy.api}
+        for point, is_worker_killed in KILLS:
+            proxy.hold(point, "answer")
+            process = subprocess.Popen(
+                command(*words), env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+            assert proxy.is_held.wait(90), point
+            if is_worker_killed:
+                kill_worker(out / ".maquette" / "machines" / "main")
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+            proxy.go_on()
+            assert paid(sandbox) <= before + count
+        done = run(*words, env=env)
     assert done.returncode == 0, done.stderr
     assert Counter(row["state"] for row in results(out)) == {"done": count}
     assert all((out / f"row {number}.glb").exists() for number in range(count))
     assert paid(sandbox) == before + count
-
-
-def kill_worker(out: Path) -> None:
-    import contextlib
-    import sqlite3
-
-    path = out / ".maquette" / "machines" / "main" / "maquette.db"
-    if not path.exists():
-        return
-    with contextlib.closing(sqlite3.connect(path)) as database, contextlib.suppress(sqlite3.Error):
-        for (owner,) in database.execute("SELECT owner FROM lease").fetchall():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(owner.split("-")[0]), signal.SIGKILL)
 
 
 def test_two_machines_split_a_folder_between_them(sandbox: Sandbox, tmp_path: Path) -> None:

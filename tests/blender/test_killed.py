@@ -3,7 +3,6 @@
 
 import importlib
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import HORSE, Sandbox, command, run, running_sandbox
+from commands import HORSE, Sandbox, command, kill_worker, run, running_sandbox
 from holding import HoldingProxy
 
 jobs = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs")
@@ -94,10 +93,7 @@ class Run:
         return said
 
     def kill_worker(self) -> None:
-        store = jobs.Store(self.state)
-        owner = store._db.execute("SELECT owner FROM lease").fetchone()[0]
-        store.close()
-        os.kill(int(owner.split("-")[0]), signal.SIGKILL)
+        kill_worker(self.state)
 
     def kill_command(self) -> None:
         assert self.process is not None

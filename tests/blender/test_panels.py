@@ -2,6 +2,7 @@
 """The sidebar drawn into a layout that only listens: every model in every state, and no file opened."""
 
 import dataclasses
+import gc
 import importlib
 import re
 import sys
@@ -37,6 +38,8 @@ sys.addaudithook(listen)
 def draw(panel: type, selected: tuple = ()) -> list[str]:
     """What the panel says and offers."""
     global is_drawing
+    forbidden.clear()
+    gc.disable()  # what other tests left for Python to clear away is not the panel's doing
     said: list[str] = []
     cut: list[str] = []
     context = drawing_context(selected)
@@ -45,6 +48,7 @@ def draw(panel: type, selected: tuple = ()) -> list[str]:
         panel.draw(SimpleNamespace(layout=Layout(said, cut, CONTENT)), context)
     finally:
         is_drawing = False
+        gc.enable()
     assert forbidden == []
     assert cut == []
     return said

@@ -12,7 +12,7 @@ keep_to_loopback()
 
 
 @pytest.fixture(autouse=True)
-def _stores_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _stores_are_closed(what_a_test_starts_has_ended: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Python 3.13 warns of a database that is left open; tests need not say so each time."""
     opened: list[Store] = []
     real = Store.__init__

@@ -1,4 +1,4 @@
-"""The contact sheet in a browser: sorted, filtered and turned, quick with 1,000 rows; text stays text."""
+"""The contact sheet in a browser: sorted, filtered and turned, with 1,000 rows; text stays text."""
 
 import json
 import os
@@ -15,9 +15,12 @@ from maquette.client import Model
 from sandbox_client import png
 
 CHROMIUM = find_or_none()
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium: apt-get install chromium"
+    ),
+]
 MODEL = Model.from_json({"id": "model_x", "name": "X", "inputs": []})
 HOSTILE = "<img src=x onerror='document.title=\"hurt\"'>"
 PROBE = """<script>
@@ -25,12 +28,11 @@ const all = () => [...document.querySelectorAll("article")];
 const found = {cards: all().length, images: document.querySelectorAll("article .view > img").length};
 const type = (id, value, event) => {
   const it = document.getElementById(id); it.value = value;
-  const start = performance.now(); it.dispatchEvent(new Event(event)); document.body.offsetHeight;
-  return performance.now() - start;
+  it.dispatchEvent(new Event(event));
 };
-found.filter_ms = type("filter", "row 99", "input"); found.filtered = all().length;
+type("filter", "row 99", "input"); found.filtered = all().length;
 type("filter", "", "input");
-found.sort_ms = type("sort", "-cost", "change"); found.first = all()[0].querySelector("h2").textContent;
+type("sort", "-cost", "change"); found.first = all()[0].querySelector("h2").textContent;
 type("sort", "key", "change"); found.by_key = all()[0].querySelector("h2").textContent;
 [...document.querySelectorAll("#states button")].find(b => b.textContent.includes("failed")).click();
 found.failed = all().length;
@@ -87,5 +89,3 @@ def test_the_page_works_in_a_browser_with_a_thousand_rows(tmp_path: Path) -> Non
     assert found["hurt"] == "Contact sheet"
     assert found["images"] == 1000
     assert found["loaded"] > 0
-    assert found["filter_ms"] < 500
-    assert found["sort_ms"] < 500

