@@ -3,6 +3,7 @@
 
 import importlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
