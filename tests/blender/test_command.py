@@ -4,6 +4,7 @@
 import importlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import struct
@@ -218,6 +219,33 @@ def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Pa
     assert run("resume", env=env).stderr.strip() == "Nothing to resume."
     other = run("resume", "--api-url", "https://example.com/v1", env=env)
     assert (other.returncode, other.stderr.strip()) == (0, "Nothing to resume.")
+
+
+def test_what_an_interruption_says_to_type_brings_the_model(tmp_path: Path) -> None:
+    target = tmp_path / "horse.glb"
+    words = ["--sandbox", "--state", str(tmp_path / "the state"), "-o", str(target)]
+    blender, background, *rest = command("generate", HORSE, *words)
+    process = subprocess.Popen(
+        [blender, background, "--online-mode", *rest],
+        env={**os.environ, "MAQUETTE_SANDBOX_OPTIONS": "--delay 2"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "queued" in line)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    told = shlex.split(said.split("`")[1])
+    assert told[:3] == ["blender", "--background", "--online-mode"]
+    done = subprocess.run([blender, *told[1:]], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert target.exists()
 
 
 def test_its_version_is_told() -> None:
