@@ -169,6 +169,8 @@ class Run:
             row.stage = Stage.WAITING
         else:
             row.stage = Stage.FAILED
+            if job.state is State.UNCERTAIN and not job.doubts:
+                row.message = f"{job.message} `--retry-failed` does that."
             if job.error_kind in _STOPPING:
                 self.stopped = job.message
             self._note(row, job, {"outputs": []})

@@ -78,6 +78,22 @@ class StoreError(Exception):
     """The store cannot be used; the text says what to do."""
 
 
+class JobGoneError(StoreError):
+    """There is no such job: a person may have removed it."""
+
+
+class RemoteTakenError(StoreError):
+    """The service's job is another one's here already: nothing was written."""
+
+
+class WouldSpendError(StoreError):
+    """To take the job up would submit it again, which was not asked for."""
+
+
+class InDoubtError(StoreError):
+    """The job may have been submitted: a person has to say which of the service's jobs it is, if any."""
+
+
 class StoreTroubleError(StoreError):
     """The database takes nothing just now: it is locked, or the disk is full. Nothing was written."""
 

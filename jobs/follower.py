@@ -8,6 +8,7 @@ from typing import Any
 from ..client import Job as RemoteJob
 from ..client import JobStatus, Scenario, ScenarioError, SignInError
 from .candidates import NOT_LISTED, doubt_text
+from .database import RemoteTakenError
 from .ledger import STORE_TROUBLE, Ledger, log, retry_delay_s
 from .listing import Alone, Look, look, settled_at
 from .matching import Likeness, likeness
@@ -15,7 +16,7 @@ from .polling import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
 from .record import JobRecord
 from .shared import take_remote
 from .states import REMOTE, State
-from .store import ASKED_AGAIN, RemoteTakenError, StaleError
+from .store import ASKED_AGAIN, StaleError
 from .tasks import Tasks
 from .transfers import Progress
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..client import NetworkError, RateLimitedError, ScenarioError, ServerError
-from .database import StoreTroubleError
+from .database import JobGoneError, StoreTroubleError
 from .record import JobRecord
 from .states import State
-from .store import MAX_DELAY_S, JobGoneError, LeaseLostError, StaleError, Store
+from .store import MAX_DELAY_S, LeaseLostError, StaleError, Store
 
 log = logging.getLogger("maquette.worker")
 MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all

@@ -20,13 +20,14 @@ from ..client import (
     Submission,
 )
 from .children import Blenders, ChildError
+from .database import RemoteTakenError
 from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
 from .ledger import Ledger, log
 from .record import JobRecord
 from .shared import take_remote
 from .states import REMOTE, State
-from .store import REFUSED, RemoteTakenError
+from .store import REFUSED
 from .tasks import Tasks
 from .transfers import Progress, SpoiltFileError, convert_result, download_results
 

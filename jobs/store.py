@@ -14,7 +14,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-from .database import DATABASE, StoreError, last_change, next_change, open_database, transaction
+from .database import (
+    DATABASE,
+    InDoubtError,
+    JobGoneError,
+    RemoteTakenError,
+    StoreError,
+    WouldSpendError,
+    last_change,
+    next_change,
+    open_database,
+    transaction,
+)
 from .inputs import keep_files
 from .questions import Questions
 from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
@@ -41,22 +52,6 @@ class StaleError(Exception):
 
 class LeaseLostError(StaleError):
     """Another worker has the session: stop at once."""
-
-
-class JobGoneError(StoreError):
-    """There is no such job: a person may have removed it."""
-
-
-class RemoteTakenError(StoreError):
-    """The service's job is another one's here already: nothing was written."""
-
-
-class WouldSpendError(StoreError):
-    """To take the job up would submit it again, which was not asked for."""
-
-
-class InDoubtError(StoreError):
-    """The job may have been submitted: a person has to say which of the service's jobs it is, if any."""
 
 
 class Store:

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -39,8 +40,6 @@ class World:
         self.most_at_service = 0
 
     def items(self, *keys: str, price_cu: float | None = 2.5) -> list[Item]:
-        from dataclasses import replace
-
         lines = "".join(f"{key.split('=')[0]},{key}\n" for key in keys)
         (self.folder / "m.csv").write_text("id,prompt\n" + lines)
         manifest = read_manifest(self.folder / "m.csv")
@@ -200,6 +199,37 @@ def test_a_refused_row_waits_for_a_persons_wish(world: World) -> None:
     assert world.service.calls["generate"] == 1
     assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
     assert len(world.service.paid) == 1
+
+
+def test_a_lost_row_is_not_submitted_again_by_running_the_batch_again(world: World) -> None:
+    world.service.fail["generate"] = [LOST]
+    items = world.items("a")
+    for _ in range(3):
+        run = world.run(items)
+        assert stages(run) == [Stage.FAILED]
+        assert "does not list this job" in run.rows[0].message
+    assert world.service.calls["generate"] == 1
+    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
+def test_a_row_in_doubt_is_not_submitted_again_by_any_run_and_counts_as_spent(world: World) -> None:
+    world.service.fail["answer"] = [LOST]
+    world.service.listed = lambda job: replace(job, input={}, model_id=None)
+    items = world.items("a")
+    for is_retrying in (False, True, True):
+        run = world.run(items, is_retrying=is_retrying)
+        assert stages(run) == [Stage.FAILED]
+        assert "job_1" in run.rows[0].message
+        assert run.spent_cu() == 2.5
+    assert world.service.calls["generate"] == 1
+
+
+def test_a_machine_marks_in_the_shared_folder_which_job_of_the_services_it_has(world: World) -> None:
+    world.run(world.items("a"))
+    (mark,) = (world.folder / "remotes").iterdir()
+    assert mark.name == "job_1"
+    assert (mark / "job").read_text() == world.delivered[0]
 
 
 def test_without_credits_nothing_more_is_started_and_the_next_run_goes_on(world: World) -> None:
