@@ -32,11 +32,13 @@ from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
 from .states import UNPAID, WORKING, State, check_move
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
-MAX_DELAY_S = 3600.0  # a job waits no longer; what is put off further was so before the clock was set back
+MAX_DELAY_S = 3600.0  # a job waits no longer
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
 ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended is failed, to be resumed
 # JobRecord.is_working, for SQL.
 _IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
+# By now (?2), or put off before this computer's clock was set back.
+_IS_DUE = f"(not_before <= ?2 OR updated_at > ?2 OR not_before > ?2 + {MAX_DELAY_S})"
 # A job of an ended session, for any other: paid, or unpaid for long. ?1: service, ?2: now.
 _IS_LEFT = (
     f"session NOT IN (SELECT session FROM lease WHERE service = ?1 AND abs(renewed_at - ?2) <= {LEASE_S})"
@@ -148,7 +150,7 @@ class Store:
         oldest first.
         """
         return self._jobs(
-            f"WHERE service = ?1 AND session = ?4 AND (not_before <= ?2 OR not_before > ?2 + {MAX_DELAY_S})"
+            f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE}"
             " AND (state IN ('prepared', 'uploading', 'submitting', 'downloading', 'converting')"
             " OR (state IN ('queued', 'running') AND cancel = 'requested'))"
             " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
@@ -212,6 +214,8 @@ class Store:
         for name in JSON_COLUMNS:
             if name in values:
                 values[name] = json.dumps(values[name])
+        if self.clock() < job.updated_at:  # set back since: what was put off until then would wait too long
+            values.setdefault("not_before", 0.0)
         unknown = values.keys() - set(COLUMNS)
         assert not unknown, unknown
         remote_id = values.get("remote_id")

@@ -165,6 +165,8 @@ def test_whatever_comes_in_whatever_order_nothing_is_paid_twice_and_nothing_lost
     for number in range(8):
         scene.add(inputs={"prompt": str(number)})
     workers: list[Worker] = []
+    wall_steps = [0.0]  # this computer's clock, which is set now and then
+    store.clock = lambda: scene.clock.time + wall_steps[-1]
     service.is_finishing, service.shows_after_s = False, random.choice((0.0, 25.0, 50.0))
     service.fail["answer"] = [LOST] * random.randrange(6)
     troubles = [("answer", LOST), ("generate", LOST), ("generate", NetworkError("no", kind="refused"))]
@@ -182,11 +184,14 @@ def test_whatever_comes_in_whatever_order_nothing_is_paid_twice_and_nothing_lost
                 service.fail.setdefault(name, []).append(error)
             case 3:
                 service.is_finishing = not service.is_finishing
-                service.shows_after_s = random.choice((0.0, 25.0, 50.0))
+                service.shows_after_s = random.choice((0.0, 25.0, 50.0, 85.0))
+                service.has_list_inputs = random.choice((True, False))
             case 4:
                 for job in store.list_jobs():
                     with suppress(StoreError, StaleError):
                         store.resume(job, may_spend=True)
+            case 6 if not random.randrange(3):
+                wall_steps.append(random.choice((0.0, -7200.0, -60.0, 120.0, 3600.0)))
             case 5 if not random.randrange(9):
                 with suppress(StoreError, StaleError):
                     store.request_cancel(random.choice(store.list_jobs()))
