@@ -112,7 +112,8 @@ class Scenario:
             raise
 
     def get_job(self, job_id: str) -> Job:
-        return Job.from_json(self._transport.ask("jobs", job_id).any("job"))
+        """The job, as far as it is understood; AnswerError where not even its id is."""
+        return Job.from_odd_json(self._transport.ask("jobs", job_id).any("job"))
 
     def list_jobs(self, *, updated_after: float) -> Iterator[Job]:
         """The jobs on models updated since `updated_after` (Unix seconds): all of them, or AnswerError.

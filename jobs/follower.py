@@ -108,6 +108,8 @@ class Follower:
         for remote in seen.jobs.values():
             if job := by_remote.get(remote.id):
                 self._guarded(job, lambda job=job, remote=remote: self.apply(job, remote))
+        if job := by_remote.get(seen.not_understood):
+            self.note(job)  # the next of the silent ones has its turn
         for job in jobs:
             if error := seen.unknown.get(job.remote_id or ""):
                 self._guarded(job, lambda job=job, error=error: self._expire(job, error))

@@ -12,6 +12,7 @@ from itertools import islice
 
 from ..client import AnswerError, NotAllowedError, NotFoundError, Scenario, ScenarioError
 from ..client import Job as RemoteJob
+from .ledger import log
 from .matching import WINDOW_S, Likeness, likeness
 from .polling import OVERLAP_S
 from .record import JobRecord
@@ -42,6 +43,7 @@ class Look:
     is_complete: bool = False  # whether what is followed was listed
     jobs: dict[str, RemoteJob] = field(default_factory=dict[str, RemoteJob])
     unknown: dict[str, ScenarioError] = field(default_factory=dict[str, ScenarioError])
+    not_understood: str = ""  # one that was asked for by its id
     alone: dict[str, Alone] = field(default_factory=dict[str, Alone])  # also of earlier looks
     left_to_ask: int = _MOST_ALONE
     of_others: set[str] = field(default_factory=set[str])  # of other machines of a batch
@@ -90,6 +92,9 @@ def look(
             seen.jobs[remote_id] = api.get_job(remote_id)
         except (NotFoundError, NotAllowedError) as error:  # this one's trouble, not the others'
             seen.unknown[remote_id] = error
+        except AnswerError as error:
+            log.warning("%s: %s", remote_id, error)
+            seen.not_understood = remote_id
     for job in lost:
         _ask_alone(api, seen, job, claimed, grace_s)
     seen.told_at = api.told_at()

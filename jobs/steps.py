@@ -23,7 +23,7 @@ from .children import Blenders, ChildError
 from .database import RemoteTakenError
 from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
-from .ledger import Ledger, log
+from .ledger import STORE_TROUBLE, Ledger, log
 from .record import JobRecord
 from .shared import take_remote
 from .states import REMOTE, State
@@ -138,7 +138,11 @@ class Steps:
         def check() -> None:
             """Right before the first byte: this machine may have slept since, and another worker be at it."""
             is_late = self._ledger.clock() - intended_at > MAX_INTENT_AGE_S
-            if is_late or not self._ledger.store.may_send(job, self._ledger.name):
+            try:
+                may_send = not is_late and self._ledger.store.may_send(job, self._ledger.name)
+            except STORE_TROUBLE as error:
+                raise NetworkError(f"It was not sent: the job store says {error}.") from error
+            if not may_send:
                 raise NetworkError("It was not sent: too much time went by before that.", kind="timeout")
 
         def work(_: Progress) -> Submission:

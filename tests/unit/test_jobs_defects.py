@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from job_scene import LOST, Scene
-from maquette.client import RateLimitedError
+from maquette.client import AnswerError, RateLimitedError
 from maquette.client.elapsed import elapsed_s
 from maquette.jobs import JobRecord, State, Store
 from maquette.jobs import steps as steps_module
@@ -159,6 +159,44 @@ def test_an_odd_record_of_another_job_does_not_stop_polling(scene: Scene) -> Non
     scene.service.is_finishing = True
     assert scene.run().state is State.READY
     assert odd.id != job.remote_id
+
+
+def test_a_job_whose_own_record_is_not_understood_holds_no_other_up(scene: Scene) -> None:
+    """Neither is in the list, and one request a look asks for one of them."""
+    odd, good = scene.add(inputs={"prompt": "odd"}), scene.add(inputs={"prompt": "good"})
+    scene.service.is_finishing = False
+    with pytest.raises(AssertionError):
+        scene.run(rounds=20)
+    real = scene.service.get_job
+    scene.service.shows_after_s = 1e9
+    scene.service.is_finishing = True
+
+    def get_job(job_id: str) -> Any:
+        if job_id == scene.store.get(odd.id).remote_id:
+            raise AnswerError("The service's answer is not understood.")
+        return real(job_id)
+
+    scene.service.get_job = get_job  # type: ignore[method-assign]
+    with pytest.raises(AssertionError):
+        scene.run(rounds=200)
+    assert scene.store.get(good.id).state is State.READY
+    assert scene.store.get(odd.id).state is State.QUEUED
+
+
+def test_a_store_that_cannot_be_read_right_before_the_request_stops_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: Any) -> bool:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    scene.add()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "may_send", refuse)
+        with pytest.raises(AssertionError):
+            scene.run(rounds=30)
+    assert scene.service.paid == []
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
 
 
 def test_a_removed_job_whose_task_ends_stops_nothing(scene: Scene) -> None:
