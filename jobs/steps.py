@@ -23,6 +23,7 @@ from .children import Blenders, ChildError
 from .database import RemoteTakenError
 from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
+from .lease import may_send
 from .ledger import STORE_TROUBLE, Ledger, log
 from .record import JobRecord
 from .shared import take_remote
@@ -125,9 +126,11 @@ class Steps:
     def _submit(self, job: JobRecord) -> None:
         if self._submitting in self._tasks:
             return
-        intended_at, told_at = self._ledger.clock(), self._api.told_at()
+        ledger = self._ledger
+        intended_at = ledger.clock()
+        told_at = self._api.told_at()
         # The intent is on disk before the one POST that spends.
-        job = self._ledger.move(
+        job = ledger.move(
             job,
             State.SUBMITTING,
             submitted_at=self._api.now() if told_at is None else told_at,
@@ -137,12 +140,12 @@ class Steps:
 
         def check() -> None:
             """Right before the first byte: this machine may have slept since, and another worker be at it."""
-            is_late = self._ledger.clock() - intended_at > MAX_INTENT_AGE_S
+            is_late = ledger.clock() - intended_at > MAX_INTENT_AGE_S
             try:
-                may_send = not is_late and self._ledger.store.may_send(job, self._ledger.name)
+                is_allowed = not is_late and may_send(ledger.store.folder, job.id, ledger.name)
             except STORE_TROUBLE as error:
                 raise NetworkError(f"It was not sent: the job store says {error}.") from error
-            if not may_send:
+            if not is_allowed:
                 raise NetworkError("It was not sent: too much time went by before that.", kind="timeout")
 
         def work(_: Progress) -> Submission:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from .database import (
-    DATABASE,
     InDoubtError,
     JobGoneError,
     RemoteTakenError,
@@ -373,22 +372,6 @@ class Store:
         if row is None:
             raise LeaseLostError(f"another worker has taken over {self.folder}")
         return str(row[0])
-
-    def may_send(self, job: JobRecord, owner: str) -> bool:
-        """Whether the worker `owner` may send the request that `job` is to be submitted by, now.
-
-        For a thread: it reads through a connection of its own. Raises sqlite3.Error.
-        """
-        import sqlite3
-
-        address = f"{(self.folder / DATABASE).absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-            row = database.execute(
-                "SELECT 1 FROM jobs JOIN lease USING (service, session)"
-                " WHERE id = ? AND state = ? AND cancel = '' AND owner = ?",
-                (job.id, State.SUBMITTING, owner),
-            ).fetchone()
-        return row is not None
 
     def set_trouble(self, service: str, owner: str, text: str, kind: str) -> None:
         """Tell whoever watches what keeps the worker from going on; empty: all is well."""

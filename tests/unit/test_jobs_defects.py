@@ -167,12 +167,12 @@ def test_a_job_whose_own_record_is_not_understood_holds_no_other_up(scene: Scene
     scene.service.is_finishing = False
     with pytest.raises(AssertionError):
         scene.run(rounds=20)
-    real = scene.service.get_job
+    real, odd_id = scene.service.get_job, scene.store.get(odd.id).remote_id
     scene.service.shows_after_s = 1e9
     scene.service.is_finishing = True
 
     def get_job(job_id: str) -> Any:
-        if job_id == scene.store.get(odd.id).remote_id:
+        if job_id == odd_id:
             raise AnswerError("The service's answer is not understood.")
         return real(job_id)
 
@@ -191,7 +191,7 @@ def test_a_store_that_cannot_be_read_right_before_the_request_stops_it(
 
     scene.add()
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "may_send", refuse)
+        patch.setattr(steps_module, "may_send", refuse)
         with pytest.raises(AssertionError):
             scene.run(rounds=30)
     assert scene.service.paid == []
