@@ -22,21 +22,21 @@ class Claims:
     """The folder of a batch's claims, seen by `machine`. Raises OSError."""
 
     def __init__(self, folder: Path, machine: str) -> None:
-        self._folder, self.machine = folder, machine
+        self.folder, self.machine = folder.absolute(), machine
         self._others: dict[str, float] = {}  # by job, what each claim that was read costs another machine
         for name in ("claims", "current"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def holder(self, job_id: str) -> str | None:
         """The machine that has claimed the job."""
-        claim = _read(self._folder / "claims" / job_id / "claim.json")
+        claim = _read(self.folder / "claims" / job_id / "claim.json")
         return None if claim is None else str(claim.get("machine"))
 
     def take(self, job_id: str, price_cu: float | None) -> bool:
         """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
         if (holder := self.holder(job_id)) is not None:  # one look: of many machines, most come too late
             return holder == self.machine
-        target, part = self._folder / "claims" / job_id, self._folder / f"new-{secrets.token_hex(6)}"
+        target, part = self.folder / "claims" / job_id, self.folder / f"new-{secrets.token_hex(6)}"
         part.mkdir()
         try:
             _write(part / "claim.json", {"machine": self.machine, "price_cu": price_cu})
@@ -50,33 +50,33 @@ class Claims:
         return self.holder(job_id) == self.machine
 
     def result(self, job_id: str) -> Facts | None:
-        return _read(self._folder / "claims" / job_id / "result.json")
+        return _read(self.folder / "claims" / job_id / "result.json")
 
     def write_result(self, job_id: str, facts: Mapping[str, JsonValue]) -> None:
-        _write(self._folder / "claims" / job_id / "result.json", facts)
+        _write(self.folder / "claims" / job_id / "result.json", facts)
 
     def current(self, stem: str) -> str | None:
         """The job whose files stand under this name."""
-        found = _read(self._folder / "current" / f"{stem}.json")
+        found = _read(self.folder / "current" / f"{stem}.json")
         return None if found is None else str(found.get("job"))
 
     def set_current(self, stem: str, job_id: str) -> None:
-        _write(self._folder / "current" / f"{stem}.json", {"job": job_id})
+        _write(self.folder / "current" / f"{stem}.json", {"job": job_id})
 
     def release(self, job_id: str) -> None:
         """Give back a claim of this machine's for which there is no job."""
-        part = self._folder / f"new-{secrets.token_hex(6)}"
-        os.rename(self._folder / "claims" / job_id, part)
+        part = self.folder / f"new-{secrets.token_hex(6)}"
+        os.rename(self.folder / "claims" / job_id, part)
         shutil.rmtree(part, ignore_errors=True)
         self._others.pop(job_id, None)  # it may be another machine's at once
 
     def others_cu(self) -> float:
         """What the jobs of other machines cost, or are to cost; each claim is read once."""
-        names = set(os.listdir(self._folder / "claims"))
+        names = set(os.listdir(self.folder / "claims"))
         for name in self._others.keys() - names:  # released
             del self._others[name]
         for name in names - self._others.keys():
-            claim = _read(self._folder / "claims" / name / "claim.json")
+            claim = _read(self.folder / "claims" / name / "claim.json")
             if claim is not None:
                 cost = (self.result(name) or {}).get("cost_cu")
                 known = cost if isinstance(cost, int | float) else claim.get("price_cu")

@@ -121,7 +121,7 @@ class Run:
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
             if job.resume_state in _FREE:
-                job = self.jobs[job_id] = self._store.resume(job)
+                job = self.jobs[job_id] = self._store.resume(job, may_spend=False)
             elif job.resume_state and (self._limits.is_retrying or job.error_kind in _MENDED):
                 return row
             elif self._limits.is_retrying:
@@ -164,11 +164,13 @@ class Run:
             row.stage = Stage.RUNNING
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)
-        elif job.state is State.UNCERTAIN and row.was_here:
-            # The service's list has shown no such job, and a person has run the batch again since.
+        elif job.state is State.UNCERTAIN and row.was_here and self._limits.is_retrying and not job.doubts:
+            # The service's lists have shown no such job, and a person wants it submitted again.
             row.stage = Stage.WAITING
         else:
             row.stage = Stage.FAILED
+            if job.state is State.UNCERTAIN and not job.doubts:
+                row.message = f"{job.message} `--retry-failed` does that."
             if job.error_kind in _STOPPING:
                 self.stopped = job.message
             self._note(row, job, {"outputs": []})
@@ -213,7 +215,7 @@ class Run:
     def _resumed(self, row: Tracked) -> JobRecord:
         row.was_here = False
         with contextlib.suppress(StaleError):  # another process has
-            return self._store.resume(self.jobs[row.job_id])
+            return self._store.resume(self.jobs[row.job_id], may_spend=True)
         return self._store.get(row.job_id)
 
     def _added(self, row: Tracked) -> JobRecord:
@@ -228,6 +230,7 @@ class Run:
                     service=self._service,
                     estimate_cu=item.price_cu,
                     source=item.source,
+                    claims=str(self._claims.folder),
                     id=row.job_id,
                 )
             )

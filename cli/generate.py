@@ -65,11 +65,15 @@ def run_resume(arguments: Namespace) -> int:
                 raise CommandError(f"Job {job.id} belongs to {job.service}: resume it there.")
         session.wait_for_sign_of_life(jobs)
         jobs = [store.get(job.id) for job in jobs]
+        doubtful = [job for job in jobs if job.doubts]
+        for job in doubtful:  # before that, a person says which of the service's jobs it is
+            print(f"{job.name}: {job.message}", file=sys.stderr)
+        jobs = [job for job in jobs if job not in doubtful]
         unpaid = [job for job in reversed(jobs) if store.is_unpaid(job)]
         paid = [
             job for job in reversed(jobs) if job not in unpaid and _is_unfinished(session, job, bool(ids))
         ]
-        if not paid and not unpaid:
+        if not paid and not unpaid and not doubtful:
             print("Nothing to resume.", file=sys.stderr)
         else:
             _ = session.credentials
@@ -82,11 +86,13 @@ def run_resume(arguments: Namespace) -> int:
                 print(
                     f"{job.name} is left: `{session.command('resume', job.id)}` pays for it", file=sys.stderr
                 )
-            taken = [_resumed(session, job) for job in (*paid, *(unpaid if is_paying else ()))]
+            taken = [_resumed(session, job, may_spend=False) for job in paid]
+            taken += [_resumed(session, job, may_spend=True) for job in unpaid if is_paying]
             code = _finish(session, taken, is_json=arguments.json)
         except KeyboardInterrupt:
             return _interrupted(session, is_resuming=True)
-        return code or (Exit.OVER_COST if unpaid and not is_paying else Exit.DONE)
+        left = Exit.OVER_COST if unpaid and not is_paying else Exit.DONE
+        return code or (Exit.JOB_FAILED if doubtful else left)
 
 
 def _is_unfinished(session: Session, job: JobRecord, is_named: bool) -> bool:
@@ -112,10 +118,10 @@ def _tell_prices(session: Session, paid: list[JobRecord], unpaid: list[JobRecord
     return prices
 
 
-def _resumed(session: Session, job: JobRecord) -> JobRecord:
+def _resumed(session: Session, job: JobRecord, *, may_spend: bool) -> JobRecord:
     if job.resume_state or session.store.is_unpaid(job):
         with suppress(StaleError):  # another process has
-            return session.store.resume(job, session.id)
+            return session.store.resume(job, session.id, may_spend=may_spend)
     return session.store.get(job.id)
 
 
@@ -134,7 +140,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             progress.line(f"{job.name}: {facts}{cost} → {files} {job.message}".rstrip())
         else:
             command = session.command("resume", job.id)
-            ending = f" `{command}` tries again." if job.resume_state else ""
+            ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
             ending = f" `{command}` pays for it anew." if store.is_unpaid(job) else ending
             progress.line(f"{job.name}: {job.message or job.state}{ending}")
     if is_json:
@@ -192,6 +198,7 @@ def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, 
         "blend": str(blend) if blend.exists() else None,
         "outputs": outputs,
         "faces": job.result.get("faces"),
+        "candidates": job.doubts,
         "error": job.message if job.error_kind else None,
         "message": job.message,
         "created_at": job.created_at,

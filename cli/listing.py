@@ -7,6 +7,7 @@ from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
 from ..jobs import JobRecord, cost_text
+from ..jobs.candidates import refuse_candidate, take_candidate
 from .exits import Exit
 from .generate import job_json
 from .session import Session, where_of
@@ -32,13 +33,19 @@ def run_models(arguments: Namespace) -> int:
 
 
 def run_jobs(arguments: Namespace) -> int:
-    """The jobs in the store, newest first; --cancel and --remove act on one."""
+    """The jobs in the store, newest first; --cancel, --remove, --take and --refuse act on one."""
     with Session(where_of(arguments)) as session:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
             asked = f"asked to stop; `{session.command('resume', job.id)}` follows it"
             told = {"": "canceled", "refused": job.message}.get(job.cancel, asked)
             print(f"{job.name}: {told}")
+        elif arguments.take or arguments.refuse:
+            job_id, remote_id = arguments.take or arguments.refuse
+            decide = take_candidate if arguments.take else refuse_candidate
+            job = decide(session.store, session.store.get(job_id), remote_id)
+            told = f"it is {remote_id}. `{session.command('resume', job.id)}` fetches it."
+            print(f"{job.name}: {told if arguments.take else job.message}")
         elif arguments.remove:
             job = session.store.get(arguments.remove)
             session.store.remove(job)

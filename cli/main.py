@@ -123,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--limit", type=_count, default=50, metavar="N")
     jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
+    pair = {"nargs": 2, "metavar": ("ID", "REMOTE")}
+    jobs.add_argument("--take", help="a job in doubt is the service's job REMOTE", **pair)
+    jobs.add_argument("--refuse", help="a job in doubt is not the service's job REMOTE", **pair)
     words = "Carry on jobs that were interrupted. Without ID or --pay, those alone that cost nothing more."
     resume = command("resume", run_resume, words)
     add = resume.add_argument

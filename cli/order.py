@@ -133,7 +133,7 @@ def start(
             if wanted not in store.ids(session.service):
                 raise
     job = store.get(wanted)  # of an earlier call, or of another process that was first
-    if job.state is State.UNCERTAIN:
+    if job.state is State.UNCERTAIN:  # whether it is to be submitted again a person says, with `resume`
         return job
     session.wait_for_sign_of_life([job])
     job = store.get(wanted)
@@ -141,5 +141,5 @@ def start(
         check_cost(order.cost_cu, max_cost_cu)
     if is_unpaid or job.resume_state:
         with contextlib.suppress(StaleError):  # another process has
-            return store.resume(job, session.id)
+            return store.resume(job, session.id, may_spend=True)
     return store.get(wanted)

@@ -3,11 +3,14 @@
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
+from .elapsed import elapsed_s
 from .errors import AnswerError, CancelRefusedError, InputError, NotAllowedError, NotFoundError
 from .fields import Fields, JsonValue
 from .models import Model
@@ -45,7 +48,11 @@ class Scenario:
 
     def now(self) -> float:
         """The service's clock in Unix seconds, to within one; until it has answered anything, ours."""
-        return time.time() + self._transport.clock_offset_s
+        return elapsed_s() + self._transport.clock_offset_s
+
+    def told_at(self) -> float | None:
+        """The service's clock in its last answer, whole seconds: what it does from now on is no older."""
+        return self._transport.told_at
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
         """The public models that have any of `capabilities`, but deprecated ones; without inputs."""
@@ -65,33 +72,71 @@ class Scenario:
             raise AnswerError("The service does not tell the price. Try again later.")
         return cost
 
-    def generate(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Submission:
-        """Start the paid job. Sent once at most: after an error with `may_have_arrived`, look for the job."""
+    def generate(
+        self,
+        model_id: str,
+        inputs: Mapping[str, JsonValue],
+        *,
+        before_send: Callable[[], None] = lambda: None,
+    ) -> Submission:
+        """Start the paid job. Sent once at most: after an error with `may_have_arrived`, look for the job.
+
+        `before_send` is called when the connection is there, right before the first byte that counts; what
+        it raises is raised, and nothing was started. Of the answer the job's id alone has to be understood.
+        """
         try:
-            answer = self._run(model_id, inputs, is_dry=False)
-            return Submission(Job.from_json(answer.any("job")), _cost(answer))
+            answer = self._run(model_id, inputs, is_dry=False, before_send=before_send)
+            job = answer.any("job")
+            return Submission(Job.from_odd_json(answer.raw if job is None else job), _cost_or_none(answer))
         except AnswerError as error:
             error.may_have_arrived = True  # whatever was answered, the request was there
             raise
 
-    def _run(self, model_id: str, inputs: Mapping[str, JsonValue], *, is_dry: bool) -> Fields:
+    def _run(
+        self,
+        model_id: str,
+        inputs: Mapping[str, JsonValue],
+        *,
+        is_dry: bool,
+        before_send: Callable[[], None] = lambda: None,
+    ) -> Fields:
         route, query = ("generate", "custom", model_id), {"dryRun": "true"} if is_dry else {}
+        body = dict(inputs)
         try:
-            return self._transport.ask(*route, body=dict(inputs), query=query, is_safe=is_dry)
+            return self._transport.ask(
+                *route, body=body, query=query, is_safe=is_dry, before_send=before_send
+            )
         except InputError as error:
             text = str(error)
             error.problems = [(name, text) for name in inputs if re.search(rf"\b{re.escape(name)}\b", text)]
             raise
 
     def get_job(self, job_id: str) -> Job:
-        return Job.from_json(self._transport.ask("jobs", job_id).any("job"))
+        """The job, as far as it is understood; AnswerError where not even its id is."""
+        return Job.from_odd_json(self._transport.ask("jobs", job_id).any("job"))
 
     def list_jobs(self, *, updated_after: float) -> Iterator[Job]:
-        """The jobs on models updated since `updated_after` (Unix seconds): all of them, or AnswerError."""
-        moment = datetime.fromtimestamp(max(0.0, updated_after), UTC).isoformat(timespec="milliseconds")
-        query = {"types": "custom", "pageSize": "100", "updatedAfter": moment.replace("+00:00", "Z")}
-        for page in self._pages("jobs", query):
-            yield from page.items("jobs", Job.from_json)
+        """The jobs on models updated since `updated_after` (Unix seconds): all of them, or AnswerError.
+
+        Each is read as far as it is understood; one without an id, which can be nobody's, is left out.
+        """
+        return self._list_jobs({"types": "custom", "updatedAfter": _date(updated_after)})
+
+    def list_new_jobs(self, *, created_after: float) -> Iterator[Job]:
+        """The same for all jobs created since then, of whatever type: the service takes this date only
+        without a type (and `updatedAfter` only with one).
+        """
+        return self._list_jobs({"createdAfter": _date(created_after)})
+
+    def _list_jobs(self, query: Mapping[str, str]) -> Iterator[Job]:
+        for page in self._pages("jobs", {"pageSize": "100", **query}):
+            for value in page.array("jobs"):
+                with suppress(AnswerError):
+                    yield Job.from_odd_json(value)
+
+    def job_url(self, job_id: str) -> str:
+        """Where the service tells of this job, for a person with the key; the address does not expire."""
+        return f"{self._transport.api_url}/jobs/{quote(job_id, safe='')}"
 
     def cancel_job(self, job_id: str) -> Job:
         """Ask for a job to be stopped; raises CancelRefusedError where the service does not stop it."""
@@ -153,6 +198,18 @@ class Scenario:
                 return
             asked["paginationToken"] = token
         raise AnswerError(f"The service's list of {plural} does not end after {MAX_PAGES} pages.")
+
+
+def _date(moment: float) -> str:
+    text = datetime.fromtimestamp(max(0.0, moment), UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _cost_or_none(answer: Fields) -> Cost | None:
+    """None also for a price that is not understood."""
+    with suppress(AnswerError):
+        return _cost(answer)
+    return None
 
 
 def _cost(answer: Fields) -> Cost | None:

@@ -102,9 +102,15 @@ def _fail(where: str, what: str, value: object) -> NoReturn:
 Reader: TypeAlias = Callable[[Fields, str], object]
 
 
-def told(read: Reader, path: str = "", **options: Any) -> Any:
-    """A field of a record, read by `read` from `path`: names joined by dots, the field's own if not given."""
-    return dataclasses.field(metadata={"read": read, "path": path}, **options)
+_NEEDED = object()
+
+
+def told(read: Reader, path: str = "", *, if_odd: object = _NEEDED, **options: Any) -> Any:
+    """A field of a record, read by `read` from `path`: names joined by dots, the field's own if not given.
+
+    `if_odd` is its value in a record that is read as far as it is understood, if it is not.
+    """
+    return dataclasses.field(metadata={"read": read, "path": path, "if_odd": if_odd}, **options)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,24 +119,40 @@ class Record:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
+        return cls._read(value, is_odd_allowed=False)
+
+    @classmethod
+    def from_odd_json(cls, value: object) -> Self:
+        """As far as it is understood: another field has its `if_odd`; AnswerError where there is none."""
+        return cls._read(value, is_odd_allowed=True)
+
+    @classmethod
+    def _read(cls, value: object, *, is_odd_allowed: bool) -> Self:
         whole = Fields(value, cls.__name__.lower())
         values: dict[str, object] = {}
-        for field, sections, name, read in _plan(cls):
-            place = whole
-            for section in sections:
-                place = place.section(section)
-            values[field] = read(place, name)
+        for field, sections, name, read, if_odd in _plan(cls):
+            try:
+                place = whole
+                for section in sections:
+                    place = place.section(section)
+                values[field] = read(place, name)
+            except AnswerError:
+                if not is_odd_allowed or if_odd is _NEEDED:
+                    raise
+                values[field] = if_odd
         return cls(**values)
 
 
 @functools.cache
-def _plan(record: type[Record]) -> list[tuple[str, list[str], str, Reader]]:
-    """For each field of a kind of record: the sections to go through, the name there, and how it is read."""
-    plan: list[tuple[str, list[str], str, Reader]] = []
+def _plan(record: type[Record]) -> list[tuple[str, list[str], str, Reader, object]]:
+    """For each field of a kind of record: the sections to go through, the name there, how it is read,
+    and what stands for one that is not understood.
+    """
+    plan: list[tuple[str, list[str], str, Reader, object]] = []
     for one in dataclasses.fields(record):
         if one.metadata:
             first, *others = one.name.split("_")
             path = one.metadata["path"] or first + "".join(word.capitalize() for word in others)
             *sections, name = path.split(".")
-            plan.append((one.name, sections, name, one.metadata["read"]))
+            plan.append((one.name, sections, name, one.metadata["read"], one.metadata["if_odd"]))
     return plan

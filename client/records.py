@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from .fields import Fields, JsonValue, Record, told
 
@@ -69,21 +70,33 @@ def _cost_cu(job: Fields, name: str) -> float | None:
     return cost if cost is not None else job.number("creativeUnitsCost")
 
 
+_NO_INPUT: Mapping[str, JsonValue] = MappingProxyType({})
+
+
+def _input(metadata: Fields, name: str) -> Mapping[str, JsonValue]:
+    return metadata.section(name).raw
+
+
+def _model_id(given: Fields, name: str) -> str | None:
+    return given.words(name) or None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job(Record):
     """A job as the service tells it; times are Unix seconds, 0 where unknown; progress is 0..1 or None."""
 
     id: str = told(Fields.text, "jobId")
-    status: JobStatus = told(_status)
-    progress: float | None = told(_progress)
-    asset_ids: tuple[str, ...] = told(Fields.texts, "metadata.assetIds")
-    error: str = told(_error)
-    hint: str = told(Fields.words, "metadata.hint")
-    input: Mapping[str, JsonValue] = told(lambda it, name: it.section(name).raw, "metadata.input")
-    model_id: str | None = told(lambda it, name: it.words(name) or None, "metadata.input.modelId")
-    cost_cu: float | None = told(_cost_cu)
-    created_at: float = told(Fields.time)
-    updated_at: float = told(Fields.time)
+    type: str = told(Fields.words, "jobType", if_odd="", default="")
+    status: JobStatus = told(_status, if_odd=JobStatus.UNKNOWN)
+    progress: float | None = told(_progress, if_odd=None)
+    asset_ids: tuple[str, ...] = told(Fields.texts, "metadata.assetIds", if_odd=())
+    error: str = told(_error, if_odd="")
+    hint: str = told(Fields.words, "metadata.hint", if_odd="")
+    input: Mapping[str, JsonValue] = told(_input, "metadata.input", if_odd=_NO_INPUT)
+    model_id: str | None = told(_model_id, "metadata.input.modelId", if_odd=None)
+    cost_cu: float | None = told(_cost_cu, if_odd=None)
+    created_at: float = told(Fields.time, if_odd=0.0)
+    updated_at: float = told(Fields.time, if_odd=0.0)
 
     @property
     def is_done(self) -> bool:

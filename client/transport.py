@@ -25,6 +25,7 @@ from urllib3 import exceptions as wire
 from urllib3.util.retry import Retry
 
 from .address import address_problem, host_of, is_loopback
+from .elapsed import elapsed_s
 from .errors import (
     AnswerError,
     InputError,
@@ -53,16 +54,27 @@ PIECE_BYTES = 64 << 10
 
 
 class Body:
-    """A request's body, sent in pieces; `tell` gets the bytes that are through, and may raise to stop."""
+    """A request's body, sent in pieces; `tell` gets the bytes that are through, and may raise to stop.
 
-    def __init__(self, content: bytes, tell: Callable[[int], None] = lambda _done: None) -> None:
+    `before_send` is called when the connection is there, right before the first byte of the body; if it
+    raises, none is sent.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        tell: Callable[[int], None] = lambda _done: None,
+        before_send: Callable[[], None] = lambda: None,
+    ) -> None:
         self._content, self._tell = content, tell
+        self._before_send = before_send
         self.was_asked_for = False  # until then there was no connection, and nothing can have arrived
 
     def __len__(self) -> int:
         return len(self._content)
 
     def __iter__(self) -> Iterator[bytes]:
+        self._before_send()
         self.was_asked_for = True
         for start in range(0, len(self._content), PIECE_BYTES):
             yield self._content[start : start + PIECE_BYTES]
@@ -117,7 +129,9 @@ class Transport:
         if problem:
             raise InputError(f"The API address cannot be used: {problem}.")
         self.api_url = api_url.rstrip("/")
-        self.clock_offset_s = 0.0
+        self.told_at: float | None = None  # the Date of the last answer that had one, in Unix seconds
+        # Of the service's clock to ours for intervals: no step of this computer's clock moves it.
+        self.clock_offset_s = time.time() - elapsed_s()
         self._is_here = is_loopback(api_url)
         self._project_id = project_id
         self._authorization, self._secrets = "public-auth-token", tuple[str, ...]()
@@ -142,9 +156,17 @@ class Transport:
         self._adapter.close()
 
     def ask(
-        self, *path: str, query: Mapping[str, str] | None = None, body: object = None, is_safe: bool = False
+        self,
+        *path: str,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        is_safe: bool = False,
+        before_send: Callable[[], None] = lambda: None,
     ) -> Fields:
-        """The JSON answer to a GET or, with a body, to a POST: sent once, unless it `is_safe` to repeat."""
+        """The JSON answer to a GET or, with a body, to a POST: sent once, unless it `is_safe` to repeat.
+
+        `before_send` may stop what is sent once, by raising: see Body.
+        """
         if any(part.strip() in ("", ".", "..") for part in path):
             raise NotFoundError(f"There is nothing called {'/'.join(path)[:80]!r}.")
         url = "/".join([self.api_url, *(quote(part, safe="") for part in path)])
@@ -159,7 +181,7 @@ class Transport:
         headers = {"Authorization": self._authorization, **kinds}
         with nullcontext(self._adapter) if is_safe else closing(HTTPAdapter()) as adapter:
             for is_last in (False, True) if is_safe else (True,):
-                sent = data if is_safe or data is None else Body(data)
+                sent = data if is_safe or data is None else Body(data, before_send=before_send)
                 with self._exchange(adapter, method, url, headers, sent) as answer:
                     try:
                         return self._understood(answer, has_effect=not is_safe)
@@ -220,7 +242,8 @@ class Transport:
         content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
             told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-            self.clock_offset_s = told + 0.5 - time.time()  # the header leaves out the part of the second
+            self.told_at = told
+            self.clock_offset_s = told + 0.5 - elapsed_s()  # the header leaves out the part of the second
         try:
             content = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:

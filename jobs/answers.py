@@ -21,7 +21,7 @@ from ..client import (
     SignInError,
     check_inputs,
 )
-from .ledger import Ledger, log
+from .ledger import STORE_TROUBLE, Ledger, log
 from .questions import Question
 from .record import PLACEHOLDER_ASSET
 from .tasks import Tasks
@@ -68,8 +68,14 @@ class Answers:
         error, service = future.exception(), self._ledger.service
         self._next_background = self._ledger.clock() + PAUSE_S
         if error is None:
-            self._questions.answer(service, question, future.result())
-            return
+            try:
+                self._questions.answer(service, question, future.result())
+                return
+            except STORE_TROUBLE:
+                raise
+            except Exception as defect:  # an answer that cannot be kept: this question's trouble
+                log.exception("question %s %s: a defect", question.kind, question.key)
+                error = defect
         text = str(error)
         if not isinstance(error, ScenarioError):
             text = f"The service's answer could not be read ({type(error).__name__}: {text})."

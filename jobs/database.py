@@ -65,11 +65,37 @@ _MIGRATIONS = (
         trouble TEXT NOT NULL DEFAULT '', trouble_kind TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (service, session)) WITHOUT ROWID;
     """,
+    # What is known of a job whose submission's answer was lost.
+    """
+    ALTER TABLE jobs ADD COLUMN lost_at REAL;
+    ALTER TABLE jobs ADD COLUMN candidates TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE jobs ADD COLUMN claims TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 
 class StoreError(Exception):
     """The store cannot be used; the text says what to do."""
+
+
+class JobGoneError(StoreError):
+    """There is no such job: a person may have removed it."""
+
+
+class RemoteTakenError(StoreError):
+    """The service's job is another one's here already: nothing was written."""
+
+
+class WouldSpendError(StoreError):
+    """To take the job up would submit it again, which was not asked for."""
+
+
+class InDoubtError(StoreError):
+    """The job may have been submitted: a person has to say which of the service's jobs it is, if any."""
+
+
+class StoreTroubleError(StoreError):
+    """The database takes nothing just now: it is locked, or the disk is full. Nothing was written."""
 
 
 def open_database(folder: Path, *, is_interactive: bool) -> "sqlite3.Connection":
@@ -126,7 +152,8 @@ def transaction(database: "sqlite3.Connection") -> Generator[None]:
         yield
         database.execute("COMMIT")
     except sqlite3.Error as error:
-        raise StoreError(f"The job store cannot be written to just now: {error}. Try again.") from error
+        text = f"The job store cannot be written to just now: {error}. Try again."
+        raise StoreTroubleError(text) from error
     finally:
         if database.in_transaction:  # also after Ctrl-C: nothing half-written
             database.execute("ROLLBACK")

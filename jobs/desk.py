@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..client import AnswerError, JsonValue, Model
+from .candidates import refuse_candidate, take_candidate
 from .questions import ABANDONED_S, Price, Question
 from .record import InputValue, JobRecord, NewJob, placeholder_inputs
 from .states import DONE, State
@@ -166,7 +167,14 @@ class Desk:
         return job
 
     def resume(self, job: JobRecord) -> JobRecord:
-        return self._change_job(job, self.store.resume)
+        """By a person's wish: what was not paid for is submitted."""
+        return self._change_job(job, lambda now: self.store.resume(now, may_spend=True))
+
+    def take_candidate(self, job: JobRecord, remote_id: str) -> JobRecord:
+        return self._change_job(job, lambda now: take_candidate(self.store, now, remote_id))
+
+    def refuse_candidate(self, job: JobRecord, remote_id: str) -> JobRecord:
+        return self._change_job(job, lambda now: refuse_candidate(self.store, now, remote_id))
 
     def cancel(self, job: JobRecord) -> JobRecord:
         return self._change_job(job, self.store.request_cancel)

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Follows the jobs that the service has, with one list for all of them, and finds those that went astray."""
 
+from collections.abc import Callable
 from concurrent.futures import Future  # of the worker process, which is plain Python
 from typing import Any
 
 from ..client import Job as RemoteJob
-from ..client import JobStatus, NotAllowedError, NotFoundError, Scenario, ScenarioError, SignInError
-from .ledger import Ledger, log, retry_delay_s
-from .polling import OVERLAP_S, PAGE, SILENT_S, is_same_request, poll_interval_s
+from ..client import JobStatus, Scenario, ScenarioError, SignInError
+from .candidates import NOT_LISTED, doubt_text
+from .database import RemoteTakenError
+from .ledger import STORE_TROUBLE, Ledger, log, retry_delay_s
+from .listing import Alone, Look, look, settled_at
+from .matching import Likeness, likeness
+from .polling import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
 from .record import JobRecord
+from .shared import take_remote
 from .states import REMOTE, State
 from .store import ASKED_AGAIN, StaleError
 from .tasks import Tasks
@@ -19,13 +25,14 @@ _SIGN_IN_DELAY_S = 30.0
 
 
 class Follower:
-    """Polls when it is time. An uncertain job is looked for over `grace_s` before it counts as not there."""
+    """Polls when it is time. That the service does not have an uncertain job is believed when a list says so
+    that was asked for `grace_s` after the last moment at which the job can have come to be.
+    """
 
     def __init__(self, ledger: Ledger, api: Scenario, tasks: Tasks, grace_s: float) -> None:
         self._ledger, self._api, self._tasks, self._grace_s = ledger, api, tasks, grace_s
         self._seen: dict[str, float] = {}  # job id → when the service last told of it
-        # (id of an uncertain job, its attempts) → the service's clock when that look-up began.
-        self._looked_since: dict[tuple[str, int], float] = {}
+        self._alone: dict[str, Alone] = {}  # written by the polling thread
         self._synced_at: float | None = None  # service's clock, of the last complete list
         self._next_poll = 0.0
         self._pages = 1  # of the last list: the more, the less often it is asked for
@@ -43,61 +50,81 @@ class Follower:
         jobs = self._ledger.list_working(_FOLLOWED)
         if not jobs:
             return
-        since = min(job.submitted_at or job.created_at for job in jobs)
-        if self._synced_at is not None and not any(job.state is State.UNCERTAIN for job in jobs):
-            since = max(since, self._synced_at)
-        silent = [job for job in jobs if job.remote_id and now - self._seen.get(job.id, 0.0) > SILENT_S]
+        known = [job for job in jobs if job.state is not State.UNCERTAIN]
+        lost = [job for job in jobs if job.state is State.UNCERTAIN]
+        updated_after = min((job.submitted_at or job.created_at for job in known), default=None)
+        if updated_after is not None:
+            updated_after = max(updated_after, self._synced_at or 0.0) - OVERLAP_S
+        silent = [job for job in known if now - self._seen.get(job.id, 0.0) > SILENT_S]
         silent.sort(key=lambda job: self._seen.get(job.id, 0.0))
+        claimed = self._ledger.store.remote_ids(self._ledger.service) if lost else set[str]()
 
-        def work(_: Progress) -> tuple[float, list[RemoteJob], dict[str, ScenarioError]]:
-            asked_at, unknown = self._api.now(), dict[str, ScenarioError]()
-            listed = {remote.id: remote for remote in self._api.list_jobs(updated_after=since - OVERLAP_S)}
-            # One request more at most, however many jobs the list does not show.
-            alone = next((job.remote_id for job in silent if job.remote_id not in listed), None)
-            if alone is not None:
-                try:
-                    listed[alone] = self._api.get_job(alone)
-                except (NotFoundError, NotAllowedError) as error:  # this one's trouble, not the others'
-                    unknown[alone] = error
-            return asked_at, list(listed.values()), unknown
+        def work(_: Progress) -> Look:
+            return look(
+                self._api,
+                updated_after=updated_after,
+                silent=[job.remote_id or "" for job in silent],
+                lost=lost,
+                claimed=claimed,
+                grace_s=self._grace_s,
+                alone=self._alone,
+            )
 
         self._tasks.start("poll", "poll", work, self._polled)
 
     def _polled(self, future: Future[Any]) -> None:
+        try:
+            error = future.exception()
+            if error is None:
+                self._take_in(future.result())
+            else:
+                self._put_off(error)
+        except (StaleError, *STORE_TROUBLE):
+            raise
+        except Exception as error:  # a defect of ours: the next look may go well
+            self._put_off(error)
+
+    def _put_off(self, error: BaseException) -> None:
+        if not isinstance(error, ScenarioError):
+            log.error("polling: a defect", exc_info=error)
+        delay = _SIGN_IN_DELAY_S if isinstance(error, SignInError) else retry_delay_s(error, self._failures)
+        self._failures += 1
+        self._next_poll = self._ledger.clock() + delay
+        log.warning("polling failed, again in %.0f s: %s", delay, error)
+        self._ledger.set_trouble(error)
+
+    def _take_in(self, seen: Look) -> None:
         store, now = self._ledger.store, self._ledger.clock()
         jobs = self._ledger.list_working(_FOLLOWED)
-        error = future.exception()
-        if error is not None:
-            if not isinstance(error, ScenarioError):
-                raise error
-            delay = (
-                _SIGN_IN_DELAY_S if isinstance(error, SignInError) else retry_delay_s(error, self._failures)
-            )
-            self._failures += 1
-            self._next_poll = now + delay
-            log.warning("polling failed, again in %.0f s: %s", delay, error)
-            self._ledger.set_trouble(error)
-            return
         if self._failures:
             self._failures = 0
             self._ledger.set_trouble(None)
         typical = {model: store.typical_duration_s(model) for model in {job.model_id for job in jobs}}
-        asked_at, remotes, unknown = future.result()
-        self._pages = 1 + len(remotes) // PAGE
+        self._pages = 1 + len(seen.jobs) // PAGE
         self._next_poll = now + poll_interval_s(jobs, self._api.now(), typical) * self._pages
-        self._synced_at = asked_at
+        if seen.is_complete:
+            self._synced_at = seen.asked_at
         by_remote = {job.remote_id: job for job in jobs if job.remote_id}
-        for remote in remotes:
-            if remote.id in by_remote:
-                self.apply(by_remote[remote.id], remote)
+        for remote in seen.jobs.values():
+            if job := by_remote.get(remote.id):
+                self._guarded(job, lambda job=job, remote=remote: self.apply(job, remote))
+        if job := by_remote.get(seen.not_understood):
+            self.note(job)  # the next of the silent ones has its turn
         for job in jobs:
-            if error := unknown.get(job.remote_id or ""):
-                text = f"The service does not show this job, which it was paid for, to this account. {error}"
-                kind = type(error).__name__
-                self._ledger.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
-        for job in jobs:
-            if job.state is State.UNCERTAIN:
-                self._reconcile(job, remotes, asked_at)
+            if error := seen.unknown.get(job.remote_id or ""):
+                self._guarded(job, lambda job=job, error=error: self._expire(job, error))
+        # The first that was sent takes the first that was made.
+        lost = [job for job in jobs if job.state is State.UNCERTAIN]
+        for job in sorted(lost, key=lambda job: job.submitted_at or 0.0):
+            self._guarded(job, lambda job=job: self._reconcile(job, seen))
+
+    def _guarded(self, job: JobRecord, step: Callable[[], object]) -> None:
+        self._ledger.guarded(job.id, step)
+
+    def _expire(self, job: JobRecord, error: ScenarioError) -> None:
+        text = f"The service does not show this job, which it was paid for, to this account. {error}"
+        kind = type(error).__name__
+        self._ledger.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
 
     def apply(self, job: JobRecord, remote: RemoteJob) -> None:
         """Bring a queued or running job to where the service says it is."""
@@ -120,6 +147,8 @@ class Follower:
     def _tell_progress(self, job: JobRecord, remote: RemoteJob) -> None:
         is_running = remote.status in (JobStatus.IN_PROGRESS, JobStatus.FINALIZING)
         state = State.RUNNING if is_running else State.QUEUED
+        if remote.status is JobStatus.UNKNOWN:
+            state = job.state
         if state is not job.state:
             self._ledger.move(job, state, progress=remote.progress)
         elif remote.progress != job.progress:
@@ -129,21 +158,53 @@ class Follower:
         """The service has just told of this job by other means."""
         self._seen[job.id] = self._ledger.clock()
 
-    def _reconcile(self, job: JobRecord, remotes: list[RemoteJob], asked_at: float) -> None:
-        """Find the service's job that an unanswered submission made, or say that there is none."""
-        for remote in remotes:
-            if is_same_request(job, remote) and not self._ledger.store.is_claimed(job.service, remote.id):
-                found = self._ledger.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
-                self.apply(found, remote)
+    # Of jobs whose submission's answer was lost.
+
+    def _reconcile(self, job: JobRecord, seen: Look) -> None:
+        """Find the service's job that the submission made, or say that there is none, or ask a person."""
+        alike = seen.alike(job, self._ledger.store.remote_ids(job.service))
+        for remote in alike:
+            if likeness(job, remote) is Likeness.SAME and self._adopt(job, remote):
                 return
-        if asked_at <= self._looked_since.setdefault((job.id, job.attempts), asked_at) + self._grace_s:
+        if job.lost_at is None:
+            if seen.told_at is not None:
+                self._ledger.update(job, lost_at=max(seen.told_at, job.submitted_at or 0.0))
             return
-        if job.cancel:
+        settled = settled_at(job, self._grace_s)
+        if seen.asked_at is None or seen.asked_at <= settled or not seen.was_each_asked(alike, settled):
+            return
+        if alike:
+            self._ask_a_person(job, alike)
+        elif job.cancel:
             self._ledger.end(job, State.CANCELED, message="The service does not list it: nothing was paid.")
         elif job.attempts == ASKED_AGAIN:
             self._ledger.move(job, State.PREPARED, attempts=0)
         else:
-            text = (
-                "The service does not list this job: nothing was paid for it. Resume it to submit it again."
-            )
-            self._ledger.update(job, message=text, resume_state=State.PREPARED)
+            self._ledger.update(job, message=NOT_LISTED, error_kind="", resume_state=State.PREPARED)
+
+    def _adopt(self, job: JobRecord, remote: RemoteJob) -> bool:
+        if job.claims and not take_remote(job.claims, remote.id, job.id):
+            return False
+        try:
+            found = self._ledger.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
+        except RemoteTakenError:  # since the list was read
+            return False
+        self.apply(found, remote)
+        return True
+
+    def _ask_a_person(self, job: JobRecord, alike: list[RemoteJob]) -> None:
+        doubts = [
+            {"id": remote.id, "url": self._api.job_url(remote.id), "created_at": remote.created_at}
+            for remote in alike
+        ]
+        refused = [entry for entry in job.candidates if entry not in job.doubts]
+        text = doubt_text(job.id, doubts)
+        log.warning("job %s: %s", job.id, text)
+        self._ledger.update(
+            job,
+            candidates=[*refused, *doubts],
+            message=text,
+            error_kind="",
+            resume_state=State.PREPARED,
+            cancel="",
+        )

@@ -1,24 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker's pen: every write of its is made under its lease, and logged."""
 
+import contextlib
 import logging
+import sqlite3  # in the worker's process, which is plain Python
 from collections.abc import Callable, Collection
 from typing import Any
 
 from ..client import NetworkError, RateLimitedError, ScenarioError, ServerError
+from .database import JobGoneError, StoreTroubleError
 from .record import JobRecord
 from .states import State
-from .store import StaleError, Store
+from .store import MAX_DELAY_S, LeaseLostError, StaleError, Store
 
 log = logging.getLogger("maquette.worker")
 MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
 _TEMPORARY = (NetworkError, ServerError, RateLimitedError)
+# Where a person's resume leads after a defect of ours, by the state that the job had.
+_RESUMES = {
+    State.PREPARED: State.PREPARED,
+    State.UPLOADING: State.PREPARED,
+    State.QUEUED: State.QUEUED,
+    State.RUNNING: State.QUEUED,
+    State.DOWNLOADING: State.DOWNLOADING,
+    State.CONVERTING: State.CONVERTING,
+}
+STORE_TROUBLE = (StoreTroubleError, sqlite3.Error)  # no job's fault: tried again later
 
 
 class Ledger:
     """Writes to `store` for the worker called `name`, about jobs of `session` at `service`.
 
     Each method raises StaleError if the job has moved on, LeaseLostError if another worker has taken over.
+    `clock` is for intervals; dates are the store's, which other processes read.
     """
 
     def __init__(
@@ -48,7 +62,7 @@ class Ledger:
 
     def end(self, job: JobRecord, state: State, **values: Any) -> JobRecord:
         """A move after which nothing happens by itself."""
-        return self.move(job, state, finished_at=self.clock(), **values)
+        return self.move(job, state, finished_at=self.store.clock(), **values)
 
     def fail(self, job: JobRecord, text: str, kind: str, resume: State | None) -> JobRecord:
         return self.end(job, State.FAILED, message=text, error_kind=kind, resume_state=resume)
@@ -57,27 +71,63 @@ class Ledger:
         """A step that spends nothing is tried again after a while; what will not get better fails."""
         kind = type(error).__name__
         if not isinstance(error, _TEMPORARY) or job.attempts >= MAX_ATTEMPTS:
-            text = str(error) if isinstance(error, ScenarioError | OSError) else f"{kind}: {error}"
-            self.fail(job, text, kind, resume)
+            if not isinstance(error, ScenarioError | OSError):
+                log.error("job %s: a defect", job.id, exc_info=error)
+            self.fail(job, words_of(error), kind, resume)
             return
         delay = retry_delay_s(error, job.attempts)
         log.info("job %s: again in %.0f s: %s", job.id, delay, error)
         self.update(
             job,
             attempts=job.attempts + (not isinstance(error, RateLimitedError)),
-            not_before=self.clock() + delay,
+            not_before=self.store.clock() + min(delay, MAX_DELAY_S),
             message=str(error),
             error_kind=kind,
         )
 
-    def set_trouble(self, error: ScenarioError | None) -> None:
-        text, kind = (str(error), type(error).__name__) if error else ("", "")
+    def guarded(self, job_id: str, step: Callable[[], object]) -> None:
+        """Do `step` for a job; whatever goes wrong in it is this job's error, and the others go on.
+
+        A person may cancel or resume a job between two lines of ours: the next round sees it. Raises
+        LeaseLostError, and STORE_TROUBLE: then the step is to be done again.
+        """
+        try:
+            step()
+        except LeaseLostError:
+            raise
+        except (StaleError, JobGoneError) as error:
+            log.info("%s", error)
+        except STORE_TROUBLE:
+            raise
+        except Exception as error:
+            log.exception("job %s: a defect", job_id)
+            with contextlib.suppress(JobGoneError):
+                self._mark_defect(self.store.get(job_id), error)
+
+    def _mark_defect(self, job: JobRecord, error: Exception) -> None:
+        text, kind = words_of(error), type(error).__name__
+        if job.state is State.SUBMITTING:  # the request may be there: it is looked for
+            self.move(job, State.UNCERTAIN, message=text, error_kind=kind)
+        elif job.state is State.UNCERTAIN:
+            self.update(job, message=text, error_kind=kind)
+        elif job.state in _RESUMES:
+            self.fail(job, text, kind, _RESUMES[job.state])
+
+    def set_trouble(self, error: BaseException | None) -> None:
+        text, kind = (words_of(error), type(error).__name__) if error else ("", "")
         self.store.set_trouble(self.service, self.name, text, kind)
+
+
+def words_of(error: BaseException) -> str:
+    """The error for a person: the service's and the disk's as they are, all else is a defect of ours."""
+    if isinstance(error, ScenarioError | OSError):
+        return str(error)
+    return f"Maquette met a defect ({type(error).__name__}: {error}). worker.log tells more."
 
 
 def retry_delay_s(error: BaseException, attempts: int) -> float:
     """2 s, 4 s, … 60 s, and no less than the service asks for."""
-    delay = min(60.0, 2.0 * 2**attempts)
+    delay = min(60.0, 2.0 * 2 ** min(attempts, 5))
     if isinstance(error, RateLimitedError) and error.retry_after_s is not None:
         delay = max(delay, error.retry_after_s)
     return delay

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from ..client import Credentials
-from .polling import GRACE_S
+from .matching import GRACE_S
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # The package under its plain name, whatever it is called inside Blender; nothing else of its folder's.

@@ -93,6 +93,7 @@ class NewJob:
     source: str = ""  # name of the picture or words that it was made from, for people
     placement: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     session: str = ""  # of the command that asks for it; empty: the window
+    claims: str = ""  # the folder in which machines share who has which of the service's jobs: shared.py
     id: str = field(default_factory=new_id)
 
 
@@ -120,7 +121,12 @@ class JobRecord:
     not_before: float
     created_at: float
     updated_at: float
-    submitted_at: float | None  # the service's clock
+    # The service's clock: its last answer before the submission, and its first after that one's answer was
+    # lost. What the submission made was created after the first and not long after the second.
+    submitted_at: float | None
+    lost_at: float | None
+    candidates: list[JsonValue]  # what it may be at the service: {"id", "url", "created_at", "is_refused"}
+    claims: str  # see NewJob
     finished_at: float | None
     files: list[JsonValue]  # downloaded: {"path": in the job's folder, "role", "name", "sha256"}
     result: dict[str, JsonValue]  # the converter's answer
@@ -133,15 +139,23 @@ class JobRecord:
         return self.state in WORKING and not (self.state is State.UNCERTAIN and self.resume_state)
 
     @property
+    def doubts(self) -> list[dict[str, JsonValue]]:
+        """The candidates that nobody has taken or refused. While there are any, it may be paid for."""
+        if self.remote_id is not None:
+            return []
+        entries = [entry for entry in self.candidates if isinstance(entry, dict)]
+        return [entry for entry in entries if not entry.get("is_refused")]
+
+    @property
     def committed_cu(self) -> float:
         """What it has cost, or is to cost if it goes on by itself."""
         if self.cost_cu is not None:
             return self.cost_cu
-        is_unpaid = not self.is_working and self.remote_id is None
+        is_unpaid = not self.is_working and self.remote_id is None and not self.doubts
         return 0.0 if is_unpaid else self.estimate_cu or 0.0
 
 
-JSON_COLUMNS = ("inputs", "sent", "files", "result", "placement")
+JSON_COLUMNS = ("inputs", "sent", "candidates", "files", "result", "placement")
 COLUMNS = tuple(f.name for f in fields(JobRecord))
 
 

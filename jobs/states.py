@@ -27,7 +27,7 @@ MOVES: dict[State, frozenset[State]] = {
     _S.UPLOADING: frozenset({_S.SUBMITTING, _S.FAILED, _S.CANCELED}),
     # Back to uploading only when the service said that it refused for now, or was never reached.
     _S.SUBMITTING: frozenset({_S.QUEUED, _S.UNCERTAIN, _S.UPLOADING, _S.FAILED}),
-    # To prepared only by a person's resume, after the service's list has shown no such job.
+    # To prepared only by a person's resume, after the service's lists have shown no job that may be it.
     _S.UNCERTAIN: frozenset({_S.QUEUED, _S.PREPARED, _S.CANCELED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.RUNNING: frozenset({_S.QUEUED, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
@@ -36,7 +36,7 @@ MOVES: dict[State, frozenset[State]] = {
     _S.READY: frozenset({_S.PLACED}),
     _S.PLACED: frozenset(),
     # By a person's resume: to where no money is spent twice (the row's resume_state says where).
-    _S.FAILED: frozenset({_S.PREPARED, _S.DOWNLOADING, _S.CONVERTING}),
+    _S.FAILED: frozenset({_S.PREPARED, _S.QUEUED, _S.DOWNLOADING, _S.CONVERTING}),
     _S.CANCELED: frozenset(),
     _S.EXPIRED: frozenset({_S.QUEUED}),
 }

@@ -20,15 +20,19 @@ from ..client import (
     Submission,
 )
 from .children import Blenders, ChildError
+from .database import RemoteTakenError
 from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
-from .ledger import Ledger, log
+from .lease import may_send
+from .ledger import STORE_TROUBLE, Ledger, log
 from .record import JobRecord
+from .shared import take_remote
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
 from .transfers import Progress, SpoiltFileError, convert_result, download_results
 
+MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 _LOOKING = "Looking up whether the service got the request"
 
 
@@ -48,6 +52,7 @@ class Steps:
         self._ledger, self._api, self._tasks, self._follower = ledger, api, tasks, follower
         self._blenders, self._is_keeping_downloads = blenders, is_keeping_downloads
         self._is_clock_known = False
+        self._submitting = ""  # id of the job whose submission is under way: one at a time
 
     def take(self, job: JobRecord) -> None:
         """The next step of a job that has one to be taken now."""
@@ -62,10 +67,8 @@ class Steps:
                 self._prepare(job)
             case State.UPLOADING:
                 self._upload(job)
-            case State.SUBMITTING:
-                if "submit" not in self._tasks:  # a worker died between the intent and the answer
-                    self._ledger.move(job, State.UNCERTAIN, message=_LOOKING)
-                    self._follower.hasten()
+            case State.SUBMITTING:  # a worker died between the intent and the answer
+                self._lose(job)
             case State.QUEUED | State.RUNNING:
                 self._cancel(job)
             case State.DOWNLOADING:
@@ -121,32 +124,48 @@ class Steps:
         self._ledger.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
 
     def _submit(self, job: JobRecord) -> None:
-        if "submit" in self._tasks:
+        if self._submitting in self._tasks:
             return
+        ledger = self._ledger
+        intended_at = ledger.clock()
+        told_at = self._api.told_at()
         # The intent is on disk before the one POST that spends.
-        job = self._ledger.move(job, State.SUBMITTING, submitted_at=self._api.now())
-        self._tasks.start(
-            "submit",
-            "submit",
-            lambda _: self._api.generate(job.model_id, job.sent),
-            lambda future: self._submitted(job, future),
+        job = ledger.move(
+            job,
+            State.SUBMITTING,
+            submitted_at=self._api.now() if told_at is None else told_at,
+            lost_at=None,
+            candidates=[],
         )
 
+        def check() -> None:
+            """Right before the first byte: this machine may have slept since, and another worker be at it."""
+            is_late = ledger.clock() - intended_at > MAX_INTENT_AGE_S
+            try:
+                is_allowed = not is_late and may_send(ledger.store.folder, job.id, ledger.name)
+            except STORE_TROUBLE as error:
+                raise NetworkError(f"It was not sent: the job store says {error}.") from error
+            if not is_allowed:
+                raise NetworkError("It was not sent: too much time went by before that.", kind="timeout")
+
+        def work(_: Progress) -> Submission:
+            answer = self._api.generate(job.model_id, job.sent, before_send=check)
+            if job.claims and not _is_ours(job, answer.job.id):
+                raise RemoteTakenError(f"The service's job {answer.job.id} is another machine's.")
+            return answer
+
+        self._submitting = job.id
+        self._tasks.start(job.id, "submit", work, lambda future: self._submitted(job, future))
+
     def _submitted(self, job: JobRecord, future: Future[Any]) -> None:
+        self._submitting = ""
         error = future.exception()
         # Another worker may have taken over and be looking for the job that is here.
         job = self._ledger.since(job, *(() if error else (State.UNCERTAIN,)))
         if error is None:
-            answer: Submission = future.result()
-            cost = answer.cost.creative_units if answer.cost else answer.job.cost_cu
-            self._follower.note(
-                self._ledger.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
-            )
-            self._follower.hasten(1.0)
+            self._accept(job, future.result())
         elif not isinstance(error, ScenarioError) or error.may_have_arrived:
-            log.warning("job %s: the answer to the submission is unknown: %s", job.id, error)
-            self._ledger.move(job, State.UNCERTAIN, message=_LOOKING)
-            self._follower.hasten()
+            self._lose(job, error)
         elif isinstance(error, RateLimitedError | NetworkError):
             # Refused, or never reached: nothing was spent, so it may wait and be submitted then.
             job = self._ledger.move(job, State.UPLOADING)
@@ -155,6 +174,25 @@ class Steps:
             if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
                 self._ledger.store.forget_uploads(job.service, _texts(list(job.sent.values())))
             self._ledger.fail(job, str(error), type(error).__name__, State.PREPARED)
+
+    def _accept(self, job: JobRecord, answer: Submission) -> None:
+        cost = answer.cost.creative_units if answer.cost else answer.job.cost_cu
+        try:
+            job = self._ledger.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
+        except (
+            RemoteTakenError
+        ) as error:  # another job of ours has been taken for it, or it has been answered twice
+            self._lose(job, error)
+            return
+        self._follower.note(job)
+        self._follower.hasten(1.0)
+
+    def _lose(self, job: JobRecord, error: BaseException | None = None) -> None:
+        """Look at the service for what the submission has made."""
+        log.warning("job %s: the answer to the submission is unknown: %s", job.id, error)
+        if job.state is State.SUBMITTING:
+            self._ledger.move(job, State.UNCERTAIN, message=_LOOKING)
+        self._follower.hasten()
 
     def _cancel(self, job: JobRecord) -> None:
         remote_id = job.remote_id or ""
@@ -225,6 +263,14 @@ class Steps:
             )
             again = State.DOWNLOADING if isinstance(error, SpoiltFileError) else State.CONVERTING
             self._ledger.fail(job, text, type(error).__name__, again)
+
+
+def _is_ours(job: JobRecord, remote_id: str) -> bool:
+    try:
+        return take_remote(job.claims, remote_id, job.id)
+    except OSError as error:  # the answer counts more than the other machines' knowing of it
+        log.warning("job %s: %s is not marked in %s: %s", job.id, remote_id, job.claims, error)
+        return True
 
 
 def _texts(value: JsonValue) -> list[str]:

@@ -14,17 +14,30 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-from .database import StoreError, last_change, next_change, open_database, transaction
+from .database import (
+    InDoubtError,
+    JobGoneError,
+    RemoteTakenError,
+    StoreError,
+    WouldSpendError,
+    last_change,
+    next_change,
+    open_database,
+    transaction,
+)
 from .inputs import keep_files
 from .questions import Questions
 from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
 from .states import UNPAID, WORKING, State, check_move
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
+MAX_DELAY_S = 3600.0  # a job waits no longer
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
 ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended is failed, to be resumed
 # JobRecord.is_working, for SQL.
 _IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
+# By now (?2), or put off before this computer's clock was set back.
+_IS_DUE = f"(not_before <= ?2 OR updated_at > ?2 OR not_before > ?2 + {MAX_DELAY_S})"
 # A job of an ended session, for any other: paid, or unpaid for long. ?1: service, ?2: now.
 _IS_LEFT = (
     f"session NOT IN (SELECT session FROM lease WHERE service = ?1 AND abs(renewed_at - ?2) <= {LEASE_S})"
@@ -69,12 +82,14 @@ class Store:
     def get(self, job_id: str) -> JobRecord:
         for job in self._jobs("WHERE id = ?", job_id):
             return job
-        raise StoreError(f"There is no job {job_id} in {self.folder}. `maquette jobs` lists them.")
+        raise JobGoneError(f"There is no job {job_id} in {self.folder}. `maquette jobs` lists them.")
 
-    def is_claimed(self, service: str, remote_id: str) -> bool:
-        """Whether a job here is the service's job `remote_id` already."""
-        found = self._jobs("WHERE service = ? AND remote_id = ?", service, remote_id)
-        return bool(found)
+    def remote_ids(self, service: str) -> set[str]:
+        """The service's jobs that are jobs here already."""
+        rows = self._db.execute(
+            "SELECT remote_id FROM jobs WHERE service = ? AND remote_id IS NOT NULL", (service,)
+        )
+        return {str(row[0]) for row in rows}
 
     def list_jobs(
         self,
@@ -134,7 +149,7 @@ class Store:
         oldest first.
         """
         return self._jobs(
-            "WHERE service = ?1 AND session = ?4 AND not_before <= ?2"
+            f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE}"
             " AND (state IN ('prepared', 'uploading', 'submitting', 'downloading', 'converting')"
             " OR (state IN ('queued', 'running') AND cancel = 'requested'))"
             " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
@@ -198,13 +213,19 @@ class Store:
         for name in JSON_COLUMNS:
             if name in values:
                 values[name] = json.dumps(values[name])
+        if self.clock() < job.updated_at:  # set back since: what was put off until then would wait too long
+            values.setdefault("not_before", 0.0)
         unknown = values.keys() - set(COLUMNS)
         assert not unknown, unknown
+        remote_id = values.get("remote_id")
         with transaction(self._db):
             of_session: tuple[str, ...] = ()
             if lease is not None:
                 of_session = (self._session_of(job.service, lease),)
                 unless += " AND session = ?"
+            taken = "service = ? AND remote_id = ? AND id != ?"
+            if remote_id is not None and self._jobs(f"WHERE {taken}", job.service, remote_id, job.id):
+                raise RemoteTakenError(f"The service's job {remote_id} is another job's here.")
             values |= {"updated_at": self.clock(), "change": next_change(self._db)}
             changes, where = ", ".join(f"{name} = ?" for name in values), f"id = ? AND state = ?{unless}"
             done = self._db.execute(
@@ -220,16 +241,25 @@ class Store:
 
     def is_unpaid(self, job: JobRecord) -> bool:
         """Whether `resume` of the job leads to a payment: it was not submitted, or was not found."""
-        return job.resume_state is State.PREPARED or (job.state in UNPAID and self.is_left(job))
+        if job.state in UNPAID:
+            return self.is_left(job)
+        return job.resume_state is State.PREPARED and not job.doubts
 
-    def resume(self, job: JobRecord, session: str = "") -> JobRecord:
-        """By a person's wish only: `session` takes a stopped job up where nothing is paid twice, or one that
-        an ended session left before it was paid. Raises StoreError.
+    def resume(self, job: JobRecord, session: str = "", *, may_spend: bool = False) -> JobRecord:
+        """`session` takes a stopped job up where nothing is paid twice, or one that an ended session left
+        before it was paid. Raises StoreError.
+
+        What would be submitted is not without `may_spend`, which is for a person to say: of an uncertain
+        job nobody else can know that it was not paid for.
         """
+        if self.is_unpaid(job) and not may_spend:
+            raise WouldSpendError(f"{job.name} would be submitted, which is paid for. {job.message}".strip())
         if job.state in UNPAID and self.is_left(job):
             return self.update(job, session=session)
         if job.resume_state is None:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
+        if job.doubts:
+            raise InDoubtError(f"{job.name} is not submitted again. {job.message}")
         anew: dict[str, Any] = {"not_before": 0.0, "progress": None, "finished_at": None, "cancel": ""}
         anew["session"] = session
         if job.state is State.UNCERTAIN:  # it may have shown up since: it is looked for once more before that
@@ -242,7 +272,8 @@ class Store:
         Raises StoreError if it is not under way.
         """
         if job.state in UNPAID or (job.state is State.UNCERTAIN and job.resume_state):
-            return self.move(job, State.CANCELED, finished_at=self.clock())
+            told = {"message": f"Given up in doubt. {job.message}"} if job.doubts else {}
+            return self.move(job, State.CANCELED, finished_at=self.clock(), **told)
         if not job.is_working:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to cancel.")
         if job.state in (State.DOWNLOADING, State.CONVERTING):

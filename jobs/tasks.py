@@ -16,7 +16,7 @@ _QUEUED = 4  # tasks that may wait for a thread
 
 
 class Tasks:
-    """What is under way, by key: a job's id, "submit", "poll" or a question's kind and key."""
+    """What is under way, by key: a job's id, "poll" or a question's kind and key."""
 
     def __init__(self, converters: int) -> None:
         pools = {**_POOLS, "convert": converters}
@@ -41,13 +41,18 @@ class Tasks:
         progress = Progress()
         self._running[key] = (self._pools[pool].submit(work, progress), then, progress)
 
-    def collect(self) -> Iterator[Callable[[], None]]:
-        """What is to be done about each task that has ended."""
-        for key, (future, then, _) in list(self._running.items()):
+    def collect(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """The key of each task that has ended, and what is to be done about it.
+
+        Where the caller leaves the loop by an exception, it is to be done the next time: no result is lost.
+        """
+        for key, task in list(self._running.items()):
+            future, then, _ = task
             if future.done():
-                del self._running[key]
                 if not isinstance(future.exception(), StoppedError):
-                    yield lambda then=then, future=future: then(future)
+                    yield key, lambda then=then, future=future: then(future)
+                if self._running.get(key) is task:
+                    del self._running[key]
 
     def progress(self) -> Iterator[tuple[str, float]]:
         """Key and 0..1 of each transfer that has got on since the last call."""

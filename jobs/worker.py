@@ -18,17 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from ..client import Credentials, Scenario
+from ..client.elapsed import elapsed_s
 from .answers import Answers
 from .children import Blenders
 from .follower import Follower
-from .ledger import Ledger, log
-from .polling import GRACE_S
+from .ledger import STORE_TROUBLE, Ledger, log
+from .matching import GRACE_S
 from .process import open_sandbox, stop_sandbox
 from .steps import Steps
-from .store import LEASE_S, LeaseLostError, StaleError, Store
+from .store import LEASE_S, LeaseLostError, Store
 from .tasks import Tasks
 
 TICK_S = 0.25
+STORE_PATIENCE_S = 300.0  # how long a store that takes nothing is waited for, with the results in memory
+STORE_PAUSE_S = 1.0
 PROGRESS_S = 0.5  # how often a transfer's progress is written
 
 
@@ -36,7 +39,8 @@ class Worker:
     """Takes the jobs of one session at a service through their states, and what ended sessions have paid for.
 
     `blender` is the executable that converts, in as many processes as there are `converters`. After the last
-    thing to do it waits `linger_s` for more, without the lease. Clock in Unix seconds.
+    thing to do it waits `linger_s` for more, without the lease. `clock` is for intervals and has no dates: it
+    goes on evenly, also where this computer's clock is set.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Worker:
         converters: int = 1,
         is_keeping_downloads: bool = True,
         linger_s: float = 0.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = elapsed_s,
         grace_s: float = GRACE_S,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -69,6 +73,7 @@ class Worker:
         self._ledger = ledger
         self._is_stopping = threading.Event()
         self._next_lease = self._next_progress = 0.0
+        self._trouble_since: float | None = None
 
     def close(self) -> None:
         """Abort or wait for what is under way; no thread and no Blender stays behind."""
@@ -83,7 +88,7 @@ class Worker:
         """Work until nothing is left and nothing comes, or until `stop` and the end of what is under way."""
         try:
             while self.take_lease():
-                while self.round():
+                while self._patient_round():
                     if not self.tasks.wait(TICK_S):
                         self._is_stopping.wait(TICK_S)
                 self._store.drop_lease(self._service, self.name)
@@ -117,8 +122,25 @@ class Worker:
                 return False
         return True
 
+    def _patient_round(self) -> bool:
+        """A round; where the store takes nothing, results are kept and told once it does, for a while."""
+        try:
+            is_working = self.round()
+        except STORE_TROUBLE as error:
+            now = self._clock()
+            self._trouble_since = self._trouble_since or now
+            log.warning("the store: %s", error)
+            if now - self._trouble_since > STORE_PATIENCE_S:
+                raise
+            time.sleep(STORE_PAUSE_S)
+            return True
+        self._trouble_since = None
+        return is_working
+
     def round(self) -> bool:
-        """One look at everything; False when there is nothing left to do. Raises LeaseLostError."""
+        """One look at everything; False when there is nothing left to do. Raises LeaseLostError, or
+        STORE_TROUBLE: then what has come of the tasks is kept for the next round.
+        """
         now = self._clock()
         if now >= self._next_lease:
             if not self._store.take_lease(self._service, self.name, self._session):
@@ -126,17 +148,17 @@ class Worker:
             self._next_lease = now + LEASE_S / 4
             if not self._is_stopping.is_set():
                 self._store.adopt(self._service, self._session)
-        for step in self.tasks.collect():
-            _unless_stale(step)
+        for key, step in self.tasks.collect():
+            self._ledger.guarded(key, step)
         if self._is_stopping.is_set():
             return len(self.tasks) > 0
         for job in self._store.list_actionable(self._service, 4 * self.tasks.most, self._session):
             if job.id not in self.tasks and not self.tasks.is_full:
-                _unless_stale(lambda job=job: self._steps.take(job))
+                self._ledger.guarded(job.id, lambda job=job: self._steps.take(job))
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
-                _unless_stale(lambda key=job_id, value=value: self._tell_progress(key, value))
+                self._ledger.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
         if not self._session:  # questions are the window's
             self._answers.take()
         self._follower.poll()
@@ -145,16 +167,6 @@ class Worker:
 
     def _tell_progress(self, job_id: str, value: float) -> None:
         self._ledger.update(self._store.get(job_id), progress=value)
-
-
-def _unless_stale(step: Callable[[], object]) -> None:
-    """A person may cancel or resume a job between two lines of ours: the next round sees it."""
-    try:
-        step()
-    except LeaseLostError:
-        raise
-    except StaleError as error:
-        log.info("%s", error)
 
 
 def main() -> int:

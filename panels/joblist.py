@@ -7,6 +7,7 @@ import bpy
 
 from .. import properties
 from ..jobs import DONE, Desk, JobRecord, State, holder
+from ..jobs.candidates import date_text
 from .text import Ruler, cost_text, draw_text, time_text
 from .thumbnails import icon_of_job
 
@@ -106,11 +107,13 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: Job
             "maquette.cancel_job", text="Cancel" if not job.cancel else "Cancel Asked For", icon="X"
         ).job_id = job.id
         return
+    if job.state is State.UNCERTAIN:
+        _draw_doubts(layout, ruler, job)
     cost = job.cost_cu if job.cost_cu is not None else job.estimate_cu
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
-        ("resume_job", "Try Again", bool(job.resume_state)),
+        ("resume_job", "Try Again", bool(job.resume_state) and not job.doubts),
         ("use_settings", "Use Settings", True),
         ("copy_message", "Copy Message", bool(job.message)),
         ("show_folder", "Show Folder", True),
@@ -124,6 +127,16 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: Job
         if place and (place % 2 == 0 or name in ("repeat_job", "remove_job")):
             row = column.row(align=True)
         row.operator(f"maquette.{name}", text=text).job_id = job.id
+
+
+def _draw_doubts(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
+    """The service's jobs that may be this one, each to be taken or refused."""
+    for candidate in job.doubts:
+        draw_text(layout, ruler, f"{candidate['id']}, {date_text(candidate)}", icon="QUESTION", inset=0.8)
+        row = layout.row(align=True)
+        for name, text in (("take_candidate", "It Is This One"), ("refuse_candidate", "It Is Not")):
+            action = row.operator(f"maquette.{name}", text=text)
+            action.job_id, action.remote_id = job.id, str(candidate["id"])
 
 
 def _facts(desk: Desk, job: JobRecord) -> list[str]:

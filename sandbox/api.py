@@ -108,15 +108,20 @@ class Api:
         return {"job": public(job), **cost}
 
     def list_jobs(self, call: Call) -> Record:
-        """The jobs on models, as `types=custom` asks for, those updated last first."""
-        if "types" not in call.query and "updatedAfter" in call.query:
-            raise ApiError(400, "updatedAfter can only be used with status, type, types or workflowId")
+        """The jobs on models: with `types` those updated last first, else those created last."""
+        is_typed = "types" in call.query
+        wrong, date, field = "updatedAfter", "createdAfter", "createdAt"
+        if is_typed:
+            wrong, date, field = "createdAfter", "updatedAfter", "updatedAt"
+        if wrong in call.query:
+            can = "only" if wrong == "updatedAfter" else "not"
+            raise ApiError(400, f"{wrong} can {can} be used with status, type, types or workflowId")
         try:
-            after = datetime.fromisoformat(call.query.get("updatedAfter", "1970-01-01T00:00:00Z"))
+            after = datetime.fromisoformat(call.query.get(date, "1970-01-01T00:00:00Z"))
             since = iso(after.timestamp())
         except (ValueError, OverflowError):
-            raise ApiError(400, "updatedAfter must be an ISO 8601 date") from None
-        rows = sorted(((job["updatedAt"], job["jobId"], job) for job in self.state.all("job")), reverse=True)
+            raise ApiError(400, f"{date} must be an ISO 8601 date") from None
+        rows = sorted(((job[field], job["jobId"], job) for job in self.state.all("job")), reverse=True)
         before = tuple(call.query.get("paginationToken", "~").split("/"))
         size = call.page_size(50, 100)
         page = [row for row in rows if row[0] > since and row[:2] < before][:size]

@@ -137,9 +137,11 @@ class _Told:
 
 def _unfinished(job: JobRecord, again: str, anew: str) -> CommandError:
     ending = f"It cannot go on. For another job, which is paid for by itself, {anew}."
-    if job.resume_state:
+    if job.state is State.UNCERTAIN:  # that is a person's to say, not a script's
+        ending = "" if job.doubts else f"`maquette resume {job.id}` does that."
+    elif job.resume_state:
         ending = f"When that is mended, {again}: nothing is paid twice."
-    return CommandError(f"{job.name}: {job.message or job.state} {ending}", exit_for_job(job))
+    return CommandError(f"{job.name}: {job.message or job.state} {ending}".strip(), exit_for_job(job))
 
 
 def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteError:

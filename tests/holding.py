@@ -8,7 +8,9 @@ import http.client
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +24,8 @@ class HoldingProxy:
         self._pattern: re.Pattern[str] | None = None
         self._point = ""
         self.is_held = threading.Event()
+        self.hurry_s = 0.0  # by how much each answer is dated later than the last: the service's time flies
+        self._ahead_s = 0.0
         self.refusals: dict[str, tuple[int, str]] = {}  # pattern → the status and reason of the answer
         self._go_on = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -80,7 +84,9 @@ class HoldingProxy:
                 content = answer.read()
                 upstream.close()
                 proxy._wait(line, "answer")
-                self._send(answer.status, content, dict(answer.headers))
+                proxy._ahead_s += proxy.hurry_s
+                date = formatdate(time.time() + proxy._ahead_s, usegmt=True)
+                self._send(answer.status, content, {**answer.headers, "Date": date})
 
             def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
                 self.send_response_only(status)

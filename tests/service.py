@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,27 @@ class Service:
         self.assets_gone = False
         self.models: dict[str, Model] = {}
         self.uploads: list[tuple[str, str]] = []
+        self.has_list_inputs = True  # whether lists tell what each job was made of; alone, a job always does
+        self.listed: Callable[[Job], Job] = lambda job: job  # what the service keeps or tells of a job
+        self._told_at: float | None = None
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
     def _call(self, name: str) -> None:
         with self._lock:
             self.calls[name] += 1
+            self._told_at = float(int(self.clock()))
             if self.fail.get(name):
                 raise self.fail[name].pop(0)
 
     def now(self) -> float:
         return self.clock()
+
+    def told_at(self) -> float | None:
+        return self._told_at
+
+    def job_url(self, job_id: str) -> str:
+        return f"https://api.test/v1/jobs/{job_id}"
 
     def list_models(self, *, capabilities: Any) -> list[Model]:
         self._call("list_models")
@@ -91,14 +101,21 @@ class Service:
         self.uploads.append((path.name, kind))
         return f"asset_{len(self.uploads)}"
 
-    def generate(self, model_id: str, inputs: Mapping[str, Any]) -> Submission:
+    def generate(
+        self, model_id: str, inputs: Mapping[str, Any], *, before_send: Callable[[], None] = lambda: None
+    ) -> Submission:
+        self._before_sending()
+        before_send()
         self._call("generate")
         job = self.make(model_id, inputs)
         if self.fail.get("answer"):
             raise self.fail["answer"].pop(0)
         return Submission(job, Cost(2.5))
 
-    def make(self, model_id: str, inputs: Mapping[str, Any], *, has_model: bool = True) -> Job:
+    def _before_sending(self) -> None:
+        """What happens while the connection is made: tests put it here."""
+
+    def make(self, model_id: str, inputs: Mapping[str, Any], *, has_model: bool = True, **values: Any) -> Job:
         """What the service does when the request arrives: a job, and a bill."""
         self.paid.append((model_id, inputs))
         now = self.clock()
@@ -115,7 +132,7 @@ class Service:
             created_at=now,
             updated_at=now,
         )
-        self.jobs[job.id] = job
+        job = self.jobs[job.id] = _with(job, **values)
         return job
 
     def _seen(self, job: Job) -> Job:
@@ -128,12 +145,23 @@ class Service:
 
     def list_jobs(self, *, updated_after: float) -> Any:
         self._call("list_jobs")
-        shown = [job for job in self.jobs.values() if job.created_at + self.shows_after_s <= self.clock()]
-        return iter([self._seen(job) for job in shown if job.updated_at >= (updated_after or 0)])
+        shown = [job for job in self._shown() if job.type in ("", "custom")]
+        return iter([self._told(job) for job in shown if job.updated_at >= updated_after])
+
+    def list_new_jobs(self, *, created_after: float) -> Any:
+        self._call("list_new_jobs")
+        return iter([self._told(job) for job in self._shown() if job.created_at > created_after])
+
+    def _shown(self) -> list[Job]:
+        return [job for job in self.jobs.values() if job.created_at + self.shows_after_s <= self.clock()]
+
+    def _told(self, job: Job) -> Job:
+        told = self.listed(self._seen(job))
+        return told if self.has_list_inputs else _with(told, input={}, model_id=None)
 
     def get_job(self, job_id: str) -> Job:
         self._call("get_job")
-        return self._seen(self.jobs[job_id])
+        return self.listed(self._seen(self.jobs[job_id]))
 
     def cancel_job(self, job_id: str) -> Job:
         self._call("cancel_job")

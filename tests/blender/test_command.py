@@ -304,6 +304,35 @@ def process_lines() -> list[str]:
     return lines
 
 
+def test_a_person_says_which_of_the_services_jobs_a_job_in_doubt_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    store, state = jobs.Store(tmp_path), jobs.State
+    job = store.add(jobs.NewJob(name="a cup", model_id="m", inputs={}, service=sandbox.api))
+    for next_state in (state.UPLOADING, state.SUBMITTING, state.UNCERTAIN):
+        job = store.move(job, next_state)
+    found = [
+        {"id": f"job_{number}", "url": "https://api.test/v1/jobs", "created_at": 1.8e9} for number in (7, 8)
+    ]
+    store.update(job, candidates=found, resume_state=state.PREPARED, message="It may be job_7 or job_8.")
+    env = {**sandbox.env, "MAQUETTE_STATE": str(tmp_path)}
+    paid = sandbox.stats()["paidJobs"]
+    left = run("resume", env=env)
+    assert left.returncode == 1
+    assert "It may be job_7 or job_8." in left.stderr
+    named = run("resume", job.id, env=env)
+    assert named.returncode == 1
+    assert sandbox.stats()["paidJobs"] == paid
+    assert run("jobs", "--take", job.id, "job_9", env=env).returncode == 2
+    refused = run("jobs", "--refuse", job.id, "job_7", env=env)
+    assert refused.returncode == 0
+    assert "job_8" in refused.stdout
+    taken = run("jobs", "--take", job.id, "job_8", env=env)
+    assert taken.returncode == 0
+    assert f"maquette resume {job.id}" in taken.stdout
+    job = store.get(job.id)
+    store.close()
+    assert (job.state, job.remote_id) == (state.QUEUED, "job_8")
+
+
 def test_the_jobs_are_listed_without_any_service(sandbox: Sandbox, tmp_path: Path) -> None:
     store = jobs.Store(tmp_path)
     store.add(jobs.NewJob(name="a cup", model_id="m", model_name="Some Model", inputs={}, service="s"))

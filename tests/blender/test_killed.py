@@ -229,6 +229,7 @@ def test_a_submission_that_never_left_is_made_once_and_by_a_persons_wish_alone(
     stopped.proxy.go_on()
     assert sandbox.stats()["paidJobs"] == paid
     (job,) = stopped.jobs()
+    stopped.proxy.hurry_s = 400.0
     looked = run("resume", env=stopped.env)
     assert looked.returncode == 1
     assert f"maquette resume {job.id}` pays for it anew" in looked.stderr

@@ -175,6 +175,20 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, desk) -> None:
     assert "Cup" in row
 
 
+def test_a_job_in_doubt_offers_each_candidate_and_no_other_try(desk) -> None:
+    candidates = [
+        {"id": "job_7", "url": "https://api.test/v1/jobs/job_7", "created_at": 1_800_000_000},
+        {"id": "job_8", "url": "https://api.test/v1/jobs/job_8", "created_at": 0, "is_refused": True},
+    ]
+    add_job(desk, state=State.UNCERTAIN, resume_state=State.PREPARED, candidates=candidates)
+    said = draw(joblist.MAQUETTE_PT_jobs)
+    assert "job_7, 2027-01-15 08:00:00 UTC" in " ".join(said)
+    assert not [word for word in said if "job_8" in word]
+    assert {"maquette.take_candidate", "maquette.refuse_candidate"} <= set(said)
+    assert "maquette.resume_job" not in said
+    assert "maquette.cancel_job" not in said
+
+
 def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(desk) -> None:
     manager = bpy.context.window_manager
     first, second = add_job(desk), add_job(desk, state=State.FAILED)

@@ -1,7 +1,9 @@
 """A run admits what the limits allow, does what is missing, and pays for each row once, killed or not."""
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,8 +40,6 @@ class World:
         self.most_at_service = 0
 
     def items(self, *keys: str, price_cu: float | None = 2.5) -> list[Item]:
-        from dataclasses import replace
-
         lines = "".join(f"{key.split('=')[0]},{key}\n" for key in keys)
         (self.folder / "m.csv").write_text("id,prompt\n" + lines)
         manifest = read_manifest(self.folder / "m.csv")
@@ -201,6 +201,37 @@ def test_a_refused_row_waits_for_a_persons_wish(world: World) -> None:
     assert len(world.service.paid) == 1
 
 
+def test_a_lost_row_is_not_submitted_again_by_running_the_batch_again(world: World) -> None:
+    world.service.fail["generate"] = [LOST]
+    items = world.items("a")
+    for _ in range(3):
+        run = world.run(items)
+        assert stages(run) == [Stage.FAILED]
+        assert "does not list this job" in run.rows[0].message
+    assert world.service.calls["generate"] == 1
+    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
+def test_a_row_in_doubt_is_not_submitted_again_by_any_run_and_counts_as_spent(world: World) -> None:
+    world.service.fail["answer"] = [LOST]
+    world.service.listed = lambda job: replace(job, input={}, model_id=None)
+    items = world.items("a")
+    for is_retrying in (False, True, True):
+        run = world.run(items, is_retrying=is_retrying)
+        assert stages(run) == [Stage.FAILED]
+        assert "job_1" in run.rows[0].message
+        assert run.spent_cu() == 2.5
+    assert world.service.calls["generate"] == 1
+
+
+def test_a_machine_marks_in_the_shared_folder_which_job_of_the_services_it_has(world: World) -> None:
+    world.run(world.items("a"))
+    (mark,) = (world.folder / "remotes").iterdir()
+    assert mark.name == "job_1"
+    assert (mark / "job").read_text() == world.delivered[0]
+
+
 def test_without_credits_nothing_more_is_started_and_the_next_run_goes_on(world: World) -> None:
     items = world.items("a", "b", "c", "d")
     world.service.fail["generate"] = [CreditsError("Too few credits.")]
@@ -341,6 +372,8 @@ def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
     def killing(step: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*given: Any, **named: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return step(*given, **named)  # what is killed in a thread would be an error like others
             left[0] -= 1
             if left[0] == 0:
                 raise Killed
@@ -376,7 +409,7 @@ def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
             world.service.fail.setdefault("answer", []).append(LOST)
         worker: Worker | None = None
         try:
-            run = world.open(items, concurrency=dice.randint(1, 4))
+            run = world.open(items, concurrency=dice.randint(1, 4), is_retrying=True)
             worker = world.worker()
             while run.step():
                 world.turn(run, worker)
@@ -389,8 +422,8 @@ def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
     assert kills
     set_kill(10**9)
     world.service.fail.clear()
-    world.run(items)  # a submission that was lost after the last kill may need one more
-    run = world.run(items)
+    world.run(items, is_retrying=True)  # a submission that was lost after the last kill may need one more
+    run = world.run(items, is_retrying=True)
     assert stages(run) == [Stage.DONE] * 4
     assert len(world.service.paid) == 4
     for row in run.rows:

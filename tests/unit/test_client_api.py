@@ -109,6 +109,71 @@ def test_jobs_on_models_are_listed_by_time_over_empty_pages(api: FakeApi) -> Non
     }
 
 
+def test_the_list_that_reconciles_asks_for_jobs_of_every_type(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs", Say({"jobs": [{**JOB, "jobType": "splat"}]}))
+    (job,) = api.client().list_new_jobs(created_after=1_800_000_000.25)
+    assert (job.id, job.type) == ("job_1", "splat")
+    assert api.seen()[0].query == {"pageSize": "100", "createdAfter": "2027-01-15T08:00:00.250Z"}
+
+
+def test_a_job_in_the_list_that_is_not_understood_hides_no_other(api: FakeApi) -> None:
+    odd = [
+        None, 5, "job_2", [], {}, {"jobId": None}, {"jobId": 7}, {"jobId": ""},
+        {"jobId": "job_odd", "status": 5, "metadata": [], "billing": "free", "createdAt": "soon"},
+        {"jobId": "job_half", "status": "success", "progress": "half", "metadata": {"assetIds": "a"}},
+    ]  # fmt: skip
+    api.on("GET", "/v1/jobs", Say({"jobs": [*odd, JOB]}))
+    jobs = {job.id: job for job in api.client().list_jobs(updated_after=0)}
+    assert list(jobs) == ["job_odd", "job_half", "job_1"]
+    assert (jobs["job_odd"].status, jobs["job_odd"].created_at, jobs["job_odd"].input) == ("unknown", 0, {})
+    assert (jobs["job_half"].is_success, jobs["job_half"].asset_ids) == (True, ())
+    assert {job.id for job in api.client().list_new_jobs(created_after=0)} == jobs.keys()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"job": JOB, "creativeUnitsCost": "many"},
+        {"job": JOB, "creativeUnitsCost": [1]},
+        {"job": JOB, "creativeUnitsCost": True},
+        {"job": {**JOB, "billing": {"cuCost": {}}}},
+        {"job": {**JOB, "billing": 5, "status": [], "metadata": "none", "createdAt": 5}},
+        {"job": {"jobId": "job_1"}},
+        {"jobId": "job_1"},
+    ],
+)
+def test_whatever_else_the_answer_to_a_submission_says_the_jobs_id_is_not_lost(
+    api: FakeApi, odd: dict[str, Any]
+) -> None:
+    api.on("POST", "/v1/generate/custom/model_x", Say(odd))
+    assert api.client().generate("model_x", {}).job.id == "job_1"
+
+
+def test_an_answer_to_a_submission_without_an_id_may_have_started_a_job(api: FakeApi) -> None:
+    for odd in ({}, {"job": {}}, {"job": {"jobId": 5}}, {"job": []}):
+        api.on("POST", "/v1/generate/custom/model_x", Say(odd))
+        with pytest.raises(AnswerError) as caught:
+            api.client().generate("model_x", {})
+        assert caught.value.may_have_arrived
+
+
+def test_what_spends_can_be_stopped_right_before_its_first_byte(api: FakeApi) -> None:
+    connections: list[Any] = []
+    real = api.server.get_request
+    api.server.get_request = lambda: (connections.append(1), real())[1]  # type: ignore[method-assign]
+
+    def stop() -> None:
+        connected.append(len(connections))
+        raise NetworkError("too late", kind="timeout")
+
+    connected: list[int] = []
+    with pytest.raises(NetworkError, match="too late") as caught:
+        api.client().generate("model_x", {"a": 1}, before_send=stop)
+    assert len(connected) == 1
+    assert not caught.value.may_have_arrived
+    assert not [seen for seen in api.seen() if seen.body]
+
+
 def test_the_price_comes_with_status_269_and_the_dry_run_in_the_query_alone(api: FakeApi) -> None:
     api.on(
         "POST",
@@ -582,9 +647,24 @@ def test_the_clock_is_the_services(api: FakeApi) -> None:
 
     scenario = api.client()
     assert abs(scenario.now() - time.time()) < 1
+    assert scenario.told_at() is None
     api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
     scenario.get_job("job_1")
     assert abs(scenario.now() - 1_800_000_000) < 3
+    assert scenario.told_at() == 1_800_000_000
+
+
+@pytest.mark.parametrize("step_s", [-3600, 120, 200, 3600])
+def test_a_step_of_this_computers_clock_does_not_move_the_services(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    scenario, real = api.client(), time.time
+    api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}))
+    scenario.get_job("job_1")
+    before, told_at = scenario.now(), scenario.told_at()
+    monkeypatch.setattr(time, "time", lambda: real() + step_s)
+    assert 0 <= scenario.now() - before < 60
+    assert scenario.told_at() == told_at
 
 
 @pytest.mark.parametrize(

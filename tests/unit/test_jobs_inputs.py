@@ -123,11 +123,11 @@ def test_objects_that_cannot_be_sent_are_not_paid_for_and_can_be_resumed(scene: 
     job = scene.run()
     assert (job.state, job.message) == (State.FAILED, "It has no faces.")
     scene.answer = None
-    scene.store.resume(job)
+    scene.store.resume(job, may_spend=True)
     assert "crashed while preparing the mesh" in scene.run().message
     assert scene.service.paid == []
     scene.answer = {"ok": True}
-    scene.store.resume(scene.store.get(job.id))
+    scene.store.resume(scene.store.get(job.id), may_spend=True)
     assert scene.run().state is State.READY
 
 

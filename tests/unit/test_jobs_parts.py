@@ -28,7 +28,8 @@ from maquette.jobs import (
     start_worker,
     write_credentials,
 )
-from maquette.jobs.polling import POLL_MAX_S, POLL_MIN_S, is_equal, is_same_request, poll_interval_s
+from maquette.jobs.matching import Likeness, compare, likeness
+from maquette.jobs.polling import POLL_MAX_S, POLL_MIN_S, poll_interval_s
 from service import Clock, Service
 
 _OPENING = ("open", "os.scandir", "os.listdir", "sqlite3.connect", "socket.connect", "subprocess.Popen")
@@ -78,31 +79,68 @@ def test_polling_is_quick_when_a_job_is_due_and_slow_early_in_a_long_one(tmp_pat
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_a_value_equals_itself(value: Any) -> None:
-    assert is_equal(value, json.loads(json.dumps(value)))
+    assert compare(value, json.loads(json.dumps(value))) is Likeness.SAME
 
 
-def test_numbers_are_equal_by_value_and_booleans_are_no_numbers() -> None:
-    assert is_equal(30, 30.0)
-    assert not is_equal(True, 1)
-    assert not is_equal(30, 31)
-    assert is_equal({"views": [{"n": 1}]}, {"views": [{"n": 1.0, "added": None}], "modelId": "m"})
-    assert not is_equal({"views": [{"n": 1}]}, {"views": [{"n": True}]})
-    assert not is_equal([1], [1, 2])
-    assert not is_equal({"n": 1}, {})
+SAME, DOUBTFUL, OTHER = Likeness.SAME, Likeness.DOUBTFUL, Likeness.OTHER
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (30, 30.0, SAME),
+        (30, "30", SAME),
+        ("30", 30, SAME),
+        (0.7, 0.699999988, SAME),
+        (2**53, "9007199254740992", SAME),
+        (4000, 4001, OTHER),
+        (30, "many", OTHER),
+        (True, True, SAME),
+        (True, "true", SAME),
+        (True, 1, OTHER),
+        (True, False, OTHER),
+        ("a red  cup\r\n", "a red cup", SAME),
+        ("cafe\u0301", "caf\u00e9", SAME),
+        ("a cup", "a mug", OTHER),
+        ("asset_1", ["asset_1"], SAME),
+        (["asset_1"], "asset_1", SAME),
+        (["asset_1"], ["asset_1", "asset_2"], OTHER),
+        (["asset_1", "asset_2"], ["asset_2", "asset_1"], OTHER),
+        (None, None, SAME),
+        (None, 5, SAME),
+        ("", None, SAME),
+        ([], None, SAME),
+        (5, None, DOUBTFUL),
+        (False, None, DOUBTFUL),
+        ("asset_1", {"assetId": "asset_1"}, DOUBTFUL),
+        ({"n": 1}, {}, DOUBTFUL),
+        ({"n": 1}, "n", DOUBTFUL),
+        ({"views": [{"n": 1}]}, {"views": [{"n": 1.0, "added": None}], "modelId": "m"}, SAME),
+        ({"views": [{"n": 1}]}, {"views": [{"n": True}]}, OTHER),
+        ({"told": 1, "untold": 2}, {"told": 1}, DOUBTFUL),
+        ({"told": 1, "untold": 2}, {"told": 3}, OTHER),
+    ],
+)  # fmt: skip
+def test_what_was_sent_is_known_however_it_is_written(ours: Any, theirs: Any, expected: Likeness) -> None:
+    assert compare(ours, theirs) is expected
 
 
 def test_a_job_made_long_before_or_after_the_submission_is_not_ours(tmp_path: Path) -> None:
     clock = Clock()
     service = Service(clock)
-    ours = job_at(Store(tmp_path, clock=clock), submitted_at=clock(), sent={"image": "a"})
-    assert is_same_request(ours, service.make("m", {"image": "a", "modelId": "m"}))
-    assert is_same_request(ours, service.make("m", {"image": "a"}, has_model=False))
-    assert not is_same_request(ours, service.make("other", {"image": "a"}))
-    assert not is_same_request(ours, service.make("m", {}))
+    moments = {"submitted_at": clock(), "lost_at": clock() + 60.0}
+    ours = job_at(Store(tmp_path, clock=clock), sent={"image": "a"}, **moments)
+    assert likeness(ours, service.make("m", {"image": "a", "modelId": "m"})) is SAME
+    assert likeness(ours, service.make("m", {"image": "a"}, has_model=False)) is DOUBTFUL
+    assert likeness(ours, service.make("m", {"image": "a"}, created_at=0.0)) is DOUBTFUL
+    assert likeness(ours, service.make("m", {})) is DOUBTFUL
+    assert likeness(ours, service.make("m", {}, has_model=False, type="upload")) is OTHER
+    assert likeness(ours, service.make("m", {"image": "a"}, type="splat")) is SAME
+    assert likeness(ours, service.make("other", {"image": "a"})) is OTHER
     clock.time += 600
-    assert not is_same_request(ours, service.make("m", {"image": "a"}))
+    assert likeness(ours, service.make("m", {"image": "a"})) is OTHER
     clock.time -= 1200
-    assert not is_same_request(ours, service.make("m", {"image": "a"}))
+    assert likeness(ours, service.make("m", {"image": "a"})) is OTHER
 
 
 def test_the_key_comes_from_the_environment_before_the_file(tmp_path: Path) -> None:

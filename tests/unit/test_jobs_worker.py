@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
+from job_scene import ANSWER, LOST, Scene
 from maquette.client import (
     CancelRefusedError,
     InputError,
@@ -20,65 +20,10 @@ from maquette.client import (
     SignInError,
     TransferError,
 )
-from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError
+from maquette.jobs import State, StoreError
 from maquette.jobs.store import ABANDONED_S, LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from maquette.jobs.worker import Worker
-from service import Clock, Service, asset, fake_blender
-
-LOST = NetworkError("The connection broke", kind="broken", may_have_arrived=True)
-ANSWER = {"ok": True, "faces": 12, "objects": 1}
-
-
-class Scene:
-    """A store, a service and a worker that runs in the test's own thread, its clock turned by hand."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.clock = folder, Clock()
-        self.store = Store(folder / "state", clock=self.clock)
-        self.service = Service(self.clock)
-        self.picture = folder / "horse.png"
-        self.picture.write_bytes(b"picture")
-        self.blender = fake_blender(folder, ANSWER)
-        self.workers: list[Worker] = []
-
-    def add(self, **values: Any) -> JobRecord:
-        inputs = values.pop("inputs", {"image": InputFile(self.picture), "targetFaceNum": 4000})
-        new = NewJob(name="horse", model_id="model_x", inputs=inputs, service="test", **values)
-        return self.store.add(new)
-
-    def worker(self, session: str = "") -> Worker:
-        worker = Worker(
-            self.store,
-            self.service,  # type: ignore[arg-type]
-            service="test",
-            session=session,
-            blender=self.blender,
-            clock=self.clock,
-        )
-        self.workers.append(worker)
-        return worker
-
-    def run(
-        self, *, until: State | None = None, rounds: int = 4000, worker: Worker | None = None
-    ) -> JobRecord:
-        """Rounds of a worker until it has nothing to do, or its job has come to `until`."""
-        worker = worker or self.worker()
-        assert worker.take_lease()
-        for _ in range(rounds):
-            job = self.store.list_jobs()[0]
-            if job.state is until:
-                self.clock.time += 100  # the lease of this worker, which is never heard of again
-                for future, _then, _progress in worker.tasks._running.values():
-                    future.exception(timeout=10)
-                return job
-            if not worker.round():
-                self.store.drop_lease("test", worker.name)
-                return self.store.list_jobs()[0]
-            for future, _then, _progress in worker.tasks._running.values():
-                future.exception(timeout=10)
-            self.clock.time += 1.0
-        self.clock.time += 100
-        raise AssertionError(f"still {self.store.list_jobs()[0].state}")
+from service import asset, fake_blender
 
 
 @pytest.fixture
@@ -168,7 +113,7 @@ def test_a_worker_killed_before_the_post_left_is_not_followed_by_a_second_post(s
     assert job.resume_state is State.PREPARED
     assert "nothing was paid" in job.message
     assert scene.service.calls["generate"] == 1
-    scene.store.resume(job)  # a person's wish
+    scene.store.resume(job, may_spend=True)  # a person's wish
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
 
@@ -183,22 +128,10 @@ def test_a_lost_job_that_shows_up_late_is_found_and_not_paid_again(scene: Scene)
     scene.clock.time = job.submitted_at + 1
     scene.service.make("model_x", job.sent)
     scene.clock.time = now + 3600
-    assert scene.store.resume(job).state is State.UNCERTAIN
+    assert scene.store.resume(job, may_spend=True).state is State.UNCERTAIN
     job = scene.run()
     assert (job.state, job.remote_id) == (State.READY, "job_1")
     assert scene.service.calls["generate"] == 1
-    assert len(scene.service.paid) == 1
-
-
-def test_a_lost_job_that_is_resumed_at_once_gets_time_to_show_up(scene: Scene) -> None:
-    scene.service.fail["answer"] = [LOST]
-    scene.service.shows_after_s = 50.0
-    scene.add()
-    worker = scene.worker()
-    job = scene.run(worker=worker)
-    assert job.submitted_at and scene.clock.time < job.submitted_at + 50
-    scene.store.resume(job)
-    assert scene.run(worker=worker).state is State.READY
     assert len(scene.service.paid) == 1
 
 
@@ -232,6 +165,8 @@ def test_whatever_comes_in_whatever_order_nothing_is_paid_twice_and_nothing_lost
     for number in range(8):
         scene.add(inputs={"prompt": str(number)})
     workers: list[Worker] = []
+    wall_steps = [0.0]  # this computer's clock, which is set now and then
+    store.clock = lambda: scene.clock.time + wall_steps[-1]
     service.is_finishing, service.shows_after_s = False, random.choice((0.0, 25.0, 50.0))
     service.fail["answer"] = [LOST] * random.randrange(6)
     troubles = [("answer", LOST), ("generate", LOST), ("generate", NetworkError("no", kind="refused"))]
@@ -249,11 +184,14 @@ def test_whatever_comes_in_whatever_order_nothing_is_paid_twice_and_nothing_lost
                 service.fail.setdefault(name, []).append(error)
             case 3:
                 service.is_finishing = not service.is_finishing
-                service.shows_after_s = random.choice((0.0, 25.0, 50.0))
+                service.shows_after_s = random.choice((0.0, 25.0, 50.0, 85.0))
+                service.has_list_inputs = random.choice((True, False))
             case 4:
                 for job in store.list_jobs():
                     with suppress(StoreError, StaleError):
-                        store.resume(job)
+                        store.resume(job, may_spend=True)
+            case 6 if not random.randrange(3):
+                wall_steps.append(random.choice((0.0, -7200.0, -60.0, 120.0, 3600.0)))
             case 5 if not random.randrange(9):
                 with suppress(StoreError, StaleError):
                     store.request_cancel(random.choice(store.list_jobs()))
@@ -274,7 +212,7 @@ def test_whatever_comes_in_whatever_order_nothing_is_paid_twice_and_nothing_lost
         if not (left := [job for job in store.list_jobs() if job.resume_state]):
             break
         for job in left:
-            store.resume(job)
+            store.resume(job, may_spend=True)
     paid = Counter(inputs["prompt"] for _, inputs in service.paid)
     assert set(paid.values()) <= {1}
     for job in store.list_jobs():
@@ -361,7 +299,7 @@ def test_a_refused_request_fails_with_the_services_words_and_can_be_resumed(
     scene.add()
     job = scene.run()
     assert (job.state, job.error_kind, job.message) == (State.FAILED, kind, str(error))
-    assert scene.store.resume(job).state is State.PREPARED
+    assert scene.store.resume(job, may_spend=True).state is State.PREPARED
     assert scene.run().state is State.READY
 
 
@@ -372,7 +310,7 @@ def test_an_upload_that_the_service_forgot_is_made_again_on_resume(scene: Scene)
     scene.add()
     job = scene.run()
     assert job.state is State.FAILED
-    scene.store.resume(job)
+    scene.store.resume(job, may_spend=True)
     assert scene.run().state is State.READY
     assert scene.service.calls["upload"] == 2
 
@@ -397,7 +335,7 @@ def test_a_download_that_failed_is_resumed_without_paying_again(scene: Scene) ->
     scene.add()
     job = scene.run()
     assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
-    scene.store.resume(job)
+    scene.store.resume(job, may_spend=True)
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
 
@@ -424,7 +362,7 @@ def test_a_result_that_is_gone_is_expired(scene: Scene) -> None:
     job = scene.run()
     assert job.state is State.EXPIRED
     scene.service.assets_gone = False  # it was late, or is another account's
-    scene.store.resume(job)
+    scene.store.resume(job, may_spend=True)
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
 
@@ -436,7 +374,7 @@ def test_a_converter_that_crashes_is_a_job_error_and_can_be_tried_again(scene: S
     assert job.state is State.FAILED
     assert "exit code 11" in job.message
     scene.blender = fake_blender(scene.folder, {"ok": False, "error": "The file is empty."})
-    scene.store.resume(job)
+    scene.store.resume(job, may_spend=True)
     assert scene.run().message == "The file is empty."
     assert scene.service.calls["download"] == 1
 
@@ -448,7 +386,7 @@ def test_a_file_that_a_power_cut_spoilt_is_downloaded_again_and_not_paid_again(s
     path.write_bytes(b"\0" * path.stat().st_size)
     job = scene.run()
     assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
-    scene.store.resume(job)
+    scene.store.resume(job, may_spend=True)
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
 
@@ -593,7 +531,8 @@ def test_a_lost_submission_of_an_ended_session_is_looked_for_and_not_made_again(
     job = scene.add(session="ended")
     scene.service.fail["generate"] = [LOST]
     job = scene.run(until=State.UNCERTAIN, worker=scene.worker("ended"))
-    scene.store.resume(scene.store.update(job, resume_state=State.PREPARED), "ended")
+    job = scene.store.update(job, resume_state=State.PREPARED)
+    scene.store.resume(job, "ended", may_spend=True)
     job = scene.run()
     assert (job.state, job.resume_state) == (State.UNCERTAIN, State.PREPARED)
     assert scene.service.paid == []
@@ -635,7 +574,7 @@ def test_an_unpaid_job_of_an_ended_session_is_failed_after_a_while_and_resumed_b
     scene.clock.time += ABANDONED_S + 1
     job = scene.run()
     assert (job.state, job.resume_state, job.message) == (State.FAILED, State.PREPARED, LEFT)
-    assert scene.store.resume(job, "mine").session == "mine"
+    assert scene.store.resume(job, "mine", may_spend=True).session == "mine"
     assert not scene.store.has_work("test")
     scene.run(worker=scene.worker("mine"))
     assert scene.store.get(job.id).state is State.READY
@@ -656,9 +595,9 @@ def test_an_unpaid_job_is_resumed_only_where_its_session_has_ended(scene: Scene)
     job = scene.run(until=State.UPLOADING, worker=one)
     assert scene.store.take_lease("test", one.name, "one")
     with pytest.raises(StoreError, match="nothing to resume"):
-        scene.store.resume(job, "two")
+        scene.store.resume(job, "two", may_spend=True)
     scene.clock.time += LEASE_S + 1
-    assert scene.store.resume(job, "two").session == "two"
+    assert scene.store.resume(job, "two", may_spend=True).session == "two"
 
 
 def test_questions_are_answered_by_the_windows_worker(scene: Scene) -> None:

@@ -204,8 +204,25 @@ def test_only_jobs_updated_since_then_are_listed(caller: Caller) -> None:
     assert caller.ask("GET", f"/jobs?types=custom&updatedAfter={second['updatedAt']}")["jobs"] == []
 
 
+def test_only_jobs_created_since_then_are_listed_newest_first(caller: Caller) -> None:
+    first = caller.submit()
+    made = []
+    for _ in range(3):
+        caller.clock.now += 1
+        made.append(caller.submit()["jobId"])
+    jobs = caller.ask("GET", f"/jobs?createdAfter={first['createdAt']}")["jobs"]
+    assert [job["jobId"] for job in jobs] == made[::-1]
+
+
 @pytest.mark.parametrize(
-    "query", ["updatedAfter=2026-01-01T00:00:00Z", "types=custom&updatedAfter=yesterday", "pageSize=101"]
+    "query",
+    [
+        "updatedAfter=2026-01-01T00:00:00Z",
+        "types=custom&createdAfter=2026-01-01T00:00:00Z",
+        "types=custom&updatedAfter=yesterday",
+        "createdAfter=yesterday",
+        "pageSize=101",
+    ],
 )
 def test_a_job_list_that_the_service_would_refuse_is_refused(caller: Caller, query: str) -> None:
     assert caller.ask("GET", f"/jobs?{query}").status == 400
