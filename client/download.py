@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor  # hashing beside the network: half the time
 from contextlib import contextmanager
@@ -15,13 +16,16 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from .errors import NetworkError, TransferError
+from .errors import NetworkError, ServerError, TransferError
 from .records import Asset, Download, Progress, Sleep
 from .transport import Answer, Transport
 
 OVERLAP_BYTES = 64 << 10
 READ_BYTES = 1 << 20
 SPARE_BYTES = 64 << 20  # left free on the disk for everybody else
+LOOK_BYTES = 16 << 20  # written between two looks at the free space
+SLOW_S = 60.0  # in each of these
+SLOW_BYTES = 64 << 10  # at least so much has to come, or the connection counts as broken
 MAX_STALLS = 4  # tries in a row that bring nothing new
 MAX_REFETCHES = 3
 
@@ -37,6 +41,8 @@ class Downloader:
     max_bytes: int
     progress: Progress | None
     sleep: Sleep
+    clock: Callable[[], float] = time.monotonic
+    free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
 
     def run(self) -> Download:
         """Returns when the whole file is at its place; raises the client's errors, keeping what arrived."""
@@ -89,10 +95,22 @@ class Downloader:
                 self._renew_address("may not be read, although its address is fresh")
                 return False
             total = self._total(answer, file, start)
-            self._check_room(total)
+            # Without a length in the answer, the asset's size is what was announced.
+            expected = self.asset.size_bytes if total is None else total
+            self._check_room(expected)
+            looked_at, slow_from, slow_until = self._kept, self._kept, self.clock() + SLOW_S
             while piece := answer.read(READ_BYTES):
                 if self._kept + len(piece) > self.max_bytes:
                     raise self._too_large(self._kept + len(piece))
+                if expected is not None and self._kept + len(piece) > expected:
+                    raise NetworkError(f"More than the {expected} bytes announced arrive. Try again later.")
+                if self._kept - looked_at >= LOOK_BYTES:
+                    looked_at = self._kept
+                    self._check_room(expected)
+                if self.clock() >= slow_until:
+                    if self._kept - slow_from < SLOW_BYTES:
+                        raise NetworkError("The file comes too slowly. Check the internet connection.")
+                    slow_from, slow_until = self._kept, self.clock() + SLOW_S
                 if self._hashing:
                     self._hashing.result()  # so that no more than one piece waits
                 self._hashing = self._aside.submit(self._digest.update, piece)
@@ -103,8 +121,6 @@ class Downloader:
                 self._kept += len(piece)
                 if self.progress:
                     self.progress(self._kept, total)
-        # The size in the asset is that of the original, which need not be this file.
-        expected = self.asset.size_bytes if total is None else total
         if expected not in (None, self._kept):
             raise NetworkError(f"{self._kept} of {expected} bytes arrived. Check the internet connection.")
         return True
@@ -129,15 +145,16 @@ class Downloader:
             raise NetworkError("The kept part does not fit the file. Try again.")
         return answer.length
 
-    def _check_room(self, total: int | None) -> None:
-        size = total or self.asset.size_bytes or 0
-        if size > self.max_bytes:
+    def _check_room(self, size: int | None) -> None:
+        """Raises TransferError where what is to come, or the next piece of unknown length, finds no room."""
+        missing = LOOK_BYTES if size is None else max(0, size - self._kept)
+        if size is not None and size > self.max_bytes:
             raise self._too_large(size)
         with self._disk():
-            free = shutil.disk_usage(self.target.parent).free
-        if size - self._kept + SPARE_BYTES > free:
+            free = self.free_bytes(self.target.parent)
+        if missing + SPARE_BYTES > free:
             raise TransferError(
-                f"{self.target.name} needs {_mb(size - self._kept)} more on the disk of {self.target.parent},"
+                f"{self.target.name} needs {_mb(missing)} more on the disk of {self.target.parent},"
                 f" which has {_mb(free)} free ({_mb(SPARE_BYTES)} stay unused). Make room and try again."
             )
 
@@ -147,13 +164,13 @@ class Downloader:
         return TransferError(f"{self.target.name} has {_mb(size)} or more, over the limit of {limit}.")
 
     def _renew_address(self, otherwise: str) -> None:
-        """Addresses are signed for some days: ask for a fresh one."""
+        """Addresses are signed for some days: ask for a fresh one. Raises ServerError: a file may be late."""
         if self._refetches < MAX_REFETCHES:
             self._refetches += 1
             self.asset = self.refetch(self.asset.id)
             if self.asset.url:
                 return
-        raise TransferError(f"The asset {self.asset.id} {otherwise}. Try again later.")
+        raise ServerError(f"The asset {self.asset.id} {otherwise}. Try again later.")
 
 
 def _mb(size_bytes: int) -> str:

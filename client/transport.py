@@ -41,10 +41,12 @@ from .errors import (
 )
 from .fields import Fields
 from .records import Credentials
+from .wire import TimedAdapter
 
 ANSWER_TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 30.0  # for each piece of a body on its way out
+BODY_TIMEOUT_S = 1800.0  # for all of them: a part of a file on a line of 0.1 Mbit/s
 MAX_WAIT_S = 60.0  # a service that wants more patience than this is taken at its word
 RETRIES = 4
 BACKOFF_S = 0.5
@@ -76,7 +78,10 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         self._before_send()
         self.was_asked_for = True
+        ends_at = time.monotonic() + BODY_TIMEOUT_S
         for start in range(0, len(self._content), PIECE_BYTES):
+            if time.monotonic() > ends_at:
+                raise TimeoutError("the body was not taken in time")
             yield self._content[start : start + PIECE_BYTES]
             self._tell(min(start + PIECE_BYTES, len(self._content)))
 
@@ -150,7 +155,7 @@ class Transport:
             backoff_factor=BACKOFF_S,
             raise_on_status=False,
         )
-        self._adapter = HTTPAdapter(max_retries=patience)
+        self._adapter = TimedAdapter(max_retries=patience)
 
     def close(self) -> None:
         self._adapter.close()
@@ -179,7 +184,7 @@ class Transport:
         method, is_safe = ("GET", True) if data is None else ("POST", is_safe)
         kinds = {"Accept-Encoding": "gzip", "Content-Type": "application/json"}
         headers = {"Authorization": self._authorization, **kinds}
-        with nullcontext(self._adapter) if is_safe else closing(HTTPAdapter()) as adapter:
+        with nullcontext(self._adapter) if is_safe else closing(TimedAdapter()) as adapter:
             for is_last in (False, True) if is_safe else (True,):
                 sent = data if is_safe or data is None else Body(data, before_send=before_send)
                 with self._exchange(adapter, method, url, headers, sent) as answer:
@@ -222,7 +227,10 @@ class Transport:
         The adapter is used without requests' session, which would look for keys in ~/.netrc, keep cookies
         and read a redirect's body without bounds. No proxy is used to this very machine.
         """
-        if why := address_problem(url, may_be_loopback=self._is_here):
+        why = address_problem(url, may_be_loopback=self._is_here)
+        if why is None and self._is_here and not is_loopback(url):
+            why = "a service on this machine may name addresses on this machine alone"
+        if why:
             raise TransferError(
                 f"The service names an address that Maquette does not use, {host_of(url)!r}: {why}."
             )

@@ -28,7 +28,14 @@ _SECRETS = ("SCENARIO_", "MAQUETTE_")
 
 
 class ChildError(RuntimeError):
-    """The background Blender could not do it; the text says why, for a person."""
+    """The background Blender could not do it; the text says why, for a person.
+
+    `is_unreadable`: the files that it was given are damaged or are no models.
+    """
+
+    def __init__(self, message: str, *, is_unreadable: bool = False) -> None:
+        super().__init__(message)
+        self.is_unreadable = is_unreadable
 
 
 class Blenders:
@@ -154,7 +161,8 @@ class Errand:
             answer: dict[str, Any] = json.loads(self._answer.read_text(encoding="utf-8"))
             self._answer.unlink()
             if answer.get("ok") is not True:
-                raise ChildError(str(answer.get("error") or f"Blender failed at {self._doing}."))
+                text = str(answer.get("error") or f"Blender failed at {self._doing}.")
+                raise ChildError(text, is_unreadable=answer.get("is_unreadable") is True)
             return answer
         if code is not None:
             self._child.end()

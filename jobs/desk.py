@@ -71,9 +71,9 @@ class Desk:
         with contextlib.suppress(StoreError):  # another process is writing: some other time
             self.store.questions.prune(service)
 
-    def close(self) -> None:
-        """Let the worker end by itself. Returns at once."""
-        self._watch.close()
+    def close(self, *, is_offline: bool = False) -> None:
+        """Let the worker end by itself; at once where online access is off. Returns at once."""
+        self._watch.close(is_offline=is_offline)
         self.store.close()
 
     # What panels draw.

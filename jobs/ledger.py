@@ -126,8 +126,8 @@ def words_of(error: BaseException) -> str:
 
 
 def retry_delay_s(error: BaseException, attempts: int) -> float:
-    """2 s, 4 s, … 60 s, and no less than the service asks for."""
+    """2 s, 4 s, … 60 s, and no less than the service asks for, up to MAX_DELAY_S."""
     delay = min(60.0, 2.0 * 2 ** min(attempts, 5))
     if isinstance(error, RateLimitedError) and error.retry_after_s is not None:
         delay = max(delay, error.retry_after_s)
-    return delay
+    return min(delay, MAX_DELAY_S)

@@ -30,6 +30,7 @@ del sys.argv[1:3]
 sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 """
 _LOG_BYTES = 4 << 20
+OFFLINE = b"!"  # on a worker's stdin: not one packet more
 SANDBOX = "sandbox"  # the service that a sandbox's jobs belong to
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 

@@ -32,7 +32,7 @@ MOVES: dict[State, frozenset[State]] = {
     _S.QUEUED: frozenset({_S.RUNNING, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.RUNNING: frozenset({_S.QUEUED, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.DOWNLOADING: frozenset({_S.CONVERTING, _S.FAILED, _S.EXPIRED}),
-    _S.CONVERTING: frozenset({_S.READY, _S.FAILED}),
+    _S.CONVERTING: frozenset({_S.READY, _S.FAILED, _S.DOWNLOADING}),
     _S.READY: frozenset({_S.PLACED}),
     _S.PLACED: frozenset(),
     # By a person's resume: to where no money is spent twice (the row's resume_state says where).

@@ -24,15 +24,23 @@ from .database import RemoteTakenError
 from .follower import Follower
 from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
 from .lease import may_send
-from .ledger import STORE_TROUBLE, Ledger, log
+from .ledger import MAX_ATTEMPTS, STORE_TROUBLE, Ledger, log
 from .record import JobRecord
 from .shared import take_remote
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
-from .transfers import Progress, SpoiltFileError, convert_result, download_results
+from .transfers import (
+    Progress,
+    SpoiltFileError,
+    UnreadableResultError,
+    convert_result,
+    download_results,
+    set_aside,
+)
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
+MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked
 _LOOKING = "Looking up whether the service got the request"
 
 
@@ -219,7 +227,9 @@ class Steps:
 
         def work(progress: Progress) -> Any:
             remote = self._api.get_job(job.remote_id or "")
-            return download_results(self._api, list(remote.asset_ids), folder, progress)
+            return download_results(
+                self._api, list(remote.asset_ids), folder, progress, is_patient=job.attempts < MAX_ATTEMPTS
+            )
 
         self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
 
@@ -227,7 +237,12 @@ class Steps:
         job = self._ledger.since(job)
         error = future.exception()
         if error is None:
-            self._ledger.move(job, State.CONVERTING, files=future.result(), progress=None, attempts=0)
+            files = future.result()
+            if job.error_kind == UnreadableResultError.__name__ and _hashes(files) == _hashes(job.files):
+                text = f"{job.message} The service delivers the same file again."
+                self._ledger.fail(job, text, job.error_kind, State.DOWNLOADING)
+                return
+            self._ledger.move(job, State.CONVERTING, files=files, progress=None, attempts=0)
         elif isinstance(error, NotFoundError):
             text = f"The service no longer has the result. {error}"
             kind = type(error).__name__
@@ -258,11 +273,43 @@ class Steps:
                 files = []
             self._ledger.end(job, State.READY, result=answer, files=files, cancel="", message=" ".join(told))
         else:
+            if isinstance(error, SpoiltFileError):
+                self._download_again(job, error)
+                return
             text = (
                 str(error) if isinstance(error, ChildError) else f"The result could not be converted: {error}"
             )
-            again = State.DOWNLOADING if isinstance(error, SpoiltFileError) else State.CONVERTING
-            self._ledger.fail(job, text, type(error).__name__, again)
+            self._ledger.fail(job, text, type(error).__name__, State.CONVERTING)
+
+    def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
+        """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a
+        few times by itself, which costs nothing.
+        """
+        for entry in job.files:
+            assert isinstance(entry, dict)
+            path = self._folder(job) / str(entry["path"])
+            if path.exists():
+                set_aside(path)
+        rejected = job.result.get("rejected")
+        count = rejected + 1 if isinstance(rejected, int) else 1
+        text, kind = str(error), type(error).__name__
+        if count > MAX_REJECTED:
+            self._ledger.fail(job, text, kind, State.DOWNLOADING)
+        else:
+            found = {"rejected": count}
+            self._ledger.move(
+                job,
+                State.DOWNLOADING,
+                result=found,
+                message=text,
+                error_kind=kind,
+                attempts=0,
+                not_before=0.0,
+            )
+
+
+def _hashes(files: list[JsonValue]) -> set[JsonValue]:
+    return {entry["sha256"] for entry in files if isinstance(entry, dict)}
 
 
 def _is_ours(job: JobRecord, remote_id: str) -> bool:

@@ -4,12 +4,15 @@
 Progress is written into a small box that the worker's own loop reads.
 """
 
+import itertools
 import shutil
+import unicodedata
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..client import Asset, JsonValue, NotFoundError, Scenario, TransferError
+from ..client import Asset, JsonValue, NotFoundError, Scenario, ServerError, TransferError
 from .children import Blenders, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
@@ -24,6 +27,14 @@ class StoppedError(Exception):
 
 class SpoiltFileError(ChildError):
     """A downloaded file is not on the disk as it came: it has to be downloaded again."""
+
+
+class UnreadableResultError(SpoiltFileError):
+    """No file of a result is a model that can be read: perhaps they did not come as they were sent."""
+
+
+class BadDeliveryError(ServerError):
+    """What was delivered is not what the service has: later it may be."""
 
 
 @dataclass(slots=True)
@@ -49,13 +60,18 @@ class Progress:
 
 
 def download_results(
-    api: Scenario, asset_ids: list[str], folder: Path, progress: Progress
+    api: Scenario, asset_ids: list[str], folder: Path, progress: Progress, *, is_patient: bool
 ) -> list[JsonValue]:
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 
     Returns one entry a file; role is mesh, companion (texture, MTL) or derived (another format of a mesh).
+    Raises BadDeliveryError where files are missing from the list or damaged; once nobody `is_patient` any
+    more, what is there has to do.
     """
-    assets = api.get_assets(asset_ids[:MAX_RESULT_FILES])
+    wanted = asset_ids[:MAX_RESULT_FILES]
+    assets = api.get_assets(wanted)
+    if is_patient and len(assets) < len(set(wanted)):
+        raise BadDeliveryError(f"The service lists {len(assets)} of {len(set(wanted))} files of the result.")
     if not assets:
         raise NotFoundError("The service no longer has the result of this job.")
     assets.sort(key=lambda asset: (asset.output_index is None, asset.output_index or 0))
@@ -66,15 +82,17 @@ def download_results(
     meshes = {asset.id for asset in assets if _is_mesh(asset)}
     entries: list[JsonValue] = []
     taken: set[str] = set()
+    left_bytes = MAX_RESULT_BYTES
     for asset in assets:
-        name = _file_name(asset, taken)
-        taken.add(name.lower())
-        got = api.download(
-            asset,
-            folder / "result" / name,
-            max_bytes=MAX_RESULT_BYTES,
-            progress=progress.part(asset.id, total or None),
-        )
+        name = file_name(asset, taken)
+        taken.add(_key(name))
+        path = folder / "result" / name
+        got = api.download(asset, path, max_bytes=left_bytes, progress=progress.part(asset.id, total or None))
+        left_bytes -= got.size_bytes
+        damage = damage_of(path)
+        if damage and is_patient:
+            set_aside(path)
+            raise BadDeliveryError(f"{name} is {damage}. It is downloaded again.")
         role = "companion" if asset.id not in meshes else "derived" if asset.parent_id in meshes else "mesh"
         delivered = asset.file_name or name
         entries.append(
@@ -87,6 +105,28 @@ def download_results(
             }
         )
     return entries
+
+
+def damage_of(path: Path) -> str:
+    """How a downloaded file shows by itself that it is not whole, or is none; "" if it does not."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(1024)
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not size:
+        return "empty"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "a web page and not the file"
+    if head.startswith((b"glTF\1\0\0\0", b"glTF\2\0\0\0")) and int.from_bytes(head[8:12], "little") > size:
+        return "not whole"
+    if head.startswith(b"PK\3\4") and not zipfile.is_zipfile(path):
+        return "not whole"
+    return ""
+
+
+def set_aside(path: Path) -> None:
+    """Keep a bad file under another name, for whoever looks into it; the last one alone."""
+    path.replace(path.with_name(path.name + ".bad"))
 
 
 def _is_mesh(asset: Asset) -> bool:
@@ -111,18 +151,29 @@ _SUFFIXES = {
 }
 
 
-def _file_name(asset: Asset, taken: set[str]) -> str:
+def file_name(asset: Asset, taken: set[str]) -> str:
+    """A name for the asset's file that is none of `taken` on any file system."""
     name = safe_name(asset.file_name or asset.id)
     suffix = _SUFFIXES.get(asset.mime_type or "") or (".fbx" if "fbx" in (asset.mime_type or "") else "")
     if suffix and "." not in name:
         name += suffix
-    return f"{len(taken)}-{name}" if name.lower() in taken else name
+    numbers = itertools.count(len(taken))
+    free = name
+    while _key(free) in taken:
+        free = f"{next(numbers)}-{name}"
+    return free
+
+
+def _key(name: str) -> str:
+    """What is the same for all names that are one file on some file system."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
     """Have a background Blender make `folder`/result.blend of the downloaded files; returns its answer.
 
-    Raises ChildError with the converter's own words, or if the child crashed or took too long.
+    Raises ChildError with the converter's own words, or if the child crashed or took too long;
+    SpoiltFileError if the files have to be downloaded again.
     """
     for left in (
         *folder.glob(".converting-*"),
@@ -135,9 +186,12 @@ def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str
         if entry["role"] != "derived":
             path = (folder / str(entry["path"])).resolve()
             if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
-                raise SpoiltFileError(
-                    f"{path.name} was spoilt on the disk. Resume the job to download it again."
-                )
+                raise SpoiltFileError(f"{path.name} was spoilt on the disk.")
             sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
     wish = {"sources": sources, "target": str((folder / "result.blend").resolve()), "name": job.name}
-    return blenders.run("convert", wish, folder, "reading the result")
+    try:
+        return blenders.run("convert", wish, folder, "reading the result")
+    except ChildError as error:
+        if error.is_unreadable:
+            raise UnreadableResultError(str(error)) from error
+        raise

@@ -5,10 +5,12 @@ One look costs microseconds when nothing happened. The window calls it from a ti
 command line in a loop.
 """
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable
 
+from .process import OFFLINE
 from .store import Store
 
 _MAX_STARTS = 3  # in a row, without the worker showing life
@@ -80,11 +82,16 @@ class Watch:
             )
         self._worker = self._start()
 
-    def close(self) -> None:
-        """Let the worker end by itself: it finishes its transfers first. Returns at once."""
+    def close(self, *, is_offline: bool = False) -> None:
+        """Let the worker end by itself: it finishes its transfers first, unless online access is off: then it
+        sends nothing more. Returns at once.
+        """
         if self._worker is not None:
             assert self._worker.stdin is not None
-            self._worker.stdin.close()
+            with contextlib.suppress(OSError):  # it has ended
+                if is_offline:
+                    self._worker.stdin.write(OFFLINE)
+                self._worker.stdin.close()
             if self._worker.poll() is None:
                 self._worker.returncode = 0  # it is not waited for: Python need not warn about it
             self._worker = None

@@ -24,7 +24,7 @@ from .children import Blenders
 from .follower import Follower
 from .ledger import STORE_TROUBLE, Ledger, log
 from .matching import GRACE_S
-from .process import open_sandbox, stop_sandbox
+from .process import OFFLINE, open_sandbox, stop_sandbox
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, Store
 from .tasks import Tasks
@@ -187,8 +187,9 @@ def main() -> int:
         worker = Worker(store, api, **settings)
 
         def follow_parent() -> None:
-            while os.read(0, 1):
-                continue
+            while word := os.read(0, 1):
+                if word == OFFLINE:  # the store and the files are ready for a death at any time
+                    os._exit(0)
             worker.stop()
 
         threading.Thread(target=follow_parent, daemon=True).start()

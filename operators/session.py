@@ -58,12 +58,12 @@ def current_desk() -> Desk | None:
 
 
 def close_desk() -> None:
-    """Closes the desk, if any; its worker finishes its transfers and ends by itself."""
+    """Closes the desk, if any; its worker finishes its transfers and ends by itself, unless it is offline."""
     desk = holder.current()
     holder.hold(None)
     holder.state.account = "unknown"
     if desk:
-        desk.close()
+        desk.close(is_offline=not is_online(desk.service))
 
 
 def is_online(service: str) -> bool:

@@ -66,6 +66,7 @@ def _look(now: float) -> float:
         return FAST_S if is_seen else SLOW_S
     if session.is_online(desk.service) != state.online:
         state.account = "unknown"
+        return 0.0  # the next tick opens the desk anew, with a worker or without
     news = desk.tick()
     if desk.revision != _memory.revision:
         properties.sync_jobs(bpy.context.window_manager, desk)

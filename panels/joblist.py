@@ -95,6 +95,9 @@ def progress_of(desk: Desk, job: JobRecord) -> float | None:
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: JobRecord) -> None:
     draw_text(layout, ruler, job.name, icon=STATES[job.state][1], inset=0.8)
     draw_text(layout, ruler, " · ".join(_facts(desk, job)), inset=0.8)
+    if job.is_working and not holder.state.online:
+        text = "It goes on when Blender's online access is on again"
+        draw_text(layout, ruler, text, icon="INFO", inset=0.8)
     if job.message:
         is_bad = job.state in _TROUBLE
         text = layout.column()

@@ -27,7 +27,9 @@ def convert(wish: dict[str, Any]) -> Answer:
             answer = _converted(wish["sources"], folder, part, wish["name"])
             if part.exists():
                 _move_in(part, target)
-        except (Unreadable, Unsupported) as error:
+        except Unreadable as error:  # perhaps it did not come as it was sent
+            return {"ok": False, "error": str(error), "is_unreadable": True}
+        except Unsupported as error:
             return {"ok": False, "error": str(error)}
         except OSError as error:
             reason = error.strerror or error  # not the path; Blender's own errors are text alone

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -41,11 +41,18 @@ class Say:
     headers: dict[str, str] = field(default_factory=dict)
     drop: bool = False
     cut_after: int | None = None
+    raw: Iterable[bytes] = ()  # instead of an answer: these pieces, until the other side has had enough
     drip_s: float | None = None
 
     def send(self, handler: "Handler") -> None:
         if self.drop:
             handler.cut()
+            return
+        for piece in self.raw:
+            handler.wfile.write(piece)
+            if handler.server.is_over.wait(self.drip_s or 0.0):
+                return
+        if self.raw:
             return
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         handler.send_response(self.status)
@@ -59,6 +66,11 @@ class Say:
                 handler.wfile.flush()
                 if handler.server.is_over.wait(self.drip_s):
                     return
+        elif self.headers.get("Transfer-Encoding") == "chunked":
+            for start in range(0, len(body), 1 << 20):
+                piece = body[start : start + (1 << 20)]
+                handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            handler.wfile.write(b"0\r\n\r\n")
         elif self.cut_after is not None:
             handler.wfile.write(body[: self.cut_after])
             handler.wfile.flush()

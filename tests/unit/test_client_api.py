@@ -26,6 +26,7 @@ from maquette.client import (
     ServerError,
     SignInError,
     transport,
+    wire,
 )
 from maquette.client import api as calls
 
@@ -601,6 +602,27 @@ def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.Monk
     with pytest.raises(NetworkError, match="in time") as caught:
         api.client().get_job("job_1")
     assert caught.value.kind == "timeout"  # at its end, after 50 s, it would be an answer
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [[b"HTTP/1.1 200 OK\r\nX-Slow: ", *[b"y"] * 500], [b"HTTP/1.1 100 Continue\r\n\r\n"] * 500],
+    ids=["a head that drips", "100 Continue for ever"],
+)
+def test_a_head_has_a_deadline_as_a_whole(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, raw: list[bytes]
+) -> None:
+    monkeypatch.setattr(wire, "HEAD_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(transport, "RETRIES", 0)
+    api.on("GET", "/v1/jobs/job_1", Say(raw=raw, drip_s=0.05))
+    with pytest.raises(NetworkError) as caught:
+        api.client().get_job("job_1")
+    assert caught.value.kind == "timeout"
+    assert len(api.seen()) == 1
+    api.on("POST", "/v1/generate/custom/model_x", Say(raw=raw, drip_s=0.05))
+    with pytest.raises(NetworkError) as caught:
+        api.client().generate("model_x", {})
+    assert caught.value.may_have_arrived
 
 
 def test_a_head_without_end_is_refused(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@
 import base64
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 from collections import namedtuple
@@ -29,6 +30,7 @@ from .fake_api import JOB, FakeApi, File, Say, Seen
 
 CONTENT = os.urandom(3 << 20)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+CHUNKED = {"Transfer-Encoding": "chunked", "Content-Length": ""}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
@@ -184,7 +186,7 @@ def test_an_expired_address_is_renewed(api: FakeApi, tmp_path: Path) -> None:
 def test_an_address_that_stays_forbidden_ends(api: FakeApi, tmp_path: Path) -> None:
     api.on("GET", "/file", Say(b"", 403))
     api.on("GET", "/v1/assets/asset_1", Say({"asset": {"id": "asset_1", "url": f"{api.root}/file"}}))
-    with pytest.raises(TransferError, match="may not be read"):
+    with pytest.raises(ServerError, match="may not be read"):
         get(api, tmp_path / "a")
     assert len(api.seen("GET", "/file")) == download.MAX_REFETCHES + 1
 
@@ -286,6 +288,58 @@ def test_too_little_room_is_told_before_anything_is_written(
     with pytest.raises(TransferError, match=r"3\.1 MB more .* 1\.0 MB free"):
         get(api, tmp_path / "a")
     assert part(tmp_path / "a").stat().st_size == 0
+
+
+def downloader(api: FakeApi, target: Path, **options: Any) -> download.Downloader:
+    scenario = api.client()
+    asset = api.asset(f"{api.root}/file", properties={"size": options.pop("size", None)})
+    return download.Downloader(
+        *(scenario._transport, asset, target, scenario.get_asset, 1 << 30, None, lambda _: None), **options
+    )
+
+
+def test_a_download_without_a_length_leaves_room_on_the_disk(api: FakeApi, tmp_path: Path) -> None:
+    """A chunked answer tells no length: the free space is looked at while it comes."""
+    api.on("GET", "/file", Say(bytes(4 * download.LOOK_BYTES), headers=CHUNKED))
+    disk_bytes = download.SPARE_BYTES + 2 * download.LOOK_BYTES
+    kept = part(tmp_path / "a")
+    work = downloader(api, tmp_path / "a", free_bytes=lambda _: disk_bytes - kept.stat().st_size)
+    with pytest.raises(TransferError, match="Make room"):
+        work.run()
+    assert kept.stat().st_size <= 2 * download.LOOK_BYTES
+
+
+def test_no_more_is_taken_than_was_announced(api: FakeApi, tmp_path: Path) -> None:
+    api.on("GET", "/file", Say(bytes(50 << 20), headers=CHUNKED))
+    with pytest.raises(NetworkError, match="announced"):
+        downloader(api, tmp_path / "a", size=1 << 20).run()
+    assert part(tmp_path / "a").stat().st_size <= 1 << 20
+
+
+def test_a_file_that_drips_ends_as_a_broken_connection(api: FakeApi, tmp_path: Path) -> None:
+    api.on("GET", "/file", Say(bytes(4000), drip_s=0.001))
+    minutes = itertools.count(0.0, 40.0)
+    with pytest.raises(NetworkError, match="too slowly"):
+        downloader(api, tmp_path / "a", clock=lambda: next(minutes)).run()
+
+
+@pytest.mark.parametrize("where", ["asset", "redirect", "part"])
+def test_a_service_on_this_machine_names_this_machine_alone(api: FakeApi, tmp_path: Path, where: str) -> None:
+    """Blender's online access may be off then. Nothing is resolved and nothing is sent, proxy or not."""
+    elsewhere = "https://cdn.elsewhere.test/file"
+    api.on("GET", "/file", Say(b"", 302, {"Location": elsewhere}))
+    part_of_it = {"number": 1, "url": elsewhere}
+    api.on("POST", "/v1/uploads", Say({"upload": {"id": "upload_1", "parts": [part_of_it]}}))
+    (tmp_path / "a.ply").write_bytes(b"ply\n")
+    url = elsewhere if where == "asset" else f"{api.root}/file"
+
+    def transfer() -> object:
+        if where == "part":
+            return api.client().upload(tmp_path / "a.ply", kind="3d")
+        return api.client().download(api.asset(url), tmp_path / "a")
+
+    with pytest.raises(TransferError, match="this machine alone"):
+        transfer()
 
 
 def test_a_disk_that_fills_up_meanwhile_is_told_and_the_part_kept(

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections whose answers have a deadline: an HTTP head that drips, or never ends, is given up in time.
+
+requests and urllib3 limit each read alone: a server that sends a byte a minute, or `100 Continue` for ever,
+would never end a request. Here each read of a head gets what is left until the head's deadline.
+"""
+
+import io
+import time
+from http.client import HTTPResponse
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+HEAD_TIMEOUT_S = 60.0  # for the whole head, from the last byte of the request on
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a socket; until `ends_at` (time.monotonic()) all reads together, after that each by itself."""
+
+    def __init__(self, raw: io.RawIOBase, connection: Any, ends_at: float) -> None:
+        self._raw, self._connection = raw, connection
+        self._usual_s: float | None = connection.gettimeout()
+        self._ends_at: float | None = ends_at
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._ends_at is not None:
+            left_s = self._ends_at - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("the head of the answer did not end in time")
+            self._connection.settimeout(left_s if self._usual_s is None else min(left_s, self._usual_s))
+        return self._raw.readinto(buffer)
+
+    def lift_deadline(self) -> None:
+        """The head is there; from now on each read has the usual time."""
+        self._ends_at = None
+        self._connection.settimeout(self._usual_s)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _TimedResponse(HTTPResponse):
+    """An answer whose head has to be there within HEAD_TIMEOUT_S."""
+
+    def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self._timed = _TimedReader(self.fp.detach(), sock, time.monotonic() + HEAD_TIMEOUT_S)  # type: ignore[attr-defined]
+        self.fp = io.BufferedReader(self._timed)
+
+    def begin(self) -> None:
+        super().begin()
+        self._timed.lift_deadline()
+
+
+class _HTTPConnection(HTTPConnectionPool.ConnectionCls):
+    response_class = _TimedResponse
+
+
+class _HTTPSConnection(HTTPSConnectionPool.ConnectionCls):
+    response_class = _TimedResponse
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class TimedAdapter(HTTPAdapter):
+    """requests' adapter with such connections, also through a proxy."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

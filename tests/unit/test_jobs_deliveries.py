@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was paid for arrives, also where the first delivery is late, cut short, or something else."""
+
+import hashlib
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
+from maquette.jobs import NewJob, State, Store, WorkerSettings, start_worker
+from maquette.jobs.ledger import MAX_ATTEMPTS, MAX_DELAY_S
+from maquette.jobs.transfers import damage_of, file_name
+from maquette.jobs.watch import Watch
+from service import asset, fake_blender
+
+from .fake_api import FakeApi, Say
+from .test_jobs_worker import ANSWER, Scene
+
+GLB = b"glTF\x02\0\0\0" + (20).to_bytes(4, "little") + bytes(8)
+PAGE = b"<!DOCTYPE html><title>Sign in to this network</title>"
+UNREADABLE = {"ok": False, "error": "model.glb is damaged.", "is_unreadable": True}
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    for worker in made.workers:
+        worker.close()
+
+
+def deliver(scene: Scene, *contents: bytes) -> None:
+    """The service's downloads bring these, one after the other; the last one for good."""
+    waiting = list(contents)
+
+    def download(wanted: Asset, target: Path, *, max_bytes: int, progress: Any = None) -> Download:
+        scene.service.calls["download"] += 1
+        content = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        target.write_bytes(content)
+        return Download(target, len(content), hashlib.sha256(content).hexdigest())
+
+    scene.service.download = download  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("bad", [PAGE, b"  <html>", b"", GLB[:19], b"PK\3\4 and no end"])
+def test_a_file_that_shows_its_damage_is_set_aside_and_downloaded_again(scene: Scene, bad: bytes) -> None:
+    deliver(scene, bad, GLB)
+    scene.add()
+    job = scene.run()
+    assert job.state is State.READY
+    assert scene.service.calls["download"] == 2
+    assert len(scene.service.paid) == 1
+    (kept,) = (scene.store.job_folder(job.id) / "result").glob("*.bad")
+    assert kept.read_bytes() == bad
+
+
+def test_a_web_page_for_ever_fails_in_the_end_and_a_resume_downloads_again(scene: Scene) -> None:
+    deliver(scene, *[PAGE] * (MAX_ATTEMPTS + 1), GLB)
+    scene.blender = fake_blender(scene.folder, UNREADABLE)
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
+    assert "damaged" in job.message
+    scene.blender = fake_blender(scene.folder, ANSWER)
+    scene.store.resume(job)
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def test_what_cannot_be_read_is_downloaded_again_and_not_for_ever(scene: Scene) -> None:
+    deliver(scene, *(GLB + bytes([n]) for n in range(9)))
+    scene.blender = fake_blender(scene.folder, UNREADABLE)
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
+    assert scene.service.calls["download"] == 4
+    scene.store.resume(job)
+    assert scene.run().state is State.FAILED
+    assert scene.service.calls["download"] == 5
+
+
+def test_the_same_unreadable_file_twice_is_what_the_service_has(scene: Scene) -> None:
+    deliver(scene, GLB)
+    scene.blender = fake_blender(scene.folder, UNREADABLE)
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
+    assert "the same file again" in job.message
+    assert scene.service.calls["download"] == 2
+
+
+def test_a_file_that_is_missing_from_the_list_is_waited_for(scene: Scene) -> None:
+    real, calls = scene.service.get_assets, []
+
+    def get_assets(ids: list[str]) -> list[Asset]:
+        calls.append(ids)
+        return real(ids) if len(calls) > 3 else []
+
+    scene.service.get_assets = get_assets  # type: ignore[method-assign]
+    scene.add()
+    job = scene.run()
+    assert (job.state, len(calls)) == (State.READY, 4)
+
+
+def test_files_that_never_come_do_not_keep_back_those_that_are_there(scene: Scene) -> None:
+    real = scene.service.get_job
+    scene.service.list_jobs = lambda **_: iter([real(name) for name in scene.service.jobs])  # type: ignore[assignment,method-assign]
+
+    def get_job(job_id: str) -> Any:
+        from dataclasses import replace
+
+        return replace(real(job_id), asset_ids=("asset_of_mesh", "asset_of_texture"))
+
+    scene.service.get_job = get_job  # type: ignore[method-assign]
+    scene.service.get_assets = lambda _ids: [asset("asset_of_mesh")]  # type: ignore[method-assign]
+    scene.add()
+    job = scene.run()
+    assert job.state is State.READY
+    assert len(job.files) == 1
+
+
+def test_an_asset_whose_address_comes_later_is_waited_for(scene: Scene) -> None:
+    scene.service.fail["download"] = [ServerError("The asset has no file to download yet.")] * 3
+    scene.add()
+    assert scene.run().state is State.READY
+
+
+def test_an_address_that_is_not_there_yet_is_a_matter_of_time(tmp_path: Path) -> None:
+    with FakeApi() as api:
+        api.on("GET", "/v1/assets/asset_1", Say({"asset": {"id": "asset_1"}}))
+        with pytest.raises(ServerError, match="no file to download yet"):
+            api.client().download(api.asset(""), tmp_path / "a")
+
+
+def test_each_file_of_a_delivery_has_a_name_of_its_own() -> None:
+    taken: set[str] = set()
+    given = ["2-a.glb", "a.glb", "a.glb", "A.GLB", "é.glb", "é.glb", "ﬁ.glb", "fi.glb", "a.glb.", "a.glb "]
+    names: list[str] = []
+    for name in given:
+        names.append(file_name(asset("asset_1", file_name=name), taken))
+        taken.add(names[-1].casefold())
+    assert len({name.casefold() for name in names}) == len(given)
+    assert names[:2] == given[:2]
+
+
+def test_no_wish_of_the_service_parks_a_job_for_long(scene: Scene) -> None:
+    scene.service.fail["upload"] = [RateLimitedError("Too many", retry_after_s=9_000_000.0)]
+    scene.add()
+    began = scene.clock()
+    assert scene.run().state is State.READY
+    assert scene.clock() - began < MAX_DELAY_S + 600
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_zip_without_its_end_is_not_whole(tmp_path: Path, is_whole: bool) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.obj", "v 0 0 0")
+    if not is_whole:
+        path.write_bytes(path.read_bytes()[:-30])
+    assert damage_of(path) == ("" if is_whole else "not whole")
+
+
+def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path) -> None:
+    """What came stays as .part; the job goes on where it is, once there is a worker again."""
+    with FakeApi() as api:
+        remote = {"jobId": "job_1", "status": "success", "metadata": {"assetIds": ["asset_1"]}}
+        listed = {"id": "asset_1", "url": f"{api.root}/file", "kind": "3d", "metadata": {"fileName": "a.glb"}}
+        api.on("GET", "/v1/jobs/job_1", Say({"job": remote}))
+        api.on("POST", "/v1/assets/get-bulk", Say({"assets": [listed]}))
+        api.on("GET", "/file", Say(bytes(1000), drip_s=0.01))
+        store = Store(tmp_path)
+        job = store.add(NewJob(name="n", model_id="m", inputs={}, service="s"))
+        for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING):
+            job = store.move(job, state, **({"remote_id": "job_1"} if state is State.QUEUED else {}))
+        settings = WorkerSettings("s", "blender", api.url, Credentials("key", "secret"))
+        started: list[subprocess.Popen[bytes]] = []
+
+        def start() -> "subprocess.Popen[bytes]":
+            started.append(start_worker(tmp_path, settings))
+            return started[-1]
+
+        watch = Watch(store, "s", start)
+        watch.look()
+        deadline = time.monotonic() + 60
+        part = store.job_folder(job.id) / "result" / "a.glb.part"
+        while not (part.exists() and part.stat().st_size):
+            assert started[0].poll() is None, (tmp_path / "worker.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process = started[0]
+        watch.close(is_offline=True)
+        process.returncode = None  # closing gives it up; here its end is waited for
+        assert process.wait(timeout=30) == 0
+        assert 0 < part.stat().st_size < 1000
+        assert store.get(job.id).state is State.DOWNLOADING
+        assert api.seen()[-1].path == "/file"
