@@ -11,6 +11,7 @@ from http.client import HTTPResponse
 from typing import Any
 
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 HEAD_TIMEOUT_S = 60.0  # for the whole head, from the last byte of the request on
@@ -59,11 +60,11 @@ class _TimedResponse(HTTPResponse):
         self._timed.lift_deadline()
 
 
-class _HTTPConnection(HTTPConnectionPool.ConnectionCls):
+class _HTTPConnection(HTTPConnection):
     response_class = _TimedResponse
 
 
-class _HTTPSConnection(HTTPSConnectionPool.ConnectionCls):
+class _HTTPSConnection(HTTPSConnection):
     response_class = _TimedResponse
 
 

@@ -308,8 +308,8 @@ class Steps:
             )
 
 
-def _hashes(files: list[JsonValue]) -> set[JsonValue]:
-    return {entry["sha256"] for entry in files if isinstance(entry, dict)}
+def _hashes(files: list[JsonValue]) -> set[str]:
+    return {str(entry["sha256"]) for entry in files if isinstance(entry, dict)}
 
 
 def _is_ours(job: JobRecord, remote_id: str) -> bool:
