@@ -69,10 +69,15 @@ def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
     return {job.id: _deliver_one(session, job) for job in jobs if job.state in DONE}
 
 
-def _deliver_one(session: Session, job: JobRecord) -> list[str]:
+def wanted_outputs(job: JobRecord) -> list[Path]:
+    """The files that the job was to be written to."""
     wish = cast("dict[str, Any]", job.placement)
-    outputs = [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
-    written = write_outputs(session, job, outputs, wish.get("size_m"))
+    return [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
+
+
+def _deliver_one(session: Session, job: JobRecord) -> list[str]:
+    size_m = cast("float | None", job.placement.get("size_m"))
+    written = write_outputs(session, job, wanted_outputs(job), size_m)
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
             session.store.move(job, State.PLACED)

@@ -12,7 +12,7 @@ from typing import TextIO
 from ..client import JsonValue
 from ..jobs import DONE, UNPAID, JobRecord, State, cost_text
 from ..jobs.store import StaleError
-from .deliver import deliver, wait_for
+from .deliver import deliver, wait_for, wanted_outputs
 from .exits import CommandError, Exit, exit_for_job
 from .order import Order, check_cost, price_of_job, read_order, start
 from .progress import ProgressLine
@@ -131,8 +131,16 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
         again = f"run `{session.command('resume', *(job.id for job in jobs))}`"
         jobs = wait_for(session, jobs, progress, again=again)
     written = deliver(session, jobs)
+    codes: list[Exit] = [exit_for_job(job) for job in jobs]
     for job in jobs:
-        if job.state in DONE:
+        missing = [str(path) for path in wanted_outputs(job) if not path.exists()]
+        if job.state in DONE and missing:
+            codes.append(Exit.JOB_FAILED)
+            kept = ", ".join(written[job.id]) or "no files"
+            progress.line(
+                f"{job.name}: not written: {', '.join(missing)}. Delivered: {kept}. {job.message}".rstrip()
+            )
+        elif job.state in DONE:
             faces = job.result.get("faces")
             facts = f"{faces:,} faces" if isinstance(faces, int) else "done"
             cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
@@ -146,7 +154,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
     if is_json:
         told = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
         print(json.dumps({"jobs": told}))
-    return max((exit_for_job(job) for job in jobs), default=Exit.DONE)
+    return max(codes, default=Exit.DONE)
 
 
 def _interrupted(session: Session, *, is_resuming: bool = False) -> int:

@@ -97,6 +97,19 @@ def test_a_format_that_blender_cannot_read_stays_as_a_file(sandbox: Sandbox) -> 
     assert all(Path(name).exists() for name in outputs)
 
 
+def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A script that goes on with it would fail later; what was delivered is named."""
+    target = tmp_path / "splat.glb"
+    splat = ("--model", "model_vast-ai-triposplat", "-o", str(target))
+    done = run("generate", HORSE, *splat, env=sandbox.env)
+    assert done.returncode == 1, done.stderr
+    assert not target.exists()
+    assert f"not written: {target}" in done.stderr
+    assert ".spz" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
