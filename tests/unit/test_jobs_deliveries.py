@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_scene import ANSWER, Scene
 from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
 from maquette.jobs import NewJob, State, Store, WorkerSettings, start_worker
-from maquette.jobs.ledger import MAX_ATTEMPTS, MAX_DELAY_S
+from maquette.jobs.ledger import MAX_ATTEMPTS
+from maquette.jobs.store import MAX_DELAY_S
 from maquette.jobs.transfers import damage_of, file_name
 from maquette.jobs.watch import Watch
 from service import asset, fake_blender
 
 from .fake_api import FakeApi, Say
-from .test_jobs_worker import ANSWER, Scene
 
 GLB = b"glTF\x02\0\0\0" + (20).to_bytes(4, "little") + bytes(8)
 PAGE = b"<!DOCTYPE html><title>Sign in to this network</title>"
