@@ -11,11 +11,11 @@ import bpy
 
 from .conversion import parts
 from .conversion.parts import Gone
+from .custom_properties import PREFIX, bounds_or_none
 from .place import Placement, place
 
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
-_BOUNDS = "maquette_min"  # what tells a result's root
 
 
 def append_result(
@@ -60,7 +60,7 @@ class Loading:
             next(self._steps)
         except StopIteration:
             return True
-        except (OSError, ValueError, Gone):
+        except BaseException:  # whatever it was, nothing stays behind; raised again
             self.drop()
             raise
         return False
@@ -70,7 +70,11 @@ class Loading:
         while not self.step():
             pass
         objects = [bpy.data.objects[name] for name in self._names if name in bpy.data.objects]
-        if len(objects) < len(self._names) or _BOUNDS not in objects[0] or objects[0].users_collection:
+        if (
+            len(objects) < len(self._names)
+            or bounds_or_none(objects[0]) is None
+            or objects[0].users_collection
+        ):
             raise Gone(self._path.name)
         return objects[0], objects
 
@@ -85,7 +89,7 @@ class Loading:
         objects, incomplete = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]
-        if len(roots) != 1 or _BOUNDS not in roots[0]:
+        if len(roots) != 1 or bounds_or_none(roots[0]) is None:
             raise ValueError(f"{self._path.name} is not a result that Maquette converted. Convert it again.")
         root = roots[0].name
         self._names.sort(key=lambda name: name != root)
@@ -119,7 +123,7 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
     """Writes how it was made into custom properties, each name with `maquette_` before it."""
     for key, value in provenance.items():
         is_long = isinstance(value, int) and abs(value) >= 2**31  # more than a custom property holds
-        root[f"maquette_{key}"] = str(value) if is_long else value
+        root[PREFIX + key] = str(value) if is_long else value
 
 
 def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:

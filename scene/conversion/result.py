@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ..custom_properties import HIGHEST, LOWEST, PREFIX
 from .parts import PART
 from .staging import Format, Model, Unreadable, Unsupported
 
@@ -37,6 +38,7 @@ def import_model(model: Model) -> list[bpy.types.Object]:
     before = set(bpy.data.objects)
     try:
         _run_importer(model)
+        _drop_properties_of_ours()
         objects = _cleaned([each for each in bpy.data.objects if each not in before])
         if not faces(objects):
             raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
@@ -65,6 +67,27 @@ def _run_importer(model: Model) -> None:
         f"{model.name} is a {model.format} file, and this Blender was built without an importer for it; "
         "it is kept as a file. Official builds from blender.org have one."
     )
+
+
+def _drop_properties_of_ours() -> None:
+    """Takes away every custom property that has a name of ours: the artist's Blender acts upon those.
+
+    A file that Maquette exported brings them back from a service; one made to hurt, anything at all.
+    """
+    holders: list[bpy.types.bpy_struct] = []
+    for name, kind in bpy.data.bl_rna.properties.items():
+        if kind.type == "COLLECTION":
+            holders += getattr(bpy.data, name)
+    trees = [each.node_tree for each in holders if getattr(each, "node_tree", None)]
+    holders += [node for tree in [*trees, *bpy.data.node_groups] for node in tree.nodes]
+    for armature in bpy.data.armatures:
+        holders += [*armature.bones, *armature.collections_all]
+    holders += [bone for each in bpy.data.objects if each.pose for bone in each.pose.bones]
+    for scene in bpy.data.scenes:
+        holders += [scene.collection, *scene.view_layers]
+    for holder in [*trees, *holders]:
+        for key in [key for key in holder.keys() if key.startswith(PREFIX)]:  # noqa: SIM118 # no dict
+            del holder[key]
 
 
 def faces(objects: list[bpy.types.Object]) -> int:
@@ -198,7 +221,7 @@ def root_over(
     root = bpy.data.objects.new(name, None)
     root.empty_display_size = float((high - low).max()) * 0.25
     pivot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    root["maquette_min"], root["maquette_max"] = (low - pivot).tolist(), (high - pivot).tolist()
+    root[LOWEST], root[HIGHEST] = (low - pivot).tolist(), (high - pivot).tolist()
     collection = bpy.data.collections.new(RESULT_COLLECTION)
     for each in (root, *objects):
         collection.objects.link(each)
