@@ -48,6 +48,7 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
     """Imports the most complete format that works; the same model in other formats is kept as files."""
     models, problems = stage(sources, folder)
     imported: list[Model] = []
+    messages: list[str] = []
     objects: list[bpy.types.Object] = []
     for model in sorted(models, key=lambda each: list(Format).index(each.format)):
         if imported and imported[0].format != model.format:
@@ -55,8 +56,9 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
             problems.append((model.name, Unsupported(why)))
             continue
         try:
-            gate.check(model, folder)
+            left_out = gate.check(model, folder)
             objects += result.import_model(model)
+            messages += left_out
             imported.append(model)
         except (Unreadable, Unsupported) as why:
             problems.append((model.name, why))
@@ -69,19 +71,22 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
         "kept": [{"name": each, "why": str(why)} for each, why in problems],
         "faces": result.faces(objects),
         "objects": len(objects),
-        **(_written(objects, folder, target, name) if imported else {}),
+        **(_written(objects, folder, target, name, messages) if imported else {}),
     }
 
 
-def _written(objects: list[bpy.types.Object], folder: Path, target: Path, name: str) -> Answer:
+def _written(
+    objects: list[bpy.types.Object], folder: Path, target: Path, name: str, messages: list[str]
+) -> Answer:
+    """`messages` so far: in words what of the files is not in the result."""
     result.colour_by_vertices(objects)
     result.slim_down(objects)
     low, high = result.bounds(objects)
     collection = result.root_over(objects, name, low, high)
-    textures, messages = result.pack_textures(folder)
+    textures, left_out = result.pack_textures(folder)
     parts.take_out(objects, target.with_suffix(".parts"))
     try:
         bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
     except RuntimeError as error:  # Blender tells no reason ("Error: Success")
         raise OSError("Blender could not write the result") from error
-    return {"textures": textures, "messages": messages, "min": low.tolist(), "max": high.tolist()}
+    return {"textures": textures, "messages": messages + left_out, "min": low.tolist(), "max": high.tolist()}

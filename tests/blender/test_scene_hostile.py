@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a stranger's file says about itself: in the converter, and in the artist's Blender."""
 
+import contextlib
 import importlib
 import json
 import os
 import struct
+import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -300,3 +303,321 @@ def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_com
     finally:
         part("operators.session").close_desk()
         preferences.folder, preferences.is_sandbox = "", False
+
+
+# 3.3 What leads to a network, whatever the syntax around it.
+
+NETWORK = [
+    "\\\\host\\share\\a.png",
+    "//host/share/a.png",
+    "\\/host/share/a.png",
+    "http://host/share/a.png",
+    "file://host/share/a.png",
+    "smb:\\host\\a.png",
+    "\\\\?\\UNC\\host\\share\\a.png",
+    "\\??\\UNC\\host\\share\\a.png",
+]
+OBJ = b"mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvn 0 0 1\nusemtl a\nf 1//1 2//1 3//1\n"
+MTL = [
+    "map_Kd {}",
+    'map_Kd "{}"',
+    "map_Kd\x0b{}",
+    "map_Kd \x0c{}",
+    "map_Kd \x01{}",
+    "map_Kd -bm 1 {}",
+    "\tnorm\t{}",
+]
+
+
+def looked_through(folder: Path, *files: Path) -> tuple[dict[str, bytes], list[str]]:
+    """The files as an importer would see them, by name, and what was said of them."""
+    staging, gate = part("scene.conversion.staging"), part("scene.conversion.gate")
+    sources = [
+        {"path": str(file), "name": file.name, "role": "companion" if number else "mesh"}
+        for number, file in enumerate(files)
+    ]
+    folder.mkdir()
+    models, problems = staging.stage(sources, folder)
+    assert not problems
+    said = [line for model in models for line in gate.check(model, folder)]
+    return {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}, said
+
+
+@pytest.mark.parametrize("line", MTL, ids=repr)
+@pytest.mark.parametrize("path", NETWORK)
+def test_a_material_s_network_path_is_taken_out_whatever_is_around_it(
+    tmp_path: Path, path: str, line: str
+) -> None:
+    model = written(tmp_path / "m.obj", OBJ)
+    before = f"newmtl a\n{line.format(path)}\n".encode()
+    material = written(tmp_path / "m.mtl", before)
+    seen, said = looked_through(tmp_path / "files", model, material)
+    assert b"host" not in seen["m.mtl"]
+    assert seen["m.mtl"].rstrip(b'"\n').endswith(b"a.png")
+    assert seen["m.obj"] == OBJ
+    assert "left out" in said[0]
+    assert material.read_bytes() == before, "the file that was delivered stays as it was"
+
+
+def test_a_model_comes_without_its_network_texture_and_says_so(tmp_path: Path) -> None:
+    material = written(tmp_path / "m.mtl", b"newmtl a\nmap_Kd \\\\host\\share\\a.png\n")
+    answer = convert(tmp_path, written(tmp_path / "m.obj", OBJ), material)
+    assert (answer["ok"], answer["faces"], answer["textures"]) == (True, 1, 0)
+    assert answer["messages"][0].startswith("m.obj refers to a file outside its folder")
+
+
+def picture(path: Path, size: int = 4) -> Path:
+    image = bpy.data.images.new("Drawn", size, size)
+    image.file_format = "PNG"
+    image.filepath_raw = str(path)
+    image.save()
+    bpy.data.images.remove(image)
+    return path
+
+
+def test_a_texture_that_was_delivered_is_found_though_its_path_was_of_a_network(tmp_path: Path) -> None:
+    material = written(tmp_path / "m.mtl", b"newmtl a\nmap_Kd //server/project/a.png\n")
+    answer = convert(tmp_path, written(tmp_path / "m.obj", OBJ), material, picture(tmp_path / "a.png"))
+    assert (answer["ok"], answer["textures"]) == (True, 1)
+
+
+@pytest.mark.parametrize("name", ["paint.txt", "paint", "paint.png", "m.MTL"])
+def test_a_material_file_of_any_name_is_looked_through(tmp_path: Path, name: str) -> None:
+    model = written(tmp_path / "m.obj", OBJ.replace(b"m.mtl", name.encode()))
+    paint = written(tmp_path / name, b"newmtl a\nmap_Kd //host/a.png\n")
+    seen, _ = looked_through(tmp_path / "files", model, paint)
+    assert not [each for each, content in seen.items() if b"host" in content]
+
+
+@pytest.mark.parametrize("head", [b"\x89PNG\r\n", b"RIFF\n", b"DDS \n", b"\0\n"])
+def test_a_picture_is_not_read_as_a_material_file(tmp_path: Path, head: bytes) -> None:
+    model = written(tmp_path / "m.obj", OBJ.replace(b"m.mtl", b"a.png"))
+    both = written(tmp_path / "a.png", head + b"newmtl a\nmap_Kd //host/a.png\n")
+    seen, _ = looked_through(tmp_path / "files", model, both)
+    assert b"mtllib" not in seen["m.obj"]
+    assert seen["a.png"] == both.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"mtllib //host/m.mtl", b"mtllib\x0b\\\\host\\m.mtl", b"mtllib \\\n//host/m.mtl", b"mtllib ../../m.mtl"],
+)
+def test_a_model_comes_without_a_material_file_from_elsewhere(tmp_path: Path, line: bytes) -> None:
+    model = written(tmp_path / "m.obj", OBJ.replace(b"mtllib m.mtl", line))
+    seen, said = looked_through(tmp_path / "files", model)
+    assert b"mtllib" not in seen["m.obj"]
+    assert "left out" in said[0]
+    answer = convert(tmp_path, model)
+    assert (answer["ok"], answer["faces"]) == (True, 1)
+    assert "left out" in answer["messages"][0]
+
+
+def test_names_and_comments_are_no_references(tmp_path: Path) -> None:
+    model = written(tmp_path / "m.obj", OBJ.replace(b"usemtl a", b"usemtl a//b"))
+    material = b"# made by https://example.com/tool\nnewmtl a//b\nKd 1 0 0\n"
+    seen, said = looked_through(tmp_path / "files", model, written(tmp_path / "m.mtl", material))
+    assert said == []
+    assert b"newmtl a//b" in seen["m.mtl"]
+    document = triangle(images=[{"uri": "data:image/png;base64,//8=", "name": "http://host/a.png"}])
+    document["asset"] |= {"generator": "https://example.com/tool", "copyright": "//example.com"}
+    file = written(tmp_path / "a.glb", glb(document, POINTS))
+    seen, said = looked_through(tmp_path / "more", file)
+    assert said == []
+    assert seen["a.glb"] == file.read_bytes()
+
+
+URIS = [
+    *NETWORK,
+    "%2F%2Fhost/a.png",
+    "%5C%5Chost%5Ca.png",
+    "ftp:a.png",
+    "../../a.png",
+    "/etc/a.png",
+    "C:\\a.png",
+]
+
+
+@pytest.mark.parametrize("uri", URIS)
+@pytest.mark.parametrize("form", ["a.glb", "a.gltf"])
+def test_a_gltf_comes_without_an_image_from_elsewhere_and_says_so(
+    tmp_path: Path, uri: str, form: str
+) -> None:
+    document = triangle(
+        images=[{"uri": uri}], extensions={"X": {"uri": uri}}, materials=[{}], textures=[{"source": 0}]
+    )
+    document["materials"][0]["pbrMetallicRoughness"] = {"baseColorTexture": {"index": 0}}
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    if form == "a.gltf":
+        document["buffers"][0]["uri"] = "a.bin"
+    content = glb(document, POINTS) if form == "a.glb" else json.dumps(document).encode()
+    files = [written(tmp_path / form, content), written(tmp_path / "a.bin", POINTS)]
+    seen, said = looked_through(tmp_path / "files", *files)
+    text = seen["a.glb"]
+    for gone in (b"host", b"ftp", b"..", b"etc", b"C:", b"%5C", b"%2F"):
+        assert gone not in text
+    assert "left out" in said[0]
+    answer = convert(tmp_path, *files)
+    assert (answer["ok"], answer["faces"], answer["textures"]) == (True, 1, 0)
+
+
+def boxed(path: Path, texture: Path, operator: str, **options: object) -> Path:
+    """A textured box, exported by Blender to `path`."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.mesh.primitive_cube_add()
+    material = bpy.data.materials.new("Skin")
+    if bpy.app.version < (5, 0):
+        material.use_nodes = True
+    node = material.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.load(str(texture))
+    surface = material.node_tree.nodes["Principled BSDF"]
+    material.node_tree.links.new(node.outputs["Color"], surface.inputs["Base Color"])
+    bpy.context.object.data.materials.append(material)
+    group, verb = operator.split(".")
+    with warnings.catch_warnings(action="ignore"):
+        getattr(getattr(bpy.ops, group), verb)(filepath=str(path), **options)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    return path
+
+
+@pytest.mark.parametrize("path", NETWORK)
+@pytest.mark.parametrize("kind", [b"S", b"R"])
+def test_an_fbx_comes_without_its_network_texture_as_text_or_as_raw_bytes(
+    tmp_path: Path, path: str, kind: bytes
+) -> None:
+    folder = tmp_path / ("d" * 40)
+    folder.mkdir()
+    texture = picture(folder / ("t" * 60 + ".png"))
+    model = boxed(tmp_path / "m.fbx", texture, "export_scene.fbx", path_mode="ABSOLUTE")
+    content, start = bytearray(model.read_bytes()), 0
+    name = str(texture).encode()
+    count = 0
+    while (start := content.find(name, start + 1)) >= 0:
+        assert content[start - 5 : start - 4] == b"S"
+        content[start - 5 : start - 4] = kind
+        content[start : start + len(name)] = path.encode()[:-5].ljust(len(name) - 5, b"x") + b"a.png"
+        count += 1
+    assert count
+    model.write_bytes(content)
+    seen, said = looked_through(tmp_path / "files", model)
+    assert b"host" not in seen["m.fbx"]
+    assert "left out" in said[0]
+    answer = convert(tmp_path, model)
+    if kind == b"R" and bpy.app.version < (4, 5):  # the importer of that time wants texts
+        assert "could not read" in answer["error"]
+        return
+    assert (answer["ok"], answer["textures"]) == (True, 0)
+    assert answer["faces"] in (6, 12)
+
+
+LAYER = """#usda 1.0
+(
+    {before}
+)
+// a comment
+def Mesh "m" (
+    doc = "see https://example.com/manual, or //example.com"
+    {meta}
+) {{
+    int[] faceVertexCounts = [3]
+    int[] faceVertexIndices = [0, 1, 2]
+    point3f[] points = [(0, 0, 0), (1, 0, 0), (0, 1, 0)] # and http://example.com
+    {inside}
+}}
+"""
+REFERENCES = {
+    "sublayer": {"before": "subLayers = [@{}a.usda@]"},
+    "reference": {"meta": "references = @{}a.usd@</x>"},
+    "three signs": {"meta": "references = @@@{}a.usd@@@</x>"},
+    "payload": {"meta": "payload = @{}a.usdc@</x>"},
+    "asset": {"inside": "asset inputs:file = @{}a.png@"},
+    "template": {"meta": 'clips = {{ dictionary default = {{ string templateAssetPath = "{}a.###.usd" }} }}'},
+    "escaped": {"inside": 'string a = "\\x2f\\x2fhost/a.usd{}"'},
+    "expression": {
+        "before": 'expressionVariables = {{ string A = "/{}" }}\n subLayers = [@`"${{A}}${{A}}host/a.usd"`@]'
+    },
+}
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+@pytest.mark.parametrize("where", ["//host/x/", "\\\\host\\x\\", "http://host/", "../../host/", "/host/"])
+def test_a_usd_comes_without_what_leads_elsewhere(tmp_path: Path, kind: str, where: str) -> None:
+    if kind in ("escaped", "expression"):
+        where = ""
+    elif kind == "template" and not where.startswith(("//", "http", "\\")):
+        pytest.skip("the template is relative to a layer that is looked through")
+    shown = where.replace("\\", "\\\\") if kind == "template" else where
+    fields = {key: text.format(shown) for key, text in REFERENCES[kind].items()}
+    model = written(
+        tmp_path / "m.usda", LAYER.format(**{"before": "", "meta": "", "inside": "", **fields}).encode()
+    )
+    seen, said = looked_through(tmp_path / "files", model)
+    text = seen["m.usda"]
+    assert b"host/x" not in text
+    assert b"@`" not in text
+    for sign in (b"//", b"\\\\", b"http:/", b"x2f", b"../", b"@/"):
+        assert sign not in text
+    assert said or kind in ("escaped", "expression")
+    answer = convert(tmp_path, model)
+    assert (answer["ok"], answer["faces"]) == (True, 1), answer
+
+
+def retold(path: Path, old: bytes, new: bytes) -> None:
+    """Changes a token of a binary USD, with a table that is packed as literals."""
+    usd = part("scene.conversion.usd")
+    content = path.read_bytes()
+    entry, table = usd._tokens(content)
+    assert [each for each in table if old in each]
+    joined = b"".join((new if old in each else each) + b"\0" for each in table)
+    block = b"\0" + usd._stored(joined)
+    section = struct.pack("<QQQ", len(table), len(joined), len(block)) + block
+    changed = bytearray(content + section)
+    struct.pack_into("<qq", changed, entry, len(content), len(section))
+    path.write_bytes(changed)
+
+
+@pytest.mark.parametrize("form", ["m.usdc", "m.usdz"])
+@pytest.mark.parametrize("path", [*NETWORK, "../../x/host/a.png", "/host/a.png", '`"//host/a.png"`'])
+def test_a_binary_usd_comes_without_what_leads_elsewhere(tmp_path: Path, path: str, form: str) -> None:
+    model = boxed(tmp_path / "m.usdc", picture(tmp_path / "texture_of_it.png"), "wm.usd_export")
+    retold(model, b"texture_of_it.png", path.encode())
+    if form == "m.usdz":
+        with zipfile.ZipFile(tmp_path / form, "w") as archive:
+            archive.write(model, "m.usdc")
+        model = tmp_path / form
+    seen, _ = looked_through(tmp_path / "files", model)
+    usd = part("scene.conversion.usd")
+    layer = written(tmp_path / "seen.usdc", seen["m.usdc"])
+    assert not [each for each in usd._tokens(layer.read_bytes())[1] if b"host" in each or b"`" in each]
+    answer = convert(tmp_path, model)
+    assert (answer["ok"], answer["textures"]) == (True, 0)
+    assert answer["faces"] in (6, 12)
+    assert "left out" in answer["messages"][0]
+
+
+def test_a_damaged_binary_usd_is_refused_in_words(tmp_path: Path) -> None:
+    model = boxed(tmp_path / "m.usdc", picture(tmp_path / "a.png"), "wm.usd_export")
+    sound = model.read_bytes()
+    generator = np.random.default_rng(7)
+    for _ in range(200):
+        content = bytearray(sound)
+        for place in generator.integers(0, len(content), 20):
+            content[place] = generator.integers(256)
+        content = content[: generator.integers(9, len(content))] if generator.random() < 0.3 else content
+        written(model, b"PXR-USDC" + content[8:])
+        with contextlib.suppress(part("scene.conversion.staging").Unreadable):
+            part("scene.conversion.usd").clean_layer(model, tmp_path)
+
+
+def test_a_damaged_fbx_is_refused_in_words(tmp_path: Path) -> None:
+    model = boxed(tmp_path / "m.fbx", picture(tmp_path / "a.png"), "export_scene.fbx")
+    sound = model.read_bytes()
+    generator = np.random.default_rng(7)
+    for _ in range(200):
+        content = bytearray(sound)
+        for place in generator.integers(23, len(content), 20):
+            content[place] = generator.integers(256)
+        written(
+            model, content[: generator.integers(27, len(content))] if generator.random() < 0.3 else content
+        )
+        with contextlib.suppress(part("scene.conversion.staging").Unreadable):
+            part("scene.conversion.fbx").clean_fbx(model, "m.fbx")
