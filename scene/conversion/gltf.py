@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from .references import bring, leads_out, replace_content
+from .references import bring, last_name, leads_out, replace_content
 from .staging import Model, Unreadable
 
 MAX_JSON_BYTES = 256 << 20
@@ -94,12 +94,12 @@ def _bring_files(model: Model, document: dict[str, Any], folder: Path) -> list[s
         if not isinstance(each, dict):
             continue
         uri = each.get("uri")
-        if not isinstance(uri, str) or uri.startswith("data:"):
+        if not isinstance(uri, str) or (uri.startswith("data:") and ";base64," in uri):
             continue
         name = unquote(uri)
         if _leads_elsewhere(name, model.path.parent, folder):
             found.append(name)
-            name = re.split(r"[\\/:]", name)[-1].replace("\0", "_") or "left-out"
+            name = last_name(name.replace("\0", "_").encode()).decode()
             each["uri"] = quote(name)
         is_there = bring(model.path.parent, name, folder)
         if not is_there and any(each is buffer for buffer in buffers):

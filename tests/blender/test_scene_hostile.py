@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import struct
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -621,3 +622,230 @@ def test_a_damaged_fbx_is_refused_in_words(tmp_path: Path) -> None:
         )
         with contextlib.suppress(part("scene.conversion.staging").Unreadable):
             part("scene.conversion.fbx").clean_fbx(model, "m.fbx")
+
+
+# 3.4 How much a file may ask for.
+
+
+def instanced(count: int, **more: object) -> bytes:
+    """A triangle `count` times along X, the last of them mirrored, with coordinates of a texture."""
+    places = np.zeros((count, 3), "<f4")
+    places[:, 0] = np.arange(count) * 2
+    scales = np.ones((count, 3), "<f4")
+    scales[-1, 0] = -1
+    uvs = struct.pack("<6f", 0, 0, 1, 0, 0, 1)
+    blobs = [POINTS, uvs, places.tobytes(), scales.tobytes()]
+    starts = np.cumsum([0, *map(len, blobs)]).tolist()
+    attributes = {"TRANSLATION": 2, "SCALE": 3}
+    document = triangle(
+        extensionsUsed=["EXT_mesh_gpu_instancing"],
+        nodes=[{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": attributes}}}],
+        meshes=[{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0}]}],
+        materials=[{"name": "Skin"}],
+        accessors=[
+            {"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 3},
+            {"bufferView": 1, "type": "VEC2", "componentType": 5126, "count": 3},
+            {"bufferView": 2, "type": "VEC3", "componentType": 5126, "count": count},
+            {"bufferView": 3, "type": "VEC3", "componentType": 5126, "count": count},
+        ],
+        bufferViews=[
+            {"buffer": 0, "byteOffset": start, "byteLength": len(blob)}
+            for start, blob in zip(starts, blobs, strict=False)
+        ],
+        buffers=[{"byteLength": starts[-1]}],
+        **more,
+    )
+    return glb(document, b"".join(blobs))
+
+
+def test_many_objects_come_as_one_and_the_job_says_so(tmp_path: Path) -> None:
+    answer = convert(tmp_path, written(tmp_path / "a.glb", instanced(600)))
+    assert (answer["ok"], answer["objects"], answer["faces"]) == (True, 1, 600)
+    assert "joined" in answer["messages"][0]
+    _, objects = scene_package.Loading(tmp_path / "result.blend").finish()
+    (mesh,) = [each.data for each in objects if each.data]
+    assert len(objects) == 2
+    assert (len(mesh.polygons), len(mesh.vertices), len(mesh.edges)) == (600, 1800, 1800)
+    assert [each.name for each in mesh.materials] == ["Skin"]
+    assert not mesh.validate()
+    uvs = np.empty(3600, np.float32)
+    mesh.uv_layers.active.data.foreach_get("uv", uvs)
+    assert sorted(set(uvs.round(4).tolist())) == [0.0, 1.0]
+    lows = sorted(min(mesh.vertices[i].co.x for i in each.vertices) for each in mesh.polygons)
+    assert lows[:3] == pytest.approx([0, 2, 4])
+    assert lows[-2:] == pytest.approx([1196, 1197])
+    normals = {tuple(round(part) for part in each.normal) for each in mesh.polygons}
+    assert len(normals) == 1, "what is mirrored shows its front as well"
+
+
+def test_a_few_objects_stay_what_they_are(tmp_path: Path) -> None:
+    answer = convert(tmp_path, written(tmp_path / "a.glb", instanced(50)))
+    assert answer["objects"] in (50, 51)
+    assert answer["messages"] == []
+
+
+def test_animated_objects_without_number_come_as_one_without_their_animation(tmp_path: Path) -> None:
+    count = 600
+    times = struct.pack("<2f", 0, 1)
+    moves = struct.pack("<6f", 0, 0, 0, 1, 0, 0)
+    nodes = [{"mesh": 0, "translation": [2.0 * number, 0, 0]} for number in range(count)]
+    channels = [{"sampler": 0, "target": {"node": number, "path": "translation"}} for number in range(count)]
+    document = triangle(
+        scenes=[{"nodes": list(range(count))}],
+        nodes=nodes,
+        animations=[{"channels": channels, "samplers": [{"input": 1, "output": 2}]}],
+        accessors=[
+            {"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 3},
+            {"bufferView": 1, "type": "SCALAR", "componentType": 5126, "count": 2, "min": [0], "max": [1]},
+            {"bufferView": 2, "type": "VEC3", "componentType": 5126, "count": 2},
+        ],
+        bufferViews=[
+            {"buffer": 0, "byteLength": 36},
+            {"buffer": 0, "byteOffset": 36, "byteLength": 8},
+            {"buffer": 0, "byteOffset": 44, "byteLength": 24},
+        ],
+        buffers=[{"byteLength": 68}],
+    )
+    answer = convert(tmp_path, written(tmp_path / "a.glb", glb(document, POINTS + times + moves)))
+    assert (answer["ok"], answer["objects"], answer["faces"]) == (True, 1, count)
+    assert "without rigs and animation" in answer["messages"][0]
+
+
+CLAIMS: dict[str, tuple[dict[str, object], str]] = {
+    "zeros": ({"accessors": [{"type": "VEC3", "componentType": 5126, "count": 10_000_000}]}, "claims more"),
+    "more than it brings": (
+        {"accessors": [{"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 4}]},
+        "more vertices than it brings",
+    ),
+    "no number": ({"accessors": [{"type": "VEC3", "componentType": 5126, "count": "a"}]}, "no glTF model"),
+    "a stride of text": (
+        {"bufferViews": [{"buffer": 0, "byteLength": 36, "byteStride": "aaaa"}]},
+        "no glTF model",
+    ),
+    "instances": (
+        {
+            "nodes": [{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": {"SCALE": 1}}}}],
+            "accessors": [
+                {"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 3},
+                {"type": "VEC3", "componentType": 5126, "count": 500_000},
+            ],
+        },
+        "claims more",
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_small_file_that_claims_much_is_refused_before_anything_is_allocated(
+    tmp_path: Path, claim: str
+) -> None:
+    changes, fragment = CLAIMS[claim]
+    answer = convert(tmp_path, written(tmp_path / "a.glb", glb(triangle(**changes), POINTS)))
+    assert answer["ok"] is False
+    assert fragment in answer["error"]
+
+
+def test_an_fbx_that_claims_more_than_its_size_allows_is_refused(tmp_path: Path) -> None:
+    array = b"d" + struct.pack("<III", 1 << 29, 1, 8) + bytes(8)
+    node = struct.pack("<IIIB", 27 + 13 + 4 + len(array), 1, len(array), 4) + b"Vert" + array
+    content = b"Kaydara FBX Binary  \0\x1a\0" + struct.pack("<I", 7400) + node + bytes(13)
+    answer = convert(tmp_path, written(tmp_path / "m.fbx", content))
+    assert answer["ok"] is False
+    assert "claims more memory" in answer["error"]
+
+
+def test_textures_beyond_the_budget_are_made_smaller_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = part("scene.conversion.result")
+    monkeypatch.setattr(result, "MAX_PIXELS", 64 * 64)
+    images = [bpy.data.images.load(str(picture(tmp_path / f"{size}.png", size))) for size in (64, 64, 8)]
+    for image in images:
+        image.use_fake_user = True
+    count, messages = result.pack_textures(tmp_path)
+    assert count == 3
+    assert sorted(tuple(image.size) for image in images) == [(8, 8), (32, 32), (32, 32)]
+    assert all(image.packed_file.data.startswith(b"\x89PNG") for image in images)
+    assert messages[0].startswith("2 of 3 textures were made smaller, to 32 pixels")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no limit to test with")
+def test_a_result_that_needs_more_memory_than_it_may_ends_its_child_alone(tmp_path: Path) -> None:
+    side = 400
+    lines = [f"v {x} {y} 0" for y in range(side) for x in range(side)]
+    for y in range(side - 1):
+        first = [y * side + x + 1 for x in range(side - 1)]
+        lines += [f"f {n} {n + 1} {n + side + 1} {n + side}" for n in first]
+    model = written(tmp_path / "m.obj", "\n".join(lines).encode())
+    answer = convert(tmp_path, model, memory_bytes=4 << 20)
+    assert answer["ok"] is False
+    assert "memory" in answer["error"]
+    again = convert(tmp_path, model)
+    assert (again["ok"], again["faces"]) == (True, (side - 1) ** 2)
+
+
+# 3.5 What points elsewhere, or speaks to a terminal.
+
+
+def moving(path: Path) -> Path:
+    """A USD in which a cube changes its shape and another its place over ten frames."""
+    points = "[(0, 0, 0), ({x}, 0, 0), (0, 1, 0)]"
+    samples = ", ".join(f"{frame}: {points.format(x=frame + 1)}" for frame in range(10))
+    places = ", ".join(f"{frame}: ({frame + 3}, 0, 0)" for frame in range(10))
+    faces = "int[] faceVertexCounts = [3]\n    int[] faceVertexIndices = [0, 1, 2]"
+    path.write_text(
+        f"""#usda 1.0
+(
+    startTimeCode = 1
+    endTimeCode = 9
+    upAxis = "Z"
+)
+def Mesh "shape"
+{{
+    {faces}
+    point3f[] points.timeSamples = {{ {samples} }}
+}}
+def Xform "way"
+{{
+    double3 xformOp:translate.timeSamples = {{ {places} }}
+    uniform token[] xformOpOrder = ["xformOp:translate"]
+    def Mesh "rider"
+    {{
+        {faces}
+        point3f[] points = {points.format(x=1)}
+    }}
+}}
+"""
+    )
+    return path
+
+
+def test_an_animated_usd_comes_as_the_shape_it_shows_and_points_to_no_file(tmp_path: Path) -> None:
+    answer = convert(tmp_path, moving(tmp_path / "m.usda"))
+    assert (answer["ok"], answer["faces"]) == (True, 2)
+    assert "animation of m.usda is left out" in answer["messages"][0]
+    content = (tmp_path / "result.blend").read_bytes()
+    assert str(tmp_path).encode() not in content
+    assert b"m.usda" not in content
+    root, objects = scene_package.Loading(tmp_path / "result.blend").finish()
+    bpy.context.scene.collection.objects.link(root)
+    for each in objects:
+        assert not each.modifiers
+        assert not each.constraints
+    assert not bpy.data.cache_files
+    width = max(vertex.co.x for each in objects if each.data for vertex in each.data.vertices)
+    assert width == pytest.approx(2)
+    bpy.context.view_layer.update()
+    low, high = scene_package.bounds_or_none(root)
+    assert high.x - low.x == pytest.approx(0.05), "five centimetres, as USD has it"
+
+
+def test_names_in_a_file_reach_no_terminal_as_commands(tmp_path: Path) -> None:
+    odd = "\x1b]0;x\x07\x9b2J\u202eevil"
+    document = triangle(images=[{"uri": f"//host/{odd}.png", "name": odd}], textures=[{"source": 0}])
+    document["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    answer = convert(tmp_path, written(tmp_path / "a\u202eb.glb", glb(document, POINTS)))
+    assert answer["messages"]
+    for text in json.dumps(answer, ensure_ascii=False), *answer["messages"], *answer["imported"]:
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
