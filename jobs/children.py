@@ -168,10 +168,8 @@ class Errand:
         if code is not None:
             self._child.end()
             if self._child.errands == 1:
-                text = (
-                    f"Blender crashed while {self._doing} (exit code {code}): a file may be damaged, or need "
-                )
-                text += f"more memory than a conversion may take. Details are in {self._log}."
+                text = f"Blender crashed while {self._doing} (exit code {code}): a file may be damaged, "
+                text += f"or need more memory than a conversion may take. Details are in {self._log}."
                 raise ChildError(text)
             self._start(is_fresh=True)  # an earlier errand may be to blame
         elif time.monotonic() > self._deadline:
