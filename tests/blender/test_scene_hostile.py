@@ -799,6 +799,7 @@ def moving(path: Path) -> Path:
     startTimeCode = 1
     endTimeCode = 9
     upAxis = "Z"
+    metersPerUnit = 1
 )
 def Mesh "shape"
 {{
@@ -837,7 +838,7 @@ def test_an_animated_usd_comes_as_the_shape_it_shows_and_points_to_no_file(tmp_p
     assert width == pytest.approx(2)
     bpy.context.view_layer.update()
     low, high = scene_package.bounds_or_none(root)
-    assert high.x - low.x == pytest.approx(0.05), "five centimetres, as USD has it"
+    assert high.x - low.x == pytest.approx(5)
 
 
 def test_names_in_a_file_reach_no_terminal_as_commands(tmp_path: Path) -> None:
