@@ -16,7 +16,7 @@ from .errors import (
     SignInError,
     TransferError,
 )
-from .fields import JsonValue
+from .fields import JsonValue, without_controls
 from .models import CAPABILITIES, Input, Model, Required
 from .records import Asset, Balance, Cost, Credentials, Download, Job, JobStatus, Progress, Submission
 from .schema import check_inputs, describe_input, parse_value
@@ -26,5 +26,5 @@ __all__ = [
     "Credentials", "CreditsError", "Download", "Input", "InputError", "Job", "JobStatus", "JsonValue",
     "Model", "NetworkError", "NotAllowedError", "NotFoundError", "Progress", "RateLimitedError", "Required",
     "Scenario", "ScenarioError", "ServerError", "SignInError", "Submission", "TransferError", "check_inputs",
-    "describe_input", "parse_value",
+    "describe_input", "parse_value", "without_controls",
 ]  # fmt: skip

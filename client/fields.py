@@ -15,7 +15,13 @@ from .errors import AnswerError
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 T = TypeVar("T")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What a terminal obeys, and what turns the direction of writing and so shows another text than is there.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def without_controls(text: str) -> str:
+    """The text without control characters, those for the direction of writing among them."""
+    return _CONTROLS.sub("", text)
 
 
 class Fields:
@@ -28,12 +34,12 @@ class Fields:
         self._where = where
 
     def text(self, name: str) -> str:
-        """A text that must be there and not be empty."""
-        return self._typed(name, str, "a text") or self._fail(name, "a text", None)
+        """A text that must be there and not be empty, without control characters."""
+        return self.words(name) or self._fail(name, "a text", None)
 
     def words(self, name: str) -> str:
         """A text without control characters, which would reach terminals; empty if there is none."""
-        return _CONTROLS.sub("", self._typed(name, str, "a text") or "")
+        return without_controls(self._typed(name, str, "a text") or "")
 
     def number(self, name: str) -> float | None:
         value = self._typed(name, (int, float), "a number")
@@ -61,7 +67,7 @@ class Fields:
         values = self.array(name)
         if not all(isinstance(value, str) for value in values):
             self._fail(name, "a list of texts", values)
-        return cast(tuple[str, ...], values)
+        return tuple(without_controls(value) for value in cast(tuple[str, ...], values))
 
     def items(self, name: str, parse: Callable[[object], T]) -> tuple[T, ...]:
         return tuple(parse(value) for value in self.array(name))

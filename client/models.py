@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from .errors import AnswerError, plan_name
-from .fields import Fields, JsonValue, Record, told
+from .fields import Fields, JsonValue, Record, told, without_controls
 from .titles import readable_name
 
 CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D
@@ -28,7 +28,7 @@ def _table(value: JsonValue) -> Mapping[str, JsonValue]:
 def _words(rule: Fields, name: str) -> dict[str, str]:
     """Both spellings: {other: message} as the API's types have it, {other: {message}} as it was seen."""
     said = {other: _table(value).get("message", value) for other, value in rule.section(name).raw.items()}
-    return {other: text if isinstance(text, str) else "" for other, text in said.items()}
+    return {other: without_controls(text) if isinstance(text, str) else "" for other, text in said.items()}
 
 
 def _condition(rule: Fields, name: str) -> Condition | None:
@@ -98,7 +98,7 @@ class Input(Record):
     def choice_label(self, value: JsonValue) -> str:
         """What one of `allowed_values` is called."""
         text = f"{value:.10g}" if isinstance(value, float) else str(value)
-        return self.choice_labels.get(text) or readable_name(text)
+        return self.choice_labels.get(text) or without_controls(readable_name(text))
 
 
 def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
@@ -110,7 +110,12 @@ def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
     selects = _table(_table(model.any("uiConfig")).get("selects"))
     labels = {name: _table(table) for name, table in selects.items()}
     return tuple(
-        replace(spec, choice_labels={key: text for key, text in found.items() if isinstance(text, str)})
+        replace(
+            spec,
+            choice_labels={
+                key: without_controls(text) for key, text in found.items() if isinstance(text, str)
+            },
+        )
         if (found := labels.get(spec.name))
         else spec
         for spec in inputs

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from .fields import Fields, JsonValue, Record, told
+from .fields import Fields, JsonValue, Record, told, without_controls
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
 Progress = Callable[[int, int | None], None]
@@ -62,7 +62,7 @@ def _progress(job: Fields, name: str) -> float | None:
 
 def _error(job: Fields, name: str) -> str:
     error = job.section("metadata").raw.get(name) or job.raw.get(name)
-    return "" if error is None else str(error)[:2000]
+    return "" if error is None else without_controls(str(error)[:2000])
 
 
 def _cost_cu(job: Fields, name: str) -> float | None:

@@ -13,9 +13,9 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ..client import JsonValue
+from ..client import JsonValue, without_controls
 
 TIMEOUT_S = 1800
 ERRANDS_MAX = 50  # for one Blender: what it should leak goes with it
@@ -133,6 +133,15 @@ class _Child:
             self.process.wait()
 
 
+def _readable(value: Any) -> Any:
+    """An answer names what is in a stranger's file: without what a terminal would obey."""
+    if isinstance(value, dict):
+        return {key: _readable(item) for key, item in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [_readable(item) for item in cast(list[Any], value)]
+    return without_controls(value) if isinstance(value, str) else value
+
+
 class Errand:
     """One errand under way."""
 
@@ -158,7 +167,7 @@ class Errand:
         code = self._child.process.poll()
         if self._answer.exists():
             self._blenders.give_back(self._child)
-            answer: dict[str, Any] = json.loads(self._answer.read_text(encoding="utf-8"))
+            answer: dict[str, Any] = _readable(json.loads(self._answer.read_text(encoding="utf-8")))
             self._answer.unlink()
             if answer.get("ok") is not True:
                 text = str(answer.get("error") or f"Blender failed at {self._doing}.")
@@ -167,7 +176,8 @@ class Errand:
         if code is not None:
             self._child.end()
             if self._child.errands == 1:
-                text = f"Blender crashed while {self._doing} (exit code {code}). Details are in {self._log}."
+                text = f"Blender crashed while {self._doing} (exit code {code}): a file may be damaged, "
+                text += f"or need more memory than a conversion may take. Details are in {self._log}."
                 raise ChildError(text)
             self._start(is_fresh=True)  # an earlier errand may be to blame
         elif time.monotonic() > self._deadline:

@@ -187,6 +187,10 @@ class Desk:
 
         return job if job.state is State.PLACED else self._change_job(job, place)
 
+    def note_error(self, job: JobRecord, text: str) -> JobRecord:
+        """Have the job, which stays in its state, say what went wrong with it here."""
+        return self._change_job(job, lambda now: self.store.update(now, message=text, error_kind="Arrival"))
+
     def remove(self, job: JobRecord) -> None:
         """Forget a finished job; its files are deleted by the worker."""
         self.store.remove(job)

@@ -5,18 +5,22 @@ Never after an undo, which could not be undone otherwise. One at a time, in step
 none while the artist is in the middle of something.
 """
 
+import logging
 import time
 from dataclasses import dataclass
 
 import bpy
 
 from .. import scene
-from ..jobs import Desk, JobRecord, State, holder, provenance_of
+from ..jobs import Desk, JobRecord, State, StoreError, holder, provenance_of
 from .notify import tell
 
 STEP_S = 0.004  # for so long another piece of work is begun in the same tick
 TRIES_MAX = 3  # if the artist undoes what is being loaded
 ENDLESS_S = 60.0  # an add-on's modal operator that runs for longer watches something, and is no tool
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -34,6 +38,7 @@ _waiting: dict[str, None] = {}  # ids of jobs, in the order in which they became
 _of_file: set[str] = set()  # jobs that the file waited for when it was opened
 _modal_since: dict[str, float] = {}  # by identifier of a modal operator that is running
 _to_mark: set[str] = set()  # placed, and not yet written down
+_broken: set[str] = set()  # jobs whose result could not be placed: again only if a person asks for it
 _is_file_new = [True]
 
 
@@ -43,6 +48,7 @@ def note_file(_path: object) -> None:
     _is_file_new[0] = True
     _waiting.clear()
     _under_way.clear()
+    _broken.clear()
 
 
 def has_file_placeholders() -> bool:
@@ -61,7 +67,8 @@ def note(desk: Desk, news: list[JobRecord]) -> None:
     if _is_file_new[0] and has_file_placeholders():
         news = [*news, *(desk.jobs[job_id] for job_id in _of_file if job_id in desk.jobs)]
     for job in news:
-        if job.state is State.READY or (job.state is State.PLACED and job.id in _of_file):
+        is_due = job.state is State.READY or (job.state is State.PLACED and job.id in _of_file)
+        if is_due and job.id not in _broken:
             _waiting[job.id] = None
         if not job.is_working:
             _of_file.discard(job.id)
@@ -69,6 +76,7 @@ def note(desk: Desk, news: list[JobRecord]) -> None:
 
 def expect(job_id: str) -> None:
     """Have the job's result brought to its placeholders in the next ticks."""
+    _broken.discard(job_id)
     _waiting[job_id] = None
 
 
@@ -123,10 +131,26 @@ def step(desk: Desk) -> bool:
             _under_way[:] = [_Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)]
             return True
         tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
-    except (OSError, ValueError) as error:
-        tell(f"{job.name if job else 'A result'} could not be placed: {error}", is_error=True)
+    except StoreError:  # another process holds the store: `mark_placed` comes again
+        raise
+    except Exception as error:  # of that job alone: the timer goes on
+        _under_way.clear()
+        _report(desk, arrival.job_id, error)
     _under_way.clear()
     return False
+
+
+def _report(desk: Desk, job_id: str, error: Exception) -> None:
+    """The job itself says why its result could not be placed; what nobody foresaw is in the console, too."""
+    _broken.add(job_id)
+    reason = str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
+    job = desk.jobs.get(job_id)
+    text = f"{job.name if job else 'A result'} could not be placed: {reason.strip()[:500]}"
+    if not isinstance(error, OSError | ValueError):
+        log.exception(text, exc_info=error)
+    tell(text, is_error=True)
+    if job:
+        desk.note_error(job, text)
 
 
 def _begin(desk: Desk) -> bool:

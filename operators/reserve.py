@@ -20,7 +20,7 @@ def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
     if properties.get(context.scene).place_mode != "SELECTED":
         return [None]
     chosen = dict.fromkeys(root_of(each) or each for each in context.selected_editable_objects)
-    return [each for each in chosen if scene.PROPERTY not in each]
+    return [each for each in chosen if not scene.awaited_job(each)]
 
 
 def root_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
@@ -31,7 +31,7 @@ def root_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
 
 
 def is_root(item: bpy.types.Object) -> bool:
-    return "maquette_min" in item
+    return scene.bounds_or_none(item) is not None
 
 
 def solids(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -55,7 +55,7 @@ def start(context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types
 def reserve(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.types.Object | None) -> None:
     """Marks the object as the job's place, or makes an empty where the settings say."""
     if target is not None:
-        target[scene.PROPERTY] = job.id
+        target[scene.AWAITS] = job.id
         return
     settings, cursor = properties.get(context.scene), context.scene.cursor
     location, turn = cursor.location.copy(), 0.0

@@ -15,7 +15,7 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        names = ("maquette_job", scene.PROPERTY)
+        names = ("maquette_job", scene.AWAITS)
         found = [each for each in context.view_layer.objects if job.id in map(each.get, names)]
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."

@@ -11,7 +11,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
-from .. import properties
+from .. import properties, scene
 from ..jobs import JobRecord, State, holder
 from .joblist import STATES, progress_of
 
@@ -47,12 +47,8 @@ def _draw_labels() -> None:
 
 
 def _box(item: bpy.types.Object) -> list[Vector]:
-    if "maquette_min" in item:  # an earlier result that is being replaced
-        low, high = Vector(item["maquette_min"]), Vector(item["maquette_max"])
-        return [low + (corner + Vector((0.5, 0.5, 0))) * (high - low) for corner in _CORNERS]
-    if item.type == "EMPTY":
-        return [(corner - Vector((0, 0, 0.5))) * 2 * item.empty_display_size for corner in _CORNERS]
-    return [Vector(corner) for corner in item.bound_box]
+    low, high = scene.box_of(item)
+    return [low + (corner + Vector((0.5, 0.5, 0))) * (high - low) for corner in _CORNERS]
 
 
 def _middle(item: bpy.types.Object) -> Vector:

@@ -3,15 +3,16 @@
 
 from .append import Gone, Loading, append_result
 from .arrive import arrive, is_in_use
+from .custom_properties import AWAITS, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_fbx, export_glb, export_usd, save_blend
 from .place import Placement, grid_locations, place, row_locations
-from .placeholder import PROPERTY, add_placeholder, drop_placeholder, find_placeholders, row_place
+from .placeholder import add_placeholder, box_of, drop_placeholder, find_placeholders, row_place
 from .render import render_preview
 from .thumbnails import render_turntable, write_thumbnail
 from .write import write_form
 
 __all__ = [
-    "PROPERTY",
+    "AWAITS",
     "ExportError",
     "Gone",
     "Loading",
@@ -19,6 +20,9 @@ __all__ = [
     "add_placeholder",
     "append_result",
     "arrive",
+    "awaited_job",
+    "bounds_or_none",
+    "box_of",
     "can_export",
     "drop_placeholder",
     "export_fbx",

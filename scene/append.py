@@ -11,11 +11,11 @@ import bpy
 
 from .conversion import parts
 from .conversion.parts import Gone
+from .custom_properties import PREFIX, bounds_or_none
 from .place import Placement, place
 
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
-_BOUNDS = "maquette_min"  # what tells a result's root
 
 
 def append_result(
@@ -60,7 +60,7 @@ class Loading:
             next(self._steps)
         except StopIteration:
             return True
-        except (OSError, ValueError, Gone):
+        except BaseException:  # whatever it was, nothing stays behind; raised again
             self.drop()
             raise
         return False
@@ -69,14 +69,20 @@ class Loading:
         """Does what is left to be done; the root empty, and all objects. Independent of the file."""
         while not self.step():
             pass
-        objects = [bpy.data.objects[name] for name in self._names if name in bpy.data.objects]
-        if len(objects) < len(self._names) or _BOUNDS not in objects[0] or objects[0].users_collection:
+        objects = self._found()
+        is_all_there = len(objects) == len(self._names)
+        if not is_all_there or bounds_or_none(objects[0]) is None or objects[0].users_collection:
             raise Gone(self._path.name)
         return objects[0], objects
 
+    def _found(self) -> list[bpy.types.Object]:
+        """In one go: looking a name up takes Blender the longer the more objects there are."""
+        by_name = {each.name: each for each in bpy.data.objects if each.library is None}
+        return [by_name[name] for name in self._names if name in by_name]
+
     def drop(self) -> None:
         """Takes back what has been loaded so far."""
-        objects = [bpy.data.objects[name] for name in self._names if name in bpy.data.objects]
+        objects = self._found()
         loaded = [each for each in objects if not each.users_collection]
         bpy.data.batch_remove([*loaded, *{each.data for each in loaded if each.data}])
         self._names.clear()
@@ -85,7 +91,7 @@ class Loading:
         objects, incomplete = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]
-        if len(roots) != 1 or _BOUNDS not in roots[0]:
+        if len(roots) != 1 or bounds_or_none(roots[0]) is None:
             raise ValueError(f"{self._path.name} is not a result that Maquette converted. Convert it again.")
         root = roots[0].name
         self._names.sort(key=lambda name: name != root)
@@ -119,7 +125,7 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
     """Writes how it was made into custom properties, each name with `maquette_` before it."""
     for key, value in provenance.items():
         is_long = isinstance(value, int) and abs(value) >= 2**31  # more than a custom property holds
-        root[f"maquette_{key}"] = str(value) if is_long else value
+        root[PREFIX + key] = str(value) if is_long else value
 
 
 def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:

@@ -43,12 +43,13 @@ def _put(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
+    children = _children()
     was, collections = item.matrix_basis.copy(), _collections(item)
-    world, earlier = item.matrix_world.inverted_safe(), _parts(item)
+    world, earlier = item.matrix_world.inverted_safe(), dict.fromkeys(_parts(item, children))
     held = [
         (child, world @ owner.matrix_world @ child.matrix_parent_inverse)
         for owner in (item, *earlier)
-        for child in owner.children
+        for child in children.get(owner, ())
         if child not in earlier
     ]
     place = fitted(root, item)
@@ -62,7 +63,7 @@ def _put(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types
             collection.objects.link(each)
     if new == item:
         _become(item, root)
-        goes = earlier
+        goes = list(earlier)
     else:
         _stand_in(root, item)
         goes = [item, *earlier]
@@ -106,9 +107,26 @@ def _stand_in(root: bpy.types.Object, item: bpy.types.Object) -> None:
         item.pop(key, None)
 
 
-def _parts(item: bpy.types.Object) -> list[bpy.types.Object]:
+def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:
+    """By parent, in one go: `Object.children` looks at every object of the file, each time."""
+    found: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    for each in bpy.data.objects:
+        if each.parent:
+            found.setdefault(each.parent, []).append(each)
+    return found
+
+
+def _parts(
+    item: bpy.types.Object, children: Mapping[bpy.types.Object, list[bpy.types.Object]]
+) -> list[bpy.types.Object]:
     """What came under the root of an earlier result, without what the artist has added."""
-    return [each for child in item.children if PART in child for each in (child, *_parts(child))]
+    found: list[bpy.types.Object] = []
+    waiting = [item]
+    while waiting:
+        parts = [child for child in children.get(waiting.pop(), ()) if PART in child]
+        found += parts
+        waiting += parts
+    return found
 
 
 def _collections(item: bpy.types.Object) -> list[bpy.types.Collection]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import bpy
 from mathutils import Vector
 
+from .custom_properties import bounds_or_none
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -77,12 +79,10 @@ def grid_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tupl
 
 def bounds_of(root: bpy.types.Object) -> tuple[Vector, Vector]:
     """The lowest and highest corner of the result in the root's own space; ValueError if it is no result."""
-    try:
-        return Vector(root["maquette_min"]), Vector(root["maquette_max"])
-    except KeyError:
-        raise ValueError(
-            f"{root.name!r} is not the root of a Maquette result: its bounds are missing."
-        ) from None
+    bounds = bounds_or_none(root)
+    if bounds is None:
+        raise ValueError(f"{root.name!r} is not the root of a Maquette result: its bounds are missing.")
+    return bounds
 
 
 def corners_of(root: bpy.types.Object) -> list[Vector]:

@@ -5,17 +5,18 @@ Any object with the property is one: an empty made for it, or what is to be repl
 The property is the permission to place: a file without it gets nothing.
 """
 
+import math
 from collections.abc import Collection, Iterable
 
 import bpy
 from mathutils import Euler, Matrix, Vector
 
 from .append import collection_of
+from .custom_properties import AWAITS, awaited_job, bounds_or_none
 from .place import bounds_of, corners_of
 
-PROPERTY = "maquette_awaits"  # the id of a job
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
-PLACEHOLDER_KEYS = (PROPERTY, _MADE)
+PLACEHOLDER_KEYS = (AWAITS, _MADE)
 _GAP = 0.25  # of the size, between two in a row
 
 
@@ -36,7 +37,7 @@ def add_placeholder(
     empty.location = Vector(location) + middle
     empty.rotation_euler = rotation
     empty.scale = (size, size, size)
-    empty[PROPERTY], empty[_MADE] = job_id, True
+    empty[AWAITS], empty[_MADE] = job_id, True
     collection_of(scene).objects.link(empty)
     return empty
 
@@ -45,7 +46,7 @@ def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
     """Names of the objects in the file that wait for these jobs (None: for any), by job id."""
     found: dict[str, list[str]] = {}
     for item in bpy.data.objects:
-        job_id = item.get(PROPERTY)
+        job_id = awaited_job(item)
         if job_id and (job_ids is None or job_id in job_ids):
             found.setdefault(job_id, []).append(item.name)
     return found
@@ -56,13 +57,13 @@ def drop_placeholder(item: bpy.types.Object) -> None:
     if _MADE in item:
         bpy.data.objects.remove(item)
     else:
-        del item[PROPERTY]
+        item.pop(AWAITS, None)
 
 
 def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
     """Lowest and highest corner of the placeholder's box in its own space."""
-    if "maquette_min" in item:
-        return bounds_of(item)
+    if bounds := bounds_or_none(item):
+        return bounds
     if item.type == "EMPTY":
         reach = item.empty_display_size
         return Vector((-reach, -reach, -reach)), Vector((reach, reach, reach))
@@ -90,15 +91,16 @@ def row_place(scene: bpy.types.Scene, size: float) -> Vector:
     place = scene.cursor.location.copy()
     reaches: list[float] = []
     for item in scene.objects:
-        if "maquette_min" in item:
+        if bounds_or_none(item):
             corners = corners_of(item)
-        elif PROPERTY in item:
+        elif awaited_job(item):
             low, high = box_of(item)
             corners = [low, high, Vector((low.x, high.y, low.z)), Vector((high.x, low.y, low.z))]
         else:
             continue
         world = item.matrix_world if item.parent else item.matrix_basis
         reaches.append(max((world @ corner).x for corner in corners))
+    reaches = [reach for reach in reaches if math.isfinite(reach)]
     if reaches:
         place.x = max(reaches) + (_GAP + 0.5) * size
     return place

@@ -2,15 +2,19 @@
 """Large arrays and textures travel beside the .blend, a file each, so that a result comes in short steps.
 
 Appending takes about 0.6 ms for each megabyte, in one piece. `take_out` is the converter's half; `put_in` is
-for the artist's Blender, which copies one array a step as a block, and parses nothing.
+for the artist's Blender, which copies one array a step as a block, and parses nothing. What it is told is
+looked at first: the files are regular ones of the result's own folder, and as long as the counts say.
 """
 
 import json
 import mmap
+import os
+import re
+import stat
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import IO, Any, Literal
 
 import bpy
 
@@ -19,6 +23,8 @@ PROPERTY = "maquette_parts"  # of a mesh or an image that is not whole yet
 LARGE_BYTES = 4 << 20  # of a mesh or a texture; less comes quickly enough within the .blend
 SLICE = 1 << 19  # values: 2 to 8 MB
 PAGE_BYTES = 4096
+_PLAIN_NAME = re.compile(r"\d{1,6}(\.\w{1,10})?", re.ASCII)  # of a file beside the .blend
+_DOMAINS = ("POINT", "EDGE", "FACE", "CORNER")
 _TOPOLOGY = ("position", ".edge_verts", ".corner_vert", ".corner_edge")
 # By the attribute's type: the property with its values, their code (see `struct`), and how many make one.
 _VALUES: dict[str, tuple[str, Literal["?", "b", "f", "h", "i"], int]] = {
@@ -32,6 +38,9 @@ _VALUES: dict[str, tuple[str, Literal["?", "b", "f", "h", "i"], int]] = {
     "INT32_2D": ("value", "i", 2),
     "INT8": ("value", "b", 1),
 }
+
+
+_AGAIN = "Convert the result again."
 
 
 class Gone(Exception):
@@ -63,7 +72,8 @@ def _size(attribute: bpy.types.Attribute) -> int:
 
 
 def _vacant(folder: Path, suffix: str) -> Path:
-    return folder / f"{sum(1 for _ in folder.iterdir())}{suffix}"
+    name = f"{sum(1 for _ in folder.iterdir())}{suffix}"
+    return folder / (name if _PLAIN_NAME.fullmatch(name) else Path(name).stem)
 
 
 def _take_out_mesh(mesh: bpy.types.Mesh, *, is_rigged: bool, folder: Path) -> None:
@@ -130,16 +140,14 @@ def _hollowed(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
 def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
     """Makes `bpy.data.KIND[name]` whole again, a step for each `next`: at most some 40 MB each.
 
-    Keeps no reference between two steps. Raises Gone, or OSError if a file is missing.
+    Keeps no reference between two steps. Raises Gone, OSError if a file is missing or none of a result's, and
+    ValueError if what the data-block says is not what `take_out` writes.
     """
     if kind == "images":
-        if file := _incomplete(kind, name).get(PROPERTY):
-            yield
-            _pack(_incomplete(kind, name), folder / file)
+        yield
+        _pack(_incomplete(kind, name), folder)
         return
-    record = json.loads(_incomplete(kind, name).get(PROPERTY) or "{}")
-    if not record:
-        return
+    record = _checked(_incomplete(kind, name), folder)
     for elements, count in zip(("vertices", "edges"), record["counts"], strict=True):
         yield
         held = getattr(_incomplete(kind, name), elements)
@@ -152,12 +160,12 @@ def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
             for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), SLICE):
                 _touch(_incomplete(kind, name).attributes[attribute], start)
                 yield
-        _fill(_incomplete(kind, name).attributes[attribute], folder / file)
+        _fill(_incomplete(kind, name).attributes[attribute], folder, file)
     mesh = _incomplete(kind, name)
-    if record["uv"]:
-        mesh.uv_layers.active = mesh.uv_layers[record["uv"]]
-        mesh.uv_layers[record["uv_render"] or record["uv"]].active_render = True
-    if record["colour"]:
+    if layer := mesh.uv_layers.get(record["uv"]):
+        mesh.uv_layers.active = layer
+        (mesh.uv_layers.get(record["uv_render"]) or layer).active_render = True
+    if record["colour"] in mesh.color_attributes:
         mesh.attributes.active_color_name = record["colour"]
         mesh.attributes.default_color_name = record["colour_render"]
     mesh.update()
@@ -171,6 +179,54 @@ def _incomplete(kind: str, name: str) -> bpy.types.Mesh | bpy.types.Image:
     return found
 
 
+def _checked(mesh: bpy.types.Mesh, folder: Path) -> dict[str, Any]:
+    """What `_take_out_mesh` wrote, once it agrees with the mesh and with the files' sizes.
+
+    Before the first allocation: counts that nothing stands behind would end Blender.
+    """
+    try:
+        record = json.loads(mesh[PROPERTY])
+        counts, arrays = (
+            [int(count) for count in record["counts"]],
+            [tuple(each) for each in record["arrays"]],
+        )
+        for name in ("uv", "uv_render", "colour", "colour_render"):
+            record[name] = str(record[name])
+        vertices, edges = counts
+        given = {attribute for _, attribute, _, _ in arrays}
+        sizes = dict(zip(_DOMAINS, (vertices, edges, len(mesh.polygons), len(mesh.loops)), strict=True))
+        is_whole = counts == [len(mesh.vertices), len(mesh.edges)]
+        is_right = is_whole or (vertices >= 1 and edges >= 1 and given.issuperset(_TOPOLOGY))
+        for file, attribute, data_type, domain in arrays:
+            _, code, width = _VALUES[data_type]
+            with _opened(folder, file) as opened:
+                size_bytes = os.fstat(opened.fileno()).st_size
+            is_right &= isinstance(attribute, str) and size_bytes > 0
+            is_right &= size_bytes == sizes[domain] * width * struct.calcsize(code)
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        raise ValueError(f"What {mesh.name!r} says of its parts is spoilt. {_AGAIN}") from error
+    if not is_right:
+        raise OSError(f"A part of {mesh.name!r} is spoilt. {_AGAIN}")
+    return {**record, "counts": counts, "arrays": arrays}
+
+
+def _opened(folder: Path, name: object) -> IO[bytes]:
+    """A file that `take_out` wrote into `folder`: a plain name, and no link, pipe or device."""
+    if not isinstance(name, str) or not _PLAIN_NAME.fullmatch(name):
+        raise OSError(f"{name!r} is no part of a result. {_AGAIN}")
+    flags = (
+        os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    )
+    try:
+        file = os.fdopen(os.open(folder / name, flags), "rb")
+    except OSError as error:
+        raise OSError(f"The part {name} of the result cannot be read: {error.strerror}. {_AGAIN}") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"The part {name} of the result is no file. {_AGAIN}")
+    return file
+
+
 def _touch(attribute: bpy.types.Attribute, start: int) -> None:
     """Has the system find the memory of SLICE values: it does so when a page is first written to.
 
@@ -182,25 +238,24 @@ def _touch(attribute: bpy.types.Attribute, start: int) -> None:
         setattr(data[index], name, nothing)
 
 
-def _fill(attribute: bpy.types.Attribute, file: Path) -> None:
+def _fill(attribute: bpy.types.Attribute, folder: Path, file: str) -> None:
     name, code, width = _VALUES[attribute.data_type]
     with (
-        file.open("rb") as opened,
+        _opened(folder, file) as opened,
         mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content,
         memoryview(content) as content_bytes,
         content_bytes.cast(code) as values,
     ):
         if len(values) != len(attribute.data) * width:
-            raise OSError(f"{file.name} is spoilt. Convert the result again.")
+            raise OSError(f"{file} is spoilt. {_AGAIN}")
         attribute.data.foreach_set(name, values)
 
 
-def _pack(image: bpy.types.Image, file: Path) -> None:
+def _pack(image: bpy.types.Image, folder: Path) -> None:
     """Blender reads the file as it is, without looking into it."""
-    if not file.is_file():
-        raise FileNotFoundError(f"The texture {file.name} is missing. Convert the result again.")
+    _opened(folder, image[PROPERTY]).close()
     name = image.filepath_raw
-    image.filepath_raw = str(file)
+    image.filepath_raw = str(folder / image[PROPERTY])
     image.pack()
     image.filepath_raw = name
     for packed in image.packed_files:

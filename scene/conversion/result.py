@@ -12,12 +12,14 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ..custom_properties import HIGHEST, LOWEST, PREFIX
 from .parts import PART
 from .staging import Format, Model, Unreadable, Unsupported
 
 RESULT_COLLECTION = "Maquette result"
 MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
 MAX_TEXTURE_PX = 16_384
+MAX_PIXELS = 4 * MAX_TEXTURE_PX**2  # of all textures of a result: 4 GB in memory
 _EMPTY_IF_ZERO = ("material_index", "sharp_face", "sharp_edge")
 _USD = (("wm", "usd_import"),)
 _OPERATORS: dict[Format, tuple[tuple[str, str], ...]] = {
@@ -32,18 +34,23 @@ _OPERATORS: dict[Format, tuple[tuple[str, str], ...]] = {
 }
 
 
-def import_model(model: Model) -> list[bpy.types.Object]:
-    """The meshes and rigs of the file. Raises Unreadable or Unsupported; then no object of it stays."""
+def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
+    """The meshes and rigs of the file, and in words what of it does not stay.
+
+    Raises Unreadable or Unsupported; then no object of it stays.
+    """
     before = set(bpy.data.objects)
     try:
         _run_importer(model)
+        _drop_properties_of_ours()
+        messages = _without_caches(model)
         objects = _cleaned([each for each in bpy.data.objects if each not in before])
         if not faces(objects):
             raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
     except (Unreadable, Unsupported):
         bpy.data.batch_remove(set(bpy.data.objects) - before)
         raise
-    return objects
+    return objects, messages
 
 
 def _run_importer(model: Model) -> None:
@@ -65,6 +72,72 @@ def _run_importer(model: Model) -> None:
         f"{model.name} is a {model.format} file, and this Blender was built without an importer for it; "
         "it is kept as a file. Official builds from blender.org have one."
     )
+
+
+def _drop_properties_of_ours() -> None:
+    """Takes away every custom property that has a name of ours: the artist's Blender acts upon those.
+
+    A file that Maquette exported brings them back from a service; one made to hurt, anything at all.
+    """
+    holders: list[bpy.types.bpy_struct] = []
+    for name, kind in bpy.data.bl_rna.properties.items():
+        if kind.type == "COLLECTION":
+            holders += getattr(bpy.data, name)
+    trees = [each.node_tree for each in holders if getattr(each, "node_tree", None)]
+    holders += [node for tree in [*trees, *bpy.data.node_groups] for node in tree.nodes]
+    for armature in bpy.data.armatures:
+        holders += [*armature.bones, *armature.collections_all]
+    holders += [bone for each in bpy.data.objects if each.pose for bone in each.pose.bones]
+    for scene in bpy.data.scenes:
+        holders += [scene.collection, *scene.view_layers]
+    for holder in [*trees, *holders]:
+        for key in [key for key in holder.keys() if key.startswith(PREFIX)]:  # noqa: SIM118 # no dict
+            del holder[key]
+
+
+def _without_caches(model: Model) -> list[str]:
+    """Keeps the shape and the place of the frame that is shown: a cache is read from a file, which goes."""
+    if not bpy.data.cache_files:
+        return []
+    scene = bpy.context.scene
+    assert scene
+    graph = bpy.context.evaluated_depsgraph_get()
+    cached = [each for each in bpy.data.objects if any(_reads_cache(part) for part in _steps(each))]
+    places = {each: each.evaluated_get(graph).matrix_world.copy() for each in cached}
+    shapes: dict[bpy.types.Object, bpy.types.Mesh] = {}
+    for each in cached:
+        if each.type == "MESH" and any(_reads_cache(modifier) for modifier in each.modifiers):
+            shapes[each] = bpy.data.meshes.new_from_object(
+                each.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
+            )
+    for each in cached:
+        for part in [part for part in each.constraints if _reads_cache(part)]:
+            each.constraints.remove(part)
+        for part in [part for part in each.modifiers if _reads_cache(part) or each in shapes]:
+            each.modifiers.remove(part)
+        if each in shapes:
+            each.data = shapes[each]
+    for each in sorted(cached, key=lambda item: len(_owners(item))):
+        each.matrix_world = places[each]
+        bpy.context.view_layer.update()
+    bpy.data.batch_remove(list(bpy.data.cache_files))
+    return [f"The animation of {model.name} is left out: the shape at frame {scene.frame_current} is kept."]
+
+
+def _steps(item: bpy.types.Object) -> list[bpy.types.Modifier | bpy.types.Constraint]:
+    return [*item.modifiers, *item.constraints]
+
+
+def _reads_cache(step: bpy.types.Modifier | bpy.types.Constraint) -> bool:
+    return step.type in ("MESH_SEQUENCE_CACHE", "TRANSFORM_CACHE")
+
+
+def _owners(item: bpy.types.Object) -> list[bpy.types.Object]:
+    found: list[bpy.types.Object] = []
+    while item.parent:
+        item = item.parent
+        found.append(item)
+    return found
 
 
 def faces(objects: list[bpy.types.Object]) -> int:
@@ -95,9 +168,17 @@ def _cleaned(objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def pack_textures(folder: Path) -> tuple[int, list[str]]:
-    """Packs images as the bytes they came in; returns how many stay, and in words which do not and why."""
+    """Packs images as the bytes they came in; returns how many stay, and in words which do not and why.
+
+    The largest are made smaller where all together have more than MAX_PIXELS.
+    """
     messages: list[str] = []
+    sizes: dict[bpy.types.Image, tuple[int, int]] = {}
     for image in [each for each in bpy.data.images if each.source != "VIEWER" and each.users]:
+        if image.source in ("MOVIE", "SEQUENCE"):
+            messages.append(f"{image.name!r} is a film and no texture, and is left out.")
+            _drop(image)
+            continue
         if not image.packed_file and image.source != "GENERATED":
             where = Path(bpy.path.abspath(image.filepath_raw)).resolve()
             if not where.is_relative_to(folder) or not where.is_file():
@@ -105,16 +186,41 @@ def pack_textures(folder: Path) -> tuple[int, list[str]]:
                 _drop(image)
                 continue
             image.pack()
-        if max(_size(image)) > MAX_TEXTURE_PX:
+        size = _size(image)
+        if max(size) > MAX_TEXTURE_PX:
             messages.append(
                 f"The texture {image.name!r} has over {MAX_TEXTURE_PX} pixels a side and is left out."
             )
             _drop(image)
             continue
         image.filepath_raw = f"//textures/{Path(image.filepath_raw).name}" if image.filepath_raw else ""
+        sizes[image] = (size[0], size[1]) if len(size) == 2 else (max(size), max(size))
+    messages += _shrunk(sizes)
+    for image in sizes:
         for packed in image.packed_files:
             packed.filepath = image.filepath_raw
     return sum(1 for image in bpy.data.images if image.packed_file and image.users), messages
+
+
+def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]]) -> list[str]:
+    """Halves the largest images until all together are within MAX_PIXELS; says so."""
+    wanted = dict(sizes)
+    while sum(width * height for width, height in wanted.values()) > MAX_PIXELS:
+        largest = max(wanted, key=lambda image: wanted[image][0] * wanted[image][1])
+        width, height = wanted[largest]
+        wanted[largest] = (max(1, width // 2), max(1, height // 2))
+    changed = [image for image, size in wanted.items() if size != sizes[image]]
+    for image in changed:
+        image.scale(*wanted[image])
+        image.pack()
+        image.buffers_free()
+    if not changed:
+        return []
+    side = max(max(wanted[image]) for image in changed)
+    return [
+        f"{len(changed)} of {len(sizes)} textures were made smaller, to {side} pixels a side at most: "
+        f"together they had over {MAX_PIXELS // 10**6:,} million pixels."
+    ]
 
 
 def _size(image: bpy.types.Image) -> list[int]:
@@ -198,7 +304,7 @@ def root_over(
     root = bpy.data.objects.new(name, None)
     root.empty_display_size = float((high - low).max()) * 0.25
     pivot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    root["maquette_min"], root["maquette_max"] = (low - pivot).tolist(), (high - pivot).tolist()
+    root[LOWEST], root[HIGHEST] = (low - pivot).tolist(), (high - pivot).tolist()
     collection = bpy.data.collections.new(RESULT_COLLECTION)
     for each in (root, *objects):
         collection.objects.link(each)

@@ -107,6 +107,13 @@ def detect(path: Path, name: str) -> Format | None:
     raise Unreadable(f"{name} is no 3D file that Blender knows, or it is damaged. Download it again.")
 
 
+def is_text(path: Path) -> bool:
+    """Whether a file may be one: no picture, and without a zero byte at its beginning."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return b"\0" not in head and not _IMAGES.match(head)
+
+
 Problem = tuple[str, Unreadable | Unsupported]
 
 
@@ -151,14 +158,27 @@ def _models(path: Path, *, is_inner: bool = False) -> list[Model]:
     found = detect(path, path.name)
     if found == Format.ZIP and not is_inner:
         return _unpacked(path)
+    if found == Format.USDZ and not is_inner:
+        return [_first_layer(path)]
     name = path.name
     if found and path.suffix.lower() != found:  # Blender's USD goes by it, so it must tell the truth
         path = path.rename(_vacant(path.parent, path.stem + found))
-    return [Model(path, found, name)] if found and found != Format.ZIP else []
+    return [Model(path, found, name)] if found not in (None, Format.ZIP, Format.USDZ) else []
 
 
-def _unpacked(path: Path) -> list[Model]:
+def _first_layer(path: Path) -> Model:
+    """The layer that a USDZ is opened by, unpacked: inside the package nothing could be taken out."""
     inside = path.with_name(path.name + "-files")
+    names = _extract(path, inside)
+    layer = inside / names[0] if names else inside
+    found = detect(layer, path.name) if layer.is_file() else None
+    if found not in (Format.USDA, Format.USDC):
+        raise Unreadable(f"{path.name} does not begin with a USD layer. Download it again.")
+    return Model(layer.rename(layer.with_suffix(found)), Format.USDZ, path.name)
+
+
+def _extract(path: Path, inside: Path) -> list[str]:
+    """Unpacks an archive within limits; returns the names in it."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -170,8 +190,14 @@ def _unpacked(path: Path) -> list[Model]:
             if any(re.search(r"^[\\/]|^\w:|(^|[\\/])\.\.([\\/]|$)", entry.filename) for entry in entries):
                 raise Unreadable(f"{path.name} wants to write outside its folder; it is not unpacked.")
             archive.extractall(inside)
+            return [entry.filename for entry in entries]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise Unreadable(f"{path.name} is a damaged zip archive ({error}). Download it again.") from error
+
+
+def _unpacked(path: Path) -> list[Model]:
+    inside = path.with_name(path.name + "-files")
+    _extract(path, inside)
     models: list[Model] = []
     refused: list[Exception] = []
     for file in [each for each in sorted(inside.rglob("*")) if each.is_file()]:

@@ -273,3 +273,16 @@ def test_inputs_nested_without_end_are_an_answer_error() -> None:
 
 def test_a_secret_is_not_in_the_repr() -> None:
     assert "hush" not in repr(Credentials("key", "hush"))
+
+
+def test_no_text_of_the_service_moves_a_terminal_s_cursor_or_turns_the_writing_about() -> None:
+    odd = "\x1b]0;x\x07a\x9b2J\u202eb\u2066c\u200f\r"
+    raw = {"jobId": f"job{odd}", "status": "failure", "metadata": {"error": {"reason": odd}, "hint": odd}}
+    job = Job.from_json(raw)
+    asset = Asset.from_json({"id": "a", "metadata": {"fileName": f"{odd}.glb"}})
+    for text in (job.id, job.hint, asset.file_name):
+        assert text.replace("job", "").removesuffix(".glb") == "]0;xa2Jbc"
+    raw["metadata"] = {"error": odd, "assetIds": [odd]}
+    job = Job.from_json(raw)
+    assert job.error == "]0;xa2Jbc"
+    assert job.asset_ids == ("]0;xa2Jbc",)

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "preferences": {"jobs"},
     "properties": {"jobs", "preferences"},
     "operators": {"client", "jobs", "scene", "preferences", "properties"},
-    "panels": {"jobs", "preferences", "properties", "operators"},
+    "panels": {"jobs", "preferences", "properties", "operators", "scene"},
     "batches": {"client", "jobs"},
     "cli": {"client", "jobs", "batches", "scene", "preferences"},
     "script": {"client", "jobs", "batches", "scene", "cli"},

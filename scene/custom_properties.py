@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the custom properties that Maquette leaves on objects: typed and bounded.
+
+A .blend may come from anybody, so what is not of the kind that we write counts as not there.
+"""
+
+import math
+
+import bpy
+from mathutils import Vector
+
+PREFIX = "maquette_"  # of the name of each custom property of ours
+LOWEST, HIGHEST = "maquette_min", "maquette_max"  # of a result's root: the corners of its bounds
+AWAITS = "maquette_awaits"  # of a placeholder: the id of a job
+MAX_COORDINATE = 1e10  # beyond it single precision leaves nothing of a shape
+MAX_ID_LENGTH = 200
+
+
+def bounds_or_none(item: bpy.types.Object) -> tuple[Vector, Vector] | None:
+    """The lowest and highest corner of a result in its root's own space; None if it is no root."""
+    low, high = (_corner_or_none(item.get(name)) for name in (LOWEST, HIGHEST))
+    if low is None or high is None:
+        return None
+    edges = high - low
+    return (low, high) if min(edges) >= 0 and max(edges) > 0 else None
+
+
+def awaited_job(item: bpy.types.Object) -> str:
+    """The id of the job that the object waits for; empty if it waits for none."""
+    value = item.get(AWAITS)
+    return value if isinstance(value, str) and len(value) <= MAX_ID_LENGTH else ""
+
+
+def _corner_or_none(value: object) -> Vector | None:
+    try:
+        numbers = list(value)  # pyright: ignore[reportCallIssue, reportArgumentType] # whatever it is
+    except TypeError:
+        return None
+    if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
+        return None
+    is_usual = all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers)
+    return Vector(numbers) if is_usual else None
