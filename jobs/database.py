@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .files import make_private
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -116,7 +118,8 @@ def open_database(folder: Path, *, is_interactive: bool) -> "sqlite3.Connection"
 
     database: sqlite3.Connection | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "jobs").mkdir(parents=True, exist_ok=True)
+        make_private(folder, folder / "jobs", folder / DATABASE)
         wait_s = 0.25 if is_interactive else 30.0
         database = sqlite3.connect(folder / DATABASE, timeout=wait_s, isolation_level=None)
         database.row_factory = sqlite3.Row

@@ -55,7 +55,8 @@ class KeptFile:
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> "KeptFile":
-        return cls(**{**table, "objects": tuple(cast("list[str]", table["objects"]))})
+        objects: Any = tuple(table["objects"])
+        return cls(**(table | {"objects": objects}))
 
     @property
     def is_copy(self) -> bool:
@@ -92,13 +93,13 @@ def leaves(values: Mapping[str, T]) -> list[T]:
     return found
 
 
-def placeholder_inputs(values: Mapping[str, InputValue]) -> dict[str, JsonValue]:
+def placeholder_inputs(values: Mapping[str, InputValue] | Mapping[str, KeptValue]) -> dict[str, JsonValue]:
     """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
 
-    def made_up(leaf: InputValue) -> InputValue:
-        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile) or is_kept(leaf) else leaf
+    def made_up(leaf: object) -> object:
+        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile | KeptFile) else leaf
 
-    plain = mapped(values, made_up)
+    plain = mapped(cast("Mapping[str, object]", values), made_up)
     return cast("dict[str, JsonValue]", plain)
 
 

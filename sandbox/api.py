@@ -21,6 +21,7 @@ from .state import Record, iso, new_id, public
 from .web import ApiError, Handler
 
 MAX_BODY_BYTES = 10_000_000  # the service's gateway refuses more than 10 MB
+MAX_TABLE_BYTES = 1_000_000  # of a body without a picture in it
 DRY_RUN_STATUS = 269
 MAX_BULK = 200
 PLAN = "cu-max"
@@ -177,26 +178,34 @@ class ApiHandler(Handler):
     api: Api
 
     def answer(self, path: str, query: dict[str, str]) -> None:
-        try:
-            body = json.loads(self.read_body(MAX_BODY_BYTES) or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise ApiError(400, f"The body is no JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise ApiError(400, "The body must be a JSON object")
-        if path == "/sandbox/stats":
-            self.send_json(200, self.api.stats())
-            return
         for method, pattern, route in ROUTES:
             found = re.fullmatch("/v1" + pattern.replace("{id}", "([^/]+)"), path)
             if found and method == self.command:
                 is_dry = route is Api.generate and "dryRun" in query
                 self.api.requests[f"{method} {pattern}{'?dryRun' if is_dry else ''}"] += 1
-                is_public = method == "GET" and pattern.startswith(("/models", "/assets"))
-                self.api.authorise(self.headers.get("Authorization", ""), is_public)
+                self._authorise(is_public=method == "GET" and pattern.startswith(("/models", "/assets")))
                 if query.get("projectId", self.api.project_id) != self.api.project_id:
                     raise ApiError(403, "You do not have access to this project")
+                body = self._read_table(MAX_BODY_BYTES if pattern == "/assets" else MAX_TABLE_BYTES)
                 call = Call("".join(found.groups()), query, body)
                 answer = route(self.api, call)  # may change the call's status
                 self.send_json(call.status, answer)
                 return
-        raise ApiError(404, f"No route {self.command} {path} in the sandbox")
+        self._authorise(is_public=False)
+        if path != "/sandbox/stats":
+            raise ApiError(404, f"No route {self.command} {path} in the sandbox")
+        self._read_table(MAX_TABLE_BYTES)
+        self.send_json(200, self.api.stats())
+
+    def _authorise(self, *, is_public: bool) -> None:
+        """Before a byte of the body is read."""
+        self.api.authorise(self.headers.get("Authorization", ""), is_public)
+
+    def _read_table(self, limit: int) -> Record:
+        try:
+            body = json.loads(self.read_body(limit) or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise ApiError(400, f"The body is no JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise ApiError(400, "The body must be a JSON object")
+        return body

@@ -7,6 +7,7 @@ The goal: no more for 200 than for 1. Long lists have several pages, and are ask
 """
 
 import argparse
+import base64
 import importlib.util
 import json
 import sys
@@ -48,9 +49,9 @@ def measure(count: int, seconds: float) -> tuple[float, float]:
             assert worker.poll() is None
             time.sleep(0.2)
         time.sleep(5)
-        before = requests_of(ready["api"])
+        before = requests_of(ready)
         time.sleep(seconds)
-        after = requests_of(ready["api"])
+        after = requests_of(ready)
         worker.kill()
         worker.wait()
         store.close()
@@ -62,8 +63,11 @@ def measure(count: int, seconds: float) -> tuple[float, float]:
     return lists / seconds, (sum(new.values()) - lists) / seconds
 
 
-def requests_of(api: str) -> dict[str, int]:
-    with urllib.request.urlopen(api.removesuffix("/v1") + "/sandbox/stats") as answer:
+def requests_of(ready: dict[str, str]) -> dict[str, int]:
+    pair = base64.b64encode(f"{ready['key']}:{ready['secret']}".encode()).decode()
+    url = ready["api"].removesuffix("/v1") + "/sandbox/stats"
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {pair}"})
+    with urllib.request.urlopen(request) as answer:
         stats: dict[str, Any] = json.load(answer)
     return {route: number for route, number in stats["requests"].items() if "sandbox" not in route}
 
