@@ -212,6 +212,6 @@ def json_text(value: object, files: Sequence[KeptFile] = ()) -> str:
     return json.dumps(value, default=table)
 
 
-def _file_or_table(table: dict[str, Any], files: Sequence[KeptFile]) -> KeptFile | dict[str, Any]:
+def _file_or_table(table: dict[str, Any], files: Sequence[KeptFile]) -> Any:
     """No other table among the inputs has a name that begins with `$`: `keep_files` refuses it."""
     return files[table[FILE_MARK]] if FILE_MARK in table else table

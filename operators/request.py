@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from ..client.content import content_type
-from ..jobs import Input, InputFile, InputValue, Model, check_inputs, leaves, safe_name
+from ..jobs import Input, InputFile, InputValue, Model, check_inputs, safe_name
 from ..properties import Meshes, Picture, Values
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG
@@ -29,7 +29,6 @@ def inputs_of(
 
     Raises InputError, and RequestError for a file where the model takes none.
     """
-    files: list[InputFile] = []
 
     def given(value: Any, spec: Input | None) -> Any:
         kind = spec.kind if spec and spec.is_file else None
@@ -46,17 +45,15 @@ def inputs_of(
                 return tables(value, spec.inputs if spec else ())
             case _:
                 return value
-        files.append(file)
+        if spec and not kind:
+            raise RequestError(f"{model.name} takes no file where {file.path.name or 'a file'} was given.")
         return file
 
     def tables(found: Values, specs: Sequence[Input]) -> Values:
         by_name = {spec.name: spec for spec in specs}
         return {name: given(value, by_name.get(name)) for name, value in found.items()}
 
-    checked = check_inputs(model, tables(values, model.inputs))
-    if lost := [file for file in files if not any(file is leaf for leaf in leaves(checked))]:
-        raise RequestError(f"{model.name} takes no file where {lost[0].path.name or 'a file'} was given.")
-    return checked
+    return check_inputs(model, tables(values, model.inputs))
 
 
 def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:

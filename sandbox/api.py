@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 
 from .assets import Assets
-from .catalogue import check_assets, check_inputs, price_cu, read_models, work
+from .catalogue import MADE_AT, check_assets, check_inputs, price_cu, read_models, work
 from .lifecycle import Lifecycle
 from .state import Record, iso, new_id, public
 from .web import ApiError, Handler
@@ -25,6 +25,14 @@ MAX_TABLE_BYTES = 1_000_000  # of a body without a picture in it
 DRY_RUN_STATUS = 269
 MAX_BULK = 200
 PLAN = "cu-max"
+VALUES = ("apiKeys", "canvasAssets", "collections", "projects", "seats")  # beside the creative units
+LIMITS = (
+    *VALUES,
+    *("OTPSessions", "canvasAssetLayers", "defaultSeats", "downloadAssets", "downloadModel"),
+    *("inferenceBatchSize", "maxCooldown", "maxTrainingDatasets", "minCooldown", "models"),
+    *("parallelCustomJobs", "parallelInferences", "parallelTraining", "parallelWorkflowRuns"),
+    *("premiumGenerationSamples", "scalingFactor", "snapshotsRetention", "upload"),
+)
 
 
 @dataclass
@@ -99,7 +107,7 @@ class Api:
         cost |= {"costDetails": {"custom-generation": price}, "note": "A made-up price of the sandbox"}
         if is_dry:
             call.status = DRY_RUN_STATUS
-            return {"job": {}, **cost}
+            return {"job": public(self.lifecycle.new_job(model, call.body, price)), **cost}
         check_assets(model, call.body, partial(self.state.find, "asset"))
         with self.state.lock:  # two submissions must not both take the last credits
             left = self.credits_cu - self.lifecycle.spent_cu()
@@ -140,15 +148,18 @@ class Api:
         return {"assets": [self.assets.show(asset) for i in ids if (asset := self.state.get("asset", i))]}
 
     def list_teams(self, _call: Call) -> Record:
-        team: Record = {"id": self.team_id, "name": "Sandbox", "plan": PLAN, "type": "team"}
-        return {"teams": [team | {"projects": [{"id": self.project_id, "name": "Sandbox"}]}]}
+        usual: Record = {"name": "Sandbox", "createdAt": MADE_AT, "updatedAt": MADE_AT}
+        team: Record = {"id": self.team_id, "plan": PLAN, "type": "shared", **usual}
+        team["context"] = {"invitationsCount": 0, "keysCount": 1, "usersCount": 1, "userRole": "key"}
+        return {"teams": [team | {"projects": [{"id": self.project_id, **usual}]}]}
 
     def get_limits(self, call: Call) -> Record:
         if call.id != self.team_id:
             raise ApiError(403, "You do not have access to this team")
-        limits = {"creativeUnits": self.credits_cu, "parallelCustomJobs": 200}
-        values = {"creativeUnits": self.lifecycle.spent_cu()}
-        return {"plan": PLAN, "limits": limits, "values": values, "oneShotCreativeUnits": []}
+        limits = dict.fromkeys(LIMITS, 200) | {"creativeUnits": self.credits_cu}
+        values = dict.fromkeys(VALUES, 1) | {"creativeUnits": self.lifecycle.spent_cu()}
+        answer: Record = {"plan": PLAN, "limits": limits, "values": values, "oneShotCreativeUnits": []}
+        return answer | {"period": {"start": MADE_AT, "end": "2100-01-01T00:00:00.000Z"}}
 
 
 ROUTES: tuple[tuple[str, str, Callable[[Api, Call], Record]], ...] = (

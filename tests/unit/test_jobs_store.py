@@ -50,7 +50,7 @@ def test_a_job_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
     assert job == store.get(job.id)
     kept = job.inputs["image"]
     assert kept == [KeptFile("input/0/a b_.png", "a b%.png", "image"), "asset_1"]
-    assert job.input_files == [kept[0]]
+    assert job.input_files == [KeptFile("input/0/a b_.png", "a b%.png", "image")]
     assert (store.job_folder(job.id) / "input/0/a b_.png").read_bytes() == b"pixels"
     assert job.placement == {"size_m": 2.0}
 

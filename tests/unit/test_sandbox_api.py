@@ -75,7 +75,7 @@ def test_a_dry_run_prices_without_a_job_or_a_look_at_assets(caller: Caller) -> N
     answer = caller.ask("POST", f"/generate/custom/{HUNYUAN}?dryRun=true", {"image": "asset_none"})
     assert answer.status == 269
     assert answer["creativeUnitsCost"] > 0
-    assert answer["job"] == {}
+    assert caller.ask("GET", f"/jobs/{answer['job']['jobId']}").status == 404
     assert caller.sandbox.api.stats()["paidJobs"] == 0
 
 
@@ -280,7 +280,7 @@ def test_statistics_count_requests_by_route(caller: Caller) -> None:
 @pytest.mark.parametrize("target", ["/assets", "/generate/custom/x", "/uploads", "/none"])
 def test_who_asks_is_checked_before_a_byte_of_the_body_is_read(caller: Caller, target: str) -> None:
     host = caller.sandbox.url.removeprefix("http://").removesuffix("/v1")
-    with socket.create_connection(host.split(":"), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(host.split(":")[1])), timeout=10) as connection:
         head = f"POST /v1{target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9000000\r\n\r\n"
         connection.sendall(head.encode())  # and no body: an answer shows that it is not waited for
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
@@ -291,7 +291,7 @@ def test_a_body_is_bounded_by_what_its_route_needs(caller: Caller, target: str, 
     told = {**caller.sign_in, "Content-Length": str(limit + 1)}
     assert caller.ask("POST", target, None, told).status == 413
     host = caller.sandbox.url.removeprefix("http://").removesuffix("/v1")
-    with socket.create_connection(host.split(":"), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(host.split(":")[1])), timeout=10) as connection:
         head = f"POST /v1{target} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n"
         head += f"Authorization: {caller.sign_in['Authorization']}\r\n\r\n"
         connection.sendall(head.encode())
