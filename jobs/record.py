@@ -51,7 +51,7 @@ class KeptFile:
     objects: tuple[str, ...] = ()
     size: int | None = None
     mtime_ns: int | None = None
-    sha256: str = ""  # once the worker has made it ready
+    sha256: str = field(default="", compare=False)  # once the worker has made it ready
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> "KeptFile":
@@ -212,6 +212,6 @@ def json_text(value: object, files: Sequence[KeptFile] = ()) -> str:
     return json.dumps(value, default=table)
 
 
-def _file_or_table(table: dict[str, Any], files: Sequence[KeptFile]) -> Any:
+def _file_or_table(table: dict[str, Any], files: Sequence[KeptFile]) -> KeptFile | dict[str, Any]:
     """No other table among the inputs has a name that begins with `$`: `keep_files` refuses it."""
-    return files[table[FILE_MARK]] if FILE_MARK in table else table
+    return files[int(table[FILE_MARK])] if FILE_MARK in table else table
