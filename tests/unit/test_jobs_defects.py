@@ -61,7 +61,6 @@ DEFECT = "Maquette met a defect (KeyError: 'kind'). worker.log tells more."
     ("where", "name", "state", "resume_state"),
     [
         (steps_module, "is_prepared", State.FAILED, State.PREPARED),
-        (steps_module, "is_for_blender", State.FAILED, State.PREPARED),
         (steps_module.Steps, "_uploaded", State.FAILED, State.PREPARED),
         (steps_module.Steps, "_downloaded", State.FAILED, State.DOWNLOADING),
         (steps_module.Steps, "_download", State.FAILED, State.DOWNLOADING),
