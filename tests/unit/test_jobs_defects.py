@@ -136,7 +136,7 @@ def test_a_defect_in_polling_is_told_as_trouble_and_polling_goes_on(scene: Scene
     scene.add()
     worker = scene.worker()
     with pytest.raises(AssertionError):
-        scene.run(rounds=4, worker=worker)
+        scene.run(rounds=5, worker=worker)
     assert scene.store.get_trouble("test") == (DEFECT, "KeyError")
     assert scene.run().state is State.READY
     assert not calls

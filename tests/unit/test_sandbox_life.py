@@ -260,7 +260,7 @@ def test_another_user_of_the_machine_can_neither_read_the_key_nor_a_file(tmp_pat
         Store(Path(name, "state")).close()
         caller.image()
         tried = [*Path(name).rglob("*.db"), *Path(name).rglob("*.png")]
-        assert len(tried) == 3
+        assert len(tried) >= 3
         code = (
             "import sys\n"
             "for path in sys.argv[1:]:\n"
