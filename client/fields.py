@@ -7,7 +7,7 @@ A field that is missing or null gives its default; one of another type raises An
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast
 
@@ -103,6 +103,14 @@ def _fail(where: str, what: str, value: object) -> NoReturn:
     kinds: dict[type, str] = {dict: "an object", list: "a list", tuple: "a list", type(None): "nothing"}
     shown = kinds.get(type(value)) or repr(value)[:60]
     raise AnswerError(f"The service's answer is not understood: {where} should be {what}, not {shown}.")
+
+
+def has_reserved_name(value: object) -> bool:
+    """Whether a table in it, however deep, has a name that begins with `$`: what is ours alone to write."""
+    if isinstance(value, Mapping):
+        table = cast("Mapping[object, object]", value)
+        return any(str(name).startswith("$") or has_reserved_name(one) for name, one in table.items())
+    return isinstance(value, list | tuple) and any(map(has_reserved_name, cast("Sequence[object]", value)))
 
 
 Reader: TypeAlias = Callable[[Fields, str], object]

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A model of the service and the table of inputs that it takes, as frozen records."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from .errors import AnswerError, plan_name
-from .fields import Fields, JsonValue, Record, told, without_controls
+from .fields import Fields, JsonValue, Record, has_reserved_name, told, without_controls
 from .titles import readable_name
 
+ASSET_ID = re.compile(r"asset_[A-Za-z0-9_-]+")
 CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D
 
 
@@ -56,6 +58,32 @@ class Required(Record):
         return super().from_json({"always": value} if value is None or isinstance(value, bool) else value)
 
 
+def _default(spec: Fields, name: str) -> JsonValue:
+    """The default, if it is of the input's type; no model names a file other than one at the service."""
+    value, kind = spec.any(name), spec.words("type")
+    if kind.endswith("_array"):
+        kind = kind.removesuffix("_array")
+        items = value if isinstance(value, list) else [None]
+        return value if all(_is_of_type(item, kind) for item in items) else None
+    return value if _is_of_type(value, kind) else None
+
+
+def _is_of_type(value: JsonValue, kind: str) -> bool:
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "string" | "model":
+            return isinstance(value, str)
+        case "file":
+            return isinstance(value, str) and ASSET_ID.fullmatch(value) is not None
+        case "inputs":
+            return isinstance(value, dict) and not has_reserved_name(value)
+        case _:  # a type that this version does not know
+            return not has_reserved_name(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Input(Record):
     """One input of a model; `name` is its key on the wire, `inputs` the fields of an inputs_array's items.
@@ -68,7 +96,7 @@ class Input(Record):
     type: str = told(Fields.text)
     kind: str = told(lambda it, name: it.words(name) or "image")
     required: Required = told(lambda it, name: Required.from_json(it.any(name)))
-    default: JsonValue = told(Fields.any)
+    default: JsonValue = told(_default)
     min: float | None = told(Fields.number)
     max: float | None = told(Fields.number)
     step: float | None = told(Fields.number)

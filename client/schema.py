@@ -6,26 +6,28 @@ The service's own check comes after this one; so what the table leaves open is l
 
 import difflib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 from .errors import InputError
-from .fields import JsonValue
+from .fields import JsonValue, has_reserved_name
 from .models import Input, Model
 
+T = TypeVar("T")
 ITEM_TYPES = {f"{item}_array": item for item in ("file", "string", "number", "model")}
 _HUGE = 1e300  # what no input means; keeps out infinities and what JSON readers cannot hold
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
-def check_inputs(model: Model, values: Mapping[str, object]) -> dict[str, JsonValue]:
-    """The values as the request's body has them, in the table's order.
+def check_inputs(model: Model, values: Mapping[str, T]) -> dict[str, T | JsonValue]:
+    """The values as the request's body has them, in the table's order; a path stands for the file to come.
 
     None means unset. Unset inputs are left out, except that required ones get their default, if any.
     Raises InputError with every problem at once.
     """
-    return _check_table(model.inputs, values, "")
+    return cast("dict[str, T | JsonValue]", _check_table(model.inputs, values, ""))
 
 
 def parse_value(spec: Input, text: str) -> JsonValue:
@@ -114,6 +116,8 @@ def _check_value(spec: Input, value: object, name: str) -> JsonValue:
             elif value == int(value):
                 value = int(value)
         case "file":
+            if isinstance(value, os.PathLike):
+                return cast(JsonValue, value)
             wrong = "" if isinstance(value, str) and value else "must be a file or an asset id"
         case "string" | "model":
             wrong = "" if isinstance(value, str) else "must be a text"
@@ -121,6 +125,7 @@ def _check_value(spec: Input, value: object, name: str) -> JsonValue:
         case _:  # a type that this version does not know: any JSON is left to the service's judgement
             try:
                 value = json.loads(json.dumps(value, allow_nan=False))
+                wrong = "has a name that begins with $" if has_reserved_name(value) else ""
             except (ValueError, TypeError, RecursionError):
                 wrong = "must be what JSON can express"
     if wrong:

@@ -26,8 +26,8 @@ from .record import (
     InputFile,
     InputValue,
     JobRecord,
+    KeptFile,
     NewJob,
-    is_kept,
     leaves,
     mapped,
     new_id,
@@ -39,9 +39,9 @@ from .watch import Watch, WorkerError
 
 __all__ = [
     "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "UNPAID", "WORKING", "AccountError", "Credentials", "Desk",
-    "Input", "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "Model", "NewJob", "Price",
-    "SandboxError", "State", "Store", "StoreError", "Watch", "WorkerError", "WorkerSettings", "again",
-    "check_inputs", "cost_text", "erase_credentials", "is_kept", "leaves", "mapped", "name_of", "new_id",
+    "Input", "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "KeptFile", "Model", "NewJob",
+    "Price", "SandboxError", "State", "Store", "StoreError", "Watch", "WorkerError", "WorkerSettings",
+    "again", "check_inputs", "cost_text", "erase_credentials", "leaves", "mapped", "name_of", "new_id",
     "open_sandbox", "placeholder_inputs", "provenance_of", "read_credentials", "safe_name",
     "service_name", "source_of", "start_sandbox", "start_worker", "stop_sandbox", "view_in",
     "write_credentials",

@@ -5,7 +5,6 @@ One that has started takes milliseconds for the next errand instead of a second,
 """
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..client import JsonValue, without_controls
+from .environment import environment_without
 
 TIMEOUT_S = 1800
 ERRANDS_MAX = 50  # for one Blender: what it should leak goes with it
@@ -24,7 +24,6 @@ _LOOK_S = 0.02
 _END_S = 5.0
 _CHILD = Path(__file__).resolve().parent.parent / "scene" / "child.py"
 _ARGUMENTS = ("--background", "--factory-startup", "--python-exit-code", "3", "--python", str(_CHILD))
-_SECRETS = ("SCENARIO_", "MAQUETTE_")
 
 
 class ChildError(RuntimeError):
@@ -106,7 +105,7 @@ class _Child:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     # Without secrets: the child that parses strangers' files needs none.
-                    env={name: text for name, text in os.environ.items() if not name.startswith(_SECRETS)},
+                    env=environment_without("MAQUETTE_", "_PROXY"),
                     creationflags=flags,
                     start_new_session=sys.platform != "win32",  # the terminal's Ctrl-C is not for it
                 )

@@ -4,15 +4,20 @@
 sqlite3 is imported where it is used: importing `jobs` must stay light for Blender's start.
 """
 
+import json
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from .files import make_private
 
 if TYPE_CHECKING:
     import sqlite3
 
 DATABASE = "maquette.db"
+_OLD_FILE = re.compile(r"input/\d+/[^/\\]+")
 
 _MIGRATIONS = (
     """
@@ -71,6 +76,12 @@ _MIGRATIONS = (
     ALTER TABLE jobs ADD COLUMN candidates TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE jobs ADD COLUMN claims TEXT NOT NULL DEFAULT '';
     """,
+    # A file was a table among the inputs; since then it has a number there, and its own column.
+    """
+    ALTER TABLE jobs ADD COLUMN input_files TEXT NOT NULL DEFAULT '[]';
+    UPDATE jobs SET input_files = files_apart(inputs, 1), inputs = files_apart(inputs, 0)
+    WHERE inputs LIKE '%"input/%';
+    """,
 )
 
 
@@ -107,7 +118,8 @@ def open_database(folder: Path, *, is_interactive: bool) -> "sqlite3.Connection"
 
     database: sqlite3.Connection | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "jobs").mkdir(parents=True, exist_ok=True)
+        make_private(folder, folder / "jobs", folder / DATABASE)
         wait_s = 0.25 if is_interactive else 30.0
         database = sqlite3.connect(folder / DATABASE, timeout=wait_s, isolation_level=None)
         database.row_factory = sqlite3.Row
@@ -136,10 +148,29 @@ def _migrate(database: "sqlite3.Connection", folder: Path) -> None:
         version = _version(database)
         if version > len(_MIGRATIONS):
             raise StoreError(f"{folder} was written by a newer Maquette. Update Maquette to use it.")
+        database.create_function("files_apart", 2, _files_apart, deterministic=True)
         for number, script in enumerate(_MIGRATIONS[version:], version + 1):
             for statement in script.split(";"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version={number}")
+
+
+def _files_apart(inputs: str, is_files: int) -> str:
+    """A row's inputs from before there was a column of files, with numbers for them; or its files."""
+    files: list[dict[str, Any]] = []
+
+    def apart(table: dict[str, Any]) -> dict[str, Any]:
+        path, source = str(table.get("file")), str(table.get("source", ""))
+        is_inside = "mtime_ns" in table or not source or _OLD_FILE.fullmatch(source)
+        if not (is_inside and _OLD_FILE.fullmatch(path)):
+            return table
+        known = ("name", "kind", "source", "size", "mtime_ns")
+        file = {name: table[name] for name in known if name in table}
+        files.append({**file, "path": path, "objects": table.get("objects", [])})
+        return {"$file": len(files) - 1}
+
+    text = json.dumps(json.loads(inputs, object_hook=apart))
+    return json.dumps(files) if is_files else text
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 """Names and hashes of files on disk: whatever a stranger calls a file, it stays inside its folder."""
 
 import hashlib
+import os
 import re
+import stat
 import unicodedata
 from pathlib import Path
 
@@ -19,6 +21,22 @@ def safe_name(name: str, *, fallback: str = "file") -> str:
     if not dot or len(suffix) > 10:
         stem, dot, suffix = clean, "", ""
     return stem[: 80 - len(suffix)].rstrip(" .") + dot + suffix
+
+
+def make_private(*paths: Path) -> None:
+    """Keep other users of the machine out of these folders and files, which are made if they are missing.
+
+    What is not ours, and what is everybody's as /tmp is, stays as it is. On Windows the user's own folders
+    are private as they are.
+    """
+    if os.name == "nt":
+        return
+    for path in paths:
+        if not path.is_dir():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        facts = path.stat()
+        if facts.st_uid == os.geteuid() and facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX:
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def sha256_of(path: Path) -> str:

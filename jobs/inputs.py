@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A job's input files: kept in its folder when it is written down, made ready and uploaded by the worker.
 
-In the job's inputs a file is {"file", "name", "kind"}. Where `file` has yet to be made there is `source` too:
-a .blend in the folder, to be sent as a GLB, or a large file elsewhere with the `size` and `mtime_ns` it had.
+A file among the inputs of a job is a `KeptFile`, which neither a model's table nor a person's values can be.
 """
 
-import itertools
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from ..client import JsonValue, Scenario
+from ..client.fields import has_reserved_name
 from .children import Blenders
 from .database import StoreError
 from .files import safe_name, sha256_of
-from .record import InputFile, InputValue, JobRecord, NewJob, is_kept, leaves, mapped
+from .record import InputFile, InputValue, JobRecord, KeptFile, KeptValue, NewJob, mapped
 from .transfers import Progress
 
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
@@ -26,70 +26,86 @@ class InputFileError(StoreError):
     """An input cannot be used; nothing was sent. The text says what to do."""
 
 
-def keep_files(inputs: Mapping[str, InputValue], folder: Path, *, is_quick: bool) -> dict[str, JsonValue]:
-    """The inputs as a row has them, their files in `folder`/input. Raises InputFileError.
+def keep_files(
+    inputs: Mapping[str, InputValue], folder: Path, *, is_quick: bool
+) -> tuple[dict[str, KeptValue], list[KeptFile]]:
+    """The inputs as a record has them, their files in `folder`/input; and those. Raises InputFileError.
 
     If `is_quick`, copying large ones is left to the worker.
     """
-    numbers = itertools.count()
+    if has_reserved_name(inputs):
+        raise InputFileError("A name in an input begins with $. Choose another name.")
+    files: list[KeptFile] = []
 
     def kept(value: InputValue) -> InputValue:
         if not isinstance(value, InputFile):
             return value
         try:
-            return cast("InputValue", _keep_file(value, folder, next(numbers), is_quick))
+            files.append(_keep_file(value, folder, len(files), is_quick))
         except (OSError, ValueError) as error:  # ValueError: what is no path at all
             shown = str(value.path).replace("\0", "?")
             raise InputFileError(f"{shown} cannot be read: {_reason(error)}.") from error
+        return cast("InputValue", files[-1])
 
-    return cast("dict[str, JsonValue]", mapped(inputs, kept))
+    return cast("dict[str, KeptValue]", mapped(inputs, kept)), files
 
 
 def _reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _keep_file(file: InputFile, folder: Path, number: int, is_quick: bool) -> dict[str, JsonValue]:
+def _keep_file(file: InputFile, folder: Path, number: int, is_quick: bool) -> KeptFile:
     path, stat = file.path, file.path.stat()
     name = f"input/{number}/{safe_name(path.name)}"
     (folder / name).parent.mkdir()
-    entry: dict[str, JsonValue] = {"file": name, "name": path.name, "kind": file.kind}
+    kept = KeptFile(name, path.name, file.kind)
     if file.kind == "3d" and path.suffix.lower() == ".blend":
-        entry |= {"file": f"{name[: -len('.blend')]}.glb", "name": f"{path.stem}.glb"}
-        entry |= {"source": name, "objects": list(file.objects)}
+        glb = f"{name[: -len('.blend')]}.glb"
+        kept = KeptFile(glb, f"{path.stem}.glb", file.kind, source=name, objects=file.objects)
     if file.is_temporary:
         shutil.move(path, folder / name)
-    elif is_quick and stat.st_size > QUICK_BYTES and "source" not in entry:
-        entry |= {"source": str(path.absolute()), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    elif is_quick and stat.st_size > QUICK_BYTES and not kept.source:
+        source = str(path.absolute())
+        kept = replace(kept, source=source, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
     else:
         shutil.copyfile(path, folder / name)
-    return entry
+    return kept
 
 
-def files_of(job: JobRecord) -> list[dict[str, JsonValue]]:
-    """The files among the job's inputs, however deep."""
-    return [leaf for leaf in leaves(job.inputs) if is_kept(leaf)]
+def path_in(folder: Path, name: str) -> Path:
+    """The file of that name in the job's folder. Raises InputFileError where it would be outside."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputFileError(f"{Path(name).name} is not in the folder of its job. Generate it anew.")
+    return path
 
 
 def is_prepared(job: JobRecord, folder: Path) -> bool:
-    return all((folder / str(entry["file"])).exists() for entry in files_of(job))
+    """Whether the job's input files are there, and known by their content."""
+    return all(file.sha256 and (folder / file.path).exists() for file in job.input_files)
+
+
+def is_for_blender(job: JobRecord, folder: Path) -> bool:
+    """Whether one of the job's input files is yet to be made by a background Blender."""
+    made = (file for file in job.input_files if file.source and not file.is_copy)
+    return not all((folder / file.path).exists() for file in made)
 
 
 def again(job: JobRecord, folder: Path) -> NewJob:
     """Another job like this one, not written down yet. Raises InputFileError."""
-    if not is_prepared(job, folder):
+    if not all(path_in(folder, file.path).exists() for file in job.input_files):
         raise InputFileError(f"The files of {job.name} are not there. Use its settings to make it anew.")
 
-    def given(leaf: InputValue) -> InputValue:
-        if not is_kept(leaf):
+    def given(leaf: KeptValue) -> KeptValue:
+        if not isinstance(leaf, KeptFile):
             return leaf
-        return InputFile(folder / str(leaf["file"]), str(leaf["kind"]))
+        return cast("KeptValue", InputFile(path_in(folder, leaf.path), leaf.kind))
 
     return NewJob(
         name=job.name,
         model_id=job.model_id,
         model_name=job.model_name,
-        inputs=mapped(cast("dict[str, InputValue]", job.inputs), given),
+        inputs=cast("dict[str, InputValue]", mapped(job.inputs, given)),
         service=job.service,
         estimate_cu=job.estimate_cu if job.cost_cu is None else job.cost_cu,
         source=job.source,
@@ -97,36 +113,41 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     )
 
 
-def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> None:
-    """Make what is missing of the job's input files, each whole or not at all.
+def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> list[KeptFile]:
+    """Make what is missing of the job's input files, each whole or not at all, and read each once.
 
-    Raises InputFileError, or ChildError if the background Blender cannot make a GLB.
+    Returns them with their SHA-256. Takes long with large files. Raises InputFileError, or ChildError if the
+    background Blender cannot make a GLB.
     """
-    for entry in files_of(job):
-        target, source = folder / str(entry["file"]), folder / str(entry.get("source", ""))
-        if target.exists():
-            continue
-        part = target.with_name(f"part-{target.name}")
-        try:
-            if "mtime_ns" in entry:
-                shutil.copyfile(source, part)
-                stat = source.stat()
-                if (stat.st_size, stat.st_mtime_ns) != (entry["size"], entry["mtime_ns"]):
-                    raise InputFileError(f"{source.name} was changed before it was sent. Generate it anew.")
-            else:
+    return [_prepare_file(blenders, file, folder) for file in job.input_files]
+
+
+def _prepare_file(blenders: Blenders, file: KeptFile, folder: Path) -> KeptFile:
+    target = path_in(folder, file.path)
+    part = target.with_name(f"part-{target.name}")
+    try:
+        if not target.exists():
+            if file.is_copy:
+                _copy(file, part)
+            elif file.source:
+                source = path_in(folder, file.source)
                 wish: dict[str, JsonValue] = {"source": str(source.resolve()), "target": str(part.resolve())}
-                wish["objects"] = entry["objects"]
+                wish["objects"] = list(file.objects)
                 blenders.run("send", wish, folder, "preparing the mesh")
             os.replace(part, target)
-        except OSError as error:
-            raise InputFileError(f"{entry['name']} cannot be read: {_reason(error)}.") from error
-        finally:
-            part.unlink(missing_ok=True)
+        return file if file.sha256 else replace(file, sha256=sha256_of(target))
+    except OSError as error:
+        raise InputFileError(f"{file.name} cannot be read: {_reason(error)}.") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def file_keys(job: JobRecord, folder: Path) -> list[tuple[str, str]]:
-    """(SHA-256, kind) of each file among the job's inputs."""
-    return [(sha256_of(folder / str(entry["file"])), str(entry["kind"])) for entry in files_of(job)]
+def _copy(file: KeptFile, part: Path) -> None:
+    source = Path(file.source)
+    shutil.copyfile(source, part)
+    stat = source.stat()
+    if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
+        raise InputFileError(f"{source.name} was changed before it was sent. Generate it anew.")
 
 
 def upload_inputs(
@@ -138,17 +159,16 @@ def upload_inputs(
     """
     made: dict[tuple[str, str], str] = {}
 
-    def sent(value: JsonValue) -> JsonValue:
-        if not is_kept(value):
+    def sent(value: KeptValue) -> KeptValue:
+        if not isinstance(value, KeptFile):
             return value
-        path, kind = folder / str(value["file"]), str(value["kind"])
-        key = (sha256_of(path), kind)
+        key = (value.sha256, value.kind)
         asset_id = made.get(key) or known.get(key)
         if asset_id is None:
-            asset_id = api.upload(
-                path, kind=kind, name=str(value["name"]), progress=progress.part(str(value["file"]), None)
-            )
+            path = path_in(folder, value.path)
+            part = progress.part(value.path, None)
+            asset_id = api.upload(path, kind=value.kind, name=value.name, progress=part)
             made[key] = asset_id
         return asset_id
 
-    return mapped(job.inputs, sent), made
+    return cast("dict[str, JsonValue]", mapped(job.inputs, sent)), made

@@ -5,8 +5,8 @@ import json
 import re
 from collections.abc import Mapping
 
-from ..client import JsonValue, Model
-from .record import InputFile, InputValue, JobRecord, is_kept, leaves, mapped
+from ..client import Model
+from .record import InputFile, InputValue, JobRecord, KeptFile, KeptValue, leaves, mapped
 
 DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"  # for those who have chosen none yet
 _VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
@@ -53,5 +53,5 @@ def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
     return values
 
 
-def _plain(value: JsonValue) -> JsonValue:
-    return value["name"] if is_kept(value) else value
+def _plain(value: KeptValue) -> KeptValue:
+    return value.name if isinstance(value, KeptFile) else value

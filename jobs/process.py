@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from ..client import Credentials
+from .environment import environment_without
 from .matching import GRACE_S
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -86,6 +87,7 @@ def start_python(
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=stderr,
+        env=environment_without(),
         creationflags=flags,
         start_new_session=sys.platform != "win32",
     )

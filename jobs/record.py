@@ -7,10 +7,10 @@ Times are Unix seconds. Rows hold no secrets and no URLs of the service (those e
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ..client import JsonValue
 from .states import WORKING, State
@@ -31,16 +31,46 @@ class InputFile:
     is_temporary: bool = False
     objects: tuple[str, ...] = ()  # names; none: all that there are
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """An input file of a job that is written down. Only `inputs.keep_files` makes new ones.
+
+    `path` is relative to the job's folder. Where that file has yet to be made there is a `source`: a .blend
+    in the job's folder, of which `objects` are sent as a GLB, or a large file elsewhere with the `size` and
+    `mtime_ns` that it had.
+    """
+
+    path: str
+    name: str  # the original's, for people and the service
+    kind: str
+    source: str = ""
+    objects: tuple[str, ...] = ()
+    size: int | None = None
+    mtime_ns: int | None = None
+    sha256: str = field(default="", compare=False)  # once the worker has made it ready
+
+    @classmethod
+    def of(cls, table: dict[str, Any]) -> "KeptFile":
+        objects: Any = tuple(table["objects"])
+        return cls(**(table | {"objects": objects}))
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is yet to be copied from `source`."""
+        return self.mtime_ns is not None
+
 
 # What a caller passes for one input: JSON that may hold files, however deep.
 InputValue: TypeAlias = "JsonValue | InputFile | list[InputValue] | dict[str, InputValue]"
+# The same of a job that is written down.
+KeptValue: TypeAlias = "JsonValue | KeptFile | list[KeptValue] | dict[str, KeptValue]"
 T = TypeVar("T")
+FILE_MARK = "$file"  # in the row's inputs: {"$file": number among its input_files}
 PLACEHOLDER_ASSET = "asset_" + "0" * 22
-
-
-def is_kept(value: object) -> TypeGuard[dict[str, JsonValue]]:
-    """Whether a value among a job's inputs is a file in its folder: see inputs.py."""
-    return isinstance(value, dict) and str(cast("dict[str, object]", value).get("file")).startswith("input/")
 
 
 def mapped(values: Mapping[str, T], change: Callable[[T], T]) -> dict[str, T]:
@@ -49,7 +79,7 @@ def mapped(values: Mapping[str, T], change: Callable[[T], T]) -> dict[str, T]:
     def walk(value: object) -> object:
         if isinstance(value, list):
             return [walk(item) for item in cast("list[object]", value)]
-        if isinstance(value, dict) and not is_kept(cast("object", value)):
+        if isinstance(value, dict):
             return {name: walk(item) for name, item in cast("dict[str, object]", value).items()}
         return change(cast("T", value))
 
@@ -63,13 +93,13 @@ def leaves(values: Mapping[str, T]) -> list[T]:
     return found
 
 
-def placeholder_inputs(values: Mapping[str, InputValue]) -> dict[str, JsonValue]:
+def placeholder_inputs(values: Mapping[str, InputValue] | Mapping[str, KeptValue]) -> dict[str, JsonValue]:
     """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
 
-    def made_up(leaf: InputValue) -> InputValue:
-        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile) or is_kept(leaf) else leaf
+    def made_up(leaf: object) -> object:
+        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile | KeptFile) else leaf
 
-    plain = mapped(values, made_up)
+    plain = mapped(cast("Mapping[str, object]", values), made_up)
     return cast("dict[str, JsonValue]", plain)
 
 
@@ -107,7 +137,8 @@ class JobRecord:
     source: str
     model_id: str
     model_name: str
-    inputs: dict[str, JsonValue]  # a file is {"file": path in the job's folder, "name", "kind", …}: inputs.py
+    inputs: dict[str, KeptValue]
+    input_files: list[KeptFile]  # those among the inputs, in their order
     sent: dict[str, JsonValue]  # the request's body: the files as asset ids
     estimate_cu: float | None
     cost_cu: float | None
@@ -155,7 +186,7 @@ class JobRecord:
         return 0.0 if is_unpaid else self.estimate_cu or 0.0
 
 
-JSON_COLUMNS = ("inputs", "sent", "candidates", "files", "result", "placement")
+JSON_COLUMNS = ("input_files", "sent", "candidates", "files", "result", "placement")
 COLUMNS = tuple(f.name for f in fields(JobRecord))
 
 
@@ -166,4 +197,21 @@ def record_of(row: "sqlite3.Row") -> JobRecord:
     values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None
     for name in JSON_COLUMNS:
         values[name] = json.loads(values[name])
+    files = [KeptFile.of(one) for one in values["input_files"]]
+    values["input_files"] = files
+    values["inputs"] = json.loads(values["inputs"], object_hook=lambda table: _file_or_table(table, files))
     return JobRecord(**values)
+
+
+def json_text(value: object, files: Sequence[KeptFile] = ()) -> str:
+    """The value as a column has it: a file among `files` is told by its number, another in full."""
+
+    def table(file: KeptFile) -> dict[str, Any]:
+        return {FILE_MARK: files.index(file)} if file in files else asdict(file)
+
+    return json.dumps(value, default=table)
+
+
+def _file_or_table(table: dict[str, Any], files: Sequence[KeptFile]) -> KeptFile | dict[str, Any]:
+    """No other table among the inputs has a name that begins with `$`: `keep_files` refuses it."""
+    return files[int(table[FILE_MARK])] if FILE_MARK in table else table

@@ -4,15 +4,15 @@
 Everything is checked before anything is sent; what is wrong raises InputError in words for that person.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from ..client import Input, InputError, JsonValue, Model, check_inputs, parse_value
 from ..client.content import content_type
+from ..client.models import ASSET_ID
 from .naming import view_in
-from .record import InputFile, InputValue, leaves, mapped
+from .record import InputFile, InputValue
 
 DEFAULT_TEXT_MODEL = "model_meshy-txt23d"
 _KINDS = {"image": "image", "model": "3d", "video": "video", "audio": "audio"}  # by family of MIME types
@@ -47,15 +47,8 @@ def gather_inputs(
     if prompt is not None:
         values[_prompt_input(model, values)] = prompt
     _give_files(model, [_file(name, base) for name in files], values)
-    # Paths stand in for the asset ids to come; what is required and has a default comes back filled in.
-    stand_ins = mapped(values, lambda leaf: str(leaf.path) if isinstance(leaf, InputFile) else leaf)
-    checked = check_inputs(model, stand_ins)
-
-    def with_files(name: str, value: JsonValue) -> InputValue:
-        given = {name: values[name]} if name in values else dict[str, InputValue]()
-        return given[name] if any(isinstance(leaf, InputFile) for leaf in leaves(given)) else value
-
-    return {name: with_files(name, value) for name, value in checked.items()}, values.keys() & checked.keys()
+    checked = check_inputs(model, values)
+    return checked, values.keys() & checked.keys()
 
 
 def read_size(value: JsonValue) -> float | None:
@@ -87,7 +80,7 @@ def _file(name: str, base: Path) -> InputFile:
 def _file_or_id(text: JsonValue, spec: Input, base: Path) -> InputFile | str:
     if not isinstance(text, str):
         raise InputError(f"{spec.name}: give the path of a file, not {text!r:.60}.")
-    if re.fullmatch(r"asset_[A-Za-z0-9_-]+", text):
+    if ASSET_ID.fullmatch(text):
         return text
     file = _file(text, base)
     if file.kind != spec.kind:

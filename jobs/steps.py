@@ -22,7 +22,7 @@ from ..client import (
 from .children import Blenders, ChildError
 from .database import RemoteTakenError
 from .follower import Follower
-from .inputs import file_keys, is_prepared, prepare_files, upload_inputs
+from .inputs import is_for_blender, is_prepared, prepare_files, upload_inputs
 from .lease import may_send
 from .ledger import MAX_ATTEMPTS, STORE_TROUBLE, Ledger, log
 from .record import JobRecord
@@ -93,24 +93,24 @@ class Steps:
         folder = self._folder(job)
         self._tasks.start(
             job.id,
-            "convert",
+            "convert" if is_for_blender(job, folder) else "transfer",
             lambda _: prepare_files(self._blenders, job, folder),
-            lambda future: self._prepared(job, future.exception()),
+            lambda future: self._prepared(job, future),
         )
 
-    def _prepared(self, job: JobRecord, error: BaseException | None) -> None:
-        if error is not None:
-            self._ledger.fail(self._ledger.since(job), str(error), type(error).__name__, State.PREPARED)
+    def _prepared(self, job: JobRecord, future: Future[Any]) -> None:
+        job = self._ledger.since(job)
+        error = future.exception()
+        if error is None:
+            self._ledger.update(job, input_files=future.result())
+        else:
+            self._ledger.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _upload(self, job: JobRecord) -> None:
         folder, store = self._folder(job), self._ledger.store
-        try:
-            found = ((key, store.find_upload(job, *key)) for key in file_keys(job, folder))
-            known = {key: asset_id for key, asset_id in found if asset_id}
-        except OSError as error:
-            text = f"An input file cannot be read: {error}"
-            self._ledger.fail(job, text, type(error).__name__, State.PREPARED)
-            return
+        keys = {(file.sha256, file.kind) for file in job.input_files}
+        found = {key: store.find_upload(job, *key) for key in keys}
+        known = {key: asset_id for key, asset_id in found.items() if asset_id}
 
         def work(progress: Progress) -> Any:
             if not self._is_clock_known:  # an answer sets the service's clock, which dates the submission

@@ -27,7 +27,7 @@ from .database import (
 )
 from .inputs import keep_files
 from .questions import Questions
-from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, new_id, record_of
+from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, json_text, new_id, record_of
 from .states import UNPAID, WORKING, State, check_move
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
@@ -174,8 +174,9 @@ class Store:
         try:
             (part / "input").mkdir(parents=True)
             row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
-            inputs = keep_files(new.inputs, part, is_quick=self._is_interactive)
-            row |= {"inputs": json.dumps(inputs), "placement": json.dumps(dict(new.placement))}
+            inputs, files = keep_files(new.inputs, part, is_quick=self._is_interactive)
+            row |= {"inputs": json_text(inputs, files), "input_files": json_text(files)}
+            row |= {"placement": json.dumps(dict(new.placement))}
             row |= {"state": State.PREPARED, "created_at": now, "updated_at": now}
             with transaction(self._db):
                 if self._jobs("WHERE id = ?", new.id):
@@ -212,7 +213,7 @@ class Store:
         unless = " AND cancel = ''" if values.get("state") is State.SUBMITTING else ""
         for name in JSON_COLUMNS:
             if name in values:
-                values[name] = json.dumps(values[name])
+                values[name] = json_text(values[name])
         if self.clock() < job.updated_at:  # set back since: what was put off until then would wait too long
             values.setdefault("not_before", 0.0)
         unknown = values.keys() - set(COLUMNS)

@@ -12,16 +12,10 @@ from typing import Any
 import bpy
 
 from ..client.content import content_type
-from ..jobs import Input, InputFile, InputValue, Model, check_inputs, leaves, mapped, safe_name
+from ..jobs import Input, InputFile, InputValue, Model, check_inputs, safe_name
 from ..properties import Meshes, Picture, Values
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG
-
-
-class _Name(str):
-    """Stands in for a file while the inputs are checked."""
-
-    file: InputFile
 
 
 class RequestError(Exception):
@@ -35,7 +29,6 @@ def inputs_of(
 
     Raises InputError, and RequestError for a file where the model takes none.
     """
-    files: list[_Name] = []
 
     def given(value: Any, spec: Input | None) -> Any:
         kind = spec.kind if spec and spec.is_file else None
@@ -52,19 +45,15 @@ def inputs_of(
                 return tables(value, spec.inputs if spec else ())
             case _:
                 return value
-        files.append(_Name(file.path.name or "file"))
-        files[-1].file = file
-        return files[-1]
+        if spec and not kind:
+            raise RequestError(f"{model.name} takes no file where {file.path.name or 'a file'} was given.")
+        return file
 
     def tables(found: Values, specs: Sequence[Input]) -> Values:
         by_name = {spec.name: spec for spec in specs}
         return {name: given(value, by_name.get(name)) for name, value in found.items()}
 
-    checked = check_inputs(model, tables(values, model.inputs))
-    taken = [leaf for leaf in leaves(checked) if isinstance(leaf, _Name)]
-    if lost := [name for name in files if not any(name is leaf for leaf in taken)]:
-        raise RequestError(f"{model.name} takes no file where {lost[0]} was given.")
-    return mapped(checked, lambda leaf: leaf.file if isinstance(leaf, _Name) else leaf)
+    return check_inputs(model, tables(values, model.inputs))
 
 
 def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from .. import properties
-from ..jobs import Desk, JobRecord, is_kept
+from ..jobs import Desk, JobRecord, KeptFile
 from .job import JobOperator
 
 
@@ -36,12 +36,14 @@ def _restored(was_set: Any, used: Any, folder: Path) -> Any:
     if isinstance(used, list):
         pairs = zip_longest(was_set if isinstance(was_set, list) else (), used)
         return [_restored(*pair, folder) for pair in pairs]
-    if isinstance(used, dict) and not is_kept(used):
+    if isinstance(used, dict):
         held = was_set if isinstance(was_set, dict) else {}
         return {name: _restored(held.get(name), value, folder) for name, value in used.items()}
-    if not is_kept(used) or used["kind"] != "image":
-        return used if was_set is None and not is_kept(used) else was_set
+    if not isinstance(used, KeptFile):
+        return used if was_set is None else was_set
+    if used.kind != "image":
+        return was_set
     if isinstance(was_set, properties.Picture) and was_set.name in bpy.data.images:
         return was_set
-    image = bpy.data.images.load(str(folder / str(used["file"])), check_existing=True)
+    image = bpy.data.images.load(str(folder / used.path), check_existing=True)
     return properties.Picture(image.name)

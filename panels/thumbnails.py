@@ -18,11 +18,10 @@ _wanted: set[str] = set()
 
 def icon_of_job(desk: Desk, job: JobRecord) -> int:
     """The number of an icon of what the job was made from, 0 if there is none (yet)."""
-    for value in job.inputs.values():
-        first = value[0] if isinstance(value, list) and value else value
-        if isinstance(first, dict) and first.get("kind") == "image":
-            name = first.get("source") or first.get("file")  # large files are copied a little later
-            return _icon_of_file(os.path.join(desk.folder, "jobs", job.id, str(name)))
+    for file in job.input_files:
+        if file.kind == "image":
+            name = file.source or file.path  # large files are copied a little later
+            return _icon_of_file(os.path.join(desk.folder, "jobs", job.id, name))
     return 0
 
 

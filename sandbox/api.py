@@ -15,15 +15,24 @@ from datetime import datetime
 from functools import partial
 
 from .assets import Assets
-from .catalogue import check_assets, check_inputs, price_cu, read_models, work
+from .catalogue import MADE_AT, check_assets, check_inputs, price_cu, read_models, work
 from .lifecycle import Lifecycle
 from .state import Record, iso, new_id, public
 from .web import ApiError, Handler
 
 MAX_BODY_BYTES = 10_000_000  # the service's gateway refuses more than 10 MB
+MAX_TABLE_BYTES = 1_000_000  # of a body without a picture in it
 DRY_RUN_STATUS = 269
 MAX_BULK = 200
 PLAN = "cu-max"
+VALUES = ("apiKeys", "canvasAssets", "collections", "projects", "seats")  # beside the creative units
+LIMITS = (
+    *VALUES,
+    *("OTPSessions", "canvasAssetLayers", "defaultSeats", "downloadAssets", "downloadModel"),
+    *("inferenceBatchSize", "maxCooldown", "maxTrainingDatasets", "minCooldown", "models"),
+    *("parallelCustomJobs", "parallelInferences", "parallelTraining", "parallelWorkflowRuns"),
+    *("premiumGenerationSamples", "scalingFactor", "snapshotsRetention", "upload"),
+)
 
 
 @dataclass
@@ -98,7 +107,7 @@ class Api:
         cost |= {"costDetails": {"custom-generation": price}, "note": "A made-up price of the sandbox"}
         if is_dry:
             call.status = DRY_RUN_STATUS
-            return {"job": {}, **cost}
+            return {"job": public(self.lifecycle.new_job(model, call.body, price)), **cost}
         check_assets(model, call.body, partial(self.state.find, "asset"))
         with self.state.lock:  # two submissions must not both take the last credits
             left = self.credits_cu - self.lifecycle.spent_cu()
@@ -139,15 +148,18 @@ class Api:
         return {"assets": [self.assets.show(asset) for i in ids if (asset := self.state.get("asset", i))]}
 
     def list_teams(self, _call: Call) -> Record:
-        team: Record = {"id": self.team_id, "name": "Sandbox", "plan": PLAN, "type": "team"}
-        return {"teams": [team | {"projects": [{"id": self.project_id, "name": "Sandbox"}]}]}
+        usual: Record = {"name": "Sandbox", "createdAt": MADE_AT, "updatedAt": MADE_AT}
+        team: Record = {"id": self.team_id, "plan": PLAN, "type": "shared", **usual}
+        team["context"] = {"invitationsCount": 0, "keysCount": 1, "usersCount": 1, "userRole": "key"}
+        return {"teams": [team | {"projects": [{"id": self.project_id, **usual}]}]}
 
     def get_limits(self, call: Call) -> Record:
         if call.id != self.team_id:
             raise ApiError(403, "You do not have access to this team")
-        limits = {"creativeUnits": self.credits_cu, "parallelCustomJobs": 200}
-        values = {"creativeUnits": self.lifecycle.spent_cu()}
-        return {"plan": PLAN, "limits": limits, "values": values, "oneShotCreativeUnits": []}
+        limits = dict.fromkeys(LIMITS, 200) | {"creativeUnits": self.credits_cu}
+        values = dict.fromkeys(VALUES, 1) | {"creativeUnits": self.lifecycle.spent_cu()}
+        answer: Record = {"plan": PLAN, "limits": limits, "values": values, "oneShotCreativeUnits": []}
+        return answer | {"period": {"start": MADE_AT, "end": "2100-01-01T00:00:00.000Z"}}
 
 
 ROUTES: tuple[tuple[str, str, Callable[[Api, Call], Record]], ...] = (
@@ -177,26 +189,34 @@ class ApiHandler(Handler):
     api: Api
 
     def answer(self, path: str, query: dict[str, str]) -> None:
-        try:
-            body = json.loads(self.read_body(MAX_BODY_BYTES) or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise ApiError(400, f"The body is no JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise ApiError(400, "The body must be a JSON object")
-        if path == "/sandbox/stats":
-            self.send_json(200, self.api.stats())
-            return
         for method, pattern, route in ROUTES:
             found = re.fullmatch("/v1" + pattern.replace("{id}", "([^/]+)"), path)
             if found and method == self.command:
                 is_dry = route is Api.generate and "dryRun" in query
                 self.api.requests[f"{method} {pattern}{'?dryRun' if is_dry else ''}"] += 1
-                is_public = method == "GET" and pattern.startswith(("/models", "/assets"))
-                self.api.authorise(self.headers.get("Authorization", ""), is_public)
+                self._authorise(is_public=method == "GET" and pattern.startswith(("/models", "/assets")))
                 if query.get("projectId", self.api.project_id) != self.api.project_id:
                     raise ApiError(403, "You do not have access to this project")
+                body = self._read_table(MAX_BODY_BYTES if pattern == "/assets" else MAX_TABLE_BYTES)
                 call = Call("".join(found.groups()), query, body)
                 answer = route(self.api, call)  # may change the call's status
                 self.send_json(call.status, answer)
                 return
-        raise ApiError(404, f"No route {self.command} {path} in the sandbox")
+        self._authorise(is_public=False)
+        if path != "/sandbox/stats":
+            raise ApiError(404, f"No route {self.command} {path} in the sandbox")
+        self._read_table(MAX_TABLE_BYTES)
+        self.send_json(200, self.api.stats())
+
+    def _authorise(self, *, is_public: bool) -> None:
+        """Before a byte of the body is read."""
+        self.api.authorise(self.headers.get("Authorization", ""), is_public)
+
+    def _read_table(self, limit: int) -> Record:
+        try:
+            body = json.loads(self.read_body(limit) or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise ApiError(400, f"The body is no JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise ApiError(400, "The body must be a JSON object")
+        return body

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from .state import Record, State, new_id, public
+from .state import Record, State, iso, new_id, public
 from .web import ApiError
 
 MAX_PARTS = 10_000
@@ -76,7 +76,13 @@ class Assets:
         """Take a file over (it is moved) and return the asset's record."""
         asset_id = new_id("asset")
         record: Record = {"id": asset_id, **self.owner, "status": "success", "kind": kind, "mimeType": mime}
-        record |= {"privacy": "private", "tags": [], "collectionIds": [], "source": metadata["type"]}
+        record |= {
+            "privacy": "private",
+            "tags": [],
+            "collectionIds": [],
+            "editCapabilities": [],
+            "source": metadata["type"],
+        }
         record["metadata"] = {"kind": kind, **metadata}
         record["properties"] = {"size": source.stat().st_size, **properties}
         record["_file"] = f"assets/{asset_id}{source.suffix}"
@@ -114,12 +120,11 @@ class Assets:
             raise ApiError(400, f"'parts' must be between 1 and {MAX_PARTS}")
         upload: Record = {key: body.get(key) for key in ("fileName", "contentType", "fileSize", "kind")}
         upload |= {"id": new_id("upload"), "source": "multipart", "status": "pending", "partsCount": parts}
-        self.state.put("upload", upload["id"], upload | self.owner)
+        upload = self.state.put("upload", upload["id"], upload | self.owner)
         (self.state.files / "uploads" / upload["id"]).mkdir(parents=True)
-        numbers = range(1, parts + 1)
-        return upload | {
-            "parts": [{"number": n, "url": self.url(f"/uploads/{upload['id']}/{n}")} for n in numbers]
-        }
+        expires = iso(self.state.clock() + self._lifetime_s)
+        urls = ((number, self.url(f"/uploads/{upload['id']}/{number}")) for number in range(1, parts + 1))
+        return upload | {"parts": [{"number": n, "url": url, "expires": expires} for n, url in urls]}
 
     def complete_upload(self, upload_id: str, body: Record) -> Record:
         upload = self.state.find("upload", upload_id)

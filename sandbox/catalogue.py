@@ -14,6 +14,7 @@ from .state import Record
 from .web import ApiError
 
 FACE_INPUTS = ("targetFaceNum", "faceCount", "faceLimit", "targetPolycount", "decimationTarget", "face")
+MADE_AT = "2026-01-01T00:00:00.000Z"  # all models, the team and its project
 SIDES = ("front", "left", "back", "right")
 # The first pattern found in a model's id says what it does to a mesh; without one it is handed back as it is.
 MESH_WORK = {
@@ -29,6 +30,8 @@ def read_models() -> dict[str, Record]:
     """Return the model records by id, in the order of the table."""
     table = json.loads(Path(__file__).with_name("models3d.json").read_text(encoding="utf-8"))
     usual: Record = {"type": "custom", "custom": True, "privacy": "public", "status": "trained"}
+    usual |= {"source": "other", "collectionIds": [], "trainingImagesNumber": 0}
+    usual |= {"createdAt": MADE_AT, "updatedAt": MADE_AT}
     usual |= {"tags": ["sandbox"], "exampleAssetIds": [], "parameters": {}, "accessRestrictions": 0}
     for entry in table:
         entry["shortDescription"] = (

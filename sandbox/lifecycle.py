@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .assets import Assets
 from .builder import BuildError
-from .state import Record, new_id
+from .state import Record, iso, new_id
 
 # Share of the delay from which a job shows a status; the end waits for the build as well.
 TIMELINE = ((0.0, "queued"), (0.15, "warming-up"), (0.25, "in-progress"))
@@ -77,10 +77,16 @@ class Lifecycle:
         """Return what jobs cost, but those that failed: they are refunded."""
         return sum(job["billing"]["cuCost"] for job in self.state.all("job") if job["status"] != "failure")
 
-    def submit(self, model: Record, body: Record, request: Record, price: float) -> Record:
+    def new_job(self, model: Record, body: Record, price: float) -> Record:
+        """The record of a job that is not begun."""
+        now = iso(self.state.clock())
         job: Record = {"jobId": new_id("job"), "jobType": "custom", **self.assets.owner}
         job |= {"billing": {"cuCost": price, "cuDiscount": 0}, "status": "queued", "progress": 0}
-        job["metadata"] = {"assetIds": [], "input": {**body, "modelId": model["id"]}}
+        job |= {"statusHistory": [{"status": "queued", "date": now}], "createdAt": now, "updatedAt": now}
+        return job | {"metadata": {"assetIds": [], "input": {**body, "modelId": model["id"]}}}
+
+    def submit(self, model: Record, body: Record, request: Record, price: float) -> Record:
+        job = self.new_job(model, body, price)
         job |= {"_request": request, "_started": self.state.clock()}
         with self.state.lock:
             self.state.put("job", job["jobId"], job)
@@ -117,6 +123,10 @@ class Lifecycle:
             if age >= 1 and build.done():
                 del self.builds[job_id]
                 status, progress = self._end(job, build.exception(), build)
+            if status != job["status"]:
+                job.setdefault("statusHistory", []).append(
+                    {"status": status, "date": iso(self.state.clock())}
+                )
             if (status, progress) != (job["status"], job["progress"]):
                 self.state.put("job", job_id, job | {"status": status, "progress": progress})
 

@@ -5,8 +5,10 @@ A change is committed before it is answered, so a killed sandbox started again o
 """
 
 import json
+import os
 import secrets
 import sqlite3
+import stat
 import string
 import threading  # the sandbox is a process of its own, never inside Blender
 import time
@@ -40,6 +42,22 @@ def public(record: Record) -> Record:
     return {key: value for key, value in record.items() if not key.startswith("_")}
 
 
+def make_private(*paths: Path) -> None:
+    """Keep other users of the machine out of these folders and files, which are made if they are missing.
+
+    What is not ours, and what is everybody's as /tmp is, stays as it is. On Windows the user's own folders
+    are private as they are.
+    """
+    if os.name == "nt":
+        return
+    for path in paths:
+        if not path.is_dir():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        facts = path.stat()
+        if facts.st_uid == os.geteuid() and facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 class State:
     """Records by kind and id; a key that starts with `_` is the sandbox's own and never sent."""
 
@@ -49,6 +67,7 @@ class State:
         self.clock = clock
         self.lock = threading.RLock()
         self.files.mkdir(parents=True, exist_ok=True)
+        make_private(folder, self.files, folder / "sandbox.db")
         self._db = sqlite3.connect(
             folder / "sandbox.db", timeout=30, check_same_thread=False, isolation_level=None
         )

@@ -44,8 +44,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         try:
-            if self.headers.get("Host", "").rsplit(":", 1)[0] not in ("127.0.0.1", "localhost", ""):
+            if self.headers.get("Host", "").rsplit(":", 1)[0] not in ("127.0.0.1", "localhost"):
                 raise ApiError(403, "The sandbox answers requests to 127.0.0.1 only")
+            if "Origin" in self.headers:  # and no header of ours lets a page read an answer
+                raise ApiError(403, "The sandbox does not answer pages in a browser")
             target = urlsplit(self.path)
             self.answer(target.path, dict(parse_qsl(target.query, keep_blank_values=True)))
         except ApiError as error:

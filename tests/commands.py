@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the product's own commands from tests inside Blender, each in a Blender of its own."""
 
+import base64
 import json
 import os
 import signal
@@ -67,7 +68,10 @@ class Sandbox:
     api: str
 
     def stats(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self.api.removesuffix("/v1") + "/sandbox/stats", timeout=30) as answer:
+        pair = f"{self.env['SCENARIO_SDK_API_KEY']}:{self.env['SCENARIO_SDK_API_SECRET']}"
+        headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        request = urllib.request.Request(self.api.removesuffix("/v1") + "/sandbox/stats", headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
 

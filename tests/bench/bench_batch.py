@@ -110,8 +110,8 @@ def measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_manifest(folder, rows)
-        with running_sandbox(folder, model) as (pid, api, account):
-            before, given = Counter(requests_of(api)), words or ("--outputs", "glb")
+        with running_sandbox(folder, model) as (pid, _, account):
+            before, given = Counter(requests_of(account)), words or ("--outputs", "glb")
             with (folder / "events").open("wb") as events, (folder / "errors").open("wb") as errors:
                 process = subprocess.Popen(
                     command(blender, folder, "--json", "--converters", str(len(cores)), *given),
@@ -124,7 +124,7 @@ def measure(
             sandbox = Process(pid)
             sandbox.look(rows)
             figures.sandbox_s = sandbox.own_s
-            figures.requests = Counter(requests_of(api)) - before
+            figures.requests = Counter(requests_of(account)) - before
         sizes = [path.stat().st_size for path in (folder / "out").rglob("*") if path.is_file()]
         figures.folder_mb, figures.files = sum(sizes) / (1 << 20), len(sizes)
     return figures

@@ -7,6 +7,7 @@ The goal: no more for 200 than for 1. Long lists have several pages, and are ask
 """
 
 import argparse
+import base64
 import importlib.util
 import json
 import sys
@@ -42,15 +43,17 @@ def measure(count: int, seconds: float) -> tuple[float, float]:
         for number in range(count):
             store.add(NewJob(f"job {number}", "model_meshy-txt23d", {"prompt": f"{number}"}, service="bench"))
         credentials = Credentials(ready["key"], ready["secret"])
+        account = {"MAQUETTE_API_URL": ready["api"], "SCENARIO_SDK_API_KEY": ready["key"]}
+        account["SCENARIO_SDK_API_SECRET"] = ready["secret"]
         settings = WorkerSettings("bench", "none", ready["api"], credentials)
         worker = start_worker(store.folder, settings)
         while len(store.list_jobs(states=REMOTE)) < count:
             assert worker.poll() is None
             time.sleep(0.2)
         time.sleep(5)
-        before = requests_of(ready["api"])
+        before = requests_of(account)
         time.sleep(seconds)
-        after = requests_of(ready["api"])
+        after = requests_of(account)
         worker.kill()
         worker.wait()
         store.close()
@@ -62,8 +65,14 @@ def measure(count: int, seconds: float) -> tuple[float, float]:
     return lists / seconds, (sum(new.values()) - lists) / seconds
 
 
-def requests_of(api: str) -> dict[str, int]:
-    with urllib.request.urlopen(api.removesuffix("/v1") + "/sandbox/stats") as answer:
+def requests_of(account: dict[str, str]) -> dict[str, int]:
+    """`account` is the environment that leads Maquette to the sandbox."""
+    pair = f"{account['SCENARIO_SDK_API_KEY']}:{account['SCENARIO_SDK_API_SECRET']}"
+    url = account["MAQUETTE_API_URL"].removesuffix("/v1") + "/sandbox/stats"
+    request = urllib.request.Request(
+        url, headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    )
+    with urllib.request.urlopen(request) as answer:
         stats: dict[str, Any] = json.load(answer)
     return {route: number for route, number in stats["requests"].items() if "sandbox" not in route}
 

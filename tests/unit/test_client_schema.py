@@ -279,7 +279,7 @@ def test_whatever_is_given_is_checked_or_refused_and_what_passed_passes_again(
         checked = check_inputs(one, values)
     except InputError:
         return
-    # A default is the service's own word, and not checked.
+    # Of a default only the type is checked.
     defaults = {spec.name: spec.default for spec in one.inputs}
     own = {name: value for name, value in checked.items() if value is not defaults[name]}
     again = check_inputs(one, own)

@@ -61,7 +61,6 @@ DEFECT = "Maquette met a defect (KeyError: 'kind'). worker.log tells more."
     ("where", "name", "state", "resume_state"),
     [
         (steps_module, "is_prepared", State.FAILED, State.PREPARED),
-        (steps_module, "file_keys", State.FAILED, State.PREPARED),
         (steps_module.Steps, "_uploaded", State.FAILED, State.PREPARED),
         (steps_module.Steps, "_downloaded", State.FAILED, State.DOWNLOADING),
         (steps_module.Steps, "_download", State.FAILED, State.DOWNLOADING),
@@ -137,7 +136,7 @@ def test_a_defect_in_polling_is_told_as_trouble_and_polling_goes_on(scene: Scene
     scene.add()
     worker = scene.worker()
     with pytest.raises(AssertionError):
-        scene.run(rounds=4, worker=worker)
+        scene.run(rounds=5, worker=worker)
     assert scene.store.get_trouble("test") == (DEFECT, "KeyError")
     assert scene.run().state is State.READY
     assert not calls

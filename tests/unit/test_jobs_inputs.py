@@ -2,12 +2,16 @@
 """A job's input files: what the window leaves to the worker is there, unchanged, before anything is paid."""
 
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from maquette.client import Model, check_inputs
 from maquette.jobs import (
+    InputError,
     InputFile,
     JobRecord,
     NewJob,
@@ -15,6 +19,7 @@ from maquette.jobs import (
     Store,
     StoreError,
     again,
+    files,
     placeholder_inputs,
     provenance_of,
     source_of,
@@ -159,8 +164,73 @@ def test_files_keep_their_names_however_often_a_job_is_run_again(scene: Scene) -
         assert scene.run().state is State.READY
         job = scene.store.add(again(job, scene.store.job_folder(job.id)))
         assert scene.kept(job).keys() == {"0/horse.png", "1/vase.glb"}
-        assert [job.inputs[name]["name"] for name in ("image", "mesh")] == ["horse.png", "vase.glb"]  # type: ignore
+        assert [file.name for file in job.input_files] == ["horse.png", "vase.glb"]
     assert {name for name, _ in scene.service.uploads} == {"horse.png", "vase.glb"}
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        {"file": "input/../../private.png", "name": "a.png", "kind": "image"},
+        {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "/home/me/a.blend", "objects": []},
+        {"$file": 0},
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "string", "number", "boolean", "model", "new_kind"])
+def test_a_default_of_the_services_is_never_taken_for_a_file(scene: Scene, default: Any, kind: str) -> None:
+    (scene.folder / "private.png").write_bytes(b"private")
+    table = {"name": "extra", "type": kind, "required": {"ifDefined": {"image": ""}}, "default": default}
+    image = {"name": "image", "type": "file"}
+    model = Model.from_json({"id": "m", "name": "M", "inputs": [image, table]})
+    try:
+        inputs = check_inputs(model, {"image": scene.file("a.png")})
+    except InputError:  # it has no default of its type
+        return
+    scene.add(**inputs)
+    assert scene.run().state is State.READY
+    assert scene.service.uploads == [("a.png", "image")]
+    assert scene.service.paid == [("m", {"image": "asset_1", "extra": default})]
+
+
+def test_a_name_that_only_the_store_may_write_is_refused_in_an_input(scene: Scene) -> None:
+    with pytest.raises(StoreError, match=r"begins with \$"):
+        scene.add(image=scene.file("a.png"), thing=[{"deep": {"$file": 0}}])
+    model = Model.from_json({"id": "m", "name": "M", "inputs": [{"name": "thing", "type": "new_kind"}]})
+    with pytest.raises(InputError, match=r"begins with \$"):
+        check_inputs(model, {"thing": [{"$file": 0}]})
+
+
+def test_a_kept_file_outside_its_jobs_folder_is_not_sent(scene: Scene) -> None:
+    (scene.folder / "private.png").write_bytes(b"private")
+    for path in ("../../../private.png", str(scene.folder / "private.png"), "input/link"):
+        job = scene.add(image=scene.file("a.png"))
+        if path == "input/link":
+            (scene.store.job_folder(job.id) / path).symlink_to(scene.folder / "private.png")
+        scene.store.update(job, input_files=[replace(job.input_files[0], path=path)])
+        ended = scene.run()
+        assert (ended.state, ended.error_kind) == (State.FAILED, "InputFileError")
+        assert "not in the folder of its job" in ended.message
+        with pytest.raises(StoreError, match="not in the folder"):
+            again(ended, scene.store.job_folder(job.id))
+    assert scene.service.uploads == []
+    assert scene.service.paid == []
+
+
+def test_input_files_are_read_once_and_never_in_the_workers_loop(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def sha256_of(path: Path) -> str:
+        threads.append(threading.current_thread())
+        return files.sha256_of(path)
+
+    monkeypatch.setattr("maquette.jobs.inputs.sha256_of", sha256_of)
+    job = scene.add(image=scene.file("a.png"))
+    assert scene.run().state is State.READY
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+    assert scene.store.get(job.id).input_files[0].sha256 == files.sha256_of(scene.folder / "a.png")
 
 
 def test_a_job_whose_files_are_gone_is_not_run_again(scene: Scene) -> None:

@@ -1,10 +1,11 @@
 """The store: one truth for several processes, where no step is taken twice."""
 
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
-from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoreError
+from maquette.jobs import InputFile, JobRecord, KeptFile, NewJob, State, Store, StoreError
 from maquette.jobs.database import _MIGRATIONS, DATABASE
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
 from maquette.jobs.store import LEASE_S, REFUSED, LeaseLostError, StaleError
@@ -48,7 +49,8 @@ def test_a_job_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
     job = store.add(NewJob(name="n", model_id="m", inputs=inputs, placement={"size_m": 2.0}))  # type: ignore[arg-type]
     assert job == store.get(job.id)
     kept = job.inputs["image"]
-    assert kept == [{"file": "input/0/a b_.png", "name": "a b%.png", "kind": "image"}, "asset_1"]
+    assert kept == [KeptFile("input/0/a b_.png", "a b%.png", "image"), "asset_1"]
+    assert job.input_files == [KeptFile("input/0/a b_.png", "a b%.png", "image")]
     assert (store.job_folder(job.id) / "input/0/a b_.png").read_bytes() == b"pixels"
     assert job.placement == {"size_m": 2.0}
 
@@ -106,6 +108,36 @@ def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
     db.close()
     job = Store(tmp_path).get("1")
     assert (job.state, job.session) == (State.READY, "")
+
+
+def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(tmp_path: Path) -> None:
+    glb = {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "input/0/a.blend"}
+    mesh = {**glb, "objects": ["A"]}
+    large = {"file": "input/1/b.png", "name": "b.png", "kind": "image", "source": "/b.png"}
+    large |= {"size": 9, "mtime_ns": 8}
+    odd = [
+        {"file": "input/../../x.png", "name": "x.png", "kind": "image"},
+        {**mesh, "source": "/home/me/private.blend"},
+    ]
+    inputs = {"mesh": mesh, "views": [{"image": large}], "odd": odd, "steps": 3}
+    version = next(number for number, script in enumerate(_MIGRATIONS) if "input_files" in script)
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        for statement in ";".join(_MIGRATIONS[:version]).split(";"):
+            db.execute(statement)
+        db.execute(
+            "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs, created_at,"
+            " updated_at, change) VALUES ('1', 's', 'prepared', 'cup', '', 'm', '', ?, 1, 1, 1)",
+            (json.dumps(inputs),),
+        )
+        db.execute(f"PRAGMA user_version={version}")
+    db.close()
+    job = Store(tmp_path).get("1")
+    kept = [
+        KeptFile("input/0/a.glb", "a.glb", "3d", source="input/0/a.blend", objects=("A",)),
+        KeptFile("input/1/b.png", "b.png", "image", source="/b.png", size=9, mtime_ns=8),
+    ]
+    assert job.input_files == kept
+    assert job.inputs == {"mesh": kept[0], "views": [{"image": kept[1]}], "odd": odd, "steps": 3}
 
 
 def test_a_step_is_taken_once(store: Store) -> None:

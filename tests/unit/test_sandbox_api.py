@@ -2,6 +2,7 @@
 """The sandbox's routes answer as scenario's do: shapes, statuses, paging, checks of inputs, prices."""
 
 import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def test_a_dry_run_prices_without_a_job_or_a_look_at_assets(caller: Caller) -> N
     answer = caller.ask("POST", f"/generate/custom/{HUNYUAN}?dryRun=true", {"image": "asset_none"})
     assert answer.status == 269
     assert answer["creativeUnitsCost"] > 0
-    assert answer["job"] == {}
+    assert caller.ask("GET", f"/jobs/{answer['job']['jobId']}").status == 404
     assert caller.sandbox.api.stats()["paidJobs"] == 0
 
 
@@ -268,11 +269,40 @@ def test_statistics_count_requests_by_route(caller: Caller) -> None:
     caller.submit()
     for job in ("job_a", "job_b"):
         caller.ask("GET", f"/jobs/{job}")
-    stats = caller.ask("GET", caller.sandbox.url.replace("/v1", "/sandbox/stats"))
+    url = caller.sandbox.url.replace("/v1", "/sandbox/stats")
+    assert caller.ask("GET", url).status == 401
+    stats = caller.ask("GET", url, headers=caller.sign_in)
     assert stats["requests"]["GET /jobs/{id}"] == 2
     assert stats["requests"]["POST /generate/custom/{id}"] == 1
     assert (stats["paidJobs"], stats["authHeadersOnCdn"]) == (1, 0)
 
 
+@pytest.mark.parametrize("target", ["/assets", "/generate/custom/x", "/uploads", "/none"])
+def test_who_asks_is_checked_before_a_byte_of_the_body_is_read(caller: Caller, target: str) -> None:
+    host = caller.sandbox.url.removeprefix("http://").removesuffix("/v1")
+    with socket.create_connection(("127.0.0.1", int(host.split(":")[1])), timeout=10) as connection:
+        head = f"POST /v1{target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9000000\r\n\r\n"
+        connection.sendall(head.encode())  # and no body: an answer shows that it is not waited for
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize(("target", "limit"), [("/assets", 10_000_000), ("/uploads", 1_000_000)])
+def test_a_body_is_bounded_by_what_its_route_needs(caller: Caller, target: str, limit: int) -> None:
+    told = {**caller.sign_in, "Content-Length": str(limit + 1)}
+    assert caller.ask("POST", target, None, told).status == 413
+    host = caller.sandbox.url.removeprefix("http://").removesuffix("/v1")
+    with socket.create_connection(("127.0.0.1", int(host.split(":")[1])), timeout=10) as connection:
+        head = f"POST /v1{target} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n"
+        head += f"Authorization: {caller.sign_in['Authorization']}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 411 ")
+
+
 def test_a_page_of_another_host_cannot_talk_to_the_sandbox(caller: Caller) -> None:
+    page = {**caller.sign_in, "Origin": "https://evil.example"}
+    for url in ("/models?privacy=public", "/teams"):
+        answer = caller.ask("GET", url, headers=page)
+        assert answer.status == 403
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+    assert caller.ask("OPTIONS", "/teams", headers=page).status == 501
     assert caller.ask("GET", "/teams", headers={**caller.sign_in, "Host": "evil.example"}).status == 403

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sandbox job's life, uploads, the CDN, and the sandbox as a process: restarted, interrupted, left."""
 
+import base64
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from maquette.client import Credentials, Scenario
+from maquette.jobs import Store, start_sandbox
+from maquette.jobs.process import stop_sandbox
+from maquette.sandbox.state import State
 from sandbox_client import GLB, HUNYUAN, Caller, build_nothing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,9 +231,81 @@ def test_killed_and_started_again_it_keeps_its_key(tmp_path: Path) -> None:
     process, after = start(tmp_path, "--exit-with-stdin")
     assert (after["key"], after["secret"]) == (before["key"], before["secret"])
     stats_url = after["api"].replace("/v1", "/sandbox/stats")
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(stats_url) as answer:
+    pair = base64.b64encode(f"{after['key']}:{after['secret']}".encode()).decode()
+    request = urllib.request.Request(stats_url, headers={"Authorization": f"Basic {pair}"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
         assert json.load(answer)["paidJobs"] == 0
     finish(process)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows the user's folders are private by themselves")
+@pytest.mark.parametrize("make", [lambda folder: Store(folder), lambda folder: State(folder)])
+def test_a_state_is_its_users_alone_also_where_it_was_open_before(tmp_path: Path, make: Any) -> None:
+    folder = tmp_path / "state"
+    make(folder).close()
+    found = [path for path in folder.rglob("*") if path.is_dir() or path.suffix == ".db"]
+    for path in (folder, *found):
+        path.chmod(0o777)
+    make(folder).close()
+    for path in (folder, *found):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
+
+
+def test_another_user_of_the_machine_can_neither_read_the_key_nor_a_file(tmp_path: Path) -> None:
+    if not (hasattr(os, "geteuid") and os.geteuid() == 0):
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are private as they are
+        Path(name).chmod(0o755)
+        caller = Caller(Path(name, "sandbox"))
+        Store(Path(name, "state")).close()
+        caller.image()
+        tried = [*Path(name).rglob("*.db"), *Path(name).rglob("*.png")]
+        assert len(tried) >= 3
+        code = (
+            "import sys\n"
+            "for path in sys.argv[1:]:\n"
+            "    try:\n"
+            "        open(path, 'rb')\n"
+            "        print(path)\n"
+            "    except PermissionError: pass\n"
+        )
+        words = ["/usr/bin/python3", "-I", "-c", code, *map(str, tried)]
+        done = subprocess.run(words, user=65534, group=65534, extra_groups=[], capture_output=True, text=True)
+        caller.sandbox.close()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_process_of_ours_gets_a_secret_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (
+        "SCENARIO_SDK_API_KEY",
+        "SCENARIO_SDK_API_SECRET",
+        "GITHUB_TOKEN",
+        "db_password",
+        "OTHER_API_KEY",
+    )
+    for name in names:
+        monkeypatch.setenv(name, "planted")
+    blender = tmp_path / "blender"
+    blender.write_text(f"#!/bin/sh\nenv > {tmp_path}/child\n")
+    blender.chmod(0o755)
+    with (tmp_path / "log").open("wb") as log:
+        process = start_sandbox(tmp_path / "data", str(blender), ["--delay", "0"], stdout=-1, stderr=log)
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        with Scenario(ready["api"], Credentials(ready["key"], ready["secret"])) as api:
+            job = api.generate("model_meshy-txt23d", {"prompt": "a cup"}).job
+            while not api.get_job(job.id).is_done:
+                time.sleep(0.05)
+        found = [(tmp_path / "child").read_text()]
+        if sys.platform == "linux":
+            found.append(Path(f"/proc/{process.pid}/environ").read_text())
+        assert not [text for text in found if "planted" in text]
+        assert all("PATH=" in text for text in found)
+    finally:
+        stop_sandbox(process)
 
 
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, caller: Caller) -> None:
