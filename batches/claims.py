@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from ..client import JsonValue
+from ..client import InputError, JsonValue
 
 Facts = dict[str, JsonValue]
 
 
 class Claims:
-    """The folder of a batch's claims, seen by `machine`. Raises OSError."""
+    """The folder of a batch's claims, seen by `machine`. Raises OSError; InputError: a damaged file."""
 
     def __init__(self, folder: Path, machine: str) -> None:
         self.folder, self.machine = folder.absolute(), machine
@@ -29,8 +29,14 @@ class Claims:
 
     def holder(self, job_id: str) -> str | None:
         """The machine that has claimed the job."""
-        claim = _read(self.folder / "claims" / job_id / "claim.json")
-        return None if claim is None else str(claim.get("machine"))
+        path = self.folder / "claims" / job_id / "claim.json"
+        claim = _read(path)
+        if claim is None:
+            return None
+        machine = claim.get("machine")
+        if not isinstance(machine, str):
+            raise InputError(_unreadable(path))
+        return machine
 
     def take(self, job_id: str, price_cu: float | None) -> bool:
         """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
@@ -86,11 +92,22 @@ class Claims:
 
 
 def _read(path: Path) -> Facts | None:
+    """None where there is no such file. Raises InputError if it cannot be read: something may be paid for."""
     try:
         value: object = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return cast("Facts", value) if isinstance(value, dict) else None
+    except (OSError, ValueError) as error:
+        raise InputError(_unreadable(path)) from error
+    if not isinstance(value, dict):
+        raise InputError(_unreadable(path))
+    return cast("Facts", value)
+
+
+def _unreadable(path: Path) -> str:
+    what = "The job may be paid for: look whether it is in the service's list of jobs, then delete"
+    what = what if path.name == "claim.json" else "Look at it, then delete"
+    return f"{path} cannot be read. {what} {path.parent if path.name == 'claim.json' else 'the file'}."
 
 
 def _write(path: Path, facts: Mapping[str, JsonValue]) -> None:

@@ -4,6 +4,7 @@
 Nothing here knows models. Whatever is wrong becomes a `Problem` that names its row; sizes are bounded.
 """
 
+import codecs
 import csv
 import hashlib
 import io
@@ -75,7 +76,9 @@ def read_manifest(path: Path) -> Manifest:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path.name} is larger than {MAX_BYTES >> 20} MB. Split it.")
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. {_GIVE}") from None
     except (OSError, ValueError) as error:
@@ -119,7 +122,7 @@ def _table(text: str) -> Read:
     head = text.partition("\n")[0]
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     try:
-        names = [name.strip() for name in next(lines, list[str]())]
+        names = [_column(name) for name in next(lines, list[str]())]
         if not any(names) or "" in names or len({*names}) < len(names) or len(names) > MAX_COLUMNS:
             raise InputError(
                 f"The first line has to name each column, once ({MAX_COLUMNS} at most). Correct it."
@@ -132,6 +135,12 @@ def _table(text: str) -> Read:
                 yield lines.line_num, dict[str, JsonValue](zip(names, cells, strict=False))
     except csv.Error as error:
         raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error
+
+
+def _column(name: str) -> str:
+    """Our own columns are known in any case; a model's inputs are taken as they stand."""
+    name = name.strip()
+    return name.lower() if name.lower() in OWN_COLUMNS | {"image"} else name
 
 
 def _lines(text: str) -> Read:

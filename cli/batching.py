@@ -29,7 +29,7 @@ from ..batches import (
 from ..batches.plan import price_key, read_outputs
 from ..batches.run import OVER_COST
 from ..client import InputError, NotFoundError
-from ..jobs import safe_name
+from ..jobs import cost_text, safe_name
 from ..scene import can_export
 from .batch_files import Delivery
 from .board import Board, summary
@@ -122,6 +122,9 @@ class Batch:
         if self.problems and (options.dry_run or not options.skip_wrong):
             return Exit.USAGE  # nothing was started
         if options.dry_run:
+            if options.max_cost is not None and self.price_cu > options.max_cost + 1e-9:
+                board.line(f"That is more than the limit on cost, {cost_text(options.max_cost)}.")
+                return Exit.OVER_COST
             return Exit.DONE
         check_space(session.folder, "output")
         claims = self.claims = Claims(folder / ".maquette", options.machine)
@@ -199,9 +202,9 @@ class Batch:
         board, unknown, count = self._board, self.unknown_prices, len(self.problems)
         for problem in self.problems:
             board.line(str(problem))
-        told = f"{len(self.items)} rows to make, {self.price_cu:g} CU if none of them is there yet"
+        told = f"{len(self.items)} rows to make, {cost_text(self.price_cu)} if none of them is there yet"
         told += f"; the price of {unknown} is not known before the upload" if unknown else ""
-        told += f"; {count} problems" if count else ""
+        told += f"; {count} problem{'s' if count > 1 else ''}" if count else ""
         board.line(told)
         facts = {"rows": len(self.items), "price_cu": self.price_cu, "unknown_prices": unknown}
         board.event("plan", **facts, problems=[*map(str, self.problems)])
@@ -221,12 +224,12 @@ class Batch:
         watch, patience = session.watch(), Patience(session, self._tell_trouble, "do the same once more")
         published_at, pause_s = time.monotonic(), _PUBLISH_S
         try:
+            presence.beat()
             while run.step():
                 self._board.tell(run)
                 watch.touch()  # what the run itself has written is no news to `look`
                 watch.look()
                 patience.look()
-                presence.beat()
                 if (now := time.monotonic()) - published_at > pause_s:
                     try:
                         self._publish(run, delivery)
@@ -235,6 +238,7 @@ class Batch:
                     published_at = time.monotonic()
                     pause_s = max(_PUBLISH_S, 50 * (published_at - now))
                 time.sleep(TICK_S / 4 if run.is_writing else TICK_S)
+                presence.beat()  # before the next submission
             self._board.tell(run)
         finally:
             watch.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..batches import Run, Stage, Tracked
+from ..jobs import cost_text
 
 _REDRAW_S = 0.5
 _SHOWN = 8  # rows under way that the table shows
@@ -90,7 +91,7 @@ class Board:
             self._say(f"{row.item.key}: {state}" + (f": {row.message}" if row.message else ""))
 
     def _write_log(self, text: str) -> None:
-        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {text}\n")
         self._log.flush()
 
     def _say(self, text: str, end: str = "\n") -> None:
@@ -107,7 +108,7 @@ def summary(run: Run) -> str:
     """One line of counts, cost and time."""
     counts = run.counts()
     words = [f"{counts[stage]} {stage}" for stage in Stage if counts[stage] or stage is Stage.DONE]
-    words.append(f"{run.spent_cu():g} CU")
+    words.append(cost_text(run.spent_cu()))
     left_s = run.left_s()
     if left_s and counts[Stage.WAITING] + counts[Stage.RUNNING]:
         words.append(f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left")

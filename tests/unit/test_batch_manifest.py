@@ -146,7 +146,7 @@ def test_a_column_that_no_input_has_is_refused_with_a_suggestion(folder: Path) -
         ("m.csv", b"", "name each column"),
         ("m.csv", b"id,id\n", "name each column"),
         ("m.csv", b"id,image\n", "no rows"),
-        ("m.csv", b"\xff\xfe\x00x", "UTF-8"),
+        ("m.csv", b"\xff\x00x", "UTF-8"),
         ("m.csv", b'id\n"' + b"x" * 200_000 + b'"', "is no CSV"),
         ("m.txt", b"id\n", "is no manifest"),
         ("m.jsonl", b"\n\n", "no rows"),
@@ -253,3 +253,13 @@ def test_a_price_is_asked_for_once_where_only_files_and_words_differ(folder: Pat
     items, problems = items_of(folder, text)
     assert not problems
     assert len({price_key(item) for item in items}) == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_our_columns_are_known_in_any_case_and_in_the_encodings_of_spreadsheets(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("ID; Image \nSt\u00fchl;a.png\n", encoding=encoding)
+    row = read_manifest(path).rows[0]
+    assert (row.key, dict(row.cells)) == ("St\u00fchl", {"image": "a.png"})

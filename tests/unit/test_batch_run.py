@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -356,6 +357,58 @@ def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does
     two.leave()
     one.enter(said.append, sleep)
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("race", range(4))
+def test_of_two_hosts_that_start_at_once_exactly_one_is_let_in(
+    tmp_path: Path, race: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barrier, has_looked = threading.Barrier(2, timeout=60), threading.local()
+    look = Path.mkdir
+
+    def mkdir(path: Path, *given: Any, **named: Any) -> None:
+        if path.name.startswith("new-") and not hasattr(has_looked, "yes"):
+            has_looked.yes = True
+            barrier.wait()  # both have seen that nobody is there
+        look(path, *given, **named)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+
+    def is_in(host: str) -> bool:
+        try:
+            Presence(tmp_path, host=host).enter(lambda _text: None)
+        except InputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(is_in, ["one", "two"])) == [False, True]
+
+
+def test_a_host_that_was_taken_over_stops_at_its_next_beat(tmp_path: Path) -> None:
+    clock = Clock()
+    one, two = (Presence(tmp_path, host=host, clock=clock) for host in ("one", "two"))
+
+    def sleep(seconds: float) -> None:
+        clock.time += seconds
+
+    one.enter(lambda _text: None, sleep)
+    two.enter(lambda _text: None, sleep)
+    with pytest.raises(InputError, match="Another host"):
+        one.beat()
+    two.beat()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "{"])
+def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
+    claims = Claims(tmp_path, "one")
+    assert claims.take("job", 1.0)
+    path = tmp_path / "claims" / "job" / "claim.json"
+    path.write_text(text)
+    for machine in ("one", "two"):
+        with pytest.raises(InputError, match="may be paid for") as caught:
+            Claims(tmp_path, machine).take("job", 1.0)
+        assert str(path) in str(caught.value)
 
 
 def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
