@@ -5,6 +5,7 @@ They run Blender's Python without Blender, get the package's folder as an argume
 secrets on stdin, never as an argument; their end of stdin is the leash.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -97,7 +98,8 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
     """Start a worker on the store in `store`; closing its stdin lets it finish its transfers and end."""
     log_path = store / "worker.log"
     if log_path.exists() and log_path.stat().st_size > _LOG_BYTES:
-        log_path.replace(store / "worker.old.log")
+        with contextlib.suppress(OSError):  # on Windows, while another session's worker writes to it
+            log_path.replace(store / "worker.old.log")
     with log_path.open("ab") as log:
         process = start_python("jobs.worker", stdout=log, stderr=log)
     line = {"store": str(store.resolve()), **asdict(settings)}

@@ -202,6 +202,26 @@ def test_a_worker_that_dies_at_once_is_not_started_for_ever(tmp_path: Path) -> N
         watch.look()
 
 
+def test_a_watch_starts_a_worker_for_its_own_sessions_jobs_alone(tmp_path: Path) -> None:
+    store, started = Store(tmp_path), list[str]()
+
+    def start() -> "subprocess.Popen[bytes]":
+        started.append("mine")
+        return subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+
+    watch = Watch(store, "s", start, session="mine")
+    store.add(NewJob(name="n", model_id="m", inputs={}, service="s", session="another"))
+    store.add(NewJob(name="n", model_id="m", inputs={}, service="s"))
+    watch.look()
+    assert not started
+    store.add(NewJob(name="n", model_id="m", inputs={}, service="s", session="mine"))
+    assert store.take_lease("s", "window")  # which is not this session's
+    watch.touch()
+    watch.look()
+    assert started == ["mine"]
+    watch.close()
+
+
 def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     store.add(NewJob(name="n", model_id="m", inputs={"prompt": "x"}, service="s"))
