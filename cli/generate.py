@@ -119,7 +119,7 @@ def _tell_prices(session: Session, paid: list[JobRecord], unpaid: list[JobRecord
 
 
 def _resumed(session: Session, job: JobRecord, *, may_spend: bool) -> JobRecord:
-    if job.resume_state or session.store.is_unpaid(job):
+    if job.resume_state or (job.is_working and job.not_before) or session.store.is_unpaid(job):
         with suppress(StaleError):  # another process has
             return session.store.resume(job, session.id, may_spend=may_spend)
     return session.store.get(job.id)

@@ -100,7 +100,7 @@ class Answer:
     def read(self, most: int) -> bytes:
         """What comes next, `most` bytes at most and nothing at the end; raises NetworkError."""
         with _in_words(self._url, self._body):
-            piece: bytes = self._wire.read1(most)
+            piece: bytes = self._wire.read_piece(most, ANSWER_TIMEOUT_S)
             if not piece:
                 if self._wire.length:
                     raise HTTPException

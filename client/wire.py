@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections whose answers have a deadline: an HTTP head that drips, or never ends, is given up in time.
+"""Connections whose answers have deadlines: a head or a piece of a body that drips is given up in time.
 
 requests and urllib3 limit each read alone: a server that sends a byte a minute, or `100 Continue` for ever,
-would never end a request. Here each read of a head gets what is left until the head's deadline.
+would never end a request. Here each read of a head gets what is left until the head's deadline, and each that
+a piece of a body takes (lengths of chunks and trailers may drip, too) what is left until that piece's.
 """
 
 import io
@@ -18,28 +19,22 @@ HEAD_TIMEOUT_S = 60.0  # for the whole head, from the last byte of the request o
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads a socket; until `ends_at` (time.monotonic()) all reads together, after that each by itself."""
+    """Reads a socket; all reads until `ends_at` (time.monotonic()) together."""
 
     def __init__(self, raw: io.RawIOBase, connection: Any, ends_at: float) -> None:
         self._raw, self._connection = raw, connection
         self._usual_s: float | None = connection.gettimeout()
-        self._ends_at: float | None = ends_at
+        self.ends_at = ends_at
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self._ends_at is not None:
-            left_s = self._ends_at - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError("the head of the answer did not end in time")
-            self._connection.settimeout(left_s if self._usual_s is None else min(left_s, self._usual_s))
+        left_s = self.ends_at - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the answer did not go on in time")
+        self._connection.settimeout(left_s if self._usual_s is None else min(left_s, self._usual_s))
         return self._raw.readinto(buffer)
-
-    def lift_deadline(self) -> None:
-        """The head is there; from now on each read has the usual time."""
-        self._ends_at = None
-        self._connection.settimeout(self._usual_s)
 
     def close(self) -> None:
         if not self.closed:
@@ -55,9 +50,10 @@ class _TimedResponse(HTTPResponse):
         self._timed = _TimedReader(self.fp.detach(), sock, time.monotonic() + HEAD_TIMEOUT_S)  # type: ignore[attr-defined]
         self.fp = io.BufferedReader(self._timed)
 
-    def begin(self) -> None:
-        super().begin()
-        self._timed.lift_deadline()
+    def read_piece(self, most: int, timeout_s: float) -> bytes:
+        """As read1, the whole of it within `timeout_s`."""
+        self._timed.ends_at = time.monotonic() + timeout_s
+        return self.read1(most)
 
 
 class _HTTPConnection(HTTPConnection):

@@ -29,7 +29,7 @@ _ARGUMENTS = ("--background", "--factory-startup", "--python-exit-code", "3", "-
 class ChildError(RuntimeError):
     """The background Blender could not do it; the text says why, for a person.
 
-    `is_unreadable`: the files that it was given are damaged or are no models.
+    `is_unreadable`: the files that it was given are damaged or are no models, or it ended over them.
     """
 
     def __init__(self, message: str, *, is_unreadable: bool = False) -> None:
@@ -177,10 +177,11 @@ class Errand:
             if self._child.errands == 1:
                 text = f"Blender crashed while {self._doing} (exit code {code}): a file may be damaged, "
                 text += f"or need more memory than a conversion may take. Details are in {self._log}."
-                raise ChildError(text)
+                raise ChildError(text, is_unreadable=True)
             self._start(is_fresh=True)  # an earlier errand may be to blame
         elif time.monotonic() > self._deadline:
             self._child.process.kill()
             self._child.end()
-            raise ChildError(f"Blender, {self._doing}, took over {TIMEOUT_S // 60} minutes and was stopped.")
+            text = f"Blender, {self._doing}, took over {TIMEOUT_S // 60} minutes and was stopped."
+            raise ChildError(text, is_unreadable=True)
         return None

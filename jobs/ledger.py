@@ -12,9 +12,9 @@ from .database import JobGoneError, StoreTroubleError
 from .record import JobRecord
 from .states import State
 from .store import MAX_DELAY_S, LeaseLostError, StaleError, Store
+from .transfers import MAX_ATTEMPTS
 
 log = logging.getLogger("maquette.worker")
-MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
 _TEMPORARY = (NetworkError, ServerError, RateLimitedError)
 # Where a person's resume leads after a defect of ours, by the state that the job had.
 _RESUMES = {

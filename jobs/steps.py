@@ -24,7 +24,7 @@ from .database import RemoteTakenError
 from .follower import Follower
 from .inputs import is_for_blender, is_prepared, prepare_files, upload_inputs
 from .lease import may_send
-from .ledger import MAX_ATTEMPTS, STORE_TROUBLE, Ledger, log
+from .ledger import STORE_TROUBLE, Ledger, log
 from .record import JobRecord
 from .shared import take_remote
 from .states import REMOTE, State
@@ -228,7 +228,7 @@ class Steps:
         def work(progress: Progress) -> Any:
             remote = self._api.get_job(job.remote_id or "")
             return download_results(
-                self._api, list(remote.asset_ids), folder, progress, is_patient=job.attempts < MAX_ATTEMPTS
+                self._api, list(remote.asset_ids), folder, progress, attempts=job.attempts
             )
 
         self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
@@ -262,7 +262,10 @@ class Steps:
     def _converted(self, job: JobRecord, future: Future[Any]) -> None:
         job = self._ledger.since(job)
         error = future.exception()
-        if error is None:
+        if error is None and not (future.result().get("objects") or future.result().get("kept")):
+            text = "The service delivered no 3D model. Resume the job to look again."
+            self._ledger.fail(job, text, UnreadableResultError.__name__, State.DOWNLOADING)
+        elif error is None:
             answer = future.result()
             told = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
             if job.cancel:

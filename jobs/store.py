@@ -256,7 +256,9 @@ class Store:
         if self.is_unpaid(job) and not may_spend:
             raise WouldSpendError(f"{job.name} would be submitted, which is paid for. {job.message}".strip())
         if job.state in UNPAID and self.is_left(job):
-            return self.update(job, session=session)
+            return self.update(job, session=session, not_before=0.0)
+        if job.resume_state is None and job.is_working and job.not_before and job.state not in UNPAID:
+            return self.update(job, not_before=0.0)  # it waits for another try: no longer
         if job.resume_state is None:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
         if job.doubts:

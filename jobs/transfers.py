@@ -5,6 +5,7 @@ Progress is written into a small box that the worker's own loop reads.
 """
 
 import itertools
+import os
 import shutil
 import unicodedata
 import zipfile
@@ -19,6 +20,9 @@ from .record import JobRecord
 
 MAX_RESULT_FILES = 200
 MAX_RESULT_BYTES = 16 << 30
+MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
+BAD_BYTES = 1 << 20  # that much is kept of a bad file
+MESH_ATTEMPTS = 5  # for so many, about a minute, a list without a model is one that is not complete
 
 
 class StoppedError(Exception):
@@ -60,18 +64,21 @@ class Progress:
 
 
 def download_results(
-    api: Scenario, asset_ids: list[str], folder: Path, progress: Progress, *, is_patient: bool
+    api: Scenario, asset_ids: list[str], folder: Path, progress: Progress, *, attempts: int
 ) -> list[JsonValue]:
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 
     Returns one entry a file; role is mesh, companion (texture, MTL) or derived (another format of a mesh).
-    Raises BadDeliveryError where files are missing from the list or damaged; once nobody `is_patient` any
-    more, what is there has to do.
+    Raises BadDeliveryError where files are missing from the list or damaged; after MAX_ATTEMPTS what is there
+    has to do, but a damaged model never does.
     """
-    wanted = asset_ids[:MAX_RESULT_FILES]
+    is_patient = attempts < MAX_ATTEMPTS
+    wanted = list(dict.fromkeys(asset_ids))[:MAX_RESULT_FILES]
     assets = api.get_assets(wanted)
-    if is_patient and len(assets) < len(set(wanted)):
-        raise BadDeliveryError(f"The service lists {len(assets)} of {len(set(wanted))} files of the result.")
+    if is_patient and len(assets) < len(wanted):
+        raise BadDeliveryError(f"The service lists {len(assets)} of {len(wanted)} files of the result.")
+    if attempts < MESH_ATTEMPTS and not any(_is_mesh(asset) for asset in assets):
+        raise BadDeliveryError("The service lists no 3D model among the files of the result.")
     if not assets:
         raise NotFoundError("The service no longer has the result of this job.")
     assets.sort(key=lambda asset: (asset.output_index is None, asset.output_index or 0))
@@ -85,12 +92,12 @@ def download_results(
     left_bytes = MAX_RESULT_BYTES
     for asset in assets:
         name = file_name(asset, taken)
-        taken.add(_key(name))
+        taken |= _keys(name)
         path = folder / "result" / name
         got = api.download(asset, path, max_bytes=left_bytes, progress=progress.part(asset.id, total or None))
         left_bytes -= got.size_bytes
         damage = damage_of(path)
-        if damage and is_patient:
+        if damage and (is_patient or asset.id in meshes):
             set_aside(path)
             raise BadDeliveryError(f"{name} is {damage}. It is downloaded again.")
         role = "companion" if asset.id not in meshes else "derived" if asset.parent_id in meshes else "mesh"
@@ -119,13 +126,16 @@ def damage_of(path: Path) -> str:
         return "a web page and not the file"
     if head.startswith((b"glTF\1\0\0\0", b"glTF\2\0\0\0")) and int.from_bytes(head[8:12], "little") > size:
         return "not whole"
+    if head.startswith(b"PXR-USDC") and int.from_bytes(head[16:24], "little") >= size:
+        return "not whole"
     if head.startswith(b"PK\3\4") and not zipfile.is_zipfile(path):
         return "not whole"
     return ""
 
 
 def set_aside(path: Path) -> None:
-    """Keep a bad file under another name, for whoever looks into it; the last one alone."""
+    """Keep the beginning of a bad file under another name, for whoever looks into it; the last one alone."""
+    os.truncate(path, min(path.stat().st_size, BAD_BYTES))
     path.replace(path.with_name(path.name + ".bad"))
 
 
@@ -157,16 +167,17 @@ def file_name(asset: Asset, taken: set[str]) -> str:
     suffix = _SUFFIXES.get(asset.mime_type or "") or (".fbx" if "fbx" in (asset.mime_type or "") else "")
     if suffix and "." not in name:
         name += suffix
-    numbers = itertools.count(len(taken))
+    numbers = itertools.count(len(taken) // 3)
     free = name
-    while _key(free) in taken:
+    while not taken.isdisjoint(_keys(free)):
         free = f"{next(numbers)}-{name}"
     return free
 
 
-def _key(name: str) -> str:
-    """What is the same for all names that are one file on some file system."""
-    return unicodedata.normalize("NFKC", name).casefold()
+def _keys(name: str) -> set[str]:
+    """What is the same for all names that are one file on some file system, also beside it while it comes."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return {folded, f"{folded}.part", f"{folded}.bad"}
 
 
 def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str, JsonValue]:

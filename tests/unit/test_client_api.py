@@ -604,6 +604,24 @@ def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.Monk
     assert caught.value.kind == "timeout"  # at its end, after 50 s, it would be an answer
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [[CHUNKED, *[b"0"] * 100, b"\r\n\r\n"], [CHUNKED + b"0\r\n", *[b"X: y\r\n"] * 100, b"\r\n"]],
+    ids=["a chunk's length that drips", "trailers for ever"],
+)
+def test_what_stands_between_the_pieces_of_a_body_has_a_deadline_too(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, raw: list[bytes]
+) -> None:
+    monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.4)
+    api.on("GET", "/v1/jobs/job_1", Say(raw=raw, drip_s=0.05))
+    with pytest.raises(NetworkError) as caught:
+        api.client().get_job("job_1")
+    assert caught.value.kind == "timeout"  # at its end, after 5 s, it would be an answer
+
+
 @pytest.mark.parametrize(
     "raw",
     [[b"HTTP/1.1 200 OK\r\nX-Slow: ", *[b"y"] * 500], [b"HTTP/1.1 100 Continue\r\n\r\n"] * 500],

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_scene import ANSWER, Scene
+from job_scene import Scene
 from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
 from maquette.jobs import NewJob, State, Store, WorkerSettings, start_worker
-from maquette.jobs.ledger import MAX_ATTEMPTS
 from maquette.jobs.store import MAX_DELAY_S
-from maquette.jobs.transfers import damage_of, file_name
+from maquette.jobs.transfers import BAD_BYTES, MAX_ATTEMPTS, damage_of, file_name
 from maquette.jobs.watch import Watch
 from service import asset, fake_blender
 
 from .fake_api import FakeApi, Say
 
 GLB = b"glTF\x02\0\0\0" + (20).to_bytes(4, "little") + bytes(8)
+USD = b"PXR-USDC" + bytes(8) + (24).to_bytes(8, "little") + b"\0"
 PAGE = b"<!DOCTYPE html><title>Sign in to this network</title>"
 UNREADABLE = {"ok": False, "error": "model.glb is damaged.", "is_unreadable": True}
 
@@ -47,7 +47,7 @@ def deliver(scene: Scene, *contents: bytes) -> None:
     scene.service.download = download  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("bad", [PAGE, b"  <html>", b"", GLB[:19], b"PK\3\4 and no end"])
+@pytest.mark.parametrize("bad", [PAGE, b"  <html>", b"", GLB[:19], b"PK\3\4 and no end", USD[:-1]])
 def test_a_file_that_shows_its_damage_is_set_aside_and_downloaded_again(scene: Scene, bad: bytes) -> None:
     deliver(scene, bad, GLB)
     scene.add()
@@ -61,15 +61,56 @@ def test_a_file_that_shows_its_damage_is_set_aside_and_downloaded_again(scene: S
 
 def test_a_web_page_for_ever_fails_in_the_end_and_a_resume_downloads_again(scene: Scene) -> None:
     deliver(scene, *[PAGE] * (MAX_ATTEMPTS + 1), GLB)
-    scene.blender = fake_blender(scene.folder, UNREADABLE)
     scene.add()
     job = scene.run()
     assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
-    assert "damaged" in job.message
-    scene.blender = fake_blender(scene.folder, ANSWER)
+    assert "a web page" in job.message
     scene.store.resume(job)
     assert scene.run().state is State.READY
     assert len(scene.service.paid) == 1
+
+
+def test_a_page_instead_of_a_texture_does_not_keep_the_model_back(scene: Scene) -> None:
+    scene.service.get_assets = lambda _: [asset("m"), asset("t", kind="image")]  # type: ignore[method-assign]
+    deliver(scene, *[GLB, PAGE] * (MAX_ATTEMPTS + 1))
+    scene.add()
+    job = scene.run()
+    assert (job.state, len(job.files)) == (State.READY, 2)
+
+
+@pytest.mark.parametrize("first", [[], [asset("t", kind="image")], [asset("t", type="3d-texture")]])
+def test_a_list_without_a_model_is_waited_out_also_where_no_file_was_told_of(
+    scene: Scene, first: list[Asset]
+) -> None:
+    lists = [first, first, [asset("m")]]
+    scene.service.get_assets = lambda _: lists.pop(0) if len(lists) > 1 else lists[0]  # type: ignore[method-assign]
+    scene.add()
+    assert scene.run().state is State.READY
+    assert len(lists) == 1
+
+
+def test_a_result_without_a_model_is_no_success_and_can_be_looked_for_again(scene: Scene) -> None:
+    scene.service.get_assets = lambda _: [asset("t", kind="image")]  # type: ignore[method-assign]
+    scene.blender = fake_blender(scene.folder, {"ok": True, "faces": 0, "objects": 0, "kept": []})
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
+    assert "no 3D model" in job.message
+
+
+def test_what_is_kept_of_bad_files_is_bounded(scene: Scene) -> None:
+    deliver(scene, PAGE + bytes(BAD_BYTES), GLB)
+    scene.add()
+    job = scene.run()
+    (kept,) = (scene.store.job_folder(job.id) / "result").glob("*.bad")
+    assert kept.stat().st_size == BAD_BYTES
+
+
+def test_a_job_that_waits_for_another_try_is_not_kept_waiting_once_it_is_resumed(scene: Scene) -> None:
+    scene.add()
+    job = scene.run(until=State.DOWNLOADING)
+    job = scene.store.update(job, not_before=scene.store.clock() + MAX_DELAY_S)
+    assert scene.store.resume(job).not_before == 0
 
 
 def test_what_cannot_be_read_is_downloaded_again_and_not_for_ever(scene: Scene) -> None:
@@ -146,6 +187,17 @@ def test_each_file_of_a_delivery_has_a_name_of_its_own() -> None:
         taken.add(names[-1].casefold())
     assert len({name.casefold() for name in names}) == len(given)
     assert names[:2] == given[:2]
+
+
+def test_no_file_is_named_as_another_is_while_it_comes(scene: Scene) -> None:
+    names = ["a.glb", "a.glb.part", "A.glb.bad", "b.glb.part", "b.glb"]
+    assets = [asset(f"m{number}", file_name=name) for number, name in enumerate(names)]
+    scene.service.get_assets = lambda _: assets  # type: ignore[method-assign]
+    scene.add()
+    files = [entry for entry in scene.run().files if isinstance(entry, dict)]
+    paths = [str(entry["path"]).lower() for entry in files]
+    used = [path + end for path in paths for end in ("", ".part", ".bad")]
+    assert len(set(used)) == len(used) == 3 * len(names)
 
 
 def test_no_wish_of_the_service_parks_a_job_for_long(scene: Scene) -> None:

@@ -376,7 +376,7 @@ def test_a_converter_that_crashes_is_a_job_error_and_can_be_tried_again(scene: S
     scene.blender = fake_blender(scene.folder, {"ok": False, "error": "The file is empty."})
     scene.store.resume(job, may_spend=True)
     assert scene.run().message == "The file is empty."
-    assert scene.service.calls["download"] == 1
+    assert scene.service.calls["download"] == 3  # the file may be to blame: by itself, and by the resume
 
 
 def test_a_file_that_a_power_cut_spoilt_is_downloaded_again_and_not_paid_again(scene: Scene) -> None:
