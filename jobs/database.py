@@ -9,15 +9,16 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .files import make_private
+from .record import FILE_MARK
 
 if TYPE_CHECKING:
     import sqlite3
 
 DATABASE = "maquette.db"
-_OLD_FILE = re.compile(r"input/\d+/[^/\\]+")
+_OLD_FILE = re.compile(r"input/\d+/[\w() -][\w.() -]*")  # see safe_name
 
 _MIGRATIONS = (
     """
@@ -160,17 +161,31 @@ def _files_apart(inputs: str, is_files: int) -> str:
     files: list[dict[str, Any]] = []
 
     def apart(table: dict[str, Any]) -> dict[str, Any]:
-        path, source = str(table.get("file")), str(table.get("source", ""))
-        is_inside = "mtime_ns" in table or not source or _OLD_FILE.fullmatch(source)
-        if not (is_inside and _OLD_FILE.fullmatch(path)):
-            return table
-        known = ("name", "kind", "source", "size", "mtime_ns")
-        file = {name: table[name] for name in known if name in table}
-        files.append({**file, "path": path, "objects": table.get("objects", [])})
-        return {"$file": len(files) - 1}
+        if not _is_old_file(table):
+            return {"file" if name == FILE_MARK else name: value for name, value in table.items()}
+        file = {"path" if name == "file" else name: value for name, value in table.items()}
+        files.append({"objects": [], **file})
+        return {FILE_MARK: len(files) - 1}
 
     text = json.dumps(json.loads(inputs, object_hook=apart))
     return json.dumps(files) if is_files else text
+
+
+def _is_old_file(table: dict[str, Any]) -> bool:
+    """Whether it is a file's table, exactly as Maquette wrote them."""
+    match table:
+        case {"file": str(path), "name": str(), "kind": str(), **more} if _OLD_FILE.fullmatch(path):
+            pass
+        case _:
+            return False
+    match more:
+        case {"source": str(), "size": int(), "mtime_ns": int()}:
+            return len(more) == 3
+        case {"source": str(source), "objects": list(names)}:
+            is_told = all(isinstance(name, str) for name in cast("list[object]", names))
+            return len(more) == 2 and is_told and _OLD_FILE.fullmatch(source) is not None
+        case _:
+            return not more
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from maquette.jobs import InputFile, JobRecord, KeptFile, NewJob, State, Store, StoreError
@@ -112,14 +113,23 @@ def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
 
 def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(tmp_path: Path) -> None:
     glb = {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "input/0/a.blend"}
-    mesh = {**glb, "objects": ["A"]}
-    large = {"file": "input/1/b.png", "name": "b.png", "kind": "image", "source": "/b.png"}
+    mesh: dict[str, Any] = {**glb, "objects": ["A"]}
+    large: dict[str, Any] = {"file": "input/1/b.png", "name": "b.png", "kind": "image", "source": "/b.png"}
     large |= {"size": 9, "mtime_ns": 8}
-    odd = [
+    odd: list[Any] = [
         {"file": "input/../../x.png", "name": "x.png", "kind": "image"},
         {**mesh, "source": "/home/me/private.blend"},
+        {"file": "input/0/x.png"},  # not what Maquette wrote: see KeptFile
+        {"file": "input/0/x.png", "name": 5, "kind": "image"},
+        {**mesh, "file": "input/0/..", "source": "input/0/.."},
+        {**mesh, "objects": "A"},
+        {**mesh, "objects": [5]},
+        {**large, "size": "9"},
+        {**large, "mtime_ns": None},
+        {**mesh, "more": 1},
     ]
-    inputs = {"mesh": mesh, "views": [{"image": large}], "odd": odd, "steps": 3}
+    marks = [{"$file": 0}, {"$file": "x"}]
+    inputs = {"mesh": mesh, "views": [{"image": large}], "odd": odd, "marks": marks}
     version = next(number for number, script in enumerate(_MIGRATIONS) if "input_files" in script)
     with sqlite3.connect(tmp_path / DATABASE) as db:
         for statement in ";".join(_MIGRATIONS[:version]).split(";"):
@@ -137,7 +147,9 @@ def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(
         KeptFile("input/1/b.png", "b.png", "image", source="/b.png", size=9, mtime_ns=8),
     ]
     assert job.input_files == kept
-    assert job.inputs == {"mesh": kept[0], "views": [{"image": kept[1]}], "odd": odd, "steps": 3}
+    values = {"odd": odd, "marks": [{"file": 0}, {"file": "x"}]}
+    assert job.inputs == {"mesh": kept[0], "views": [{"image": kept[1]}], **values}
+    assert [each.id for each in Store(tmp_path).list_jobs()] == ["1"]
 
 
 def test_a_step_is_taken_once(store: Store) -> None:
