@@ -115,7 +115,9 @@ class Service:
         self._call("get_balance")
         return Balance(900.0 - 2.5 * len(self.paid))
 
-    def upload(self, path: Path, *, kind: str = "image", name: str | None = None, progress: Any = None) -> str:
+    def upload(
+        self, path: Path, *, kind: str = "image", name: str | None = None, progress: Any = None
+    ) -> str:
         self._call("upload")
         if not path.is_file():
             raise InputError(f"{path} is not there")

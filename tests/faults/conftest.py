@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No test leaves this machine; a rig ends all that it started, whatever happens."""
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from loopback import keep_to_loopback
 
-from faults.rig import Rig
+from faults.rig import Backend, Rig
 
 keep_to_loopback()
 
 
-@pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    made = Rig(tmp_path, monkeypatch)
+@pytest.fixture(scope="session")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    made = Backend(tmp_path_factory.mktemp("sandbox"))
     yield made
     made.close()
-    gc.collect()
+
+
+@pytest.fixture
+def rig(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    made = Rig(backend, tmp_path, monkeypatch)
+    yield made
+    made.close()

@@ -56,10 +56,17 @@ class Exchange:
         return self._answer
 
     def send(
-        self, status: int, content: bytes, headers: Mapping[str, str] | None = None, *, length: int | None = None
+        self,
+        status: int,
+        content: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        length: int | None = None,
     ) -> None:
         """An answer; `length` is what it claims to have, if not the truth."""
-        self.write(head(status, {"Date": self.proxy.date(), **(headers or {})}, length or len(content)) + content)
+        self.write(
+            head(status, {"Date": self.proxy.date(), **(headers or {})}, length or len(content)) + content
+        )
 
     def write(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -150,7 +157,12 @@ class FaultProxy:
         """From now on nothing listens; those who are connected are hung up on."""
         with self._lock:
             connections = list(self._connections)
-        self._listener.close()
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # at once, also where `accept` waits
+        except OSError:  # it has been closed
+            return
+        finally:
+            self._listener.close()
         for connection in connections:
             hang_up(connection)
 
@@ -242,7 +254,9 @@ class FaultProxy:
 
     def _answer(self, exchange: Exchange) -> None:
         with self._lock:
-            matches = (each for each in self._armed if each.tried < each.times and each.pattern.match(exchange.line))
+            matches = (
+                each for each in self._armed if each.tried < each.times and each.pattern.match(exchange.line)
+            )
             armed = next(matches, None)
             if armed:
                 armed.tried += 1

@@ -6,7 +6,7 @@ only a test moves. A round of the worker takes a second of these clocks, and abo
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
 from maquette.jobs.worker import Worker
 from maquette.sandbox.server import Sandbox
 from sandbox_client import HUNYUAN, build_nothing, png
-from service import Clock, fake_blender
+from service import Clock
 
 from faults.proxy import FaultProxy
 
@@ -30,30 +30,55 @@ SECRET = "pl4nted-s3cret-0f-the-test"
 SHORT_PATIENCE_S = 0.2
 
 
-class Rig:
-    """One machine, one service. `machine` is what the machine's own clock is ahead of the service's."""
+class Backend:
+    """One service for many tests: the sandbox, and proxies before its API and its files."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.folder = folder
-        self.clock = Clock()  # the service's
-        self.machine_ahead_s = 0.0
-        self._elapsed_s = 0.0
-        self.sandbox = Sandbox(
-            folder / "sandbox", build_nothing, delay_s=3.0, clock=self.clock, is_ticking=False
-        )
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.sandbox = Sandbox(folder, build_nothing, delay_s=3.0, clock=self.clock, is_ticking=False)
         self.api_proxy = FaultProxy(self.sandbox.url, self.clock)
         self.cdn_proxy = FaultProxy(self.sandbox.lifecycle.assets.base, self.clock)
         self.sandbox.lifecycle.assets.base = self.cdn_proxy.url
+        self.key = Credentials(self.sandbox.api.key, self.sandbox.api.secret)
+
+    def close(self) -> None:
+        self.api_proxy.close()
+        self.cdn_proxy.close()
+        self.sandbox.close()
+
+
+class QuickBlenders:
+    """Stands for the background Blenders where they are not the point: makes a result at once."""
+
+    def run(self, do: str, wish: Mapping[str, Any], folder: Path, doing: str) -> dict[str, Any]:
+        Path(str(wish["target"])).write_bytes(b"BLENDER")
+        return dict(ANSWER)
+
+    def tidy(self, idle_s: float = 0.0) -> None:
+        return
+
+
+class Rig:
+    """One machine before a service. Its own clock may be ahead of the service's."""
+
+    def __init__(self, backend: Backend, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.clock, self.sandbox = folder, backend.clock, backend.sandbox
+        self.api_proxy, self.cdn_proxy, self.key = backend.api_proxy, backend.cdn_proxy, backend.key
+        self.machine_ahead_s = 0.0
+        self._elapsed_s = 0.0
+        self.clock.time += 1e6  # what others made is long past
+        self.paid_before = len(self.sandbox.state.all("job"))
+        for proxy in (self.api_proxy, self.cdn_proxy):
+            proxy.seen.clear()
         shim = SimpleNamespace(time=self.machine_time, monotonic=time.monotonic, sleep=self.sleep)
         patch.setattr(client_api, "time", shim)
         patch.setattr(client_transport, "time", shim)
         patch.setattr("urllib3.util.retry.time", shim)
         self.store = Store(folder / "state", clock=self.machine_time)
         self.store._db.execute("PRAGMA synchronous=OFF")  # no power is cut here
-        self.key = Credentials(self.sandbox.api.key, self.sandbox.api.secret)
         self.apis: list[Scenario] = []
         self.workers: list[Worker] = []
-        self.blender = fake_blender(folder, ANSWER)
+        self.blender = ""  # the executable, where a real child is wanted
         self.picture = folder / "horse.png"
         self.picture.write_bytes(png())
 
@@ -89,6 +114,8 @@ class Rig:
             clock=self.machine_time,
             **options,
         )
+        if not self.blender:
+            worker._steps._blenders = worker._blenders = QuickBlenders()  # type: ignore[assignment]
         self.workers.append(worker)
         return worker
 
@@ -97,11 +124,7 @@ class Rig:
         return self.store.add(NewJob(**{"name": "horse", "model_id": HUNYUAN, "service": SERVICE, **values}))
 
     def run(
-        self,
-        worker: Worker | None = None,
-        *,
-        for_s: float = 900.0,
-        until: Callable[[], bool] = lambda: False,
+        self, worker: Worker | None = None, *, for_s: float = 900.0, until: Callable[[], bool] = lambda: False
     ) -> bool:
         """Rounds until nothing is left to do (True), `until`, or so long by the clock."""
         worker = worker or self.worker()
@@ -126,7 +149,7 @@ class Rig:
         self.sleep(100.0)
 
     def paid(self) -> int:
-        return len(self.sandbox.state.all("job"))
+        return len(self.sandbox.state.all("job")) - self.paid_before
 
     def job(self) -> JobRecord:
         (job,) = self.store.list_jobs()
@@ -142,9 +165,7 @@ class Rig:
         for api in self.apis:
             api.close()
         self.store.close()
-        self.api_proxy.close()
-        self.cdn_proxy.close()
-        self.sandbox.close()
+        self.lift()
 
     # What is left behind.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from maquette.client import transport
-from maquette.jobs import InputFile, JobRecord, State
+from maquette.jobs import InputFile, JobRecord, State, ledger
 
 from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
 from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
@@ -30,8 +30,25 @@ STEPS = {
     "assets": ("api", r"POST /v1/assets/get-bulk"),
     "download": ("cdn", r"GET /"),
 }
-GRID = [(fault, step) for step in STEPS for fault in ["refused", *FAULTS]]
+REFUSALS = ("429", "429, wait 2 s", "429, wait 104 days", "401", "403", "404")
+GRID = [
+    (fault, step)
+    for step in STEPS
+    for fault in ["refused", *FAULTS]
+    # A service that refuses what it carries out cannot be guarded against: docs/reliability.md says so.
+    if step != "price" and not (step == "answer" and fault in REFUSALS)
+]
 GRID += [(fault, step) for step in ("poll", "assets") for fault in LIST_FAULTS]
+
+
+class _Outcomes(dict[tuple[str, str], str]):
+    """What comes of a fault that lasts; the rest of its kind, where a cell has no line of its own."""
+
+    def __missing__(self, cell: tuple[str, str]) -> str:
+        return "?"
+
+
+OUTCOMES = _Outcomes()
 
 
 def is_before(step: str) -> Callable[[str, bytes], bool]:
@@ -72,7 +89,9 @@ def add(rig: Rig, step: str) -> JobRecord:
 
 
 def ask_price(rig: Rig) -> str:
-    rig.store.questions.ask(SERVICE, "price", ("p",), request=["model_hunyuan-3d-v2-1", {"image": "asset_" + "0" * 22}])
+    rig.store.questions.ask(
+        SERVICE, "price", ("p",), request=["model_hunyuan-3d-v2-1", {"image": "asset_" + "0" * 22}]
+    )
     rig.run()
     (answer,) = [q for q in rig.store.questions.answered_since(SERVICE, 0, 9) if q.kind == "price"]
     return answer.error or f"{answer.answer}"
@@ -86,36 +105,52 @@ def test_a_fault_at_a_step_loses_nothing_and_pays_once(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, Any], None],
 ) -> None:
+    monkeypatch.setattr(ledger, "MAX_ATTEMPTS", 3)  # instead of a dozen, for the test's own time
     if fault in NEVER_ANSWERED:
         monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", SHORT_PATIENCE_S)
-    if step == "price":
-        arm(rig, fault, step)
-        first = ask_price(rig)
-        rig.lift()
-        second = ask_price(rig)
-        print(json.dumps([fault, step, "told" , first]))
-        assert float(second) > 0
-        assert rig.paid() == 0
-        return
-    add(rig, step)
+    job = add(rig, step)
     arm(rig, fault, step)
-    is_quiet = rig.run()
+    is_quiet = rig.run(for_s=300.0)
     job = rig.job()
-    shown = job.message or rig.store.get_trouble(SERVICE)[0]
-    first = {State.READY: "ready", State.FAILED: "fails", State.EXPIRED: "fails"}.get(
-        job.state, "asks" if is_quiet else "waits"
-    )
-    paid_before = rig.paid()
+    said = job.message or rig.store.get_trouble(SERVICE)[0]
+    outcome = _outcome(job, is_quiet)
     rig.lift()
-    for worker in rig.workers:
-        worker.close()
-    rig.sleep(100)
-    if job.resume_state:
+    rig.sleep(100.0)  # the lease of that worker
+    for _ in range(3):
+        rig.run(for_s=4000.0)
+        if (job := rig.job()).resume_state is None:
+            break
         rig.store.resume(job)
-    rig.run(for_s=4000)
-    end = rig.job()
     for worker in rig.workers:
         worker.close()
-    print(json.dumps([fault, step, first, job.state, paid_before, end.state, rig.paid(), rig.leftovers(), shown]))
-    assert end.state is State.READY
-    assert rig.paid() == 1
+    facts = {"fault": fault, "step": step, "outcome": outcome, "paid": rig.paid(), "state": job.state}
+    facts |= {"left": rig.leftovers(), "said": said}
+    record_property("cell", json.dumps(facts))
+    assert job.state is State.READY, facts
+    assert rig.paid() == 1, facts
+    assert not facts["left"], facts
+    assert outcome == "arrives" or said.endswith((".", said[-1:].isalnum() and said[-1:] or ".")), facts
+    assert outcome == OUTCOMES[fault, step], facts
+
+
+def _outcome(job: JobRecord, is_quiet: bool) -> str:
+    if job.state is State.READY:
+        return "arrives"
+    return "waits" if not is_quiet else "asks" if job.state is State.UNCERTAIN else "fails"
+
+
+@pytest.mark.parametrize("fault", ["refused", *FAULTS])
+def test_a_fault_while_the_price_is_asked_for_is_said_and_nothing_is_paid(
+    fault: str, rig: Rig, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
+) -> None:
+    if fault in NEVER_ANSWERED:
+        monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", SHORT_PATIENCE_S)
+    arm(rig, fault, "price")
+    first = ask_price(rig)
+    rig.lift()
+    facts = {"fault": fault, "step": "price", "outcome": "said", "paid": rig.paid(), "state": "", "left": []}
+    facts |= {"said": first}
+    record_property("cell", json.dumps(facts))
+    assert first
+    assert float(ask_price(rig)) > 0
+    assert rig.paid() == 0
