@@ -105,7 +105,7 @@ def link_as_package() -> None:
 def unit(rest: Rest) -> int:
     """run the tests that need neither Blender nor a browser, on one Python (under a minute)"""
     dev = venvs.make_dev()
-    return blenders.summarize([run_unit(venvs.read_stamp(dev)["python"], dev, ["-m", "not browser", *rest])])
+    return blenders.summarize([run_unit(venvs.read_stamp(dev)["python"], dev, ["-m", "not browser and not slow", *rest])])
 
 
 def run_unit(version: str, folder: Path, arguments: Rest) -> Outcome:

@@ -16,9 +16,10 @@ from maquette.client import Credentials, Scenario
 from maquette.client import api as client_api
 from maquette.client import transport as client_transport
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
+from maquette.jobs.children import ChildError
 from maquette.jobs.worker import Worker
 from maquette.sandbox.server import Sandbox
-from sandbox_client import HUNYUAN, build_nothing, png
+from sandbox_client import GLB, HUNYUAN, build_nothing, png
 from service import Clock
 
 from faults.proxy import FaultProxy
@@ -51,6 +52,9 @@ class QuickBlenders:
     """Stands for the background Blenders where they are not the point: makes a result at once."""
 
     def run(self, do: str, wish: Mapping[str, Any], folder: Path, doing: str) -> dict[str, Any]:
+        for source in wish.get("sources", ()):
+            if Path(source["path"]).read_bytes() != GLB:
+                raise ChildError("This is no 3D model that can be read.")
         Path(str(wish["target"])).write_bytes(b"BLENDER")
         return dict(ANSWER)
 

