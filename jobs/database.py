@@ -120,8 +120,8 @@ class StoreTroubleError(StoreError):
 def open_database(folder: Path, *, is_interactive: bool) -> "tuple[sqlite3.Connection, Path | None]":
     """The store's database in `folder`, made or migrated if need be; raises StoreError.
 
-    A damaged one is set aside, never deleted, and a new one is made: its new place is returned. An interactive one neither waits for the
-    disk nor long for another process: a person does.
+    A damaged one is set aside, never deleted, and a new one is made: the old one's new place is returned. An
+    interactive one neither waits for the disk nor long for another process: a person does.
     """
     import sqlite3
 

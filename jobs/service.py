@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the jobs, the look-ups and the commands ask of a service. `client.Scenario` is one, tests have another.
+"""What jobs, look-ups and commands ask of a service. `client.Scenario` is one, tests have another.
 
 All methods raise ScenarioError's children. Only `generate` spends; it sends its request once at most.
 """

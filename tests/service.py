@@ -24,7 +24,6 @@ from maquette.client import (
     check_inputs,
 )
 
-
 MODEL = Model.from_json(
     {
         "id": "model_x",

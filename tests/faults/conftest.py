@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import keep_to_loopback
-
 from faults.rig import Backend, Rig
+from loopback import keep_to_loopback
 
 keep_to_loopback()
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 PAUSE_S = 0.02  # between two bytes of an answer that drips
 
 
-class HangUp(Exception):  # noqa: N818 - no error: how an exchange ends
+class HangUp(Exception):
     """The connection is to be closed; with a reset, or as a server does that ends."""
 
     def __init__(self, *, is_reset: bool = True) -> None:
@@ -304,7 +304,7 @@ def hang(exchange: Exchange) -> None:
 
 def drip(exchange: Exchange) -> None:
     """The true answer, one byte at a time."""
-    status, headers, content = exchange.forward()
+    status, _, content = exchange.forward()
     exchange.write(head(status, {"Date": exchange.proxy.date()}, len(content)))
     _drip(exchange, content)
 
@@ -407,7 +407,7 @@ def listed(change: Callable[[list[Any]], list[Any]]) -> Fault:
     """The true page of a list with other entries in it."""
 
     def answer(exchange: Exchange) -> None:
-        status, headers, content = exchange.forward()
+        status, _, content = exchange.forward()
         body = json.loads(content)
         for name in ("jobs", "assets"):
             if name in body:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faults.proxy import FaultProxy
 from maquette.client import Credentials, Scenario
 from maquette.client import api as client_api
 from maquette.client import transport as client_transport
@@ -21,8 +22,6 @@ from maquette.jobs.worker import Worker
 from maquette.sandbox.server import Sandbox
 from sandbox_client import GLB, HUNYUAN, build_nothing, png
 from service import Clock
-
-from faults.proxy import FaultProxy
 
 SERVICE = "test"
 ANSWER = {"ok": True, "faces": 12, "objects": 1}

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.proxy import carried_out, lose
+from faults.rig import ANSWER, SERVICE, Rig
 from maquette.client import Credentials
 from maquette.jobs import JobRecord, NewJob, State, Store, StoreError, WorkerSettings, start_worker
 from maquette.jobs.database import DATABASE
 from service import fake_blender
-
-from faults.proxy import carried_out, lose
-from faults.rig import ANSWER, SERVICE, Rig
 
 SUBMIT = r"POST /v1/generate/custom/[^?]*$"
 POINTS = {
@@ -34,6 +33,7 @@ POINTS = {
     "assets": r"POST /v1/assets/get-bulk",
     "download": r"GET /files/|GET /",
 }
+pytestmark = pytest.mark.slow
 Record = Callable[[str, Any], None]
 posix = pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 as_root = pytest.mark.skipif(
@@ -169,6 +169,11 @@ def small_disk(folder: Path, size: str = "80m") -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def add_many(rig: Rig) -> None:
+    for _ in range(50):
+        rig.add()
+
+
 def fill(folder: Path) -> Path:
     path = folder / "ballast"
     with path.open("wb", buffering=0) as file:
@@ -191,8 +196,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(
             if when == "before the job":
                 ballast = fill(disk)
                 with pytest.raises(StoreError):
-                    for _ in range(50):
-                        rig.add()
+                    add_many(rig)
                 assert rig.paid() == 0
                 ballast.unlink()
                 for job in rig.store.list_jobs():

@@ -7,23 +7,21 @@ the result has to be there, paid for once.
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from maquette.client import transport
-from maquette.jobs import InputFile, JobRecord, State, ledger
-
 from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
 from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
+from maquette.client import transport
+from maquette.jobs import InputFile, JobRecord, State, ledger
 
 pytestmark = pytest.mark.slow
 STEPS = {
     "price": ("api", r"POST /v1/generate/custom/[^?]*\?dryRun"),
     "upload": ("api", r"POST /v1/assets$"),
-    "announce": ("api", r"POST /v1/uploads$"),
-    "send part": ("cdn", r"PUT /uploads/"),
+    "begin": ("api", r"POST /v1/uploads$"),
+    "part": ("cdn", r"PUT /uploads/"),
     "import": ("api", r"(GET|POST) /v1/uploads/"),
     "submit": ("api", r"POST /v1/generate/custom/[^?]*$"),
     "answer": ("api", r"POST /v1/generate/custom/[^?]*$"),  # the submission is carried out
@@ -43,50 +41,49 @@ GRID = [
 GRID += [(fault, step) for step in ("poll", "assets") for fault in LIST_FAULTS]
 
 
-# What comes of a fault as long as it lasts. arrives: nothing is noticed, or it was tried again · waits: said, and
-# tried again until it is over · fails: said, and to be resumed · asks: nobody knows whether it was submitted, a
-# person is asked. In most rows the fault is for ever; those that cost real time are over after one to three tries.
+# What comes of a fault as long as it lasts. arrives: nothing is noticed, or it was tried again · waits: said,
+# and tried again until it is over · fails: said, to be resumed · asks: whether it was submitted is not known, so
+# a person is asked. Most faults last for ever; those that cost real time are over after one to three tries.
 OUTCOMES_TABLE = """
-                     upload    announce  send_part import    submit    answer    poll      job       assets    download
-refused              fails     fails     fails     fails     fails     -         waits     fails     fails     fails
-reset                fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-lost                 fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-hang                 arrives   arrives   arrives   arrives   asks      arrives   arrives   arrives   arrives   arrives
-drip                 arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives
-dripping_head        arrives   arrives   arrives   arrives   asks      arrives   arrives   arrives   arrives   arrives
-endless_100          arrives   arrives   arrives   arrives   asks      arrives   arrives   arrives   arrives   arrives
-cut                  fails     fails     fails     fails     arrives   arrives   waits     fails     fails     fails
-claims_more          arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives   arrives
-claims_less          fails     fails     fails     fails     arrives   arrives   waits     fails     fails     fails
-page_with_200        fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-429                  waits     waits     waits     waits     waits     -         waits     waits     waits     waits
-429,_wait_2_s        waits     waits     waits     waits     waits     -         waits     waits     waits     waits
-429,_wait_104_days   waits     waits     waits     waits     waits     -         waits     waits     waits     waits
-500                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-502_page             fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-503                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-401                  fails     fails     fails     fails     fails     -         waits     fails     fails     fails
-403                  fails     fails     fails     fails     fails     -         waits     fails     fails     fails
-404                  fails     fails     fails     fails     fails     -         waits     fails     fails     fails
-302                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-307                  fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-huge_JSON            fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-deep_JSON            fails     fails     fails     fails     asks      arrives   waits     fails     fails     fails
-other_JSON           fails     fails     fails     fails     asks      arrives   arrives   fails     fails     fails
-list_repeats         -         -         -         -         -         -         arrives   -         arrives   -
-list_reordered       -         -         -         -         -         -         arrives   -         arrives   -
-list_empty           -         -         -         -         -         -         arrives   -         waits     -
-odd_entry            -         -         -         -         -         -         arrives   -         arrives   -
+                   upload  begin   part    import  submit  answer  poll    job     assets  download
+refused            fails   fails   fails   fails   fails   -       waits   fails   fails   fails
+reset              fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+lost               fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+hang               arrives arrives arrives arrives asks    arrives arrives arrives arrives arrives
+drip               arrives arrives arrives arrives arrives arrives arrives arrives arrives arrives
+dripping_head      arrives arrives arrives arrives asks    arrives arrives arrives arrives arrives
+endless_100        arrives arrives arrives arrives asks    arrives arrives arrives arrives arrives
+cut                fails   fails   fails   fails   arrives arrives waits   fails   fails   fails
+claims_more        arrives arrives arrives arrives arrives arrives arrives arrives arrives arrives
+claims_less        fails   fails   fails   fails   arrives arrives waits   fails   fails   fails
+page_with_200      fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+429                waits   waits   waits   waits   waits   -       waits   waits   waits   waits
+429,_wait_2_s      waits   waits   waits   waits   waits   -       waits   waits   waits   waits
+429,_wait_104_days waits   waits   waits   waits   waits   -       waits   waits   waits   waits
+500                fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+502_page           fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+503                fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+401                fails   fails   fails   fails   fails   -       waits   fails   fails   fails
+403                fails   fails   fails   fails   fails   -       waits   fails   fails   fails
+404                fails   fails   fails   fails   fails   -       waits   fails   fails   fails
+302                fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+307                fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+huge_JSON          fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+deep_JSON          fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
+other_JSON         fails   fails   fails   fails   asks    arrives arrives fails   fails   fails
+list_repeats       -       -       -       -       -       -       arrives -       arrives -
+list_reordered     -       -       -       -       -       -       arrives -       arrives -
+list_empty         -       -       -       -       -       -       arrives -       waits   -
+odd_entry          -       -       -       -       -       -       arrives -       arrives -
 """
 
 
 def read_table() -> dict[tuple[str, str], str]:
-    head, *rows = (line.replace("_", " ") for line in OUTCOMES_TABLE.strip("\n").splitlines())
-    steps = re.split(r"\s+", head.replace("send part", "send_part").strip())
+    head, *rows = OUTCOMES_TABLE.strip("\n").splitlines()
     found: dict[tuple[str, str], str] = {}
     for row in rows:
-        name, words = row[:20].strip(), row[20:].split()
-        found |= {(name, step.replace("_", " ")): word for step, word in zip(steps, words, strict=True)}
+        name, words = row[:19].strip().replace("_", " "), row[19:].split()
+        found |= {(name, step): word for step, word in zip(head.split(), words, strict=True)}
     return found
 
 
@@ -110,7 +107,7 @@ def is_before(step: str) -> Callable[[str, bytes], bool]:
     last = {
         "submit": "POST /v1/assets",
         "answer": "POST /v1/assets",
-        "send part": "POST /v1/uploads",
+        "part": "POST /v1/uploads",
         "import": "POST /v1/uploads",
         "poll": "POST /v1/generate",
         "download": "POST /v1/assets/get-bulk",
@@ -135,7 +132,7 @@ def arm(rig: Rig, fault: str, step: str) -> None:
 
 
 def add(rig: Rig, step: str) -> JobRecord:
-    if step not in ("announce", "send part", "import"):
+    if step not in ("begin", "part", "import"):
         return rig.add()
     mesh = rig.folder / "mesh.glb"
     mesh.write_bytes(b"glTF\x02\0\0\0" + b"\x0c\0\0\0" * 4)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A planted secret is found nowhere but in the requests to the API itself: not in files, arguments, environments
-of children, output or logs, and at no other host. The commands' part is tests/blender/test_secret.py.
+"""A planted secret is found nowhere but in the requests to the API itself: not in files, arguments,
+environments of children, output or logs, and at no other host. tests/blender/test_secret.py has the commands.
 """
 
 import base64
@@ -15,12 +15,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from faults.proxy import FAULTS, Exchange, status_fault
+from faults.rig import SECRET, SERVICE, Rig
 from leaks import find_in_files, find_in_processes
 from maquette.client import Credentials, ScenarioError
 from maquette.jobs import State, Store, WorkerSettings, start_worker
-
-from faults.proxy import FAULTS, Exchange, status_fault
-from faults.rig import SECRET, SERVICE, Rig
 from service import fake_blender
 
 pytestmark = pytest.mark.slow
@@ -86,9 +85,8 @@ def test_the_key_goes_to_the_api_alone_also_where_a_redirect_leads_elsewhere(pla
 def test_no_error_holds_the_secret_even_where_the_service_sends_it_back(
     fault: str, planted: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from maquette.client import transport
-
     from faults.proxy import NEVER_ANSWERED
+    from maquette.client import transport
 
     if fault in NEVER_ANSWERED:
         monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.1)
@@ -113,7 +111,7 @@ def test_no_error_holds_the_secret_even_where_the_service_sends_it_back(
 def test_a_worker_and_its_children_keep_it_to_themselves(
     end: str, planted: Rig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Held while a child converts, looked through, then ended; a refused key and a crash leave nothing either."""
+    """Looked through while a child converts, then ended; a refused key leaves nothing either."""
     planted.clock.time = time.time()
     planted.store.close()
     planted.store = Store(tmp_path / "real")
@@ -186,5 +184,3 @@ def test_what_looks_for_the_secret_finds_it(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.communicate()
-
-

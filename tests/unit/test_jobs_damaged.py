@@ -143,8 +143,7 @@ def test_a_store_that_another_process_holds_is_not_taken_for_damaged(tmp_path: P
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match="locked"):
-            store = Store(tmp_path / "state", is_interactive=True)
-            store.questions.ask("s", "balance")
+            Store(tmp_path / "state", is_interactive=True).questions.ask("s", "balance")
         other.execute("ROLLBACK")
     other.close()
     assert not list((tmp_path / "state").glob("damaged-*"))
