@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.rig import QuickBlenders
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from loopback import keep_to_loopback
@@ -215,6 +215,7 @@ TEST_SETTINGS = settings(
     stateful_step_count=30,
     derandomize="MAQUETTE_EXAMPLES" not in os.environ,
     database=None,
+    phases=[Phase.generate],  # a long history is told as it is: to shorten it takes minutes
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
