@@ -26,7 +26,7 @@ class Rebuilder:
         if (
             "rebuild" in self._tasks
             or self._ledger.clock() < self._next_try
-            or not store.needs_rebuild(service)
+            or not store.aside.needs_rebuild(service)
         ):
             return
         self._tasks.start(
@@ -42,9 +42,11 @@ class Rebuilder:
             return
         remotes: list[RemoteJob] = future.result()
         store, service = self._ledger.store, self._ledger.service
-        told = f"The job store was damaged and lies in {store.aside()}. The service's list has this job."
+        told = (
+            f"The job store was damaged and lies in {store.aside.place()}. The service's list has this job."
+        )
         rows = [_row(remote, told) for remote in sorted(remotes, key=lambda remote: remote.created_at)]
-        count = store.rebuild(service, self._ledger.name, rows)
+        count = store.aside.rebuild(service, self._ledger.session, rows)
         self._ledger.set_trouble(None)
         log.warning("%d jobs were taken over from the service's list: %s", count, told)
 

@@ -14,8 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+from .aside import DAMAGED, Aside
 from .database import (
-    DATABASE,
     InDoubtError,
     JobGoneError,
     RemoteTakenError,
@@ -45,10 +45,6 @@ _IS_LEFT = (
     f" AND (state NOT IN {tuple(map(str, UNPAID))} OR (session != '' AND updated_at < ?2 - {ABANDONED_S}))"
 )
 LEFT = "Maquette ended before this was submitted: nothing was paid."
-DAMAGED = (
-    "The job store was damaged and lies in {} now. The new one is filled from the service's list of jobs."
-    " Nothing is submitted, and nothing is paid."
-)
 REFUSED = "The service does not stop this job: it is paid for, and its result will be kept in the list."
 
 
@@ -72,20 +68,13 @@ class Store:
         self, folder: Path, *, is_interactive: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
         self.folder, self.clock, self._is_interactive = folder, clock, is_interactive
-        self._db, aside = open_database(folder, is_interactive=is_interactive)
-        self.notice = DAMAGED.format(aside) if aside else ""  # for whoever opened it
-        self._file = (folder / DATABASE).stat().st_ino
+        self._db, place = open_database(folder, is_interactive=is_interactive)
+        self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
+        self.aside = Aside(self._db, folder, clock)
         self.questions = Questions(self._db, clock)
 
     def close(self) -> None:
         self._db.close()
-
-    def is_replaced(self) -> bool:
-        """Whether another process has set this database aside as damaged, and made a new one."""
-        try:
-            return (self.folder / DATABASE).stat().st_ino != self._file
-        except OSError:
-            return False  # a share that does not answer just now
 
     # Reading.
 
@@ -159,7 +148,7 @@ class Store:
         return (
             row.fetchone() is not None
             or (not session and self.questions.has_open(service))
-            or self.needs_rebuild(service)
+            or self.aside.needs_rebuild(service)
         )
 
     def list_actionable(self, service: str, limit: int, session: str = "") -> list[JobRecord]:
@@ -336,45 +325,6 @@ class Store:
         self._db.execute(
             f"DELETE FROM uploads WHERE service = ? AND asset_id IN ({marks})", (service, *asset_ids)
         )
-
-    # What stands for a damaged store is rebuilt from the service's list: see rebuild.py.
-
-    def aside(self) -> str:
-        """The folder where the damaged store lies that this one stands for; empty if there was none."""
-        row = self._db.execute("SELECT folder FROM aside ORDER BY at DESC LIMIT 1").fetchone()
-        return "" if row is None else str(row[0])
-
-    def needs_rebuild(self, service: str) -> bool:
-        row = self._db.execute(
-            "SELECT 1 FROM aside WHERE NOT EXISTS (SELECT 1 FROM rebuilt WHERE service = ?) LIMIT 1",
-            (service,),
-        )
-        return row.fetchone() is not None
-
-    def rebuild(self, service: str, lease: str, rows: list[dict[str, Any]]) -> int:
-        """Write the service's jobs down that are not here yet, once for each service; returns how many."""
-        count = 0
-        with transaction(self._db):
-            session, now = self._session_of(service, lease), self.clock()
-            for row in rows:
-                values = {
-                    "id": new_id(),
-                    "service": service,
-                    "session": session,
-                    "source": "",
-                    "inputs": "{}",
-                }
-                values |= {"model_name": "", "updated_at": now, "change": next_change(self._db), **row}
-                if self.is_claimed(service, row["remote_id"]):
-                    continue
-                self.job_folder(values["id"]).mkdir(parents=True)
-                marks = ", ".join("?" * len(values))
-                self._db.execute(
-                    f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})", (*values.values(),)
-                )
-                count += 1
-            self._db.execute("INSERT OR IGNORE INTO rebuilt VALUES (?)", (service,))
-        return count
 
     # The lease: one worker for each session of a service in a store.
 

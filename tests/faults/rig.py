@@ -52,7 +52,8 @@ class QuickBlenders:
 
     def run(self, do: str, wish: Mapping[str, Any], folder: Path, doing: str) -> dict[str, Any]:
         for source in wish.get("sources", ()):
-            if Path(source["path"]).read_bytes() != GLB:
+            content = Path(source["path"]).read_bytes()
+            if not content.startswith(b"glTF") or len(content) < len(GLB):
                 raise ChildError("This is no 3D model that can be read.")
         Path(str(wish["target"])).write_bytes(b"BLENDER")
         return dict(ANSWER)

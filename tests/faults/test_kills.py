@@ -127,7 +127,7 @@ def test_a_child_that_is_killed_fails_its_job_in_words_and_another_takes_it_up(
     rig.run()
     first = rig.job()
     assert first.state is State.FAILED and "crashed" in first.message
-    rig.store.resume(first)
+    rig.store.resume(first, may_spend=True)
     rig.run()
     record_property("kill", json.dumps(["child", "convert", rig.job().state, rig.paid()]))
     assert rig.job().state is State.READY
@@ -152,7 +152,7 @@ def test_a_machine_clock_that_is_set_before_the_answer_is_lost_pays_once(
     rig.run(worker, for_s=1200)
     settled = rig.job()
     if settled.resume_state:  # a person is told and resumes
-        rig.store.resume(settled)
+        rig.store.resume(settled, may_spend=True)
         rig.run(worker, for_s=1200)
     record_property("kill", json.dumps(["clock", f"{step_s:+.0f} s", rig.job().state, rig.paid()]))
     assert rig.job().state is State.READY
@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(
             rig.sleep(100)
             last = rig.store.get(job.id)
             if last.resume_state:
-                rig.store.resume(last)
+                rig.store.resume(last, may_spend=True)
             rig.run(for_s=4000)
             state = rig.store.get(job.id).state
             record_property("kill", json.dumps(["full disk", when, state, rig.paid()]))

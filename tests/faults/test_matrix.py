@@ -42,7 +42,7 @@ GRID += [(fault, step) for step in ("poll", "assets") for fault in LIST_FAULTS]
 
 
 # What comes of a fault as long as it lasts. arrives: nothing is noticed, or it was tried again · waits: said,
-# and tried again until it is over · fails: said, to be resumed · asks: whether it was submitted is not known, so
+# and tried again until it is over · fails: said, to be resumed · asks: whether it was submitted is not known,
 # a person is asked. Most faults last for ever; those that cost real time are over after one to three tries.
 OUTCOMES_TABLE = """
                    upload  begin   part    import  submit  answer  poll    job     assets  download
@@ -171,7 +171,7 @@ def test_a_fault_at_a_step_loses_nothing_and_pays_once(
         rig.run(for_s=4000.0)
         if (job := rig.job()).resume_state is None:
             break
-        rig.store.resume(job)
+        rig.store.resume(job, may_spend=True)
     for worker in rig.workers:
         worker.close()
     facts = {"fault": fault, "step": step, "outcome": outcome, "paid": rig.paid(), "state": job.state}

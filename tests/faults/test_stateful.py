@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from loopback import keep_to_loopback
 from maquette.client import JobStatus, NetworkError, RateLimitedError, ServerError
-from maquette.jobs import NewJob, State, Store
+from maquette.jobs import JobRecord, NewJob, State, Store
+from maquette.jobs.candidates import refuse_candidate, take_candidate
 from maquette.jobs.store import StaleError, StoreError
 from maquette.jobs.worker import Worker
 from service import Clock, Service
@@ -131,10 +132,21 @@ class History(RuleBasedStateMachine):
 
     @rule(which=MACHINES)
     def resume(self, which: int) -> None:
+        """A person resumes all that can be, and says of each job in doubt whether it is theirs."""
         store = self.machines[which].store
         for job in store.list_jobs():
             if job.resume_state:
-                store.resume(job)
+                self.resume_job(store, job)
+
+    def resume_job(self, store: Store, job: JobRecord) -> None:
+        for candidate in job.doubts:
+            remote_id = str(candidate["id"])
+            kept = {each.remote_id for machine in self.machines for each in machine.store.list_jobs()}
+            if remote_id not in kept and self.service.jobs[remote_id].input == job.sent:
+                take_candidate(store, job, remote_id)
+                return
+            job = refuse_candidate(store, job, remote_id)
+        store.resume(job, may_spend=True)
 
     @rule(which=MACHINES)
     def cancel(self, which: int) -> None:
@@ -180,9 +192,7 @@ class History(RuleBasedStateMachine):
                 machine.kill()
                 self.service.clock.time += 100
                 assert machine.work(2000), [job.state for job in machine.store.list_jobs()]
-                for job in machine.store.list_jobs():
-                    if job.resume_state:
-                        machine.store.resume(job)
+                self.resume(self.machines.index(machine))
         self.paid_at_most_what_was_wished()
         jobs = [job for machine in self.machines for job in machine.store.list_jobs()]
         kept = Counter(job.remote_id for job in jobs if job.remote_id)
