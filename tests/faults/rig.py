@@ -54,7 +54,7 @@ class QuickBlenders:
         for source in wish.get("sources", ()):
             content = Path(source["path"]).read_bytes()
             if not content.startswith(b"glTF") or len(content) < len(GLB):
-                raise ChildError("This is no 3D model that can be read.")
+                raise ChildError("This is no 3D model that can be read.", is_unreadable=True)
         Path(str(wish["target"])).write_bytes(b"BLENDER")
         return dict(ANSWER)
 

@@ -91,6 +91,7 @@ class History(RuleBasedStateMachine):
 
     bodies = (("a cup", "a chair"), ("a lamp", "a horse"))  # of each machine
     clock_steps: tuple[float, ...] = ()
+    has_shared_claims = False  # as the machines of a batch have
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +107,9 @@ class History(RuleBasedStateMachine):
     @rule(which=MACHINES, body=st.integers(0, 1))
     def submit(self, which: int, body: int) -> None:
         prompt = self.bodies[which][body]
-        new = NewJob(name=prompt, model_id="model_x", inputs={"prompt": prompt}, service="test")
+        claims = str(Path(self.folder.name, "claims")) if self.has_shared_claims else ""
+        inputs = {"prompt": prompt}
+        new = NewJob(name=prompt, model_id="model_x", inputs=inputs, service="test", claims=claims)
         self.machines[which].store.add(new)
         self.wished[prompt] += 1
 
@@ -215,7 +218,9 @@ class WrongClocks(History):
 
 
 class Twins(History):
-    """Both machines ask for the same."""
+    """Both machines ask for the same, as those of a batch may."""
+
+    has_shared_claims = True
 
     bodies = (("a cup", "a chair"), ("a cup", "a chair"))
 
