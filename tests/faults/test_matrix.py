@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
-from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
+from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED
+from faults.rig import SERVICE, SHORT_PATIENCE_S, Rig
 from maquette.client import transport
-from maquette.jobs import InputFile, JobRecord, State, ledger
+from maquette.jobs import JobRecord, State, ledger
 
 pytestmark = pytest.mark.slow
 STEPS = {
@@ -73,8 +73,8 @@ deep_JSON          fails   fails   fails   fails   asks    arrives waits   fails
 other_JSON         fails   fails   fails   fails   asks    arrives arrives fails   fails   fails
 list_repeats       -       -       -       -       -       -       arrives -       arrives -
 list_reordered     -       -       -       -       -       -       arrives -       arrives -
-list_empty         -       -       -       -       -       -       arrives -       waits   -
-odd_entry          -       -       -       -       -       -       arrives -       arrives -
+list_empty         -       -       -       -       -       -       arrives -       fails   -
+odd_entry          -       -       -       -       -       -       arrives -       fails   -
 """
 
 
@@ -88,18 +88,6 @@ def read_table() -> dict[tuple[str, str], str]:
 
 
 OUTCOMES = read_table()
-PARKED = "2.5: a service that asks for 104 days is believed, and resume cannot help"
-UNREADABLE = "2.1: an unreadable download is not downloaded again"
-HOLES = {("429, wait 104 days", step): PARKED for step in STEPS if step not in ("price", "answer", "poll")}
-HOLES |= {
-    (fault, "download"): UNREADABLE for fault in ("claims less", "page with 200", "deep JSON", "other JSON")
-}
-HOLES[("list empty", "assets")] = "2.2: a list of assets without the mesh is taken for the end"
-HOLES |= {("odd entry", step): "1.5: an entry that cannot be read stops all" for step in ("poll", "assets")}
-CELLS = [
-    pytest.param(*cell, marks=pytest.mark.xfail(strict=True, reason=HOLES[cell])) if cell in HOLES else cell
-    for cell in GRID
-]
 
 
 def is_before(step: str) -> Callable[[str, bytes], bool]:
@@ -148,7 +136,7 @@ def ask_price(rig: Rig) -> str:
     return answer.error or f"{answer.answer}"
 
 
-@pytest.mark.parametrize(("fault", "step"), CELLS, ids=lambda word: str(word))
+@pytest.mark.parametrize(("fault", "step"), GRID, ids=lambda word: str(word))
 def test_a_fault_at_a_step_loses_nothing_and_pays_once(
     fault: str,
     step: str,
