@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED
-from faults.rig import SERVICE, SHORT_PATIENCE_S, Rig
+from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
+from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
 from maquette.client import transport
-from maquette.jobs import JobRecord, State, ledger
+from maquette.jobs import InputFile, JobRecord, State, ledger
 
 pytestmark = pytest.mark.slow
 STEPS = {
