@@ -208,11 +208,11 @@ class Service:
         made = {name for job in self.jobs.values() for name in job.asset_ids}
         return [asset(name) for name in asset_ids if name in made]
 
-    def download(self, wanted: Asset, target: Path, *, max_bytes: int, progress: Any = None) -> Download:
+    def download(self, asset: Asset, target: Path, *, max_bytes: int, progress: Any = None) -> Download:
         self._call("download")
-        if not wanted.url:
-            raise NotFoundError(f"there is no {wanted.id}")
-        content = b"glTF of " + wanted.id.encode()
+        if not asset.url:
+            raise NotFoundError(f"there is no {asset.id}")
+        content = b"glTF of " + asset.id.encode()
         target.write_bytes(content)
         if progress:
             progress(len(content), len(content))

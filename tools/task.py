@@ -184,7 +184,7 @@ def faults(rest: Rest) -> int:
     arguments = ["tests/faults", "tests/unit/test_jobs_damaged.py", *rest]
     outcomes = [run_unit(venvs.read_stamp(dev)["python"], dev, arguments, "faults")]
     reports = [BUILD / "tests" / "faults.xml"]
-    inside = [f"tests/blender/test_{name}.py" for name in ("mutated_files", "killed", "secret")]
+    inside = [f"tests/blender/test_{name}.py" for name in ("mutated_files", "killed")]
     outcomes.append(blenders.run_wheel(venvs.WHEELS[0], build_zip(), inside))
     if outcomes[-1].log:
         reports.append(outcomes[-1].log.with_name("report.xml"))

@@ -77,6 +77,8 @@ class Rig:
         shim = SimpleNamespace(time=self.machine_time, monotonic=time.monotonic, sleep=self.sleep)
         patch.setattr(client_api, "time", shim)
         patch.setattr(client_transport, "time", shim)
+        patch.setattr(client_api, "elapsed_s", self.monotonic)
+        patch.setattr(client_transport, "elapsed_s", self.monotonic)
         patch.setattr("urllib3.util.retry.time", shim)
         self.store = Store(folder / "state", clock=self.machine_time)
         self.store._db.execute("PRAGMA synchronous=OFF")  # no power is cut here
@@ -103,19 +105,17 @@ class Rig:
 
     def api(self) -> Scenario:
         api = Scenario(self.api_proxy.url, self.key)
-        api._sleep = self.sleep
+        api._sleep = self.sleep  # type: ignore[method-assign]
         self.apis.append(api)
         return api
 
     def worker(self, store: Store | None = None, **options: Any) -> Worker:
-        if "monotonic" in Worker.__init__.__kwdefaults__:
-            options["monotonic"] = self.monotonic
         worker = Worker(
             store or self.store,
             self.api(),
             service=SERVICE,
             blender=self.blender,
-            clock=self.machine_time,
+            clock=self.monotonic,
             **options,
         )
         if not self.blender:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A planted secret is found nowhere but in the requests to the API itself: not in files, arguments,
-environments of children, output or logs, and at no other host. tests/blender/test_secret.py has the commands.
+environments of children, output or logs, and at no other host.
 """
 
 import base64

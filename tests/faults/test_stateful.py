@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from faults.rig import QuickBlenders
 from hypothesis import HealthCheck, Phase, settings
@@ -52,16 +51,12 @@ class Machine:
     def work(self, rounds: int) -> bool:
         """Whether nothing is left to do."""
         if self.worker is None:
-            options: dict[str, Any] = {}
-            if "monotonic" in Worker.__init__.__kwdefaults__:
-                options["monotonic"] = self.service.clock
             self.worker = Worker(
                 self.store,
                 self.service,  # type: ignore[arg-type]
                 service="test",
                 blender="",
-                clock=self.time,
-                **options,
+                clock=self.service.clock,  # monotonic: nobody sets it
             )
             self.worker._steps._blenders = self.worker._blenders = QuickBlenders()  # type: ignore[assignment]
         if not self.store.take_lease("test", self.worker.name):
@@ -232,7 +227,7 @@ TEST_SETTINGS = settings(
     database=None,
     phases=[Phase.generate],  # a long history is told as it is: to shorten it takes minutes
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 Apart.TestCase.settings = TEST_SETTINGS
 WrongClocks.TestCase.settings = TEST_SETTINGS
