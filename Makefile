@@ -1,6 +1,6 @@
 # Each target is a task of tools/task.py, which runs where there is no make, too. `make` alone lists them.
 PYTHON := $(shell command -v python3 || command -v python)
-TASKS := venv demo test test-all lint types unit blender test-window test-window-all bench-window soak-batch pictures bench build clean real-blender
+TASKS := venv demo test test-all lint types unit blender test-window test-window-all bench-window soak-batch faults soak-faults soak-files pictures bench build clean real-blender
 
 .PHONY: help $(TASKS)
 help:

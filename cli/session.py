@@ -73,6 +73,8 @@ class Session:
         self._stack = ExitStack()
         self.store = Store(self.folder)
         self._stack.callback(self.store.close)
+        if self.store.notice:
+            print(self.store.notice, file=sys.stderr)
 
     def __enter__(self) -> "Session":
         return self

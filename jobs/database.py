@@ -6,6 +6,7 @@ sqlite3 is imported where it is used: importing `jobs` must stay light for Blend
 
 import json
 import re
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,14 @@ _MIGRATIONS = (
     UPDATE jobs SET input_files = files_apart(inputs, 1), inputs = files_apart(inputs, 0)
     WHERE inputs LIKE '%"input/%';
     """,
+    # Where damaged stores lie that this one stands for, and for which services it has been rebuilt.
+    """
+    CREATE TABLE aside (folder TEXT NOT NULL, at REAL NOT NULL);
+    CREATE TABLE rebuilt (service TEXT PRIMARY KEY) WITHOUT ROWID;
+    """,
 )
+_DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
+_MARK = "damaged"  # a file of this name: the database was found damaged while it was in use
 
 
 class StoreError(Exception):
@@ -110,11 +118,62 @@ class StoreTroubleError(StoreError):
     """The database takes nothing just now: it is locked, or the disk is full. Nothing was written."""
 
 
-def open_database(folder: Path, *, is_interactive: bool) -> "sqlite3.Connection":
+def open_database(folder: Path, *, is_interactive: bool) -> "tuple[sqlite3.Connection, Path | None]":
     """The store's database in `folder`, made or migrated if need be; raises StoreError.
 
-    An interactive one neither waits for the disk nor long for another process: a person does.
+    A damaged one is set aside, never deleted, and a new one is made: the old one's new place is returned. An
+    interactive one neither waits for the disk nor long for another process: a person does.
     """
+    import sqlite3
+
+    try:
+        if not (folder / _MARK).exists():
+            return _open(folder, is_interactive), None
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise _unusable(folder, error) from error
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        aside = _set_aside(folder)
+        database = _open(folder, is_interactive)
+        database.execute("INSERT INTO aside VALUES (?, ?)", (str(aside), time.time()))
+    except (OSError, sqlite3.Error) as error:
+        text = (
+            f"The job store in {folder} is damaged, and cannot be set aside: {error}. Close other Blenders."
+        )
+        raise StoreError(text) from error
+    return database, aside
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file is no database, or a broken one."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def mark_damaged(folder: Path) -> None:
+    """Have the database set aside by whoever opens it next."""
+    (folder / _MARK).touch()
+
+
+def _set_aside(folder: Path) -> Path:
+    """Move the database, and what SQLite has written beside it, into a folder of their own."""
+    aside = folder / time.strftime("damaged-%Y%m%d-%H%M%S")
+    aside.mkdir()
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+        if (folder / name).exists():
+            (folder / name).rename(aside / name)
+    (folder / _MARK).unlink(missing_ok=True)
+    return aside
+
+
+def _unusable(folder: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"The job store in {folder} cannot be used: {error}. Choose another folder, or make room."
+    )
+
+
+def _open(folder: Path, is_interactive: bool) -> "sqlite3.Connection":
     import sqlite3
 
     database: sqlite3.Connection | None = None
@@ -130,13 +189,16 @@ def open_database(folder: Path, *, is_interactive: bool) -> "sqlite3.Connection"
         database.execute(f"PRAGMA wal_autocheckpoint={0 if is_interactive else 1000}")
         if _version(database) != len(_MIGRATIONS):
             _migrate(database, folder)
-    except (OSError, sqlite3.Error, StoreError) as error:
+        if not is_interactive:  # it reads the whole file
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                error = sqlite3.DatabaseError(str(found))
+                error.sqlite_errorcode = min(_DAMAGE)
+                raise error
+    except BaseException:
         if database is not None:
             database.close()
-        if isinstance(error, StoreError):
-            raise
-        text = f"The job store in {folder} cannot be used: {error}. Choose another folder, or make room."
-        raise StoreError(text) from error
+        raise
     return database
 
 
@@ -198,6 +260,8 @@ def transaction(database: "sqlite3.Connection") -> Generator[None]:
         yield
         database.execute("COMMIT")
     except sqlite3.Error as error:
+        if is_damage(error):
+            raise  # does not pass by itself
         text = f"The job store cannot be written to just now: {error}. Try again."
         raise StoreTroubleError(text) from error
     finally:

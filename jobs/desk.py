@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..client import AnswerError, JsonValue, Model
 from .candidates import refuse_candidate, take_candidate
+from .database import is_damage, mark_damaged
 from .questions import ABANDONED_S, Price, Question
 from .record import InputValue, JobRecord, NewJob, placeholder_inputs
 from .states import DONE, State
@@ -224,13 +225,17 @@ class Desk:
             return self._read(problem) if is_changed else []
         except (sqlite3.Error, OSError, StoreError) as error:
             self._watch.touch()
-            self._set_trouble(f"The job store in {self.folder} does not answer: {error}.")
+            text = f"The job store in {self.folder} does not answer: {error}."
+            if is_damage(error):
+                mark_damaged(self.folder)
+                text += " Start Blender again: it is set aside then, and filled from the service's list."
+            self._set_trouble(text)
             return []
 
     def _read(self, problem: str) -> list[JobRecord]:
         change = self.store.last_change()
         news = self._read_news(change) if change != self._read_to else []  # else the lease was renewed
-        self._set_trouble(problem or self.store.get_trouble(self.service)[0])
+        self._set_trouble(problem or self.store.get_trouble(self.service)[0] or self.store.notice)
         return news
 
     def _read_news(self, change: int) -> list[JobRecord]:

@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+from .aside import DAMAGED, Aside
 from .database import (
     InDoubtError,
     JobGoneError,
@@ -67,7 +68,9 @@ class Store:
         self, folder: Path, *, is_interactive: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
         self.folder, self.clock, self._is_interactive = folder, clock, is_interactive
-        self._db = open_database(folder, is_interactive=is_interactive)
+        self._db, place = open_database(folder, is_interactive=is_interactive)
+        self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
+        self.aside = Aside(self._db, folder, clock)
         self.questions = Questions(self._db, clock)
 
     def close(self) -> None:
@@ -142,7 +145,11 @@ class Store:
         where = f"service = ?1 AND {_IS_WORKING} AND (session = ?3 OR {_IS_LEFT})"
         values = (service, self.clock(), session)
         row = self._db.execute(f"SELECT 1 FROM jobs WHERE {where} LIMIT 1", values)
-        return row.fetchone() is not None or (not session and self.questions.has_open(service))
+        return (
+            row.fetchone() is not None
+            or (not session and self.questions.has_open(service))
+            or self.aside.needs_rebuild(service)
+        )
 
     def list_actionable(self, service: str, limit: int, session: str = "") -> list[JobRecord]:
         """The session's jobs with a step for its worker to take now, results before new requests, then

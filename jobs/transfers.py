@@ -186,11 +186,7 @@ def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str
     Raises ChildError with the converter's own words, or if the child crashed or took too long;
     SpoiltFileError if the files have to be downloaded again.
     """
-    for left in (
-        *folder.glob(".converting-*"),
-        *folder.glob(".result.blend.*.part"),
-    ):  # of a child that was killed
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    _remove_leftovers(folder)
     sources: list[JsonValue] = []
     for entry in job.files:
         assert isinstance(entry, dict)
@@ -206,3 +202,11 @@ def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str
         if error.is_unreadable:
             raise UnreadableResultError(str(error)) from error
         raise
+    finally:
+        _remove_leftovers(folder)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What a child that was killed, or crashed and was replaced, has left in the job's folder."""
+    for left in (*folder.glob(".converting-*"), *folder.glob(".result.blend.*.part")):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -73,6 +73,8 @@ class Watch:
             self._starts = self._starts + 1 if code else 0
         if self._start is None or not self._store.has_work(self._service, self._session):
             return
+        if self._store.aside.is_replaced():
+            raise WorkerError("The job store was damaged, and another process has set it aside. Start anew.")
         if self._store.is_lease_alive(self._service, self._session):
             return
         if self._starts >= _MAX_STARTS:

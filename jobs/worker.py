@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import secrets
+import sqlite3
 import sys
 import threading  # this process is plain Python, not Blender
 import time
@@ -21,10 +22,12 @@ from ..client import Credentials, Scenario
 from ..client.elapsed import elapsed_s
 from .answers import Answers
 from .children import Blenders
+from .database import is_damage, mark_damaged
 from .follower import Follower
 from .ledger import STORE_TROUBLE, Ledger, log
 from .matching import GRACE_S
 from .process import OFFLINE, open_sandbox, stop_sandbox
+from .rebuild import Rebuilder
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, Store
 from .tasks import Tasks
@@ -65,6 +68,7 @@ class Worker:
         ledger = Ledger(store, service, self.name, clock, session)
         self._follower = Follower(ledger, api, self.tasks, grace_s)
         self._answers = Answers(ledger, api, self.tasks)
+        self._rebuilder = Rebuilder(ledger, api, self.tasks)
         self._steps = Steps(
             *(ledger, api, self.tasks, self._follower),
             blenders=self._blenders,
@@ -161,6 +165,7 @@ class Worker:
                 self._ledger.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
         if not self._session:  # questions are the window's
             self._answers.take()
+        self._rebuilder.take()
         self._follower.poll()
         self._blenders.tidy()
         return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)
@@ -195,7 +200,12 @@ def main() -> int:
         threading.Thread(target=follow_parent, daemon=True).start()
         if sandbox is not None:  # without it, another worker starts another
             threading.Thread(target=lambda: (sandbox.wait(), worker.stop()), daemon=True).start()
-        worker.run()
+        try:
+            worker.run()
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                mark_damaged(folder)  # the next worker sets it aside
+            raise
     return 0
 
 

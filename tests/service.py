@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,19 @@ from maquette.client import (
     NotFoundError,
     Submission,
     check_inputs,
+)
+
+MODEL = Model.from_json(
+    {
+        "id": "model_x",
+        "name": "X",
+        "capabilities": ["img23d"],
+        "inputs": [
+            {"name": "image", "type": "file", "kind": "image"},
+            {"name": "prompt", "type": "string"},
+            {"name": "targetFaceNum", "type": "number"},
+        ],
+    }
 )
 
 
@@ -47,7 +60,7 @@ class Service:
         self.is_finishing = True
         self.shows_after_s = 0.0  # how late jobs come into the list
         self.assets_gone = False
-        self.models: dict[str, Model] = {}
+        self.models: dict[str, Model] = {"model_x": MODEL}
         self.uploads: list[tuple[str, str]] = []
         self.has_list_inputs = True  # whether lists tell what each job was made of; alone, a job always does
         self.listed: Callable[[Job], Job] = lambda job: job  # what the service keeps or tells of a job
@@ -71,30 +84,42 @@ class Service:
     def job_url(self, job_id: str) -> str:
         return f"https://api.test/v1/jobs/{job_id}"
 
-    def list_models(self, *, capabilities: Any) -> list[Model]:
+    def list_models(self, *, capabilities: Collection[str]) -> list[Model]:
         self._call("list_models")
-        return list(self.models.values())
+        return [m for m in self.models.values() if not set(capabilities).isdisjoint(m.capabilities)]
 
-    def get_model(self, model_id: str) -> Model | None:
+    def get_model(self, model_id: str) -> Model:
         self._call("get_model")
-        return self.models.get(model_id)
+        return self._model(model_id)
+
+    def _model(self, model_id: str) -> Model:
+        if model_id not in self.models:
+            raise NotFoundError(f"there is no {model_id}")
+        return self.models[model_id]
 
     def estimate_cost(self, model_id: str, inputs: Mapping[str, Any]) -> Cost:
         """As the sandbox does it: what is required must be there, and something to make a model from."""
         self._call("estimate_cost")
-        model = self.models[model_id]
+        self._check(model_id, inputs)
+        return Cost(float(len(inputs)))
+
+    def _check(self, model_id: str, inputs: Mapping[str, Any]) -> None:
+        model = self._model(model_id)
         check_inputs(model, inputs)
         sources = {spec.name for spec in model.inputs if spec.is_file or spec.name == "prompt"}
         if not sources & inputs.keys():
             raise InputError("nothing to make a model from")
-        return Cost(float(len(inputs)))
 
     def get_balance(self) -> Balance | None:
         self._call("get_balance")
-        return Balance(900.0)
+        return Balance(900.0 - 2.5 * len(self.paid))
 
-    def upload(self, path: Path, *, kind: str, name: str | None = None, progress: Any = None) -> str:
+    def upload(
+        self, path: Path, *, kind: str = "image", name: str | None = None, progress: Any = None
+    ) -> str:
         self._call("upload")
+        if not path.is_file():
+            raise InputError(f"{path} is not there")
         size = path.stat().st_size
         if progress:
             progress(size, size)
@@ -107,6 +132,9 @@ class Service:
         self._before_sending()
         before_send()
         self._call("generate")
+        self._model(model_id)
+        if not inputs:
+            raise InputError("nothing to make a model from")
         job = self.make(model_id, inputs)
         if self.fail.get("answer"):
             raise self.fail["answer"].pop(0)
@@ -161,23 +189,33 @@ class Service:
 
     def get_job(self, job_id: str) -> Job:
         self._call("get_job")
-        return self.listed(self._seen(self.jobs[job_id]))
+        return self.listed(self._seen(self._job(job_id)))
+
+    def _job(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise NotFoundError(f"there is no {job_id}")
+        return self.jobs[job_id]
 
     def cancel_job(self, job_id: str) -> Job:
         self._call("cancel_job")
-        self.jobs[job_id] = _with(self.jobs[job_id], status=JobStatus.CANCELED)
+        self.jobs[job_id] = _with(self._job(job_id), status=JobStatus.CANCELED)
         return self.jobs[job_id]
 
-    def get_assets(self, asset_ids: list[str]) -> list[Asset]:
+    def get_assets(self, asset_ids: Sequence[str]) -> list[Asset]:
         self._call("get_assets")
         if self.assets_gone:
             raise NotFoundError("gone")
-        return [asset(name) for name in asset_ids]
+        made = {name for job in self.jobs.values() for name in job.asset_ids}
+        return [asset(name) for name in asset_ids if name in made]
 
-    def download(self, wanted: Asset, target: Path, *, max_bytes: int, progress: Any = None) -> Download:
+    def download(self, asset: Asset, target: Path, *, max_bytes: int, progress: Any = None) -> Download:
         self._call("download")
-        content = b"glTF of " + wanted.id.encode()
+        if not asset.url:
+            raise NotFoundError(f"there is no {asset.id}")
+        content = b"glTF of " + asset.id.encode()
         target.write_bytes(content)
+        if progress:
+            progress(len(content), len(content))
         return Download(target, len(content), hashlib.sha256(content).hexdigest())
 
 

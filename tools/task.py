@@ -17,6 +17,7 @@ from typing import Callable, List
 
 import blenders
 import browser
+import fault_report
 import gltf
 import steps
 import venvs
@@ -105,13 +106,14 @@ def link_as_package() -> None:
 def unit(rest: Rest) -> int:
     """run the tests that need neither Blender nor a browser, on one Python (under a minute)"""
     dev = venvs.make_dev()
-    return blenders.summarize([run_unit(venvs.read_stamp(dev)["python"], dev, ["-m", "not browser", *rest])])
+    arguments = ["-m", "not browser and not slow", *rest]
+    return blenders.summarize([run_unit(venvs.read_stamp(dev)["python"], dev, arguments)])
 
 
-def run_unit(version: str, folder: Path, arguments: Rest) -> Outcome:
+def run_unit(version: str, folder: Path, arguments: Rest, report_name: str = "") -> Outcome:
     """Runs unit tests in an environment; where it has pytest-xdist, on two cores."""
     name = f"unit tests on Python {version}"
-    report = BUILD / "tests" / f"unit-{version}.xml"
+    report = BUILD / "tests" / f"{report_name or f'unit-{version}'}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink() if report.exists() else None
     command = [venvs.program(folder, "python"), "-m", "pytest", f"--junitxml={report}"]
@@ -174,6 +176,38 @@ def soak_batch(rest: Rest) -> int:
     return blenders.summarize(
         [blenders.run_wheel(venvs.WHEELS[0], build_zip(), ["-s", *rest, "tests/blender/soak_batch.py"])]
     )
+
+
+def faults(rest: Rest) -> int:
+    """try every fault at every step, kills and mutated files; the table goes into docs/reliability.md"""
+    dev = venvs.make_dev()
+    arguments = ["tests/faults", "tests/unit/test_jobs_damaged.py", *rest]
+    outcomes = [run_unit(venvs.read_stamp(dev)["python"], dev, arguments, "faults")]
+    reports = [BUILD / "tests" / "faults.xml"]
+    inside = [f"tests/blender/test_{name}.py" for name in ("mutated_files", "killed")]
+    outcomes.append(blenders.run_wheel(venvs.WHEELS[0], build_zip(), inside))
+    if outcomes[-1].log:
+        reports.append(outcomes[-1].log.with_name("report.xml"))
+    table = fault_report.make_table(fault_report.read_records([path for path in reports if path.exists()]))
+    fault_report.write_table(ROOT / "docs" / "reliability.md", table)
+    say(table)
+    return blenders.summarize(outcomes)
+
+
+def soak_faults(rest: Rest) -> int:
+    """try thousands of histories of two machines, other ones each time (`soak-faults 5000`)"""
+    dev = venvs.make_dev()
+    command = [venvs.program(dev, "python"), "-m", "pytest", "-s", "--timeout=7200"]
+    env = {**blenders.clean_environment(), "MAQUETTE_EXAMPLES": (rest or ["2000"])[0]}
+    run([*command, "tests/faults/test_stateful.py"], env=env)
+    return 0
+
+
+def soak_files(rest: Rest) -> int:
+    """convert ten thousand mutated files in background Blenders (or `soak-files 500`)"""
+    count = (rest or ["10000"])[0]
+    arguments = [f"--mutated={count}", "--timeout=1500", "tests/blender/test_mutated_files.py"]
+    return blenders.summarize([blenders.run_wheel(venvs.WHEELS[0], build_zip(), arguments)])
 
 
 def test(rest: Rest) -> int:
@@ -274,6 +308,9 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         test_window_all,
         bench_window,
         soak_batch,
+        faults,
+        soak_faults,
+        soak_files,
         pictures,
         bench,
         build,

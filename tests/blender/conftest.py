@@ -14,6 +14,10 @@ from loopback import keep_to_loopback
 keep_to_loopback()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutated", type=int, default=300, help="how many mutated files are tried")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Outside, before Blender starts: gives it the zip, unless tools/task.py did. Inside: looks for it."""

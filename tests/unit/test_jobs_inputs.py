@@ -26,7 +26,7 @@ from maquette.jobs import (
 )
 from maquette.jobs.inputs import QUICK_BYTES
 from maquette.jobs.worker import Worker
-from service import Clock, Service, fake_blender
+from service import MODEL, Clock, Service, fake_blender
 
 LARGE = b"x" * (QUICK_BYTES + 1)
 
@@ -36,6 +36,7 @@ class Scene:
         self.folder, self.clock = folder, Clock()
         self.store = Store(folder / "state", is_interactive=True, clock=self.clock)
         self.service = Service(self.clock)
+        self.service.models["m"] = MODEL
         self.is_keeping_downloads = True
         self.answer: dict[str, Any] | None = {"ok": True}
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fills a new store that stands for a damaged one from the service's own list of jobs.
+
+It only reads: nothing is submitted, and no result is fetched before a person resumes the job.
+"""
+
+from concurrent.futures import Future  # of the worker process, which is plain Python
+from typing import Any
+
+from ..client import Job as RemoteJob
+from ..client import JobStatus, Scenario, ScenarioError
+from .ledger import Ledger, log, retry_delay_s
+from .states import State
+from .tasks import Tasks
+
+
+class Rebuilder:
+    """Asks for the list once for each service, again after a while where that fails."""
+
+    def __init__(self, ledger: Ledger, api: Scenario, tasks: Tasks) -> None:
+        self._ledger, self._api, self._tasks = ledger, api, tasks
+        self._next_try, self._failures = 0.0, 0
+
+    def take(self) -> None:
+        store, service = self._ledger.store, self._ledger.service
+        if (
+            "rebuild" in self._tasks
+            or self._ledger.clock() < self._next_try
+            or not store.aside.needs_rebuild(service)
+        ):
+            return
+        self._tasks.start(
+            "rebuild", "poll", lambda _: list(self._api.list_jobs(updated_after=0.0)), self._listed
+        )
+
+    def _listed(self, future: Future[Any]) -> None:
+        error = future.exception()
+        if isinstance(error, ScenarioError):
+            self._next_try = self._ledger.clock() + retry_delay_s(error, self._failures)
+            self._failures += 1
+            self._ledger.set_trouble(error)
+            return
+        remotes: list[RemoteJob] = future.result()
+        store, service = self._ledger.store, self._ledger.service
+        told = (
+            f"The job store was damaged and lies in {store.aside.place()}. The service's list has this job."
+        )
+        rows = [_row(remote, told) for remote in sorted(remotes, key=lambda remote: remote.created_at)]
+        count = store.aside.rebuild(service, self._ledger.session, rows)
+        self._ledger.set_trouble(None)
+        log.warning("%d jobs were taken over from the service's list: %s", count, told)
+
+
+def _row(remote: RemoteJob, told: str) -> dict[str, Any]:
+    state, resume_state, message = State.QUEUED, None, told
+    if remote.status is JobStatus.CANCELED:
+        state = State.CANCELED
+    elif remote.is_success:
+        state, resume_state = State.FAILED, State.DOWNLOADING
+        message = f"{told} Resume it to fetch its result, which is paid for."
+    elif remote.is_done:
+        state, message = State.FAILED, f"{told} {remote.error}"
+    return {
+        "state": state,
+        "resume_state": resume_state,
+        "message": message,
+        "name": remote.id,
+        "model_id": remote.model_id or "",
+        "remote_id": remote.id,
+        "cost_cu": remote.cost_cu,
+        "created_at": remote.created_at,
+        "submitted_at": remote.created_at,
+        "finished_at": remote.updated_at if remote.is_done else None,
+    }

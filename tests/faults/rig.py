@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real client, store and worker against the sandbox's own server through fault proxies, on clocks that
+only a test moves. A round of the worker takes a second of these clocks, and about a millisecond.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faults.proxy import FaultProxy
+from maquette.client import Credentials, Scenario
+from maquette.client import api as client_api
+from maquette.client import transport as client_transport
+from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
+from maquette.jobs.children import ChildError
+from maquette.jobs.worker import Worker
+from maquette.sandbox.server import Sandbox
+from sandbox_client import GLB, HUNYUAN, build_nothing, png
+from service import Clock
+
+SERVICE = "test"
+ANSWER = {"ok": True, "faces": 12, "objects": 1}
+REMESH = "model_meshy-remesh"
+SECRET = "pl4nted-s3cret-0f-the-test"
+SHORT_PATIENCE_S = 0.2
+
+
+class Backend:
+    """One service for many tests: the sandbox, and proxies before its API and its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.sandbox = Sandbox(folder, build_nothing, delay_s=3.0, clock=self.clock, is_ticking=False)
+        self.api_proxy = FaultProxy(self.sandbox.url, self.clock)
+        self.cdn_proxy = FaultProxy(self.sandbox.lifecycle.assets.base, self.clock)
+        self.sandbox.lifecycle.assets.base = self.cdn_proxy.url
+        self.key = Credentials(self.sandbox.api.key, self.sandbox.api.secret)
+
+    def close(self) -> None:
+        self.api_proxy.close()
+        self.cdn_proxy.close()
+        self.sandbox.close()
+
+
+class QuickBlenders:
+    """Stands for the background Blenders where they are not the point: makes a result at once."""
+
+    def run(self, do: str, wish: Mapping[str, Any], folder: Path, doing: str) -> dict[str, Any]:
+        for source in wish.get("sources", ()):
+            content = Path(source["path"]).read_bytes()
+            if not content.startswith(b"glTF") or len(content) < len(GLB):
+                raise ChildError("This is no 3D model that can be read.", is_unreadable=True)
+        Path(str(wish["target"])).write_bytes(b"BLENDER")
+        return dict(ANSWER)
+
+    def tidy(self, idle_s: float = 0.0) -> None:
+        return
+
+
+class Rig:
+    """One machine before a service. Its own clock may be ahead of the service's."""
+
+    def __init__(self, backend: Backend, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.clock, self.sandbox = folder, backend.clock, backend.sandbox
+        self.api_proxy, self.cdn_proxy, self.key = backend.api_proxy, backend.cdn_proxy, backend.key
+        self.machine_ahead_s = 0.0
+        self._elapsed_s = 0.0
+        self.clock.time += 1e6  # what others made is long past
+        self.paid_before = len(self.sandbox.state.all("job"))
+        for proxy in (self.api_proxy, self.cdn_proxy):
+            proxy.seen.clear()
+        shim = SimpleNamespace(time=self.machine_time, monotonic=time.monotonic, sleep=self.sleep)
+        patch.setattr(client_api, "time", shim)
+        patch.setattr(client_transport, "time", shim)
+        patch.setattr(client_api, "elapsed_s", self.monotonic)
+        patch.setattr(client_transport, "elapsed_s", self.monotonic)
+        patch.setattr("urllib3.util.retry.time", shim)
+        self.store = Store(folder / "state", clock=self.machine_time)
+        self.store._db.execute("PRAGMA synchronous=OFF")  # no power is cut here
+        self.apis: list[Scenario] = []
+        self.workers: list[Worker] = []
+        self.blender = ""  # the executable, where a real child is wanted
+        self.picture = folder / "horse.png"
+        self.picture.write_bytes(png())
+
+    # Time.
+
+    def machine_time(self) -> float:
+        return self.clock() + self.machine_ahead_s
+
+    def monotonic(self) -> float:
+        return self._elapsed_s
+
+    def sleep(self, seconds: float) -> None:
+        """Nobody waits: the clocks go on."""
+        self.clock.time += seconds
+        self._elapsed_s += seconds
+
+    # Work.
+
+    def api(self) -> Scenario:
+        api = Scenario(self.api_proxy.url, self.key)
+        api._sleep = self.sleep  # type: ignore[method-assign]
+        self.apis.append(api)
+        return api
+
+    def worker(self, store: Store | None = None, **options: Any) -> Worker:
+        worker = Worker(
+            store or self.store,
+            self.api(),
+            service=SERVICE,
+            blender=self.blender,
+            clock=self.monotonic,
+            **options,
+        )
+        if not self.blender:
+            worker._steps._blenders = worker._blenders = QuickBlenders()  # type: ignore[assignment]
+        self.workers.append(worker)
+        return worker
+
+    def add(self, **values: Any) -> JobRecord:
+        values = {"inputs": {"image": InputFile(self.picture), "targetFaceNum": 4000}, **values}
+        return self.store.add(NewJob(**{"name": "horse", "model_id": HUNYUAN, "service": SERVICE, **values}))
+
+    def run(
+        self, worker: Worker | None = None, *, for_s: float = 900.0, until: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Rounds until nothing is left to do (True), `until`, or so long by the clock."""
+        worker = worker or self.worker()
+        assert worker.take_lease(), "another worker holds the lease"
+        ends_at = self.monotonic() + for_s
+        while self.monotonic() < ends_at and not until():
+            if not worker.round():
+                self.store.drop_lease(SERVICE, worker.name)
+                return True
+            self.sleep(1.0 if worker.tasks else 5.0)
+            for future, *_ in list(worker.tasks._running.values()):
+                future.exception(timeout=30)
+            for build in list(self.sandbox.lifecycle.builds.values()):
+                build.exception(10)
+            self.sandbox.lifecycle.tick()
+        return False
+
+    def abandon(self, worker: Worker) -> None:
+        """As if the worker had been killed: it is never heard of again, and its lease gets old."""
+        for future, *_ in list(worker.tasks._running.values()):
+            future.exception(timeout=30)
+        self.sleep(100.0)
+
+    def paid(self) -> int:
+        return len(self.sandbox.state.all("job")) - self.paid_before
+
+    def job(self) -> JobRecord:
+        (job,) = self.store.list_jobs()
+        return job
+
+    def lift(self) -> None:
+        self.api_proxy.lift()
+        self.cdn_proxy.lift()
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.close()
+        for api in self.apis:
+            api.close()
+        self.store.close()
+        self.lift()
+
+    # What is left behind.
+
+    def leftovers(self) -> list[str]:
+        """Temporary files of the store, children of this process, and the worker's threads, once closed."""
+        temporary = (".part", ".json", ".tmp", "-journal")
+        files = [
+            str(path.relative_to(self.store.folder))
+            for path in self.store.folder.rglob("*")
+            if path.name.endswith(temporary) or path.name.startswith(("new-", "part-", ".converting-"))
+        ]
+        return files + [f"process {pid}" for pid in children()] + self.threads()
+
+    def threads(self) -> list[str]:
+        pools = ("transfer", "submit", "poll", "question", "convert", "ThreadPoolExecutor")
+        ours = [thread.name for thread in threading.enumerate() if thread.name.startswith(pools)]
+        # The sandbox's own builders end with it.
+        return [name for name in ours if name not in {t.name for t in self.sandbox.lifecycle._pool._threads}]
+
+
+def children() -> list[int]:
+    """Children of this process that have not ended (Linux)."""
+    found: list[int] = []
+    for task in Path(f"/proc/{os.getpid()}/task").glob("*"):
+        try:
+            found += map(int, (task / "children").read_text().split())
+        except OSError:  # the thread has ended, or the system has no such list
+            continue
+    return found
+
+
+def states(store: Store) -> list[State]:
+    return [job.state for job in store.list_jobs()]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks for a planted secret in files, and in the arguments and environments of processes (Linux)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_in_files(folder: Path, forms: Sequence[bytes]) -> list[Path]:
+    """The files below `folder` that hold any of `forms`, whatever they are."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            data = path.read_bytes()
+            if any(form in data for form in forms):
+                found.append(path)
+    return found
+
+
+def find_in_processes(
+    root: int, forms: Sequence[bytes], *, is_environment_of_root_checked: bool
+) -> list[tuple[int, str]]:
+    """(process, "cmdline" or "environ") of `root` and of all that descends from it."""
+    found = []
+    for pid in [root, *descendants(root)]:
+        for what in ("cmdline", "environ"):
+            if pid == root and what == "environ" and not is_environment_of_root_checked:
+                continue
+            try:
+                data = Path(f"/proc/{pid}/{what}").read_bytes()
+            except OSError:  # it has ended
+                continue
+            if any(form in data for form in forms):
+                found.append((pid, what))
+    return found
+
+
+def descendants(root: int) -> list[int]:
+    """All processes that `root` has started, and theirs."""
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        for task in Path(f"/proc/{waiting.pop()}/task").glob("*"):
+            try:
+                children = [int(word) for word in (task / "children").read_text().split()]
+            except OSError:  # it has ended
+                continue
+            found += children
+            waiting += children
+    return found
