@@ -128,7 +128,7 @@ def test_a_worker_and_its_children_keep_it_to_themselves(
     process = start_worker(planted.store.folder, settings)
     try:
         wait_for(planted, State.CONVERTING)
-        time_limit = time.monotonic() + 30
+        time_limit = time.monotonic() + 3
         while len(find_children(process.pid)) < 1 and time.monotonic() < time_limit:
             time.sleep(0.02)
         found = find_in_processes(process.pid, forms(), is_environment_of_root_checked=False)
