@@ -92,7 +92,7 @@ class Input(Record):
     `choice_labels` goes from a choice as text to the service's words for it.
     """
 
-    name: str = told(Fields.text)
+    name: str = told(Fields.words)
     type: str = told(Fields.text)
     kind: str = told(lambda it, name: it.words(name) or "image")
     required: Required = told(lambda it, name: Required.from_json(it.any(name)))
@@ -112,7 +112,7 @@ class Input(Record):
     is_color: bool = told(Fields.flag, "color")
     is_parent: bool = told(Fields.flag, "parent")
     has_cost_impact: bool = told(Fields.flag, "costImpact")
-    inputs: "tuple[Input, ...]" = told(lambda it, name: it.items(name, Input.from_json))
+    inputs: "tuple[Input, ...]" = told(lambda it, name: _named(it, name))
     choice_labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -129,10 +129,15 @@ class Input(Record):
         return self.choice_labels.get(text) or without_controls(readable_name(text))
 
 
+def _named(table: Fields, name: str) -> tuple[Input, ...]:
+    """The inputs in a table; one whose name holds nothing readable cannot be asked for and is left out."""
+    return tuple(spec for spec in table.items(name, Input.from_json) if spec.name)
+
+
 def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
     """The inputs with the labels that `uiConfig` has for their choices."""
     try:
-        inputs = model.items(name, Input.from_json)
+        inputs = _named(model, name)
     except RecursionError:
         raise AnswerError("The answer is not understood: a model's inputs are nested too deep.") from None
     selects = _table(_table(model.any("uiConfig")).get("selects"))
