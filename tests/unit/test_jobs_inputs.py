@@ -234,6 +234,53 @@ def test_input_files_are_read_once_and_never_in_the_workers_loop(
     assert scene.store.get(job.id).input_files[0].sha256 == files.sha256_of(scene.folder / "a.png")
 
 
+def test_a_large_file_holds_neither_the_lease_nor_other_jobs_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes to read: here until the other job is ready, a minute of the lease's clock."""
+    may_go_on = threading.Event()
+
+    def sha256_of(path: Path) -> str:
+        assert path.name != "large.png" or may_go_on.wait(30)
+        return files.sha256_of(path)
+
+    monkeypatch.setattr("maquette.jobs.inputs.sha256_of", sha256_of)
+    large = scene.add(image=scene.file("large.png", LARGE))
+    other = scene.add(image=scene.file("a.png"))
+    worker = scene.worker()
+    assert worker.take_lease()
+    try:
+        for _ in range(60):
+            assert worker.round()
+            assert scene.store.is_lease_alive("s")
+            for key, (future, _then, _progress) in worker.tasks._running.items():
+                if key != large.id:
+                    future.exception(timeout=10)
+            scene.clock.time += 1
+        assert scene.store.get(large.id).state is State.UPLOADING
+        assert scene.store.get(other.id).state is State.READY
+    finally:
+        may_go_on.set()
+        worker.close()
+    scene.store.drop_lease("s", worker.name)
+    scene.run()
+    assert scene.store.get(large.id).state is State.READY
+    assert len(scene.service.paid) == 2
+
+
+def test_a_file_that_was_exchanged_for_a_link_after_it_was_read_is_not_sent(scene: Scene) -> None:
+    (scene.folder / "private.png").write_bytes(b"private")
+    job = scene.add(image=scene.file("a.png"))
+    scene.store.update(job, input_files=[replace(job.input_files[0], sha256="of before")])
+    kept = scene.store.job_folder(job.id) / job.input_files[0].path
+    kept.unlink()
+    kept.symlink_to(scene.folder / "private.png")
+    ended = scene.run()
+    assert (ended.state, ended.error_kind) == (State.FAILED, "InputFileError")
+    assert ended.message == "a.png is not in the folder of its job. Generate it anew."
+    assert scene.service.uploads == scene.service.paid == []
+
+
 def test_a_job_whose_files_are_gone_is_not_run_again(scene: Scene) -> None:
     job = scene.add(image=scene.file("a.png", LARGE))
     with pytest.raises(StoreError, match="Use its settings"):
