@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A job's input files: what the window leaves to the worker is there, unchanged, before anything is paid."""
 
+import itertools
 import json
 import threading
 from dataclasses import replace
@@ -25,10 +26,12 @@ from maquette.jobs import (
     source_of,
 )
 from maquette.jobs.inputs import QUICK_BYTES
+from maquette.jobs.request import gather_inputs
 from maquette.jobs.worker import Worker
 from service import MODEL, Clock, Service, fake_blender
 
 LARGE = b"x" * (QUICK_BYTES + 1)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 
 class Scene:
@@ -169,28 +172,43 @@ def test_files_keep_their_names_however_often_a_job_is_run_again(scene: Scene) -
     assert {name for name, _ in scene.service.uploads} == {"horse.png", "vase.glb"}
 
 
-@pytest.mark.parametrize(
-    "default",
-    [
-        {"file": "input/../../private.png", "name": "a.png", "kind": "image"},
-        {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "/home/me/a.blend", "objects": []},
-        {"$file": 0},
-    ],
-)
-@pytest.mark.parametrize("kind", ["file", "string", "number", "boolean", "model", "new_kind"])
-def test_a_default_of_the_services_is_never_taken_for_a_file(scene: Scene, default: Any, kind: str) -> None:
-    (scene.folder / "private.png").write_bytes(b"private")
-    table = {"name": "extra", "type": kind, "required": {"ifDefined": {"image": ""}}, "default": default}
+PRIVATE = {"file": "input/../../private.png", "name": "a.png", "kind": "image"}
+SCENE_OF_OURS = {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "../../private.blend"}
+
+
+def with_default(kind: str, default: Any) -> Model:
+    extra = {"name": "extra", "type": kind, "required": {"always": True}, "default": default}
     image = {"name": "image", "type": "file"}
-    model = Model.from_json({"id": "m", "name": "M", "inputs": [image, table]})
-    try:
-        inputs = check_inputs(model, {"image": scene.file("a.png")})
-    except InputError:  # it has no default of its type
-        return
-    scene.add(**inputs)
+    return Model.from_json({"id": "m", "name": "M", "inputs": [image, extra]})
+
+
+@pytest.mark.parametrize("default", [PRIVATE, SCENE_OF_OURS | {"objects": []}])
+def test_a_table_in_a_models_record_is_never_taken_for_a_file(scene: Scene, default: Any) -> None:
+    picture = scene.file("a.png", PNG)
+    jobs = scene.folder / "state" / "jobs"
+    jobs.mkdir(exist_ok=True)
+    for name in ("private.png", "private.blend"):
+        (jobs / name).write_bytes(b"private")
+    given, _ = gather_inputs(with_default("new_kind", default), [str(picture.path)], None, {})
+    job = scene.add(**given)
     assert scene.run().state is State.READY
     assert scene.service.uploads == [("a.png", "image")]
     assert scene.service.paid == [("m", {"image": "asset_1", "extra": default})]
+    assert not (scene.store.job_folder(job.id) / "send.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        *itertools.product(["file", "string", "number", "boolean", "model", "inputs_array"], [PRIVATE]),
+        *itertools.product(["file", "file_array", "string", "inputs_array", "new_kind"], [[{"$file": 0}]]),
+        ("new_kind", {"$file": 0}),
+    ],
+)
+def test_a_default_of_another_type_than_its_inputs_is_none(scene: Scene, default: Any, kind: str) -> None:
+    picture = str(scene.file("a.png", PNG).path)
+    with pytest.raises(InputError, match="extra: is required"):
+        gather_inputs(with_default(kind, default), [], None, {"image": picture})
 
 
 def test_a_name_that_only_the_store_may_write_is_refused_in_an_input(scene: Scene) -> None:
