@@ -41,7 +41,7 @@ class Scene:
         self.service = Service(self.clock)
         self.service.models["m"] = MODEL
         self.is_keeping_downloads = True
-        self.answer: dict[str, Any] | None = {"ok": True}
+        self.answer: dict[str, Any] | None = {"ok": True, "objects": 1}
 
     def file(self, name: str, content: bytes = b"pixels", **values: Any) -> InputFile:
         path = self.folder / name
@@ -135,7 +135,7 @@ def test_objects_that_cannot_be_sent_are_not_paid_for_and_can_be_resumed(scene: 
     scene.store.resume(job, may_spend=True)
     assert "crashed while preparing the mesh" in scene.run().message
     assert scene.service.paid == []
-    scene.answer = {"ok": True}
+    scene.answer = {"ok": True, "objects": 1}
     scene.store.resume(scene.store.get(job.id), may_spend=True)
     assert scene.run().state is State.READY
 
