@@ -283,17 +283,26 @@ def test_another_user_of_the_machine_can_read_no_key_and_no_file_and_start_no_jo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="on Windows the user's folders are private by themselves")
-def test_a_state_in_a_shared_folder_leaves_that_folder_as_it_is(tmp_path: Path) -> None:
-    """So a batch's output folder, which the hosts of a farm share, keeps its rights."""
+def test_a_state_in_a_folder_that_a_group_shares_is_the_groups_and_nobody_elses(tmp_path: Path) -> None:
+    """The output folder of a farm keeps its rights, and who assembles the results may read them."""
     output = tmp_path / "out"
     machines = output / ".maquette" / "machines"
     shared = (output, machines.parent, machines)
     for path in shared:
         path.mkdir()
         path.chmod(0o2775)
-    Store(machines / "host").close()
-    assert (machines / "host").stat().st_mode & 0o777 == 0o700
+    state = machines / "host"
+    before = os.umask(0o002)
+    try:
+        Store(state).close()
+        State(state / "sandbox").close()  # its key is no group's
+    finally:
+        os.umask(before)
     assert [path.stat().st_mode & 0o7777 for path in shared] == [0o2775] * 3
+    assert [path.stat().st_mode & 0o777 for path in (state, state / "jobs")] == [0o770] * 2
+    assert (state / "maquette.db").stat().st_mode & 0o777 == 0o660
+    assert (state / "sandbox").stat().st_mode & 0o777 == 0o700
+    assert (state / "sandbox" / "sandbox.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_no_process_of_ours_gets_a_secret_of_the_environment(
