@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .files import make_private
 from .record import FILE_MARK
@@ -243,8 +243,8 @@ def _is_old_file(table: dict[str, Any]) -> bool:
     match more:
         case {"source": str(), "size": int(), "mtime_ns": int()}:
             return len(more) == 3
-        case {"source": str(source), "objects": list(names)}:
-            is_told = all(isinstance(name, str) for name in cast("list[object]", names))
+        case {"source": str(source), "objects": list()}:
+            is_told = all(isinstance(name, str) for name in table["objects"])
             return len(more) == 2 and is_told and _OLD_FILE.fullmatch(source) is not None
         case _:
             return not more

@@ -26,17 +26,20 @@ def safe_name(name: str, *, fallback: str = "file") -> str:
 def make_private(*paths: Path) -> None:
     """Keep other users of the machine out of these folders and files, which are made if they are missing.
 
-    What is not ours, and what is everybody's as /tmp is, stays as it is. On Windows the user's own folders
-    are private as they are.
+    A group keeps its rights where it shares the folder on purpose, which the setgid bit says: the output of a
+    farm. What is not ours, and what is everybody's as /tmp is, stays as it is. On Windows the user's own
+    folders are private as they are.
     """
     if os.name == "nt":
         return
     for path in paths:
+        strangers = 0o007 if path.parent.stat().st_mode & stat.S_ISGID else 0o077
         if not path.is_dir():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666 & ~strangers))
         facts = path.stat()
-        if facts.st_uid == os.geteuid() and facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX:
-            path.chmod(0o700 if path.is_dir() else 0o600)
+        if facts.st_uid == os.geteuid() and facts.st_mode & strangers and not facts.st_mode & stat.S_ISVTX:
+            run = 0 if path.is_dir() else 0o111  # no file of ours is a program
+            path.chmod(stat.S_IMODE(facts.st_mode) & ~strangers & ~run)
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..client import NetworkError, RateLimitedError, ScenarioError, ServerError
-from .database import JobGoneError, StoreTroubleError
+from .database import JobGoneError, StoreError, StoreTroubleError
 from .record import JobRecord
 from .states import State
 from .store import MAX_DELAY_S, LeaseLostError, StaleError, Store
@@ -71,7 +71,7 @@ class Ledger:
         """A step that spends nothing is tried again after a while; what will not get better fails."""
         kind = type(error).__name__
         if not isinstance(error, _TEMPORARY) or job.attempts >= MAX_ATTEMPTS:
-            if not isinstance(error, ScenarioError | OSError):
+            if not isinstance(error, ScenarioError | OSError | StoreError):
                 log.error("job %s: a defect", job.id, exc_info=error)
             self.fail(job, words_of(error), kind, resume)
             return
@@ -119,8 +119,8 @@ class Ledger:
 
 
 def words_of(error: BaseException) -> str:
-    """The error for a person: the service's and the disk's as they are, all else is a defect of ours."""
-    if isinstance(error, ScenarioError | OSError):
+    """The error for a person: the service's, the disk's and the store's as they are, all else is a defect."""
+    if isinstance(error, ScenarioError | OSError | StoreError):
         return str(error)
     return f"Maquette met a defect ({type(error).__name__}: {error}). worker.log tells more."
 

@@ -10,7 +10,7 @@ import pytest
 from job_scene import LOST, Scene
 from maquette.client import AnswerError, RateLimitedError
 from maquette.client.elapsed import elapsed_s
-from maquette.jobs import JobRecord, State, Store
+from maquette.jobs import InputFile, JobRecord, State, Store
 from maquette.jobs import steps as steps_module
 from maquette.jobs.database import StoreTroubleError
 from maquette.jobs.follower import Follower
@@ -83,6 +83,17 @@ def test_one_jobs_defect_is_its_own_and_the_others_are_made(
     scene.run()
     assert scene.store.get(bad.id).state is State.READY
     assert len(scene.service.paid) == 2
+
+
+def test_a_defect_in_a_look_at_a_jobs_files_is_its_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = steps_module.is_for_blender
+    picture = {"image": InputFile(scene.picture)}
+    jobs = scene.add(inputs={"prompt": "bad", **picture}), scene.add(inputs={"prompt": "good", **picture})
+    monkeypatch.setattr(steps_module, "is_for_blender", raising(KeyError("kind"), real))
+    bad, good = ended(scene, jobs)
+    assert (bad.state, bad.resume_state, bad.message) == (State.FAILED, State.PREPARED, DEFECT)
+    assert good.state is State.READY
+    assert len(scene.service.paid) == 1
 
 
 def test_a_defect_after_the_request_is_looked_for_and_not_repeated(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A job's input files: what the window leaves to the worker is there, unchanged, before anything is paid."""
 
+import itertools
 import json
 import threading
 from dataclasses import replace
@@ -25,10 +26,12 @@ from maquette.jobs import (
     source_of,
 )
 from maquette.jobs.inputs import QUICK_BYTES
+from maquette.jobs.request import gather_inputs
 from maquette.jobs.worker import Worker
 from service import MODEL, Clock, Service, fake_blender
 
 LARGE = b"x" * (QUICK_BYTES + 1)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 
 class Scene:
@@ -38,7 +41,7 @@ class Scene:
         self.service = Service(self.clock)
         self.service.models["m"] = MODEL
         self.is_keeping_downloads = True
-        self.answer: dict[str, Any] | None = {"ok": True}
+        self.answer: dict[str, Any] | None = {"ok": True, "objects": 1}
 
     def file(self, name: str, content: bytes = b"pixels", **values: Any) -> InputFile:
         path = self.folder / name
@@ -132,7 +135,7 @@ def test_objects_that_cannot_be_sent_are_not_paid_for_and_can_be_resumed(scene: 
     scene.store.resume(job, may_spend=True)
     assert "crashed while preparing the mesh" in scene.run().message
     assert scene.service.paid == []
-    scene.answer = {"ok": True}
+    scene.answer = {"ok": True, "objects": 1}
     scene.store.resume(scene.store.get(job.id), may_spend=True)
     assert scene.run().state is State.READY
 
@@ -169,28 +172,43 @@ def test_files_keep_their_names_however_often_a_job_is_run_again(scene: Scene) -
     assert {name for name, _ in scene.service.uploads} == {"horse.png", "vase.glb"}
 
 
-@pytest.mark.parametrize(
-    "default",
-    [
-        {"file": "input/../../private.png", "name": "a.png", "kind": "image"},
-        {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "/home/me/a.blend", "objects": []},
-        {"$file": 0},
-    ],
-)
-@pytest.mark.parametrize("kind", ["file", "string", "number", "boolean", "model", "new_kind"])
-def test_a_default_of_the_services_is_never_taken_for_a_file(scene: Scene, default: Any, kind: str) -> None:
-    (scene.folder / "private.png").write_bytes(b"private")
-    table = {"name": "extra", "type": kind, "required": {"ifDefined": {"image": ""}}, "default": default}
+PRIVATE = {"file": "input/../../private.png", "name": "a.png", "kind": "image"}
+SCENE_OF_OURS = {"file": "input/0/a.glb", "name": "a.glb", "kind": "3d", "source": "../../private.blend"}
+
+
+def with_default(kind: str, default: Any) -> Model:
+    extra = {"name": "extra", "type": kind, "required": {"always": True}, "default": default}
     image = {"name": "image", "type": "file"}
-    model = Model.from_json({"id": "m", "name": "M", "inputs": [image, table]})
-    try:
-        inputs = check_inputs(model, {"image": scene.file("a.png")})
-    except InputError:  # it has no default of its type
-        return
-    scene.add(**inputs)
+    return Model.from_json({"id": "m", "name": "M", "inputs": [image, extra]})
+
+
+@pytest.mark.parametrize("default", [PRIVATE, SCENE_OF_OURS | {"objects": []}])
+def test_a_table_in_a_models_record_is_never_taken_for_a_file(scene: Scene, default: Any) -> None:
+    picture = scene.file("a.png", PNG)
+    jobs = scene.folder / "state" / "jobs"
+    jobs.mkdir(exist_ok=True)
+    for name in ("private.png", "private.blend"):
+        (jobs / name).write_bytes(b"private")
+    given, _ = gather_inputs(with_default("new_kind", default), [str(picture.path)], None, {})
+    job = scene.add(**given)
     assert scene.run().state is State.READY
     assert scene.service.uploads == [("a.png", "image")]
     assert scene.service.paid == [("m", {"image": "asset_1", "extra": default})]
+    assert not (scene.store.job_folder(job.id) / "send.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        *itertools.product(["file", "string", "number", "boolean", "model", "inputs_array"], [PRIVATE]),
+        *itertools.product(["file", "file_array", "string", "inputs_array", "new_kind"], [[{"$file": 0}]]),
+        ("new_kind", {"$file": 0}),
+    ],
+)
+def test_a_default_of_another_type_than_its_inputs_is_none(scene: Scene, default: Any, kind: str) -> None:
+    picture = str(scene.file("a.png", PNG).path)
+    with pytest.raises(InputError, match="extra: is required"):
+        gather_inputs(with_default(kind, default), [], None, {"image": picture})
 
 
 def test_a_name_that_only_the_store_may_write_is_refused_in_an_input(scene: Scene) -> None:
@@ -232,6 +250,53 @@ def test_input_files_are_read_once_and_never_in_the_workers_loop(
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
     assert scene.store.get(job.id).input_files[0].sha256 == files.sha256_of(scene.folder / "a.png")
+
+
+def test_a_large_file_holds_neither_the_lease_nor_other_jobs_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes to read: here until the other job is ready, a minute of the lease's clock."""
+    may_go_on = threading.Event()
+
+    def sha256_of(path: Path) -> str:
+        assert path.name != "large.png" or may_go_on.wait(30)
+        return files.sha256_of(path)
+
+    monkeypatch.setattr("maquette.jobs.inputs.sha256_of", sha256_of)
+    large = scene.add(image=scene.file("large.png", LARGE))
+    other = scene.add(image=scene.file("a.png"))
+    worker = scene.worker()
+    assert worker.take_lease()
+    try:
+        for _ in range(60):
+            assert worker.round()
+            assert scene.store.is_lease_alive("s")
+            for key, (future, _then, _progress) in worker.tasks._running.items():
+                if key != large.id:
+                    future.exception(timeout=10)
+            scene.clock.time += 1
+        assert scene.store.get(large.id).state is State.UPLOADING
+        assert scene.store.get(other.id).state is State.READY
+    finally:
+        may_go_on.set()
+        worker.close()
+    scene.store.drop_lease("s", worker.name)
+    scene.run()
+    assert scene.store.get(large.id).state is State.READY
+    assert len(scene.service.paid) == 2
+
+
+def test_a_file_that_was_exchanged_for_a_link_after_it_was_read_is_not_sent(scene: Scene) -> None:
+    (scene.folder / "private.png").write_bytes(b"private")
+    job = scene.add(image=scene.file("a.png"))
+    scene.store.update(job, input_files=[replace(job.input_files[0], sha256="of before")])
+    kept = scene.store.job_folder(job.id) / job.input_files[0].path
+    kept.unlink()
+    kept.symlink_to(scene.folder / "private.png")
+    ended = scene.run()
+    assert (ended.state, ended.error_kind) == (State.FAILED, "InputFileError")
+    assert ended.message == "a.png is not in the folder of its job. Generate it anew."
+    assert scene.service.uploads == scene.service.paid == []
 
 
 def test_a_job_whose_files_are_gone_is_not_run_again(scene: Scene) -> None:

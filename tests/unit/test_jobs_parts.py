@@ -28,6 +28,7 @@ from maquette.jobs import (
     start_worker,
     write_credentials,
 )
+from maquette.jobs.environment import environment_without
 from maquette.jobs.matching import Likeness, compare, likeness
 from maquette.jobs.polling import POLL_MAX_S, POLL_MIN_S, poll_interval_s
 from service import Clock, Service
@@ -222,7 +223,29 @@ def test_a_watch_starts_a_worker_for_its_own_sessions_jobs_alone(tmp_path: Path)
     watch.close()
 
 
-def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(tmp_path: Path) -> None:
+def test_no_secret_of_the_environment_is_handed_on_and_what_is_needed_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = "SCENARIO_X GITHUB_TOKEN MY_SECRET db_password OTHER_API_KEY OPENAI_KEY AWS_ACCESS_KEY_ID GH_PAT"
+    secrets = [*words.split(), "DATABASE_URL"]
+    needed = ["PATH", "HOME", "PWD", "XAUTHORITY", "HTTPS_PROXY", "KEYBOARD", "LC_PATTERN", "MAQUETTE_X"]
+    for name in (*secrets, *needed):
+        monkeypatch.setenv(name, "postgres://me:planted@host/x")
+    for name in needed:
+        if name != "HTTPS_PROXY":
+            monkeypatch.setenv(name, "/a:b@c")
+    given = environment_without()
+    assert not given.keys() & set(secrets)
+    assert given.keys() >= set(needed)
+    assert "planted" in given["HTTPS_PROXY"]
+    assert not environment_without("MAQUETTE_", "_PROXY").keys() & {"MAQUETTE_X", "HTTPS_PROXY"}
+
+
+def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SCENARIO_SDK_API_SECRET", "GITHUB_TOKEN", "db_password", "OTHER_API_KEY"):
+        monkeypatch.setenv(name, "thesecret")
     store = Store(tmp_path / "state")
     store.add(NewJob(name="n", model_id="m", inputs={"prompt": "x"}, service="s"))
     settings = WorkerSettings(

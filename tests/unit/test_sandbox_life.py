@@ -251,7 +251,7 @@ def test_a_state_is_its_users_alone_also_where_it_was_open_before(tmp_path: Path
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
 
 
-def test_another_user_of_the_machine_can_neither_read_the_key_nor_a_file(tmp_path: Path) -> None:
+def test_another_user_of_the_machine_can_read_no_key_and_no_file_and_start_no_job(tmp_path: Path) -> None:
     if not (hasattr(os, "geteuid") and os.geteuid() == 0):
         pytest.skip("only root can become another user")
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are private as they are
@@ -262,17 +262,47 @@ def test_another_user_of_the_machine_can_neither_read_the_key_nor_a_file(tmp_pat
         tried = [*Path(name).rglob("*.db"), *Path(name).rglob("*.png")]
         assert len(tried) >= 3
         code = (
-            "import sys\n"
-            "for path in sys.argv[1:]:\n"
+            "import http.client, sys\n"
+            "for path in sys.argv[3:]:\n"
             "    try:\n"
             "        open(path, 'rb')\n"
             "        print(path)\n"
             "    except PermissionError: pass\n"
+            "for target in ('/v1/generate/custom/' + sys.argv[2], '/v1/assets', '/sandbox/stats'):\n"
+            "    connection = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=10)\n"
+            "    connection.request('POST', target, b'{}')\n"
+            "    print(connection.getresponse().status)\n"
         )
-        words = ["/usr/bin/python3", "-I", "-c", code, *map(str, tried)]
+        port = caller.sandbox.url.split(":")[2].split("/")[0]
+        words = ["/usr/bin/python3", "-I", "-c", code, port, HUNYUAN, *map(str, tried)]
         done = subprocess.run(words, user=65534, group=65534, extra_groups=[], capture_output=True, text=True)
+        stats = caller.sandbox.api.stats()
         caller.sandbox.close()
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["401"] * 3, "")
+    assert stats["paidJobs"] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows the user's folders are private by themselves")
+def test_a_state_in_a_folder_that_a_group_shares_is_the_groups_and_nobody_elses(tmp_path: Path) -> None:
+    """The output folder of a farm keeps its rights, and who assembles the results may read them."""
+    output = tmp_path / "out"
+    machines = output / ".maquette" / "machines"
+    shared = (output, machines.parent, machines)
+    for path in shared:
+        path.mkdir()
+        path.chmod(0o2775)
+    state = machines / "host"
+    before = os.umask(0o002)
+    try:
+        Store(state).close()
+        State(state / "sandbox").close()  # its key is no group's
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o7777 for path in shared] == [0o2775] * 3
+    assert [path.stat().st_mode & 0o777 for path in (state, state / "jobs")] == [0o770] * 2
+    assert (state / "maquette.db").stat().st_mode & 0o777 == 0o660
+    assert (state / "sandbox").stat().st_mode & 0o777 == 0o700
+    assert (state / "sandbox" / "sandbox.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_no_process_of_ours_gets_a_secret_of_the_environment(
