@@ -10,7 +10,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from maquette.batches import Claims, Defaults, Limits, Presence, Run, Stage, make_items, read_manifest
+from maquette.batches import (
+    Claims,
+    Defaults,
+    Limits,
+    Presence,
+    Run,
+    Stage,
+    make_items,
+    presence,
+    read_manifest,
+)
 from maquette.batches.claims import Facts
 from maquette.batches.plan import Item
 from maquette.client import CreditsError, InputError, JobStatus, Model, NetworkError, TransferError
@@ -397,6 +407,20 @@ def test_a_host_that_was_taken_over_stops_at_its_next_beat(tmp_path: Path) -> No
     with pytest.raises(InputError, match="Another host"):
         one.beat()
     two.beat()
+
+
+@pytest.mark.parametrize("has_boot_id", [True, False])
+def test_processes_with_temporary_folders_of_their_own_are_of_one_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_boot_id: bool
+) -> None:
+    if not has_boot_id:
+        monkeypatch.setattr(presence, "_BOOT_ID", tmp_path / "no such file")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        Presence(tmp_path / "batch").enter(lambda _text: None)
+    assert [path.name for path in (tmp_path / "batch").iterdir()] == ["present-1"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{"])
