@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, NewJob, State, Store, StoreError
+from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
 from ..jobs.inputs import InputFileError
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
@@ -19,7 +19,7 @@ from .plan import Item
 from .tracked import Limits, Stage, Tracked
 
 _READ = 500  # jobs read in one look
-# Refused without a reason in the row, and nothing was paid: a person has mended it before running again.
+# Why a job was not submitted, without a reason in the row: a person has mended it before running again.
 _MENDED = frozenset(
     {"CreditsError", "SignInError", "NotAllowedError", "NetworkError", "ServerError", "RateLimitedError"}
 )
@@ -45,14 +45,19 @@ class Run:
         deliver: Callable[[Item, JobRecord], Callable[[], Facts | None]],
         wish: Callable[[Item], JsonValue],
         is_there: Callable[[Facts], bool],
+        session: str = "",
     ) -> None:
         self._store, self._service, self._claims, self._limits = store, service, claims, limits
+        self._session = session  # whose worker submits the jobs of this run
         self._deliver, self._wish, self._is_there = deliver, wish, is_there
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu, self.stopped = claims.others_cu(), ""
         self._ready: deque[Tracked] = deque()  # made, and not written yet
         self._writing: list[Tracked] = []
+        self._left: set[str] = set()  # unpaid jobs of runs that have ended
+        self._by_id: dict[str, Tracked] = {}
+        self._look_for_left()
         self.rows = [self._found(item) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
         counts, self._started_at = self.counts(), time.monotonic()
@@ -68,7 +73,8 @@ class Run:
 
         A job that failed at the service counts: not every model refunds.
         """
-        return self._others_cu + sum(job.committed_cu for job in self.jobs.values())
+        here_cu = sum(job.committed_cu for job in self.jobs.values() if job.id not in self._left)
+        return self._others_cu + here_cu
 
     @property
     def is_writing(self) -> bool:
@@ -100,6 +106,7 @@ class Run:
         for job in self._store.changed_since(self._change, self._service, _READ):
             self._change = job.change
             self._put(job)
+        self._look_for_left()
         self._admit()
         for row in list(self._writing):
             self._look_at(row)
@@ -121,10 +128,8 @@ class Run:
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
             if job.resume_state in _FREE:
-                job = self.jobs[job_id] = self._store.resume(job, may_spend=False)
-            elif job.resume_state and (self._limits.is_retrying or job.error_kind in _MENDED):
-                return row
-            elif self._limits.is_retrying:
+                job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
+            elif self._limits.is_retrying and not job.resume_state:
                 return Tracked(item, f"{item.id}-{number + 1}")
         if job is not None:
             if job.state in DONE and facts is not None and self._is_delivered(row, facts):
@@ -158,15 +163,38 @@ class Run:
         if row is not None and row.stage in (Stage.RUNNING, Stage.WAITING):
             self._settle(row, job)
 
+    def _look_for_left(self) -> None:
+        """See which unpaid jobs belong to no run any more: this one submits those of its own rows, and as long
+        as it has not, none counts as spent.
+        """
+        unpaid = [job for job in self.jobs.values() if job.state in UNPAID and job.session != self._session]
+        sessions = {job.session for job in unpaid}
+        ended = {each for each in sessions if not self._store.is_lease_alive(self._service, each)}
+        self._left = {job.id for job in unpaid if job.session in ended}
+        for job_id in self._left:
+            row = self._by_id.get(job_id)
+            if row is not None and row.stage is Stage.RUNNING:
+                row.was_here = True
+                self._settle(row, self.jobs[job_id])
+
+    def _is_to_submit(self, job: JobRecord) -> bool:
+        """Whether this run submits what an earlier one did not: it is proven unpaid, or a person wishes it."""
+        if job.id in self._left:
+            return True
+        if job.resume_state is not State.PREPARED or job.doubts:
+            return False
+        was_lost = job.state is State.UNCERTAIN or job.lost_at is not None
+        is_mended = not job.error_kind or job.error_kind in _MENDED
+        return self._limits.is_retrying or (is_mended and not was_lost)
+
     def _settle(self, row: Tracked, job: JobRecord) -> None:
         row.is_changed, row.message = True, job.message
-        if job.is_working or job.state in DONE:
+        if row.was_here and self._is_to_submit(job):
+            row.stage = Stage.WAITING
+        elif job.is_working or job.state in DONE:
             row.stage = Stage.RUNNING
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)
-        elif job.state is State.UNCERTAIN and row.was_here and self._limits.is_retrying and not job.doubts:
-            # The service's lists have shown no such job, and a person wants it submitted again.
-            row.stage = Stage.WAITING
         else:
             row.stage = Stage.FAILED
             if job.state is State.UNCERTAIN and not job.doubts:
@@ -176,17 +204,20 @@ class Run:
             self._note(row, job, {"outputs": []})
 
     def _admit(self) -> None:
-        at_service = sum(_is_at_service(job) for job in self.jobs.values())
+        at_service = self._at_service()
         for row in self.rows:
             if self.stopped or at_service >= self._limits.concurrency:
                 return
             if row.stage is not Stage.WAITING:
                 continue
             if not self._is_affordable(row.item):
-                if not any(_is_at_service(job) for job in self.jobs.values()):  # nothing may turn out cheaper
+                if not self._at_service():  # nothing may turn out cheaper
                     self.stopped = OVER_COST
                 return
             at_service += self._start(row)
+
+    def _at_service(self) -> int:
+        return sum(_is_at_service(job) and job.id not in self._left for job in self.jobs.values())
 
     def _is_affordable(self, item: Item) -> bool:
         most = self._limits.max_cost_cu
@@ -214,8 +245,8 @@ class Run:
 
     def _resumed(self, row: Tracked) -> JobRecord:
         row.was_here = False
-        with contextlib.suppress(StaleError):  # another process has
-            return self._store.resume(self.jobs[row.job_id], may_spend=True)
+        with contextlib.suppress(StaleError, StoreError):  # another process has, or its run has shown life
+            return self._store.resume(self.jobs[row.job_id], self._session, may_spend=True)
         return self._store.get(row.job_id)
 
     def _added(self, row: Tracked) -> JobRecord:
@@ -230,6 +261,7 @@ class Run:
                     service=self._service,
                     estimate_cu=item.price_cu,
                     source=item.source,
+                    session=self._session,
                     claims=str(self._claims.folder),
                     id=row.job_id,
                 )

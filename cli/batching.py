@@ -29,13 +29,14 @@ from ..batches import (
 from ..batches.plan import price_key, read_outputs
 from ..batches.run import OVER_COST
 from ..client import InputError, NotFoundError
-from ..jobs import cost_text, safe_name
+from ..jobs import UNPAID, State, cost_text, safe_name
 from ..scene import can_export
 from .batch_files import Delivery
 from .board import Board, summary
 from .deliver import TICK_S, Patience
 from .exits import EXPECTED, CommandError, Exit, code_of
 from .farm import assemble
+from .generate import stopped
 from .order import check_space, price_or_none
 from .session import Session, Where
 
@@ -102,9 +103,7 @@ class Batch:
                 presence = Presence(Path(self._where.state or ""))
                 presence.enter(self._board.line)
                 stack.callback(presence.leave)
-                # The store is this machine's part of the batch: every run carries on all its jobs.
-                opened = Session(self._where, converters=self._options.converters, session_id="")
-                session = stack.enter_context(opened)
+                session = stack.enter_context(Session(self._where, converters=self._options.converters))
                 self.code = self._make(read, session, presence)
         except KeyboardInterrupt:
             self.code = Exit.INTERRUPTED
@@ -136,6 +135,7 @@ class Batch:
             deliver=delivery.begin,
             wish=delivery.wish,
             is_there=delivery.is_there,
+            session=session.id,
         )
         if options.limit is not None:
             run.keep_to(options.limit)
@@ -242,6 +242,9 @@ class Batch:
             self._board.tell(run)
         finally:
             watch.close()
+            unpaid = session.store.list_jobs(session=session.id, states=UNPAID)
+            if count := sum(stopped(session, job, is_resuming=True).state is State.FAILED for job in unpaid):
+                self._board.line(f"Not submitted, and nothing paid: {count} of the rows.")
 
 
 def _price_or_error(session: Session, item: Item) -> float | InputError | None:

@@ -161,7 +161,7 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
     """Stops what the session has not submitted, and says what becomes of each of its jobs."""
     print("Interrupted.", file=sys.stderr)
     for job in session.store.list_jobs(service=session.service, session=session.id):
-        now = _stopped(session, job, is_resuming)
+        now = stopped(session, job, is_resuming)
         command = session.command("resume", job.id)
         unpaid = "not submitted again" if now.submitted_at else "not submitted: nothing was paid"
         match now.state:
@@ -181,7 +181,7 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
     return Exit.INTERRUPTED
 
 
-def _stopped(session: Session, job: JobRecord, is_resuming: bool) -> JobRecord:
+def stopped(session: Session, job: JobRecord, is_resuming: bool) -> JobRecord:
     """The job as it is now, ended if it was not submitted: for good, or to be resumed as it was before."""
     store = session.store
     while (job := store.get(job.id)).state in UNPAID:
