@@ -24,7 +24,7 @@ class Claims:
     def __init__(self, folder: Path, machine: str) -> None:
         self.folder, self.machine = folder.absolute(), machine
         self._others: dict[str, float] = {}  # by job, what each claim that was read costs another machine
-        for name in ("claims", "current"):
+        for name in ("claims", "current", "failures"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def holder(self, job_id: str) -> str | None:
@@ -68,6 +68,18 @@ class Claims:
 
     def set_current(self, stem: str, job_id: str) -> None:
         _write(self.folder / "current" / f"{stem}.json", {"job": job_id})
+
+    def failure(self, stem: str) -> str | None:
+        """Why the last task of a farm made nothing of the row."""
+        found = _read(self.folder / "failures" / f"{stem}.json")
+        return None if found is None else str(found.get("message"))
+
+    def set_failure(self, stem: str, message: str | None) -> None:
+        path = self.folder / "failures" / f"{stem}.json"
+        if message is None:
+            path.unlink(missing_ok=True)
+        else:
+            _write(path, {"message": message})
 
     def release(self, job_id: str) -> None:
         """Give back a claim of this machine's for which there is no job."""

@@ -157,7 +157,7 @@ def _host_id() -> str:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     # A random one, in a folder that is never another host's: not the home, which may be on a share.
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    folder = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData") if os.name == "nt" else "/tmp")  # noqa: S108
+    folder = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData") if os.name == "nt" else "/tmp")
     path = folder / f"maquette-host-{user}"
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     part.write_text(secrets.token_hex(16), encoding="utf-8")

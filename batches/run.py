@@ -164,8 +164,8 @@ class Run:
             self._settle(row, job)
 
     def _look_for_left(self) -> None:
-        """See which unpaid jobs belong to no run any more: this one submits those of its own rows, and as long
-        as it has not, none counts as spent.
+        """See which unpaid jobs belong to no run any more: this one submits those of its own rows, and none
+        counts as spent before that.
         """
         unpaid = [job for job in self.jobs.values() if job.state in UNPAID and job.session != self._session]
         sessions = {job.session for job in unpaid}
@@ -178,7 +178,7 @@ class Run:
                 self._settle(row, self.jobs[job_id])
 
     def _is_to_submit(self, job: JobRecord) -> bool:
-        """Whether this run submits what an earlier one did not: it is proven unpaid, or a person wishes it."""
+        """Whether this run submits what an earlier one did not: proven unpaid, or by a person's wish."""
         if job.id in self._left:
             return True
         if job.resume_state is not State.PREPARED or job.doubts:

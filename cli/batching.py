@@ -35,7 +35,7 @@ from .batch_files import Delivery
 from .board import Board, summary
 from .deliver import TICK_S, Patience
 from .exits import EXPECTED, CommandError, Exit, code_of
-from .farm import assemble
+from .farm import assemble, recorded, tell_failures
 from .generate import stopped
 from .order import check_space, price_or_none
 from .session import Session, Where
@@ -54,6 +54,7 @@ class BatchOptions:
     concurrency: int | None = None
     converters: int | None = None
     only: Sequence[str] = ()  # keys
+    rows: tuple[int, int] | None = None  # from and to, counted from 1
     limit: int | None = None
     shuffle: bool = False
     skip_wrong: bool = False
@@ -61,6 +62,12 @@ class BatchOptions:
     turntable: bool = False
     machine: str = "main"
     assemble: bool = False
+    record_failures: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is of some rows alone: table and page, which are of all, are left as they are."""
+        return bool(self.only or self.rows)
 
     def __post_init__(self) -> None:
         if safe_name(self.machine) != self.machine:
@@ -118,7 +125,9 @@ class Batch:
         options, board, folder = self._options, self._board, self.folder
         self._check(read(), session)
         self._tell_plan()
-        if self.problems and (options.dry_run or not options.skip_wrong):
+        is_skipping = options.skip_wrong or options.record_failures or options.assemble
+        is_all_wrong = any(not problem.number for problem in self.problems)
+        if self.problems and (options.dry_run or is_all_wrong or not is_skipping):
             return Exit.USAGE  # nothing was started
         if options.dry_run:
             if options.max_cost is not None and self.price_cu > options.max_cost + 1e-9:
@@ -140,17 +149,19 @@ class Batch:
         if options.limit is not None:
             run.keep_to(options.limit)
         try:
-            if not options.assemble:
+            if options.assemble:
+                tell_failures(claims, run.rows)
+            else:
                 self._follow(run, session, presence, delivery)
         finally:
             delivery.close()
             self._publish(run, delivery)
-        board.line(f"{summary(run)} → {folder if options.only else folder / 'index.html'}")
+        board.line(f"{summary(run)} → {folder if options.is_part else folder / 'index.html'}")
         return self._ended(run, claims)
 
     def _publish(self, run: Run, delivery: Delivery) -> None:
         """The table and the page as they are now; they are of all rows."""
-        if self._options.only:
+        if self._options.is_part:
             return
         run.look_elsewhere()
         delivery.add_pictures(self.rows)
@@ -159,9 +170,15 @@ class Batch:
 
     def _ended(self, run: Run, claims: Claims) -> Exit:
         counts, board = run.counts(), self._board
+        if self._options.record_failures:
+            return recorded(run, claims, self.problems)
         if self._options.assemble:
-            board.line(f"All in one: {assemble(self.folder, claims, self.rows)}")
-            return Exit.DONE if counts[Stage.DONE] == len(run.rows) else Exit.JOB_FAILED
+            for row in self.rows:
+                if row.stage is not Stage.DONE:
+                    board.line(f"{row.item.key}: {row.stage}: {row.message}")
+            path = assemble(self.folder, claims, self.rows)
+            board.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
+            return Exit.JOB_FAILED if self.problems or counts[Stage.DONE] < len(run.rows) else Exit.DONE
         if run.stopped == OVER_COST:
             board.line(f"{counts[Stage.WAITING]} rows are left: the next one would exceed the limit on cost.")
             return Exit.OVER_COST
@@ -181,8 +198,14 @@ class Batch:
                 raise CommandError(f"There is no row {missing[0]}.")
             manifest.rows = [row for row in manifest.rows if row.key in options.only]
             manifest.problems[:] = [each for each in manifest.problems if each.key in options.only]
+        if options.rows:
+            first, last = options.rows
+            manifest.rows = [row for row in manifest.rows if first <= row.number <= last]
+            manifest.problems[:] = [each for each in manifest.problems if first <= each.number <= last]
         _ = session.credentials
         items = make_items(manifest, options.defaults, session.service, session.api.get_model)
+        if options.is_part:  # a parameter that none of these rows has may be another's
+            manifest.problems[:] = [problem for problem in manifest.problems if problem.number]
         prices: dict[str, float | InputError | None] = {}
         for item in items:
             if (key := price_key(item)) not in prices:

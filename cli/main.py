@@ -106,8 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--concurrency", type=_count, metavar="N", help="jobs at a time (the account's limit, else 4)")
     add("--converters", type=_count, metavar="N", help="Blenders that convert at a time (one a core)")
     add("--only", nargs="+", metavar="KEY", help="these rows alone")
-    add("--row", type=_count, metavar="N", help="the N-th row alone, in a store of its own: a farm's task")
-    add("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")
+    either = batch.add_mutually_exclusive_group().add_argument
+    words = "the N-th row alone, in a store of its own: a farm's task"
+    either("--row", dest="rows", type=_row, metavar="N", help=words)
+    either("--rows", type=_rows, metavar="A-B", help="the same of a few rows, from the A-th to the B-th")
+    either("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")
+    words = "end with 0 where a row has failed for good, and leave it to --assemble to tell"
+    add("--record-failures", action="store_true", help=words)
     add("--openjd", action="store_true", help="print progress as Open Job Description reads it")
     add("--limit", type=_count, metavar="N", help="no more rows than these in this run")
     add("--shuffle", action="store_true", help="in any order")
@@ -157,6 +162,18 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError("give a number from 1 on")
     return int(text)
+
+
+def _row(text: str) -> tuple[int, int]:
+    return _count(text), _count(text)
+
+
+def _rows(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    rows = _count(first), _count(last or first)
+    if rows[0] > rows[1]:
+        raise argparse.ArgumentTypeError("give the first and the last row, such as 1-500")
+    return rows
 
 
 def _port(text: str) -> int:
