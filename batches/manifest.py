@@ -31,12 +31,15 @@ INPUT_MARK = "input."  # before the name of a model's input that is called like 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One item: `number` counts lines as editors do; `stem` is the key as a file's name; no cell is empty."""
+    """One item: `number` counts rows from 1, as `--row` does, `line` the file's lines, as editors do (0: no
+    file); `stem` is the key as a file's name; no cell is empty.
+    """
 
     number: int
     key: str
     stem: str
     cells: Mapping[str, JsonValue]
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,14 @@ class Problem:
     number: int
     key: str
     text: str
+    line: int = 0
 
     def __str__(self) -> str:
-        where = f"row {self.number}" + (f" ({self.key})" if self.key else "") if self.number else "manifest"
-        return f"{where}: {self.text}"
+        if not self.number:
+            return f"manifest: {self.text}"
+        line = f"line {self.line}" if self.line not in (0, self.number) else ""
+        known_by = ", ".join(filter(None, (self.key, line)))
+        return f"row {self.number}{known_by and f' ({known_by})'}: {self.text}"
 
 
 @dataclass(slots=True)
@@ -61,7 +68,7 @@ class Manifest:
     problems: list[Problem] = field(default_factory=list[Problem])
 
     def refuse(self, row: Row, text: str) -> None:
-        self.problems.append(Problem(row.number, row.key, text))
+        self.problems.append(Problem(row.number, row.key, text, row.line))
         self.problems.sort(key=lambda problem: problem.number)
 
 
@@ -168,23 +175,29 @@ def _given(rows: Iterable[Mapping[str, object]]) -> Read:
 
 def _with_keys(base: Path, read: Read) -> Manifest:
     manifest, seen = Manifest(base.resolve()), dict[str, int]()
-    for count, (number, cells) in enumerate(read, 1):
-        if count > MAX_ROWS:
+    for number, (line, cells) in enumerate(read, 1):
+        if number > MAX_ROWS:
             raise InputError(f"The manifest has more than {MAX_ROWS:,} rows. Split it.")
-        key = ""
+        if isinstance(cells, _RowError):
+            manifest.problems.append(Problem(number, "", str(cells), line))
+            continue
+        given = {name: value for name, value in cells.items() if value not in (None, "")}
+        key, wrong = "", list[str]()
         try:
-            if isinstance(cells, _RowError):
-                raise cells
-            given = {name: value for name, value in cells.items() if value not in (None, "")}
             _check_sizes(given)
-            key = _key_of(given)
-            stem = stem_of(key)
-            if (first := seen.setdefault(stem.casefold(), number)) != number:
-                raise _RowError(f"row {first} has this key already. Give each row an id of its own.")
-            cells = {name: value for name, value in given.items() if name != "id"}
-            manifest.rows.append(Row(number, key, stem, cells))
         except _RowError as error:
-            manifest.problems.append(Problem(number, key, str(error)))
+            wrong.append(str(error))
+        try:
+            key = _key_of(given)
+            if (first := seen.setdefault(stem_of(key).casefold(), number)) != number:
+                wrong.append(f"row {first} has this key already. Give each row an id of its own.")
+        except _RowError as error:
+            wrong.append(str(error))
+        if wrong:
+            manifest.problems.append(Problem(number, key, " ".join(wrong), line))
+        else:
+            cells = {name: value for name, value in given.items() if name != "id"}
+            manifest.rows.append(Row(number, key, stem_of(key), cells, line))
     if not manifest.rows and not manifest.problems:
         raise InputError("The manifest has no rows.")
     return manifest

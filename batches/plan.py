@@ -5,12 +5,14 @@ The id follows from the key, the model, the values given and the files' content:
 a changed row another. Size, name and outputs are not in it: they change what is written, not what is paid.
 """
 
+import difflib
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from ..client import InputError, JsonValue, Model, NotAllowedError, NotFoundError
 from ..jobs import (
@@ -27,6 +29,7 @@ from ..jobs.files import sha256_of
 from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs, read_size
 from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, stem_of
 
+T = TypeVar("T")
 OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
 
 
@@ -69,15 +72,14 @@ def make_items(
     manifest: Manifest, defaults: Defaults, service: str, get_model: Callable[[str], Model]
 ) -> list[Item]:
     """The rows that can be made; what is wrong with the others joins the manifest's problems."""
-    items, known = list[Item](), set[str]()
+    items = list[Item]()
     models = _Models(get_model)
     for row in manifest.rows:
         try:
-            model = models.get(_model_of(row, defaults))
-            known |= {spec.name for spec in model.inputs}
-            items.append(_item(row, model, manifest.base, defaults, service))
-        except (InputError, NotAllowedError) as error:
+            items.append(_item(row, defaults, models, manifest.base, service))
+        except InputError as error:
             manifest.refuse(row, str(error))
+    known = {spec.name for model in models.found() for spec in model.inputs}
     for name in sorted(defaults.parameters.keys() - known if known else ()):
         manifest.problems.insert(0, Problem(0, "", f"{name}: none of the models has such an input."))
     return items
@@ -88,6 +90,9 @@ class _Models:
 
     def __init__(self, get_model: Callable[[str], Model]) -> None:
         self._get, self._found = get_model, dict[str, Model | Exception]()
+
+    def found(self) -> list[Model]:
+        return [model for model in self._found.values() if isinstance(model, Model)]
 
     def get(self, model_id: str) -> Model:
         if model_id not in self._found:
@@ -114,10 +119,51 @@ def _model_of(row: Row, defaults: Defaults) -> str:
     return DEFAULT_TEXT_MODEL if has_only_words else DEFAULT_IMAGE_MODEL
 
 
-def _item(row: Row, model: Model, base: Path, defaults: Defaults, service: str) -> Item:
+def _item(row: Row, defaults: Defaults, models: "_Models", base: Path, service: str) -> Item:
+    """Raises InputError with everything that is wrong with the row."""
+    wrong = list[str]()
+
+    def checked(read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except (InputError, NotAllowedError) as error:
+            wrong.append(str(error))
+            return None
+
+    size = checked(lambda: read_size(row.cells["size"])) if "size" in row.cells else defaults.size_m
+    outputs = checked(lambda: read_outputs(row.cells.get("outputs") or defaults.outputs))
+    model = checked(lambda: models.get(_model_of(row, defaults)))
+    asked = checked(lambda: _inputs(row, model, base, defaults)) if model else None
+    job = None
+    if model and asked:
+        inputs, given = asked
+        job = checked(lambda: job_id(row.key, service, model.id, {name: inputs[name] for name in given}))
+    if not (model and asked and job and outputs is not None) or wrong:
+        raise InputError(" ".join(wrong))
+    source = source_of(asked[0])
+    name = str(row.cells.get("name") or row.key)[:60]
+    return Item(
+        row=row,
+        model=model,
+        inputs=asked[0],
+        name=name if name.isprintable() else name_of(source, model),
+        source=source,
+        size_m=size,
+        outputs=outputs,
+        id=job,
+    )
+
+
+def _inputs(row: Row, model: Model, base: Path, defaults: Defaults) -> tuple[dict[str, InputValue], set[str]]:
     inputs_of_model = {spec.name for spec in model.inputs}
     usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}
     own = {name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}
+    wrong = list[str]()
+    for name in own.keys() - inputs_of_model:
+        near = difflib.get_close_matches(name.lower(), {*OWN_COLUMNS, *map(str.lower, inputs_of_model)}, 1)
+        if near and near[0] in OWN_COLUMNS:
+            wrong.append(f"{name}: there is no such column; did you mean {near[0]}?")
+            del own[name]
     parameters = usual | {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
     prompt = None
     if "prompt" not in inputs_of_model and isinstance(parameters.get("prompt"), str):
@@ -125,21 +171,15 @@ def _item(row: Row, model: Model, base: Path, defaults: Defaults, service: str) 
     files = row.cells.get("file", [])
     names = files if isinstance(files, list) else str(files).split(",")
     if not all(isinstance(name, str) for name in names):
-        raise InputError("file: give the path of a file, or a list of them.")
-    inputs, given = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=base)
-    source = source_of(inputs)
-    size = read_size(row.cells["size"]) if "size" in row.cells else defaults.size_m
-    name = str(row.cells.get("name") or row.key)[:60]
-    return Item(
-        row=row,
-        model=model,
-        inputs=inputs,
-        name=name if name.isprintable() else name_of(source, model),
-        source=source,
-        size_m=size,
-        outputs=read_outputs(row.cells.get("outputs") or defaults.outputs),
-        id=job_id(row.key, service, model.id, {each: inputs[each] for each in given}),
-    )
+        wrong.append("file: give the path of a file, or a list of them.")
+        names = []
+    try:
+        asked = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=base)
+    except InputError as error:
+        raise InputError(" ".join([*wrong, str(error)])) from error
+    if wrong:
+        raise InputError(" ".join(wrong))
+    return asked
 
 
 def read_outputs(value: JsonValue) -> tuple[str, ...]:
