@@ -66,6 +66,11 @@ class Claims:
         found = _read(self.folder / "current" / f"{stem}.json")
         return None if found is None else str(found.get("job"))
 
+    def stems(self) -> set[str]:
+        """The names under which files of some job stand."""
+        names = [name for name in os.listdir(self.folder / "current") if not name.startswith(".")]
+        return {name.removesuffix(".json") for name in names}
+
     def set_current(self, stem: str, job_id: str) -> None:
         _write(self.folder / "current" / f"{stem}.json", {"job": job_id})
 
@@ -96,8 +101,11 @@ class Claims:
         for name in names - self._others.keys():
             claim = _read(self.folder / "claims" / name / "claim.json")
             if claim is not None:
-                cost = (self.result(name) or {}).get("cost_cu")
+                facts = self.result(name) or {}
+                cost, refunded = facts.get("cost_cu"), facts.get("refunded_cu")
                 known = cost if isinstance(cost, int | float) else claim.get("price_cu")
+                if isinstance(known, int | float) and isinstance(refunded, int | float):
+                    known -= refunded
                 is_others = claim.get("machine") != self.machine
                 self._others[name] = known if is_others and isinstance(known, int | float) else 0.0
         return sum(self._others.values())

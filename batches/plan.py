@@ -55,6 +55,7 @@ class Item:
     size_m: float | None
     outputs: tuple[str, ...]  # endings
     id: str
+    content: str = ""  # the same for rows that differ in their keys alone
     price_cu: float | None = None
 
     @property
@@ -134,11 +135,8 @@ def _item(row: Row, defaults: Defaults, models: "_Models", base: Path, service: 
     outputs = checked(lambda: read_outputs(row.cells.get("outputs") or defaults.outputs))
     model = checked(lambda: models.get(_model_of(row, defaults)))
     asked = checked(lambda: _inputs(row, model, base, defaults)) if model else None
-    job = None
-    if model and asked:
-        inputs, given = asked
-        job = checked(lambda: job_id(row.key, service, model.id, {name: inputs[name] for name in given}))
-    if not (model and asked and job and outputs is not None) or wrong:
+    plain = checked(lambda: content_of({name: asked[0][name] for name in asked[1]})) if asked else None
+    if not (model and asked and plain is not None and outputs is not None) or wrong:
         raise InputError(" ".join(wrong))
     source = source_of(asked[0])
     name = str(row.cells.get("name") or row.key)[:60]
@@ -150,7 +148,8 @@ def _item(row: Row, defaults: Defaults, models: "_Models", base: Path, service: 
         source=source,
         size_m=size,
         outputs=outputs,
-        id=job,
+        id=_job_id(row.key, service, model.id, plain),
+        content=_job_id("", service, model.id, plain),
     )
 
 
@@ -191,9 +190,17 @@ def read_outputs(value: JsonValue) -> tuple[str, ...]:
     return tuple(dict.fromkeys(endings))
 
 
+def content_of(given: Mapping[str, InputValue]) -> dict[str, InputValue]:
+    """The values with each file as what is in it. Raises InputError."""
+    return mapped(given, lambda leaf: _content(leaf) if isinstance(leaf, InputFile) else leaf)
+
+
 def job_id(key: str, service: str, model_id: str, given: Mapping[str, InputValue]) -> str:
     """Names the one job that is paid for a row of this key as it is."""
-    plain = mapped(given, lambda leaf: _content(leaf) if isinstance(leaf, InputFile) else leaf)
+    return _job_id(key, service, model_id, content_of(given))
+
+
+def _job_id(key: str, service: str, model_id: str, plain: Mapping[str, InputValue]) -> str:
     wish = json.dumps([key, service, model_id, plain], sort_keys=True)
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", stem_of(key)).strip("-")[:32] or "row"
     return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"

@@ -16,7 +16,7 @@ from ..jobs.inputs import InputFileError
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
 from .plan import Item
-from .tracked import Limits, Stage, Tracked
+from .tracked import Fate, Limits, Stage, Tracked
 
 _READ = 500  # jobs read in one look
 # Why a job was not submitted, without a reason in the row: a person has mended it before running again.
@@ -26,6 +26,13 @@ _MENDED = frozenset(
 _STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
 OVER_COST = "over --max-cost"
+_FATES = {
+    Stage.DONE: Fate.THERE,
+    Stage.RUNNING: Fate.UNDER_WAY,
+    Stage.FAILED: Fate.FAILED,
+    Stage.ELSEWHERE: Fate.ELSEWHERE,
+    Stage.LATER: Fate.LATER,
+}
 
 
 class Run:
@@ -69,12 +76,39 @@ class Run:
         return Counter(row.stage for row in self.rows)
 
     def spent_cu(self) -> float:
-        """What all jobs of the batch have cost, and those under way are to cost, here and elsewhere.
-
-        A job that failed at the service counts: not every model refunds.
+        """What all jobs of the batch have cost, and those under way are to cost, here and elsewhere, without
+        what was refunded: a job that failed counts only where the service keeps its price.
         """
         here_cu = sum(job.committed_cu for job in self.jobs.values() if job.id not in self._left)
         return self._others_cu + here_cu
+
+    def refunded_cu(self) -> float:
+        """What was given back for jobs of this machine that have failed."""
+        return sum(job.refunded_cu for job in self.jobs.values())
+
+    def fate(self, row: Tracked) -> Fate:
+        """What is to be done about a row, before the first step."""
+        if row.stage is not Stage.WAITING:
+            return _FATES[row.stage]
+        if row.job_id in self.jobs:
+            return Fate.UNPAID
+        if row.job_id != row.item.id:
+            return Fate.RETRIED
+        return Fate.NEW if self._claims.current(row.item.row.stem) is None else Fate.CHANGED
+
+    def to_pay_cu(self) -> float:
+        """What is still to be paid for, without what has no price yet."""
+        return sum(row.item.price_cu or 0.0 for row in self.rows if row.stage is Stage.WAITING)
+
+    def without_price(self) -> int:
+        """How many of what is still to be paid for have no price before their upload."""
+        return sum(row.item.price_cu is None for row in self.rows if row.stage is Stage.WAITING)
+
+    def is_all_affordable(self) -> bool:
+        most = self._limits.max_cost_cu
+        if most is None:
+            return True
+        return not self.without_price() and self.spent_cu() + self.to_pay_cu() <= most + 1e-9
 
     @property
     def is_writing(self) -> bool:
@@ -127,6 +161,9 @@ class Run:
             is_anew = row.stage is Stage.FAILED and self._limits.is_retrying
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
+            if job.resume_state in _FREE and self._limits.is_dry:
+                row.stage = Stage.RUNNING
+                return row
             if job.resume_state in _FREE:
                 job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
             elif self._limits.is_retrying and not job.resume_state:
@@ -305,10 +342,14 @@ class Run:
         self._note(row, self.jobs[row.job_id], {"outputs": []})
 
     def _note(self, row: Tracked, job: JobRecord, facts: Facts) -> None:
+        if self._limits.is_dry:
+            return
         row.facts = {
             "key": row.item.key,
             "job": job.id,
             "cost_cu": job.cost_cu,
+            "refunded_cu": job.refunded_cu,
+            "content": row.item.content,
             "faces": job.result.get("faces"),
             "message": row.message,
             "seconds": None if job.finished_at is None else job.finished_at - job.created_at,

@@ -6,14 +6,17 @@ The state lies in FOLDER/.maquette: the same once more goes on, and pays for not
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from ..batches import (
     Claims,
     Defaults,
+    Fate,
     Item,
     Limits,
     Manifest,
@@ -26,6 +29,7 @@ from ..batches import (
     write_sheet,
     write_table,
 )
+from ..batches.manifest import stem_of
 from ..batches.plan import price_key, read_outputs
 from ..batches.run import OVER_COST
 from ..client import InputError, NotFoundError
@@ -41,6 +45,7 @@ from .order import check_space, price_or_none
 from .session import Session, Where
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
+_PAID = (Fate.NEW, Fate.CHANGED, Fate.UNPAID, Fate.RETRIED)
 _CONCURRENCY = 4  # where the account's limit cannot be read
 
 
@@ -87,6 +92,7 @@ class Batch:
         self.code: Exit = Exit.JOB_FAILED
         self.items: list[Item] = []  # rows that can be made
         self.problems: list[Problem] = []
+        self.to_pay_cu = 0.0  # when it begins, without what has no price yet
         self.claims: Claims | None = None
         self.run: Run | None = None  # once something may be started
 
@@ -119,27 +125,28 @@ class Batch:
             self.code = code_of(error)
             raise
         finally:
-            self._board.event("end", exit_code=int(self.code))
+            facts = (
+                {"spent_cu": self.run.spent_cu(), "refunded_cu": self.run.refunded_cu()} if self.run else {}
+            )
+            self._board.event("end", exit_code=int(self.code), **facts)
 
     def _make(self, read: Callable[[], Manifest], session: Session, presence: Presence) -> Exit:
         options, board, folder = self._options, self._board, self.folder
         self._check(read(), session)
-        self._tell_plan()
+        for problem in self.problems:
+            board.line(str(problem))
         is_skipping = options.skip_wrong or options.record_failures or options.assemble
         is_all_wrong = any(not problem.number for problem in self.problems)
-        if self.problems and (options.dry_run or is_all_wrong or not is_skipping):
-            return Exit.USAGE  # nothing was started
-        if options.dry_run:
-            if options.max_cost is not None and self.price_cu > options.max_cost + 1e-9:
-                board.line(f"That is more than the limit on cost, {cost_text(options.max_cost)}.")
-                return Exit.OVER_COST
-            return Exit.DONE
-        check_space(session.folder, "output")
+        is_wrong = bool(self.problems) and (is_all_wrong or not is_skipping)
+        if not options.dry_run and not is_wrong:
+            check_space(session.folder, "output")
         claims = self.claims = Claims(folder / ".maquette", options.machine)
         most = max(1, min(session.converters, len(self.items)))
         delivery = Delivery(session, folder, claims, has_turntable=options.turntable, most=most)
-        limits = Limits(self._concurrency(session), most, options.max_cost, options.retry_failed)
-        run = self.run = Run(
+        is_dry = options.dry_run or is_wrong
+        concurrency = 1 if is_dry else self._concurrency(session)
+        limits = Limits(concurrency, most, options.max_cost, options.retry_failed, is_dry)
+        run = Run(
             *(session.store, session.service, claims, self.items, limits),
             deliver=delivery.begin,
             wish=delivery.wish,
@@ -148,6 +155,13 @@ class Batch:
         )
         if options.limit is not None:
             run.keep_to(options.limit)
+        self.to_pay_cu = run.to_pay_cu()
+        self._tell_plan(run, claims)
+        if is_wrong:
+            return Exit.USAGE  # nothing was started
+        self.run = run
+        if options.dry_run:
+            return Exit.USAGE if self.problems else self._dry_code(run)
         try:
             if options.assemble:
                 tell_failures(claims, run.rows)
@@ -180,7 +194,7 @@ class Batch:
             board.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
             return Exit.JOB_FAILED if self.problems or counts[Stage.DONE] < len(run.rows) else Exit.DONE
         if run.stopped == OVER_COST:
-            board.line(f"{counts[Stage.WAITING]} rows are left: the next one would exceed the limit on cost.")
+            board.line(f"{_rows(counts[Stage.WAITING])} left: the next one would exceed the limit on cost.")
             return Exit.OVER_COST
         if run.stopped:
             board.line(f"Stopped: {run.stopped}")
@@ -221,16 +235,70 @@ class Batch:
         if options.shuffle:
             random.shuffle(self.items)
 
-    def _tell_plan(self) -> None:
-        board, unknown, count = self._board, self.unknown_prices, len(self.problems)
-        for problem in self.problems:
-            board.line(str(problem))
-        told = f"{len(self.items)} rows to make, {cost_text(self.price_cu)} if none of them is there yet"
+    def _tell_plan(self, run: Run, claims: Claims) -> None:
+        """Each row's fate, and what it is going to cost."""
+        board, count = self._board, len(self.problems)
+        rows = sorted(run.rows, key=lambda row: row.item.row.number)
+        fates = [run.fate(row) for row in rows]
+        told_rows: list[dict[str, object]] = []
+        for row, fate in zip(rows, fates, strict=True):
+            item, is_paid = row.item, fate in _PAID
+            facts = {"row": item.row.number, "id": item.key, "job": row.job_id, "fate": str(fate)}
+            told_rows.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.message})
+            if self._options.dry_run:
+                price = (
+                    "price not known before the upload" if item.price_cu is None else cost_text(item.price_cu)
+                )
+                words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.message)
+                board.line(", ".join(filter(None, words)))
+        counts = Counter(fates)
+        words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]] + [f"{count} wrong"] * bool(count)
+        unknown = run.without_price()
+        told = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
         told += f"; the price of {unknown} is not known before the upload" if unknown else ""
-        told += f"; {count} problem{'s' if count > 1 else ''}" if count else ""
         board.line(told)
-        facts = {"rows": len(self.items), "price_cu": self.price_cu, "unknown_prices": unknown}
-        board.event("plan", **facts, problems=[*map(str, self.problems)])
+        left_over = [] if self._options.is_part else self._left_over(run, claims)
+        board.event(
+            "plan",
+            rows=len(self.items),
+            price_cu=self.price_cu,
+            unknown_prices=self.unknown_prices,
+            problems=[*map(str, self.problems)],
+            to_pay_cu=run.to_pay_cu(),
+            to_pay_unknown=unknown,
+            spent_cu=run.spent_cu(),
+            fates={str(fate): number for fate, number in counts.items()},
+            items=told_rows if self._options.dry_run else [],
+            left_over=left_over,
+        )
+
+    def _left_over(self, run: Run, claims: Claims) -> list[str]:
+        """The outputs of rows that the manifest no longer has, told; a row that is one of them anew, too."""
+        known = {row.item.row.stem for row in run.rows}
+        known |= {stem_of(problem.key) for problem in self.problems if problem.key}
+        files, before = list[str](), dict[str, str]()
+        for stem in sorted(claims.stems() - known):
+            facts = claims.result(claims.current(stem) or "") or {}
+            files += map(str, cast("list[str]", facts.get("outputs") or []))
+            before[str(facts.get("content"))] = str(facts.get("key") or stem)
+        files = [name for name in files if (self.folder / name).exists()]
+        for row in run.rows:
+            if run.fate(row) is Fate.NEW and row.item.content in before:
+                self._board.line(
+                    f"{row.item.key}: the same was made as {before[row.item.content]}, which is no row any"
+                    " more. Under its new key it is made, and paid for, again."
+                )
+        if files:
+            self._board.line(f"Left over from rows that are gone: {', '.join(files)}")
+        return files
+
+    def _dry_code(self, run: Run) -> Exit:
+        if run.is_all_affordable():
+            return Exit.DONE
+        spent = f" {cost_text(run.spent_cu())} is spent already." if run.spent_cu() else ""
+        limit = cost_text(self._options.max_cost or 0.0)
+        self._board.line(f"That does not fit into the limit on cost, {limit}.{spent}")
+        return Exit.OVER_COST
 
     def _tell_trouble(self, text: str) -> None:
         self._board.line(text)
@@ -268,6 +336,10 @@ class Batch:
             unpaid = session.store.list_jobs(session=session.id, states=UNPAID)
             if count := sum(stopped(session, job, is_resuming=True).state is State.FAILED for job in unpaid):
                 self._board.line(f"Not submitted, and nothing paid: {count} of the rows.")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _price_or_error(session: Session, item: Item) -> float | InputError | None:

@@ -82,7 +82,8 @@ class Board:
             return
         self._told[row.job_id] = (state, row.message)
         facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
-        facts |= {"cost_cu": job and job.cost_cu, "message": row.message}
+        facts |= {"cost_cu": job and job.cost_cu, "refunded_cu": job.refunded_cu if job else 0.0}
+        facts["message"] = row.message
         if row.stage is Stage.DONE and row.facts:
             facts["outputs"] = row.facts.get("outputs")
         self.event("row", **facts)

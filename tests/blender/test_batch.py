@@ -164,6 +164,51 @@ def test_a_limit_on_cost_stops_the_batch_and_a_changed_row_keeps_the_old_result(
     assert paid(sandbox) == before + 4
 
 
+def test_an_output_that_was_changed_by_hand_is_written_anew_for_nothing_and_the_other_is_kept(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    manifest, out = write_manifest(tmp_path, few(2)), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb")
+    assert run(*words, env=sandbox.env).returncode == 0
+    before, whole = paid(sandbox), (out / "row 0.glb").read_bytes()
+    (out / "row 0.glb").write_bytes(b"by hand")
+    done = run(*words, "--dry-run", env=sandbox.env)
+    assert "2 rows: 1 under way, 1 there → 0 CU" in done.stderr
+    os.utime(out / "row 1.glb", (1, 1))  # copied, say
+    assert run(*words, env=sandbox.env).returncode == 0
+    assert (out / "row 0.glb").stat().st_size == len(whole)
+    assert [path.read_bytes() for path in (out / "earlier").rglob("*.glb")] == [b"by hand"]
+    assert (out / "row 1.glb").stat().st_mtime == 1
+    assert paid(sandbox) == before
+    told = run(*words, "--dry-run", env=sandbox.env).stderr
+    assert "row 1 (row 0): there\n" in told
+    assert "2 rows: 2 there → 0 CU" in told
+
+
+def test_rows_that_are_gone_leave_their_outputs_told_and_a_new_key_for_the_same_is_warned_of(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    manifest, out = write_manifest(tmp_path, few(2)), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb")
+    assert run(*words, env=sandbox.env).returncode == 0
+    renamed = few(2)
+    renamed[1]["id"] = "stool"
+    write_manifest(tmp_path, renamed)
+    done = run(*words, "--dry-run", "--json", "--max-cost", "41", env=sandbox.env)  # 20.25 each
+    assert done.returncode == 4, done.stderr
+    assert "stool: the same was made as row 1, which is no row any more." in done.stderr
+    assert "Left over from rows that are gone: row 1.glb" in done.stderr
+    assert "does not fit into the limit on cost, 41 CU. 40.5 CU is spent already." in done.stderr
+    plan = next(event for event in events(done.stdout) if event["event"] == "plan")
+    assert plan["left_over"] == ["row 1.glb"]
+    assert [(item["id"], item["fate"], item["price_cu"]) for item in plan["items"]] == [
+        ("row 0", "there", 0.0),
+        ("stool", "new", 20.25),
+    ]
+    assert (plan["to_pay_cu"], plan["spent_cu"]) == (20.25, 40.5)
+    assert (out / "row 1.glb").exists()
+
+
 # Where everything is killed, and whether the worker is, too: else it ends by itself when its command is gone.
 KILLS = (
     (r"POST /v1/assets$", True),
@@ -248,7 +293,7 @@ def test_the_guides_examples_are_manifests(sandbox: Sandbox, tmp_path: Path) -> 
         words = ("batch", str(manifest), "-o", str(tmp_path / mark), "--dry-run")
         done = run(*words, env=sandbox.env)
         assert done.returncode == 0, done.stderr
-        assert "2 rows to make" in done.stderr
+        assert "2 rows: 2 new → " in done.stderr
 
 
 def test_a_batch_without_anything_to_make_says_so(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -367,6 +367,55 @@ def test_what_could_not_be_written_is_written_by_the_next_run(world: World) -> N
     assert len(world.service.paid) == 2
 
 
+def test_what_was_refunded_is_not_spent_here_and_on_other_machines(world: World) -> None:
+    world.service.final = JobStatus.FAILURE
+    items = world.items("a", "b")
+    run = world.run(items[:1], machine="one")
+    assert stages(run) == [Stage.FAILED]
+    assert (run.spent_cu(), run.refunded_cu()) == (0.0, 2.5)
+    world.service.final = JobStatus.SUCCESS
+    run = world.run(items[1:], machine="two", max_cost_cu=2.5)
+    assert stages(run) == [Stage.DONE]
+    assert run.spent_cu() == 2.5
+    world.service.final = JobStatus.FAILURE
+    world.service.listed = lambda job: replace(job, has_refund=False)
+    run = world.run(world.items("c"), machine="one")
+    assert run.spent_cu() == 2.5 + 2.5  # that one, and the other machine's
+
+
+def fates(run: Run) -> list[str]:
+    return [str(run.fate(row)) for row in run.rows]
+
+
+def test_a_dry_run_tells_each_rows_fate_and_what_is_still_to_be_paid_and_changes_nothing(
+    world: World,
+) -> None:
+    world.run(world.items("a", "b", "c"))
+    world.service.final = JobStatus.FAILURE
+    world.run(world.items("f"))
+    left_by_an_interrupted_run(world, world.items("u"))
+    items = world.items("a", "b=2", "c", "d", "f", "u")
+    (world.folder / "c.glb").unlink()
+    before = sorted((path, path.stat().st_mtime_ns) for path in (world.folder / "claims").rglob("*"))
+    paid = len(world.service.paid)
+    run = world.open(items, session="dry", is_dry=True, max_cost_cu=14.9)
+    change = world.store.last_change()
+    assert fates(run) == ["there", "changed", "under way", "new", "failed", "unpaid"]
+    assert (run.to_pay_cu(), run.without_price()) == (7.5, 0)
+    assert run.spent_cu() == 7.5  # the failed one was refunded
+    assert not run.is_all_affordable()
+    assert (len(world.service.paid), world.store.last_change()) == (paid, change)
+    assert sorted((path, path.stat().st_mtime_ns) for path in (world.folder / "claims").rglob("*")) == before
+    world.store.close()
+    run = world.open(items, session="dry", is_dry=True, max_cost_cu=17.5, is_retrying=True)
+    assert fates(run)[4] == "retried"
+    assert run.is_all_affordable()
+    world.store.close()
+    run = world.open(world.items("x", price_cu=None), session="dry", is_dry=True, max_cost_cu=1000.0)
+    assert not run.is_all_affordable()
+    world.store.close()
+
+
 def test_a_limit_leaves_the_rest_to_the_next_run(world: World) -> None:
     items = world.items("a", "b", "c")
     assert stages(world.run(items, most=2)) == [Stage.DONE, Stage.DONE, Stage.LATER]
