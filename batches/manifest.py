@@ -66,6 +66,8 @@ class Manifest:
     base: Path
     rows: list[Row] = field(default_factory=list[Row])
     problems: list[Problem] = field(default_factory=list[Problem])
+    notes: list[str] = field(default_factory=list[str])  # how it was read, for a person
+    has_decimal_commas: bool = False  # as a table whose cells are separated by semicolons
 
     def refuse(self, row: Row, text: str) -> None:
         self.problems.append(Problem(row.number, row.key, text, row.line))
@@ -79,13 +81,14 @@ class _RowError(Exception):
 def read_manifest(path: Path) -> Manifest:
     """Raises InputError if the manifest as a whole cannot be used."""
     if path.is_dir():
-        return _with_keys(path, _pictures(path))
+        manifest = _with_keys(path, _pictures(path))
+        manifest.notes += _subfolders(path)
+        return manifest
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path.name} is larger than {MAX_BYTES >> 20} MB. Split it.")
         data = path.read_bytes()
-        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
+        text, notes = _decoded(data, path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. {_GIVE}") from None
     except (OSError, ValueError) as error:
@@ -93,7 +96,10 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(f"{path.name} cannot be read: {why}. Save it as UTF-8.") from error
     match path.suffix.lower():
         case ".csv" | ".tsv":
-            return _with_keys(path.parent, _table(text))
+            delimiter = _delimiter(text)
+            manifest = _with_keys(path.parent, _table(text, delimiter))
+            manifest.notes, manifest.has_decimal_commas = notes, delimiter == ";"
+            return manifest
         case ".jsonl" | ".ndjson":
             return _with_keys(path.parent, _lines(text))
         case _:
@@ -125,9 +131,39 @@ def _pictures(folder: Path) -> Read:
         yield number, {"file": each.name}
 
 
-def _table(text: str) -> Read:
-    head = text.partition("\n")[0]
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+def _subfolders(folder: Path) -> list[str]:
+    """Says which folders in it have pictures, too, which are not taken."""
+    notes = list[str]()
+    for each in sorted(folder.iterdir()):
+        if each.is_dir() and not each.name.startswith(".") and os.access(each, os.R_OK | os.X_OK):
+            files = (file for file in each.iterdir() if file.is_file())
+            count = sum((content_type(file) or "").startswith("image/") for file in files)
+            words = f"{count} picture{'' if count == 1 else 's'}"
+            if count:
+                notes.append(f"{each.name}/ with {words} is left out: a folder's own pictures are the batch.")
+    return notes
+
+
+def _decoded(data: bytes, path: Path) -> tuple[str, list[str]]:
+    """As UTF-8 or UTF-16; a table also as what spreadsheets on Windows call ANSI. Raises ValueError."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16"), []
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeDecodeError:
+        if path.suffix.lower() not in (".csv", ".tsv") or b"\0" in data:
+            raise
+        how = "it was read as ANSI (Windows-1252). If letters are wrong, save it as UTF-8."
+        note = f"{path.name} is no UTF-8: {how}"
+        return data.decode("cp1252"), [note]
+
+
+def _delimiter(text: str) -> str:
+    return max(",;\t", key=text.partition("\n")[0].count)
+
+
+def _table(text: str, delimiter: str) -> Read:
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         names = [_column(name) for name in next(lines, list[str]())]
         if not any(names) or "" in names or len({*names}) < len(names) or len(names) > MAX_COLUMNS:

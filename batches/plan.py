@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,8 +55,8 @@ class Item:
     size_m: float | None
     outputs: tuple[str, ...]  # endings
     id: str
-    content: str = ""  # the same for rows that differ in their keys alone
     price_cu: float | None = None
+    content: str = ""  # the same for rows that differ in their keys alone
 
     @property
     def key(self) -> str:
@@ -76,8 +76,10 @@ def make_items(
     items = list[Item]()
     models = _Models(get_model)
     for row in manifest.rows:
+        if manifest.has_decimal_commas and "size" in row.cells:
+            row = replace(row, cells={**row.cells, "size": _with_point(row.cells["size"])})
         try:
-            items.append(_item(row, defaults, models, manifest.base, service))
+            items.append(_item(row, defaults, models, manifest, service))
         except InputError as error:
             manifest.refuse(row, str(error))
     known = {spec.name for model in models.found() for spec in model.inputs}
@@ -120,7 +122,7 @@ def _model_of(row: Row, defaults: Defaults) -> str:
     return DEFAULT_TEXT_MODEL if has_only_words else DEFAULT_IMAGE_MODEL
 
 
-def _item(row: Row, defaults: Defaults, models: "_Models", base: Path, service: str) -> Item:
+def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, service: str) -> Item:
     """Raises InputError with everything that is wrong with the row."""
     wrong = list[str]()
 
@@ -134,7 +136,7 @@ def _item(row: Row, defaults: Defaults, models: "_Models", base: Path, service: 
     size = checked(lambda: read_size(row.cells["size"])) if "size" in row.cells else defaults.size_m
     outputs = checked(lambda: read_outputs(row.cells.get("outputs") or defaults.outputs))
     model = checked(lambda: models.get(_model_of(row, defaults)))
-    asked = checked(lambda: _inputs(row, model, base, defaults)) if model else None
+    asked = checked(lambda: _inputs(row, model, manifest, defaults)) if model else None
     plain = checked(lambda: content_of({name: asked[0][name] for name in asked[1]})) if asked else None
     if not (model and asked and plain is not None and outputs is not None) or wrong:
         raise InputError(" ".join(wrong))
@@ -153,8 +155,11 @@ def _item(row: Row, defaults: Defaults, models: "_Models", base: Path, service: 
     )
 
 
-def _inputs(row: Row, model: Model, base: Path, defaults: Defaults) -> tuple[dict[str, InputValue], set[str]]:
+def _inputs(
+    row: Row, model: Model, manifest: Manifest, defaults: Defaults
+) -> tuple[dict[str, InputValue], set[str]]:
     inputs_of_model = {spec.name for spec in model.inputs}
+    numbers = {spec.name for spec in model.inputs if spec.type == "number"}
     usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}
     own = {name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}
     wrong = list[str]()
@@ -163,7 +168,10 @@ def _inputs(row: Row, model: Model, base: Path, defaults: Defaults) -> tuple[dic
         if near and near[0] in OWN_COLUMNS:
             wrong.append(f"{name}: there is no such column; did you mean {near[0]}?")
             del own[name]
-    parameters = usual | {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
+    own = {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
+    if manifest.has_decimal_commas:
+        own |= {name: _with_point(own[name]) for name in numbers & own.keys()}
+    parameters = usual | own
     prompt = None
     if "prompt" not in inputs_of_model and isinstance(parameters.get("prompt"), str):
         prompt = str(parameters.pop("prompt"))
@@ -173,12 +181,18 @@ def _inputs(row: Row, model: Model, base: Path, defaults: Defaults) -> tuple[dic
         wrong.append("file: give the path of a file, or a list of them.")
         names = []
     try:
-        asked = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=base)
+        asked = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=manifest.base)
     except InputError as error:
         raise InputError(" ".join([*wrong, str(error)])) from error
     if wrong:
         raise InputError(" ".join(wrong))
     return asked
+
+
+def _with_point(value: JsonValue) -> JsonValue:
+    """2,4 is 2.4 in a table whose cells are separated by semicolons."""
+    is_number = isinstance(value, str) and re.fullmatch(r"\s*-?\d+,\d+\s*", value)
+    return str(value).replace(",", ".") if is_number else value
 
 
 def read_outputs(value: JsonValue) -> tuple[str, ...]:

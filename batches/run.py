@@ -26,6 +26,7 @@ _MENDED = frozenset(
 _STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
 OVER_COST = "over --max-cost"
+NOT_STARTED = "Not started: it would exceed the limit on cost."
 _FATES = {
     Stage.DONE: Fate.THERE,
     Stage.RUNNING: Fate.UNDER_WAY,
@@ -249,9 +250,15 @@ class Run:
                 continue
             if not self._is_affordable(row.item):
                 if not self._at_service():  # nothing may turn out cheaper
-                    self.stopped = OVER_COST
+                    self._stop_over_cost()
                 return
             at_service += self._start(row)
+
+    def _stop_over_cost(self) -> None:
+        self.stopped = OVER_COST
+        for row in self.rows:
+            if row.stage is Stage.WAITING:
+                row.is_changed, row.message = True, NOT_STARTED
 
     def _at_service(self) -> int:
         return sum(_is_at_service(job) and job.id not in self._left for job in self.jobs.values())

@@ -12,8 +12,9 @@ from contextlib import closing
 from pathlib import Path
 
 from ..batches import Defaults, read_manifest
-from .batching import Batch, BatchOptions
+from .batching import Batch, BatchOptions, output_folder
 from .board import Board
+from .exits import CommandError
 from .farm import choose_rows
 from .generate import named_values
 from .session import where_of
@@ -23,7 +24,8 @@ _SECRETS = ("SCENARIO_", "MAQUETTE_")
 
 
 def run_batch(arguments: Namespace) -> int:
-    folder = Path(arguments.output).expanduser().resolve()
+    folder = output_folder(arguments.output)
+    _find_manifest(arguments)
     if arguments.rows:
         choose_rows(arguments)
     parameters = named_values(arguments.param)
@@ -57,6 +59,15 @@ def run_batch(arguments: Namespace) -> int:
             if arguments.notify and not arguments.dry_run:
                 _notify(arguments.notify, folder, batch.code, board)
         return batch.code
+
+
+def _find_manifest(arguments: Namespace) -> None:
+    """`--only a b props.csv` means the table, too."""
+    only = arguments.only or []
+    if arguments.manifest is None and len(only) > 1 and Path(only[-1]).expanduser().exists():
+        arguments.manifest = only.pop()
+    if arguments.manifest is None:
+        raise CommandError("Give the manifest: a folder of pictures, a .csv or a .jsonl file.")
 
 
 def _print_json(event: dict[str, object]) -> None:

@@ -4,7 +4,10 @@
 The state lies in FOLDER/.maquette: the same once more goes on, and pays for nothing twice.
 """
 
+import difflib
+import os
 import random
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -83,6 +86,20 @@ class BatchOptions:
                 raise CommandError(f"{name}: give a number from 1 on.")
 
 
+def output_folder(name: str | os.PathLike[str]) -> Path:
+    """The folder, made if it is not there. Raises CommandError where nothing can be written to it."""
+    try:
+        folder = Path(name).expanduser().resolve()
+        if folder.exists() and not folder.is_dir():
+            raise CommandError(f"{name} is a file. Give the name of a folder for the results.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no such home
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{name} cannot be written to: {why}. Choose another output folder.") from error
+
+
 class Batch:
     """`make` does it, once; the attributes then say how it went, also where `make` has raised."""
 
@@ -90,6 +107,7 @@ class Batch:
         self.folder, self._options, self._board = folder, options, board
         self._where = replace(where, state=folder / ".maquette" / "machines" / options.machine)
         self.code: Exit = Exit.JOB_FAILED
+        self.error: str | None = None  # why it ended before its end
         self.items: list[Item] = []  # rows that can be made
         self.problems: list[Problem] = []
         self.to_pay_cu = 0.0  # when it begins, without what has no price yet
@@ -122,12 +140,13 @@ class Batch:
             self.code = Exit.INTERRUPTED
             raise
         except EXPECTED as error:
-            self.code = code_of(error)
+            self.code, self.error = code_of(error), str(error)
             raise
         finally:
             facts = (
                 {"spent_cu": self.run.spent_cu(), "refunded_cu": self.run.refunded_cu()} if self.run else {}
             )
+            facts |= {"ok": not self.code, "error": self.error}
             self._board.event("end", exit_code=int(self.code), **facts)
 
     def _make(self, read: Callable[[], Manifest], session: Session, presence: Presence) -> Exit:
@@ -170,7 +189,7 @@ class Batch:
         finally:
             delivery.close()
             self._publish(run, delivery)
-        board.line(f"{summary(run)} → {folder if options.is_part else folder / 'index.html'}")
+        board.line(f"{summary(run, is_over=True)} → {folder if options.is_part else folder / 'index.html'}")
         return self._ended(run, claims)
 
     def _publish(self, run: Run, delivery: Delivery) -> None:
@@ -205,11 +224,15 @@ class Batch:
         """Every row checked and priced; nothing is spent."""
         options = self._options
         self.problems = manifest.problems
+        for note in manifest.notes:
+            self._board.line(note)
         read_outputs(options.defaults.outputs)
         if options.only:
             keys = {row.key for row in manifest.rows} | {problem.key for problem in manifest.problems}
             if missing := [key for key in options.only if key not in keys]:
-                raise CommandError(f"There is no row {missing[0]}.")
+                near = difflib.get_close_matches(missing[0], keys, 1)
+                advice = f" Did you mean {near[0]}?" if near else ""
+                raise CommandError(f"There is no row {', '.join(missing)}.{advice}")
             manifest.rows = [row for row in manifest.rows if row.key in options.only]
             manifest.problems[:] = [each for each in manifest.problems if each.key in options.only]
         if options.rows:

@@ -28,7 +28,8 @@ def choose_rows(arguments: Namespace) -> None:
     first, last = arguments.rows
     rows = {each.number: each for each in (*manifest.rows, *manifest.problems) if each.number}
     if last > max(rows):
-        raise CommandError(f"Row {last}: the manifest has {max(rows)} rows.")
+        count = max(rows)
+        raise CommandError(f"Row {last}: the manifest has {count} row{'' if count == 1 else 's'}.")
     is_one = first == last
     arguments.machine = stem_of(f"row-{rows[first].key or first}" if is_one else f"rows-{first}-{last}")
 
@@ -45,7 +46,7 @@ def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
         if row.stage is Stage.WAITING and run.stopped != OVER_COST:
             code = max(code, Exit.NOT_ALLOWED)
         elif row.stage is Stage.WAITING:
-            message = "Not started: it would exceed the limit on cost."
+            message = row.message
         elif row.stage is Stage.FAILED:
             code = max(code, _task_code(job))
             message = row.message

@@ -153,7 +153,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             progress.line(f"{job.name}: {job.message or job.state}{ending}")
     if is_json:
         told = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
-        print(json.dumps({"jobs": told}))
+        print(json.dumps({"ok": not any(codes), "error": None, "jobs": told}))
     return max(codes, default=Exit.DONE)
 
 

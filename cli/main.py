@@ -6,6 +6,7 @@ limit, 5 network or server, 130 interrupted.
 """
 
 import argparse
+import json
 import sys
 import tomllib
 from collections.abc import Callable
@@ -32,6 +33,9 @@ def run(words: list[str]) -> int:
         return end.code if isinstance(end.code, int) else int(Exit.USAGE)
     except EXPECTED as error:
         print(f"maquette: {error}", file=sys.stderr)
+        if "--json" in words:
+            told = {"ok": False, "error": str(error), "exit_code": int(code_of(error))}
+            print(json.dumps(told), flush=True)
         return code_of(error)
 
 
@@ -58,7 +62,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"maquette: {message} (`{self.prog} --help` tells more)\n")
+        raise CommandError(f"{message} (`{self.prog} --help` tells more)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
     batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
-    add("manifest", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
+    add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
     add("-o", "--output", required=True, metavar="DIR", help="where results and the batch's state go")
     add("--model", metavar="ID", help="for rows that name none")
     add("--param", "-p", metavar="NAME=VALUE", help="for rows that do not say otherwise", **repeatable)

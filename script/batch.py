@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from ..batches import Defaults, Manifest, Problem, Tracked, read_manifest, read_rows
-from ..cli.batching import Batch, BatchOptions
+from ..cli.batching import Batch, BatchOptions, output_folder
 from ..cli.board import Board
 from ..cli.exits import EXPECTED, Exit, code_of
 from ..cli.farm import blend_of, provenance_of_row
@@ -103,7 +103,7 @@ def batch(
             print(row.key, row.state, row.files, row.message)
     """
     refuse_in_window("batch", "Run the script with `blender --background --python`, or run `maquette batch`.")
-    folder, work = Path(output).expanduser().resolve(), None
+    work = None
 
     def read() -> Manifest:
         if isinstance(manifest, str | os.PathLike):
@@ -111,6 +111,7 @@ def batch(
         return read_rows(manifest, Path(base).expanduser())
 
     try:
+        folder = output_folder(output)
         endings = outputs if isinstance(outputs, str) else ",".join(outputs)
         options = BatchOptions(
             Defaults(model or "", given(parameters), read_size(size), endings),

@@ -48,7 +48,7 @@ def few(count: int) -> list[dict[str, Any]]:
 
 
 def results(folder: Path) -> list[dict[str, str]]:
-    with (folder / "results.csv").open(newline="", encoding="utf-8") as stream:
+    with (folder / "results.csv").open(newline="", encoding="utf-8-sig") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -162,6 +162,46 @@ def test_a_limit_on_cost_stops_the_batch_and_a_changed_row_keeps_the_old_result(
     resized = (*words, "--size", "3", "--only", "row 1")
     assert run(*resized, env=sandbox.env).returncode == 0
     assert paid(sandbox) == before + 4
+
+
+def test_wrong_uses_are_told_in_words_and_with_json_on_stdout(sandbox: Sandbox, tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, few(1))
+    out = ("-o", str(tmp_path / "out"))
+    for words, says in (
+        (("batch", str(manifest), "-o", str(manifest)), "is a file. Give the name of a folder"),
+        (("batch", str(manifest), "-o", "/proc/no/such"), "cannot be written to"),
+        (("batch", *out), "Give the manifest"),
+        (("batch", str(manifest), *out, "--row", "2"), "the manifest has 1 row"),
+        (("batch", str(manifest), *out, "--nonsense"), "--nonsense"),
+        (("batch", str(manifest), *out, "--only", "row O"), "There is no row row O. Did you mean row 0?"),
+    ):
+        done = run(*words, "--json", env=sandbox.env)
+        assert done.returncode == 2, done.stderr
+        assert says in done.stderr
+        last = events(done.stdout)[-1]
+        assert (last["ok"], last["exit_code"]) == (False, 2)
+        assert says in last["error"]
+        assert "Errno" not in done.stderr
+
+
+def test_delivered_files_have_the_rows_name_and_no_price(sandbox: Sandbox, tmp_path: Path) -> None:
+    manifest, out = write_manifest(tmp_path, [{"id": "chair", "file": "cat.png"}]), tmp_path / "out"
+    words = ("batch", "--only", "chair", str(manifest), "-o", str(out), "--outputs", "glb,blend")
+    done = run(*words, "--json", env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    told = events(done.stdout)
+    assert all(event["time"] > 1.7e9 for event in told)
+    assert (told[-1]["ok"], told[-1]["spent_cu"], told[-1]["refunded_cu"]) == (True, 20.25, 0.0)
+    data = (out / "chair.glb").read_bytes()
+    scene = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    names = [part["name"] for kind in ("scenes", "meshes", "materials") for part in scene[kind]]
+    assert names == ["chair"] * len(names)
+    assert scene["nodes"][scene["scenes"][0]["nodes"][0]]["extras"]["maquette_job"]
+    assert b"cost_cu" not in data
+    libraries: Any = bpy.data.libraries  # the stubs know no context manager
+    with libraries.load(str(out / "chair.blend")) as (found, _):
+        assert list(found.meshes) == ["chair"]
+    assert b"cost_cu" not in (out / "chair.blend").read_bytes()
 
 
 def test_an_output_that_was_changed_by_hand_is_written_anew_for_nothing_and_the_other_is_kept(

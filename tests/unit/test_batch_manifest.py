@@ -132,6 +132,27 @@ def test_a_wrong_row_is_told_by_its_number(folder: Path, row: str, says: str) ->
     assert problems[0].startswith("row ")
 
 
+def test_a_table_as_german_excel_saves_it_is_read(folder: Path) -> None:
+    text = "id;image;faces;size\nSt\u00fchl;horse.png;200,0;2,4\n"
+    (folder / "m.csv").write_bytes(text.encode("cp1252"))
+    manifest = read_manifest(folder / "m.csv")
+    (item,) = make_items(manifest, Defaults(), "test", get_model)
+    assert (item.key, item.size_m, item.inputs["faces"]) == ("St\u00fchl", 2.4, 200)
+    assert "read as ANSI" in manifest.notes[0]
+    assert one(folder, text).id == item.id
+    _, problems = items_of(folder, 'id,image,size\na,horse.png,"2,4"\n')
+    assert "not '2,4'. Write 2.4." in problems[0]
+
+
+def test_subfolders_with_pictures_are_told(folder: Path) -> None:
+    (folder / "views").mkdir()
+    (folder / "views" / "front.png").write_bytes(png())
+    (folder / "notes").mkdir()
+    manifest = read_manifest(folder)
+    assert [row.key for row in manifest.rows] == ["cup", "horse"]
+    assert manifest.notes == ["views/ with 1 picture is left out: a folder's own pictures are the batch."]
+
+
 def test_rows_are_counted_from_1_and_named_by_key_and_line(folder: Path) -> None:
     _, problems = items_of(folder, 'id,image\na,horse.png\n\nb,no.png\n"c\nd",cup.png\n')
     assert [problem.partition(": ")[0] for problem in problems] == ["row 2 (b, line 4)", "row 3 (line 6)"]

@@ -49,7 +49,7 @@ def test_addresses_are_relative_whatever_a_file_is_called(tmp_path: Path) -> Non
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     write_table(tmp_path / "r.csv", [tracked("=1+1", "@SUM(A1)")], [Problem(9, "-x", "wrong")])
-    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == ["'=1+1", "'-x"]
     assert rows[0]["message"] == "'@SUM(A1)"
