@@ -48,6 +48,7 @@ from .order import check_space, price_or_none
 from .session import Session, Where
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
+_SHOWN = 20  # files that a line names
 _PAID = (Fate.NEW, Fate.CHANGED, Fate.UNPAID, Fate.RETRIED)
 _CONCURRENCY = 4  # where the account's limit cannot be read
 
@@ -312,7 +313,8 @@ class Batch:
                     " more. Under its new key it is made, and paid for, again."
                 )
         if files:
-            self._board.line(f"Left over from rows that are gone: {', '.join(files)}")
+            more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+            self._board.line(f"Left over from rows that are gone: {', '.join(files[:_SHOWN])}{more}")
         return files
 
     def _dry_code(self, run: Run) -> Exit:

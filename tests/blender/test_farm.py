@@ -74,7 +74,7 @@ def kill_row(manifest: Path, row: int) -> int:
         except OSError:  # it has just ended
             continue
         is_ours = any(str(manifest.parent) in word for word in words)
-        if is_ours and (words[-3:-1] == ["--row", str(row)] or any(store in word for word in words)):
+        if is_ours and (words[-3:-1] == ["--rows", str(row)] or any(store in word for word in words)):
             os.kill(int(file.parent.name), signal.SIGKILL)
             count += 1
     return count
