@@ -7,9 +7,9 @@ from .plan import OUTPUTS, Defaults, Item, make_items
 from .presence import Presence
 from .run import Run
 from .sheet import write_sheet, write_table
-from .tracked import Limits, Stage, Tracked
+from .tracked import Fate, Limits, Stage, Tracked
 
 __all__ = [
-    "OUTPUTS", "Claims", "Defaults", "Item", "Limits", "Manifest", "Presence", "Problem", "Row", "Run",
-    "Stage", "Tracked", "make_items", "read_manifest", "read_rows", "write_sheet", "write_table",
+    "OUTPUTS", "Claims", "Defaults", "Fate", "Item", "Limits", "Manifest", "Presence", "Problem", "Row",
+    "Run", "Stage", "Tracked", "make_items", "read_manifest", "read_rows", "write_sheet", "write_table",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ class Claims:
     def __init__(self, folder: Path, machine: str) -> None:
         self.folder, self.machine = folder.absolute(), machine
         self._others: dict[str, float] = {}  # by job, what each claim that was read costs another machine
-        for name in ("claims", "current"):
+        for name in ("claims", "current", "failures"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def holder(self, job_id: str) -> str | None:
@@ -66,8 +66,25 @@ class Claims:
         found = _read(self.folder / "current" / f"{stem}.json")
         return None if found is None else str(found.get("job"))
 
+    def stems(self) -> set[str]:
+        """The names under which files of some job stand."""
+        names = [name for name in os.listdir(self.folder / "current") if not name.startswith(".")]
+        return {name.removesuffix(".json") for name in names}
+
     def set_current(self, stem: str, job_id: str) -> None:
         _write(self.folder / "current" / f"{stem}.json", {"job": job_id})
+
+    def failure(self, stem: str) -> str | None:
+        """Why the last task of a farm made nothing of the row."""
+        found = _read(self.folder / "failures" / f"{stem}.json")
+        return None if found is None else str(found.get("message"))
+
+    def set_failure(self, stem: str, message: str | None) -> None:
+        path = self.folder / "failures" / f"{stem}.json"
+        if message is None:
+            path.unlink(missing_ok=True)
+        else:
+            _write(path, {"message": message})
 
     def release(self, job_id: str) -> None:
         """Give back a claim of this machine's for which there is no job."""
@@ -84,8 +101,11 @@ class Claims:
         for name in names - self._others.keys():
             claim = _read(self.folder / "claims" / name / "claim.json")
             if claim is not None:
-                cost = (self.result(name) or {}).get("cost_cu")
+                facts = self.result(name) or {}
+                cost, refunded = facts.get("cost_cu"), facts.get("refunded_cu")
                 known = cost if isinstance(cost, int | float) else claim.get("price_cu")
+                if isinstance(known, int | float) and isinstance(refunded, int | float):
+                    known -= refunded
                 is_others = claim.get("machine") != self.machine
                 self._others[name] = known if is_others and isinstance(known, int | float) else 0.0
         return sum(self._others.values())

@@ -31,12 +31,15 @@ INPUT_MARK = "input."  # before the name of a model's input that is called like 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One item: `number` counts lines as editors do; `stem` is the key as a file's name; no cell is empty."""
+    """One item: `number` counts rows from 1, as `--row` does, `line` the file's lines, as editors do (0: no
+    file); `stem` is the key as a file's name; no cell is empty.
+    """
 
     number: int
     key: str
     stem: str
     cells: Mapping[str, JsonValue]
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,14 @@ class Problem:
     number: int
     key: str
     text: str
+    line: int = 0
 
     def __str__(self) -> str:
-        where = f"row {self.number}" + (f" ({self.key})" if self.key else "") if self.number else "manifest"
-        return f"{where}: {self.text}"
+        if not self.number:
+            return f"manifest: {self.text}"
+        line = f"line {self.line}" if self.line not in (0, self.number) else ""
+        known_by = ", ".join(filter(None, (self.key, line)))
+        return f"row {self.number}{known_by and f' ({known_by})'}: {self.text}"
 
 
 @dataclass(slots=True)
@@ -59,9 +66,11 @@ class Manifest:
     base: Path
     rows: list[Row] = field(default_factory=list[Row])
     problems: list[Problem] = field(default_factory=list[Problem])
+    notes: list[str] = field(default_factory=list[str])  # how it was read, for a person
+    has_decimal_commas: bool = False  # as a table whose cells are separated by semicolons
 
     def refuse(self, row: Row, text: str) -> None:
-        self.problems.append(Problem(row.number, row.key, text))
+        self.problems.append(Problem(row.number, row.key, text, row.line))
         self.problems.sort(key=lambda problem: problem.number)
 
 
@@ -72,13 +81,14 @@ class _RowError(Exception):
 def read_manifest(path: Path) -> Manifest:
     """Raises InputError if the manifest as a whole cannot be used."""
     if path.is_dir():
-        return _with_keys(path, _pictures(path))
+        manifest = _with_keys(path, _pictures(path))
+        manifest.notes += _subfolders(path)
+        return manifest
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path.name} is larger than {MAX_BYTES >> 20} MB. Split it.")
         data = path.read_bytes()
-        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
+        text, notes = _decoded(data, path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. {_GIVE}") from None
     except (OSError, ValueError) as error:
@@ -86,7 +96,10 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(f"{path.name} cannot be read: {why}. Save it as UTF-8.") from error
     match path.suffix.lower():
         case ".csv" | ".tsv":
-            return _with_keys(path.parent, _table(text))
+            delimiter = _delimiter(text)
+            manifest = _with_keys(path.parent, _table(text, delimiter))
+            manifest.notes, manifest.has_decimal_commas = notes, delimiter == ";"
+            return manifest
         case ".jsonl" | ".ndjson":
             return _with_keys(path.parent, _lines(text))
         case _:
@@ -118,9 +131,39 @@ def _pictures(folder: Path) -> Read:
         yield number, {"file": each.name}
 
 
-def _table(text: str) -> Read:
-    head = text.partition("\n")[0]
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+def _subfolders(folder: Path) -> list[str]:
+    """Says which folders in it have pictures, too, which are not taken."""
+    notes = list[str]()
+    for each in sorted(folder.iterdir()):
+        if each.is_dir() and not each.name.startswith(".") and os.access(each, os.R_OK | os.X_OK):
+            files = (file for file in each.iterdir() if file.is_file())
+            count = sum((content_type(file) or "").startswith("image/") for file in files)
+            words = f"{count} picture{'' if count == 1 else 's'}"
+            if count:
+                notes.append(f"{each.name}/ with {words} is left out: a folder's own pictures are the batch.")
+    return notes
+
+
+def _decoded(data: bytes, path: Path) -> tuple[str, list[str]]:
+    """As UTF-8 or UTF-16; a table also as what spreadsheets on Windows call ANSI. Raises ValueError."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16"), []
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeDecodeError:
+        if path.suffix.lower() not in (".csv", ".tsv") or b"\0" in data:
+            raise
+        how = "it was read as ANSI (Windows-1252). If letters are wrong, save it as UTF-8."
+        note = f"{path.name} is no UTF-8: {how}"
+        return data.decode("cp1252"), [note]
+
+
+def _delimiter(text: str) -> str:
+    return max(",;\t", key=text.partition("\n")[0].count)
+
+
+def _table(text: str, delimiter: str) -> Read:
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         names = [_column(name) for name in next(lines, list[str]())]
         if not any(names) or "" in names or len({*names}) < len(names) or len(names) > MAX_COLUMNS:
@@ -168,23 +211,29 @@ def _given(rows: Iterable[Mapping[str, object]]) -> Read:
 
 def _with_keys(base: Path, read: Read) -> Manifest:
     manifest, seen = Manifest(base.resolve()), dict[str, int]()
-    for count, (number, cells) in enumerate(read, 1):
-        if count > MAX_ROWS:
+    for number, (line, cells) in enumerate(read, 1):
+        if number > MAX_ROWS:
             raise InputError(f"The manifest has more than {MAX_ROWS:,} rows. Split it.")
-        key = ""
+        if isinstance(cells, _RowError):
+            manifest.problems.append(Problem(number, "", str(cells), line))
+            continue
+        given = {name: value for name, value in cells.items() if value not in (None, "")}
+        key, wrong = "", list[str]()
         try:
-            if isinstance(cells, _RowError):
-                raise cells
-            given = {name: value for name, value in cells.items() if value not in (None, "")}
             _check_sizes(given)
-            key = _key_of(given)
-            stem = stem_of(key)
-            if (first := seen.setdefault(stem.casefold(), number)) != number:
-                raise _RowError(f"row {first} has this key already. Give each row an id of its own.")
-            cells = {name: value for name, value in given.items() if name != "id"}
-            manifest.rows.append(Row(number, key, stem, cells))
         except _RowError as error:
-            manifest.problems.append(Problem(number, key, str(error)))
+            wrong.append(str(error))
+        try:
+            key = _key_of(given)
+            if (first := seen.setdefault(stem_of(key).casefold(), number)) != number:
+                wrong.append(f"row {first} has this key already. Give each row an id of its own.")
+        except _RowError as error:
+            wrong.append(str(error))
+        if wrong:
+            manifest.problems.append(Problem(number, key, " ".join(wrong), line))
+        else:
+            cells = {name: value for name, value in given.items() if name != "id"}
+            manifest.rows.append(Row(number, key, stem_of(key), cells, line))
     if not manifest.rows and not manifest.problems:
         raise InputError("The manifest has no rows.")
     return manifest

@@ -5,12 +5,14 @@ The id follows from the key, the model, the values given and the files' content:
 a changed row another. Size, name and outputs are not in it: they change what is written, not what is paid.
 """
 
+import difflib
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ..client import InputError, JsonValue, Model, NotAllowedError, NotFoundError
 from ..jobs import (
@@ -27,6 +29,7 @@ from ..jobs.files import sha256_of
 from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs, read_size
 from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, stem_of
 
+T = TypeVar("T")
 OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
 
 
@@ -53,6 +56,7 @@ class Item:
     outputs: tuple[str, ...]  # endings
     id: str
     price_cu: float | None = None
+    content: str = ""  # the same for rows that differ in their keys alone
 
     @property
     def key(self) -> str:
@@ -69,15 +73,16 @@ def make_items(
     manifest: Manifest, defaults: Defaults, service: str, get_model: Callable[[str], Model]
 ) -> list[Item]:
     """The rows that can be made; what is wrong with the others joins the manifest's problems."""
-    items, known = list[Item](), set[str]()
+    items = list[Item]()
     models = _Models(get_model)
     for row in manifest.rows:
+        if manifest.has_decimal_commas and "size" in row.cells:
+            row = replace(row, cells={**row.cells, "size": _with_point(row.cells["size"])})
         try:
-            model = models.get(_model_of(row, defaults))
-            known |= {spec.name for spec in model.inputs}
-            items.append(_item(row, model, manifest.base, defaults, service))
-        except (InputError, NotAllowedError) as error:
+            items.append(_item(row, defaults, models, manifest, service))
+        except InputError as error:
             manifest.refuse(row, str(error))
+    known = {spec.name for model in models.found() for spec in model.inputs}
     for name in sorted(defaults.parameters.keys() - known if known else ()):
         manifest.problems.insert(0, Problem(0, "", f"{name}: none of the models has such an input."))
     return items
@@ -88,6 +93,9 @@ class _Models:
 
     def __init__(self, get_model: Callable[[str], Model]) -> None:
         self._get, self._found = get_model, dict[str, Model | Exception]()
+
+    def found(self) -> list[Model]:
+        return [model for model in self._found.values() if isinstance(model, Model)]
 
     def get(self, model_id: str) -> Model:
         if model_id not in self._found:
@@ -114,32 +122,77 @@ def _model_of(row: Row, defaults: Defaults) -> str:
     return DEFAULT_TEXT_MODEL if has_only_words else DEFAULT_IMAGE_MODEL
 
 
-def _item(row: Row, model: Model, base: Path, defaults: Defaults, service: str) -> Item:
+def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, service: str) -> Item:
+    """Raises InputError with everything that is wrong with the row."""
+    wrong = list[str]()
+
+    def checked(read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except (InputError, NotAllowedError) as error:
+            wrong.append(str(error))
+            return None
+
+    size = checked(lambda: read_size(row.cells["size"])) if "size" in row.cells else defaults.size_m
+    outputs = checked(lambda: read_outputs(row.cells.get("outputs") or defaults.outputs))
+    model = checked(lambda: models.get(_model_of(row, defaults)))
+    asked = checked(lambda: _inputs(row, model, manifest, defaults)) if model else None
+    plain = checked(lambda: content_of({name: asked[0][name] for name in asked[1]})) if asked else None
+    if not (model and asked and plain is not None and outputs is not None) or wrong:
+        raise InputError(" ".join(wrong))
+    source = source_of(asked[0])
+    name = str(row.cells.get("name") or row.key)[:60]
+    return Item(
+        row=row,
+        model=model,
+        inputs=asked[0],
+        name=name if name.isprintable() else name_of(source, model),
+        source=source,
+        size_m=size,
+        outputs=outputs,
+        id=_job_id(row.key, service, model.id, plain),
+        content=_job_id("", service, model.id, plain),
+    )
+
+
+def _inputs(
+    row: Row, model: Model, manifest: Manifest, defaults: Defaults
+) -> tuple[dict[str, InputValue], set[str]]:
     inputs_of_model = {spec.name for spec in model.inputs}
+    numbers = {spec.name for spec in model.inputs if spec.type == "number"}
     usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}
     own = {name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}
-    parameters = usual | {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
+    wrong = list[str]()
+    for name in own.keys() - inputs_of_model:
+        near = difflib.get_close_matches(name.lower(), {*OWN_COLUMNS, *map(str.lower, inputs_of_model)}, 1)
+        if near and near[0] in OWN_COLUMNS:
+            wrong.append(f"{name}: there is no such column; did you mean {near[0]}?")
+            del own[name]
+    own = {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
+    if manifest.has_decimal_commas:
+        own |= {name: _with_point(own[name]) for name in numbers & own.keys()}
+    parameters = usual | own
     prompt = None
     if "prompt" not in inputs_of_model and isinstance(parameters.get("prompt"), str):
         prompt = str(parameters.pop("prompt"))
     files = row.cells.get("file", [])
     names = files if isinstance(files, list) else str(files).split(",")
     if not all(isinstance(name, str) for name in names):
-        raise InputError("file: give the path of a file, or a list of them.")
-    inputs, given = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=base)
-    source = source_of(inputs)
-    size = read_size(row.cells["size"]) if "size" in row.cells else defaults.size_m
-    name = str(row.cells.get("name") or row.key)[:60]
-    return Item(
-        row=row,
-        model=model,
-        inputs=inputs,
-        name=name if name.isprintable() else name_of(source, model),
-        source=source,
-        size_m=size,
-        outputs=read_outputs(row.cells.get("outputs") or defaults.outputs),
-        id=job_id(row.key, service, model.id, {each: inputs[each] for each in given}),
-    )
+        wrong.append("file: give the path of a file, or a list of them.")
+        names = []
+    try:
+        asked = gather_inputs(model, [str(name) for name in names], prompt, parameters, base=manifest.base)
+    except InputError as error:
+        raise InputError(" ".join([*wrong, str(error)])) from error
+    if wrong:
+        raise InputError(" ".join(wrong))
+    return asked
+
+
+def _with_point(value: JsonValue) -> JsonValue:
+    """2,4 is 2.4 in a table whose cells are separated by semicolons."""
+    is_number = isinstance(value, str) and re.fullmatch(r"\s*-?\d+,\d+\s*", value)
+    return str(value).replace(",", ".") if is_number else value
 
 
 def read_outputs(value: JsonValue) -> tuple[str, ...]:
@@ -151,9 +204,17 @@ def read_outputs(value: JsonValue) -> tuple[str, ...]:
     return tuple(dict.fromkeys(endings))
 
 
+def content_of(given: Mapping[str, InputValue]) -> dict[str, InputValue]:
+    """The values with each file as what is in it. Raises InputError."""
+    return mapped(given, lambda leaf: _content(leaf) if isinstance(leaf, InputFile) else leaf)
+
+
 def job_id(key: str, service: str, model_id: str, given: Mapping[str, InputValue]) -> str:
     """Names the one job that is paid for a row of this key as it is."""
-    plain = mapped(given, lambda leaf: _content(leaf) if isinstance(leaf, InputFile) else leaf)
+    return _job_id(key, service, model_id, content_of(given))
+
+
+def _job_id(key: str, service: str, model_id: str, plain: Mapping[str, InputValue]) -> str:
     wish = json.dumps([key, service, model_id, plain], sort_keys=True)
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", stem_of(key)).strip("-")[:32] or "row"
     return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"

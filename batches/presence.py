@@ -8,7 +8,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -149,10 +148,17 @@ def _has_news(before: dict[str, float], now: dict[str, float]) -> bool:
     return any(before.get(name) != at for name, at in now.items())
 
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux: of the running kernel, in all its containers
+
+
 def _host_id() -> str:
-    """Random, and the same for all processes of this user on this host: it lies in its temporary folder."""
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    path = Path(tempfile.gettempdir()) / f"maquette-host-{user}"
+    """The same for all processes of this host, whatever temporary folders they were given, and no other's."""
+    with contextlib.suppress(OSError):
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    # A random one, in a folder that is never another host's: not the home, which may be on a share.
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData") if os.name == "nt" else "/tmp")
+    path = folder / f"maquette-host-{user}"
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     part.write_text(secrets.token_hex(16), encoding="utf-8")
     try:

@@ -11,21 +11,29 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, NewJob, State, Store, StoreError
+from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
 from ..jobs.inputs import InputFileError
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
 from .plan import Item
-from .tracked import Limits, Stage, Tracked
+from .tracked import Fate, Limits, Stage, Tracked
 
 _READ = 500  # jobs read in one look
-# Refused without a reason in the row, and nothing was paid: a person has mended it before running again.
+# Why a job was not submitted, without a reason in the row: a person has mended it before running again.
 _MENDED = frozenset(
     {"CreditsError", "SignInError", "NotAllowedError", "NetworkError", "ServerError", "RateLimitedError"}
 )
 _STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
 OVER_COST = "over --max-cost"
+NOT_STARTED = "Not started: it would exceed the limit on cost."
+_FATES = {
+    Stage.DONE: Fate.THERE,
+    Stage.RUNNING: Fate.UNDER_WAY,
+    Stage.FAILED: Fate.FAILED,
+    Stage.ELSEWHERE: Fate.ELSEWHERE,
+    Stage.LATER: Fate.LATER,
+}
 
 
 class Run:
@@ -45,14 +53,19 @@ class Run:
         deliver: Callable[[Item, JobRecord], Callable[[], Facts | None]],
         wish: Callable[[Item], JsonValue],
         is_there: Callable[[Facts], bool],
+        session: str = "",
     ) -> None:
         self._store, self._service, self._claims, self._limits = store, service, claims, limits
+        self._session = session  # whose worker submits the jobs of this run
         self._deliver, self._wish, self._is_there = deliver, wish, is_there
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu, self.stopped = claims.others_cu(), ""
         self._ready: deque[Tracked] = deque()  # made, and not written yet
         self._writing: list[Tracked] = []
+        self._left: set[str] = set()  # unpaid jobs of runs that have ended
+        self._by_id: dict[str, Tracked] = {}
+        self._look_for_left()
         self.rows = [self._found(item) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
         counts, self._started_at = self.counts(), time.monotonic()
@@ -64,11 +77,39 @@ class Run:
         return Counter(row.stage for row in self.rows)
 
     def spent_cu(self) -> float:
-        """What all jobs of the batch have cost, and those under way are to cost, here and elsewhere.
-
-        A job that failed at the service counts: not every model refunds.
+        """What all jobs of the batch have cost, and those under way are to cost, here and elsewhere, without
+        what was refunded: a job that failed counts only where the service keeps its price.
         """
-        return self._others_cu + sum(job.committed_cu for job in self.jobs.values())
+        here_cu = sum(job.committed_cu for job in self.jobs.values() if job.id not in self._left)
+        return self._others_cu + here_cu
+
+    def refunded_cu(self) -> float:
+        """What was given back for jobs of this machine that have failed."""
+        return sum(job.refunded_cu for job in self.jobs.values())
+
+    def fate(self, row: Tracked) -> Fate:
+        """What is to be done about a row, before the first step."""
+        if row.stage is not Stage.WAITING:
+            return _FATES[row.stage]
+        if row.job_id in self.jobs:
+            return Fate.UNPAID
+        if row.job_id != row.item.id:
+            return Fate.RETRIED
+        return Fate.NEW if self._claims.current(row.item.row.stem) is None else Fate.CHANGED
+
+    def to_pay_cu(self) -> float:
+        """What is still to be paid for, without what has no price yet."""
+        return sum(row.item.price_cu or 0.0 for row in self.rows if row.stage is Stage.WAITING)
+
+    def without_price(self) -> int:
+        """How many of what is still to be paid for have no price before their upload."""
+        return sum(row.item.price_cu is None for row in self.rows if row.stage is Stage.WAITING)
+
+    def is_all_affordable(self) -> bool:
+        most = self._limits.max_cost_cu
+        if most is None:
+            return True
+        return not self.without_price() and self.spent_cu() + self.to_pay_cu() <= most + 1e-9
 
     @property
     def is_writing(self) -> bool:
@@ -100,6 +141,7 @@ class Run:
         for job in self._store.changed_since(self._change, self._service, _READ):
             self._change = job.change
             self._put(job)
+        self._look_for_left()
         self._admit()
         for row in list(self._writing):
             self._look_at(row)
@@ -120,11 +162,12 @@ class Run:
             is_anew = row.stage is Stage.FAILED and self._limits.is_retrying
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
-            if job.resume_state in _FREE:
-                job = self.jobs[job_id] = self._store.resume(job, may_spend=False)
-            elif job.resume_state and (self._limits.is_retrying or job.error_kind in _MENDED):
+            if job.resume_state in _FREE and self._limits.is_dry:
+                row.stage = Stage.RUNNING
                 return row
-            elif self._limits.is_retrying:
+            if job.resume_state in _FREE:
+                job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
+            elif self._limits.is_retrying and not job.resume_state:
                 return Tracked(item, f"{item.id}-{number + 1}")
         if job is not None:
             if job.state in DONE and facts is not None and self._is_delivered(row, facts):
@@ -158,15 +201,38 @@ class Run:
         if row is not None and row.stage in (Stage.RUNNING, Stage.WAITING):
             self._settle(row, job)
 
+    def _look_for_left(self) -> None:
+        """See which unpaid jobs belong to no run any more: this one submits those of its own rows, and none
+        counts as spent before that.
+        """
+        unpaid = [job for job in self.jobs.values() if job.state in UNPAID and job.session != self._session]
+        sessions = {job.session for job in unpaid}
+        ended = {each for each in sessions if not self._store.is_lease_alive(self._service, each)}
+        self._left = {job.id for job in unpaid if job.session in ended}
+        for job_id in self._left:
+            row = self._by_id.get(job_id)
+            if row is not None and row.stage is Stage.RUNNING:
+                row.was_here = True
+                self._settle(row, self.jobs[job_id])
+
+    def _is_to_submit(self, job: JobRecord) -> bool:
+        """Whether this run submits what an earlier one did not: proven unpaid, or by a person's wish."""
+        if job.id in self._left:
+            return True
+        if job.resume_state is not State.PREPARED or job.doubts:
+            return False
+        was_lost = job.state is State.UNCERTAIN or job.lost_at is not None
+        is_mended = not job.error_kind or job.error_kind in _MENDED
+        return self._limits.is_retrying or (is_mended and not was_lost)
+
     def _settle(self, row: Tracked, job: JobRecord) -> None:
         row.is_changed, row.message = True, job.message
-        if job.is_working or job.state in DONE:
+        if row.was_here and self._is_to_submit(job):
+            row.stage = Stage.WAITING
+        elif job.is_working or job.state in DONE:
             row.stage = Stage.RUNNING
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)
-        elif job.state is State.UNCERTAIN and row.was_here and self._limits.is_retrying and not job.doubts:
-            # The service's lists have shown no such job, and a person wants it submitted again.
-            row.stage = Stage.WAITING
         else:
             row.stage = Stage.FAILED
             if job.state is State.UNCERTAIN and not job.doubts:
@@ -176,17 +242,26 @@ class Run:
             self._note(row, job, {"outputs": []})
 
     def _admit(self) -> None:
-        at_service = sum(_is_at_service(job) for job in self.jobs.values())
+        at_service = self._at_service()
         for row in self.rows:
             if self.stopped or at_service >= self._limits.concurrency:
                 return
             if row.stage is not Stage.WAITING:
                 continue
             if not self._is_affordable(row.item):
-                if not any(_is_at_service(job) for job in self.jobs.values()):  # nothing may turn out cheaper
-                    self.stopped = OVER_COST
+                if not self._at_service():  # nothing may turn out cheaper
+                    self._stop_over_cost()
                 return
             at_service += self._start(row)
+
+    def _stop_over_cost(self) -> None:
+        self.stopped = OVER_COST
+        for row in self.rows:
+            if row.stage is Stage.WAITING:
+                row.is_changed, row.message = True, NOT_STARTED
+
+    def _at_service(self) -> int:
+        return sum(_is_at_service(job) and job.id not in self._left for job in self.jobs.values())
 
     def _is_affordable(self, item: Item) -> bool:
         most = self._limits.max_cost_cu
@@ -214,8 +289,8 @@ class Run:
 
     def _resumed(self, row: Tracked) -> JobRecord:
         row.was_here = False
-        with contextlib.suppress(StaleError):  # another process has
-            return self._store.resume(self.jobs[row.job_id], may_spend=True)
+        with contextlib.suppress(StaleError, StoreError):  # another process has, or its run has shown life
+            return self._store.resume(self.jobs[row.job_id], self._session, may_spend=True)
         return self._store.get(row.job_id)
 
     def _added(self, row: Tracked) -> JobRecord:
@@ -230,6 +305,7 @@ class Run:
                     service=self._service,
                     estimate_cu=item.price_cu,
                     source=item.source,
+                    session=self._session,
                     claims=str(self._claims.folder),
                     id=row.job_id,
                 )
@@ -273,10 +349,14 @@ class Run:
         self._note(row, self.jobs[row.job_id], {"outputs": []})
 
     def _note(self, row: Tracked, job: JobRecord, facts: Facts) -> None:
+        if self._limits.is_dry:
+            return
         row.facts = {
             "key": row.item.key,
             "job": job.id,
             "cost_cu": job.cost_cu,
+            "refunded_cu": job.refunded_cu,
+            "content": row.item.content,
             "faces": job.result.get("faces"),
             "message": row.message,
             "seconds": None if job.finished_at is None else job.finished_at - job.created_at,

@@ -24,7 +24,7 @@ from .run import Tracked
 
 COLUMNS = (
     *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
-    *("outputs", "job", "message"),
+    *("outputs", "job", "message", "refunded_cu", "row"),
 )
 
 
@@ -38,9 +38,11 @@ def write_table(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]
         files = ", ".join(map(str, cast("list[str]", facts.get("outputs") or [])))
         told = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
         told += [facts.get("cost_cu"), item.price_cu, facts.get("faces"), facts.get("seconds"), files]
-        table.writerow(map(_cell, [*told, row.job_id, row.message]))
+        told += [row.job_id, row.message, facts.get("refunded_cu"), item.row.number]
+        table.writerow(map(_cell, told))
     for wrong in problems:
-        table.writerow(map(_cell, [wrong.key, "wrong", *[""] * (len(COLUMNS) - 3), str(wrong)]))
+        told = [wrong.key, "wrong", *[""] * 10, str(wrong), "", wrong.number]
+        table.writerow(map(_cell, told))
     _replace(path, text.getvalue())
 
 
@@ -81,7 +83,7 @@ def _shown(row: Tracked) -> Facts:
         "words": "" if item.picture else item.source,
         "message": row.message,
         "files": files,
-        "cost": facts.get("cost_cu"),
+        "cost": _net(facts.get("cost_cu"), facts.get("refunded_cu")),
         "faces": facts.get("faces"),
         "size": item.size_m,
         "seconds": round(seconds) if isinstance(seconds, int | float) else None,
@@ -94,6 +96,12 @@ def _url(name: JsonValue) -> str | None:
     return "./" + quote(name.replace("\\", "/"), safe="/") if isinstance(name, str) else None
 
 
+def _net(cost_cu: JsonValue, refunded_cu: JsonValue) -> JsonValue:
+    if isinstance(cost_cu, int | float) and isinstance(refunded_cu, int | float):
+        return cost_cu - refunded_cu
+    return cost_cu
+
+
 def _short(value: JsonValue) -> str:
     if isinstance(value, list):
         return ", ".join(map(_short, value))
@@ -103,11 +111,13 @@ def _short(value: JsonValue) -> str:
 
 def _cell(value: object) -> object:
     """No table program takes it for a formula."""
+    value = round(value, 6) if isinstance(value, float) else value
     text = "" if value is None else str(value)
     return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _replace(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    part.write_bytes(text.encode("utf-8", "replace"))  # JSON may hold what is no character
+    encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # Excel wants the mark
+    part.write_bytes(text.encode(encoding, "replace"))  # JSON may hold what is no character
     os.replace(part, path)

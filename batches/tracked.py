@@ -9,6 +9,20 @@ from .claims import Facts
 from .plan import Item
 
 
+class Fate(StrEnum):
+    """What a run is to do about an item; only the first four are paid for."""
+
+    NEW = "new"
+    CHANGED = "changed"  # another result stands under its name
+    UNPAID = "unpaid"  # an earlier run has not submitted it
+    RETRIED = "retried"
+    UNDER_WAY = "under way"
+    THERE = "there"
+    FAILED = "failed"
+    ELSEWHERE = "elsewhere"
+    LATER = "later"
+
+
 class Stage(StrEnum):
     DONE = "done"
     RUNNING = "running"
@@ -38,3 +52,4 @@ class Limits:
     deliveries: int = 1  # items whose outputs are written at a time
     max_cost_cu: float | None = None
     is_retrying: bool = False  # by a person's wish: failed items get a job anew
+    is_dry: bool = False  # only looks

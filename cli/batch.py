@@ -12,9 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 from ..batches import Defaults, read_manifest
-from .batching import Batch, BatchOptions
+from .batching import Batch, BatchOptions, output_folder
 from .board import Board
-from .farm import choose_row
+from .exits import CommandError
+from .farm import choose_rows
 from .generate import named_values
 from .session import where_of
 
@@ -23,9 +24,10 @@ _SECRETS = ("SCENARIO_", "MAQUETTE_")
 
 
 def run_batch(arguments: Namespace) -> int:
-    folder = Path(arguments.output).expanduser().resolve()
-    if arguments.row is not None:
-        choose_row(arguments)
+    folder = output_folder(arguments.output)
+    _find_manifest(arguments)
+    if arguments.rows:
+        choose_rows(arguments)
     parameters = named_values(arguments.param)
     options = BatchOptions(
         Defaults(arguments.model or "", parameters, arguments.size, arguments.outputs),
@@ -34,6 +36,7 @@ def run_batch(arguments: Namespace) -> int:
         concurrency=arguments.concurrency,
         converters=arguments.converters,
         only=arguments.only or (),
+        rows=arguments.rows,
         limit=arguments.limit,
         shuffle=arguments.shuffle,
         skip_wrong=arguments.skip_wrong,
@@ -41,13 +44,14 @@ def run_batch(arguments: Namespace) -> int:
         turntable=arguments.turntable,
         machine=arguments.machine,
         assemble=arguments.assemble,
+        record_failures=arguments.record_failures,
     )
     on_event = _print_json if arguments.json else None
     with closing(Board(folder, words=sys.stderr, on_event=on_event, is_openjd=arguments.openjd)) as board:
         batch = Batch(folder, options, where_of(arguments), board)
         try:
             batch.make(lambda: read_manifest(Path(arguments.manifest).expanduser()))
-            if batch.problems and not (options.dry_run or options.skip_wrong):
+            if batch.problems and not options.dry_run and batch.run is None:
                 board.line("Nothing was started. Correct the rows, or leave them out with --skip-wrong.")
         except KeyboardInterrupt:
             board.line("Interrupted. What was submitted goes on: the same command picks it up.")
@@ -55,6 +59,15 @@ def run_batch(arguments: Namespace) -> int:
             if arguments.notify and not arguments.dry_run:
                 _notify(arguments.notify, folder, batch.code, board)
         return batch.code
+
+
+def _find_manifest(arguments: Namespace) -> None:
+    """`--only a b props.csv` means the table, too."""
+    only = arguments.only or []
+    if arguments.manifest is None and len(only) > 1 and Path(only[-1]).expanduser().exists():
+        arguments.manifest = only.pop()
+    if arguments.manifest is None:
+        raise CommandError("Give the manifest: a folder of pictures, a .csv or a .jsonl file.")
 
 
 def _print_json(event: dict[str, object]) -> None:

@@ -14,8 +14,9 @@ from .. import scene
 from ..batches import Claims, Item, Stage, Tracked
 from ..batches.claims import Facts
 from ..client import JsonValue
-from ..jobs import JobRecord, provenance_of
+from ..jobs import JobRecord, new_id, provenance_of
 from ..jobs.children import Blenders
+from ..jobs.files import sha256_of
 from .deliver import delivered_files, quiet
 from .session import Session, blender_binary
 
@@ -37,8 +38,20 @@ class Delivery:
         return [*item.outputs, item.size_m, item.name, self._has_turntable]
 
     def is_there(self, facts: Facts) -> bool:
-        """Whether all files that were written still stand."""
-        return all((self._folder / name).exists() for name in cast("list[str]", facts["outputs"]))
+        """Whether all files that were written still stand as they were written."""
+        return all(self._is_as_written(facts, name) for name in cast("list[str]", facts["outputs"]))
+
+    def _is_as_written(self, facts: Facts, name: str) -> bool:
+        """By size and time; by content where the time is another. Old results tell neither."""
+        path = self._folder / name
+        files = cast("dict[str, dict[str, JsonValue]]", facts.get("files") or {})
+        try:
+            stat, file = path.stat(), files.get(name)
+            if file is None or (stat.st_size, stat.st_mtime_ns) == (file["size"], file["mtime_ns"]):
+                return True
+            return stat.st_size == file["size"] and sha256_of(path) == file["sha256"]
+        except OSError:
+            return False
 
     def begin(self, item: Item, job: JobRecord) -> Callable[[], Facts | None]:
         """Start to write all outputs; what is returned gives what is to be told of them, once they are there.
@@ -81,6 +94,7 @@ class Delivery:
         preview = next((path for path in outputs if path.suffix == ".png"), None)
         return {
             "outputs": [self._relative(path) for path in dict.fromkeys(outputs)],
+            "files": {self._relative(path): _description(path) for path in outputs},
             "preview": preview and self._relative(preview),
             "turntable": strip and self._relative(strip),
             "picture": picture,
@@ -122,13 +136,21 @@ class Delivery:
         return self._relative(target)
 
     def _keep_earlier(self, stem: str, job_id: str) -> None:
-        """Move what another job has delivered under this name out of the way, and keep it."""
+        """Move what another job has delivered under this name, or a person has changed, out of the way."""
         before = self._claims.current(stem)
-        if before in (None, job_id):
+        if before is None:
             return
-        facts = self._claims.result(str(before)) or {}
+        facts = self._claims.result(before) or {}
         for name in cast("list[str]", facts.get("outputs") or []):
-            path, target = self._folder / name, self._folder / "earlier" / str(before) / Path(name).name
-            if path.exists():
+            path, target = self._folder / name, self._folder / "earlier" / before / Path(name).name
+            is_changed = before == job_id and path.exists() and not self._is_as_written(facts, name)
+            if is_changed:  # by hand, after it was written
+                target = target.with_name(f"changed-{new_id()}-{target.name}")
+            if path.exists() and (is_changed or before != job_id):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(path, target)
+
+
+def _description(path: Path) -> dict[str, JsonValue]:
+    stat = path.stat()
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256_of(path)}

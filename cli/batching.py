@@ -4,16 +4,22 @@
 The state lies in FOLDER/.maquette: the same once more goes on, and pays for nothing twice.
 """
 
+import difflib
+import os
 import random
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from ..batches import (
     Claims,
     Defaults,
+    Fate,
     Item,
     Limits,
     Manifest,
@@ -26,20 +32,24 @@ from ..batches import (
     write_sheet,
     write_table,
 )
+from ..batches.manifest import stem_of
 from ..batches.plan import price_key, read_outputs
 from ..batches.run import OVER_COST
 from ..client import InputError, NotFoundError
-from ..jobs import cost_text, safe_name
+from ..jobs import UNPAID, State, cost_text, safe_name
 from ..scene import can_export
 from .batch_files import Delivery
 from .board import Board, summary
 from .deliver import TICK_S, Patience
 from .exits import EXPECTED, CommandError, Exit, code_of
-from .farm import assemble
+from .farm import assemble, recorded, tell_failures
+from .generate import stopped
 from .order import check_space, price_or_none
 from .session import Session, Where
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
+_SHOWN = 20  # files that a line names
+_PAID = (Fate.NEW, Fate.CHANGED, Fate.UNPAID, Fate.RETRIED)
 _CONCURRENCY = 4  # where the account's limit cannot be read
 
 
@@ -53,6 +63,7 @@ class BatchOptions:
     concurrency: int | None = None
     converters: int | None = None
     only: Sequence[str] = ()  # keys
+    rows: tuple[int, int] | None = None  # from and to, counted from 1
     limit: int | None = None
     shuffle: bool = False
     skip_wrong: bool = False
@@ -60,6 +71,12 @@ class BatchOptions:
     turntable: bool = False
     machine: str = "main"
     assemble: bool = False
+    record_failures: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is of some rows alone: table and page, which are of all, are left as they are."""
+        return bool(self.only or self.rows)
 
     def __post_init__(self) -> None:
         if safe_name(self.machine) != self.machine:
@@ -70,6 +87,20 @@ class BatchOptions:
                 raise CommandError(f"{name}: give a number from 1 on.")
 
 
+def output_folder(name: str | os.PathLike[str]) -> Path:
+    """The folder, made if it is not there. Raises CommandError where nothing can be written to it."""
+    try:
+        folder = Path(name).expanduser().resolve()
+        if folder.exists() and not folder.is_dir():
+            raise CommandError(f"{name} is a file. Give the name of a folder for the results.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no such home
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{name} cannot be written to: {why}. Choose another output folder.") from error
+
+
 class Batch:
     """`make` does it, once; the attributes then say how it went, also where `make` has raised."""
 
@@ -77,8 +108,10 @@ class Batch:
         self.folder, self._options, self._board = folder, options, board
         self._where = replace(where, state=folder / ".maquette" / "machines" / options.machine)
         self.code: Exit = Exit.JOB_FAILED
+        self.error: str | None = None  # why it ended before its end
         self.items: list[Item] = []  # rows that can be made
         self.problems: list[Problem] = []
+        self.to_pay_cu = 0.0  # when it begins, without what has no price yet
         self.claims: Claims | None = None
         self.run: Run | None = None  # once something may be started
 
@@ -102,55 +135,67 @@ class Batch:
                 presence = Presence(Path(self._where.state or ""))
                 presence.enter(self._board.line)
                 stack.callback(presence.leave)
-                # The store is this machine's part of the batch: every run carries on all its jobs.
-                opened = Session(self._where, converters=self._options.converters, session_id="")
-                session = stack.enter_context(opened)
+                session = stack.enter_context(Session(self._where, converters=self._options.converters))
                 self.code = self._make(read, session, presence)
         except KeyboardInterrupt:
             self.code = Exit.INTERRUPTED
             raise
         except EXPECTED as error:
-            self.code = code_of(error)
+            self.code, self.error = code_of(error), str(error)
             raise
         finally:
-            self._board.event("end", exit_code=int(self.code))
+            facts = (
+                {"spent_cu": self.run.spent_cu(), "refunded_cu": self.run.refunded_cu()} if self.run else {}
+            )
+            facts |= {"ok": not self.code, "error": self.error}
+            self._board.event("end", exit_code=int(self.code), **facts)
 
     def _make(self, read: Callable[[], Manifest], session: Session, presence: Presence) -> Exit:
         options, board, folder = self._options, self._board, self.folder
         self._check(read(), session)
-        self._tell_plan()
-        if self.problems and (options.dry_run or not options.skip_wrong):
-            return Exit.USAGE  # nothing was started
-        if options.dry_run:
-            if options.max_cost is not None and self.price_cu > options.max_cost + 1e-9:
-                board.line(f"That is more than the limit on cost, {cost_text(options.max_cost)}.")
-                return Exit.OVER_COST
-            return Exit.DONE
-        check_space(session.folder, "output")
+        for problem in self.problems:
+            board.line(str(problem))
+        is_skipping = options.skip_wrong or options.record_failures or options.assemble
+        is_all_wrong = any(not problem.number for problem in self.problems)
+        is_wrong = bool(self.problems) and (is_all_wrong or not is_skipping)
+        if not options.dry_run and not is_wrong:
+            check_space(session.folder, "output")
         claims = self.claims = Claims(folder / ".maquette", options.machine)
         most = max(1, min(session.converters, len(self.items)))
         delivery = Delivery(session, folder, claims, has_turntable=options.turntable, most=most)
-        limits = Limits(self._concurrency(session), most, options.max_cost, options.retry_failed)
-        run = self.run = Run(
+        is_dry = options.dry_run or is_wrong
+        concurrency = 1 if is_dry else self._concurrency(session)
+        limits = Limits(concurrency, most, options.max_cost, options.retry_failed, is_dry)
+        run = Run(
             *(session.store, session.service, claims, self.items, limits),
             deliver=delivery.begin,
             wish=delivery.wish,
             is_there=delivery.is_there,
+            session=session.id,
         )
         if options.limit is not None:
             run.keep_to(options.limit)
+        self.to_pay_cu = run.to_pay_cu()
+        self._tell_plan(run, claims)
+        if is_wrong:
+            return Exit.USAGE  # nothing was started
+        self.run = run
+        if options.dry_run:
+            return Exit.USAGE if self.problems else self._dry_code(run)
         try:
-            if not options.assemble:
+            if options.assemble:
+                tell_failures(claims, run.rows)
+            else:
                 self._follow(run, session, presence, delivery)
         finally:
             delivery.close()
             self._publish(run, delivery)
-        board.line(f"{summary(run)} → {folder if options.only else folder / 'index.html'}")
+        board.line(f"{summary(run, is_over=True)} → {folder if options.is_part else folder / 'index.html'}")
         return self._ended(run, claims)
 
     def _publish(self, run: Run, delivery: Delivery) -> None:
         """The table and the page as they are now; they are of all rows."""
-        if self._options.only:
+        if self._options.is_part:
             return
         run.look_elsewhere()
         delivery.add_pictures(self.rows)
@@ -159,11 +204,17 @@ class Batch:
 
     def _ended(self, run: Run, claims: Claims) -> Exit:
         counts, board = run.counts(), self._board
+        if self._options.record_failures:
+            return recorded(run, claims, self.problems)
         if self._options.assemble:
-            board.line(f"All in one: {assemble(self.folder, claims, self.rows)}")
-            return Exit.DONE if counts[Stage.DONE] == len(run.rows) else Exit.JOB_FAILED
+            for row in self.rows:
+                if row.stage is not Stage.DONE:
+                    board.line(f"{row.item.key}: {row.stage}: {row.message}")
+            path = assemble(self.folder, claims, self.rows)
+            board.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
+            return Exit.JOB_FAILED if self.problems or counts[Stage.DONE] < len(run.rows) else Exit.DONE
         if run.stopped == OVER_COST:
-            board.line(f"{counts[Stage.WAITING]} rows are left: the next one would exceed the limit on cost.")
+            board.line(f"{_rows(counts[Stage.WAITING])} left: the next one would exceed the limit on cost.")
             return Exit.OVER_COST
         if run.stopped:
             board.line(f"Stopped: {run.stopped}")
@@ -174,15 +225,25 @@ class Batch:
         """Every row checked and priced; nothing is spent."""
         options = self._options
         self.problems = manifest.problems
+        for note in manifest.notes:
+            self._board.line(note)
         read_outputs(options.defaults.outputs)
         if options.only:
             keys = {row.key for row in manifest.rows} | {problem.key for problem in manifest.problems}
             if missing := [key for key in options.only if key not in keys]:
-                raise CommandError(f"There is no row {missing[0]}.")
+                near = difflib.get_close_matches(missing[0], keys, 1)
+                advice = f" Did you mean {near[0]}?" if near else ""
+                raise CommandError(f"There is no row {', '.join(missing)}.{advice}")
             manifest.rows = [row for row in manifest.rows if row.key in options.only]
             manifest.problems[:] = [each for each in manifest.problems if each.key in options.only]
+        if options.rows:
+            first, last = options.rows
+            manifest.rows = [row for row in manifest.rows if first <= row.number <= last]
+            manifest.problems[:] = [each for each in manifest.problems if first <= each.number <= last]
         _ = session.credentials
         items = make_items(manifest, options.defaults, session.service, session.api.get_model)
+        if options.is_part:  # a parameter that none of these rows has may be another's
+            manifest.problems[:] = [problem for problem in manifest.problems if problem.number]
         prices: dict[str, float | InputError | None] = {}
         for item in items:
             if (key := price_key(item)) not in prices:
@@ -198,16 +259,71 @@ class Batch:
         if options.shuffle:
             random.shuffle(self.items)
 
-    def _tell_plan(self) -> None:
-        board, unknown, count = self._board, self.unknown_prices, len(self.problems)
-        for problem in self.problems:
-            board.line(str(problem))
-        told = f"{len(self.items)} rows to make, {cost_text(self.price_cu)} if none of them is there yet"
+    def _tell_plan(self, run: Run, claims: Claims) -> None:
+        """Each row's fate, and what it is going to cost."""
+        board, count = self._board, len(self.problems)
+        rows = sorted(run.rows, key=lambda row: row.item.row.number)
+        fates = [run.fate(row) for row in rows]
+        told_rows: list[dict[str, object]] = []
+        for row, fate in zip(rows, fates, strict=True):
+            item, is_paid = row.item, fate in _PAID
+            facts = {"row": item.row.number, "id": item.key, "job": row.job_id, "fate": str(fate)}
+            told_rows.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.message})
+            if self._options.dry_run:
+                price = (
+                    "price not known before the upload" if item.price_cu is None else cost_text(item.price_cu)
+                )
+                words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.message)
+                board.line(", ".join(filter(None, words)))
+        counts = Counter(fates)
+        words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]] + [f"{count} wrong"] * bool(count)
+        unknown = run.without_price()
+        told = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
         told += f"; the price of {unknown} is not known before the upload" if unknown else ""
-        told += f"; {count} problem{'s' if count > 1 else ''}" if count else ""
         board.line(told)
-        facts = {"rows": len(self.items), "price_cu": self.price_cu, "unknown_prices": unknown}
-        board.event("plan", **facts, problems=[*map(str, self.problems)])
+        left_over = [] if self._options.is_part else self._left_over(run, claims)
+        board.event(
+            "plan",
+            rows=len(self.items),
+            price_cu=self.price_cu,
+            unknown_prices=self.unknown_prices,
+            problems=[*map(str, self.problems)],
+            to_pay_cu=run.to_pay_cu(),
+            to_pay_unknown=unknown,
+            spent_cu=run.spent_cu(),
+            fates={str(fate): number for fate, number in counts.items()},
+            items=told_rows if self._options.dry_run else [],
+            left_over=left_over,
+        )
+
+    def _left_over(self, run: Run, claims: Claims) -> list[str]:
+        """The outputs of rows that the manifest no longer has, told; a row that is one of them anew, too."""
+        known = {row.item.row.stem for row in run.rows}
+        known |= {stem_of(problem.key) for problem in self.problems if problem.key}
+        files, before = list[str](), dict[str, str]()
+        for stem in sorted(claims.stems() - known):
+            facts = claims.result(claims.current(stem) or "") or {}
+            files += map(str, cast("list[str]", facts.get("outputs") or []))
+            before[str(facts.get("content"))] = str(facts.get("key") or stem)
+        files = [name for name in files if (self.folder / name).exists()]
+        for row in run.rows:
+            if run.fate(row) is Fate.NEW and row.item.content in before:
+                self._board.line(
+                    f"{row.item.key}: the same was made as {before[row.item.content]}, which is no row any"
+                    " more. Under its new key it is made, and paid for, again."
+                )
+        if files:
+            more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+            self._board.line(f"Left over from rows that are gone: {', '.join(files[:_SHOWN])}{more}")
+        return files
+
+    def _dry_code(self, run: Run) -> Exit:
+        if run.is_all_affordable():
+            return Exit.DONE
+        spent = f" {cost_text(run.spent_cu())} is spent already." if run.spent_cu() else ""
+        limit = cost_text(self._options.max_cost or 0.0)
+        self._board.line(f"That does not fit into the limit on cost, {limit}.{spent}")
+        return Exit.OVER_COST
 
     def _tell_trouble(self, text: str) -> None:
         self._board.line(text)
@@ -242,6 +358,13 @@ class Batch:
             self._board.tell(run)
         finally:
             watch.close()
+            unpaid = session.store.list_jobs(session=session.id, states=UNPAID)
+            if count := sum(stopped(session, job, is_resuming=True).state is State.FAILED for job in unpaid):
+                self._board.line(f"Not submitted, and nothing paid: {count} of the rows.")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _price_or_error(session: Session, item: Item) -> float | InputError | None:

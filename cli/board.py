@@ -47,7 +47,7 @@ class Board:
     def event(self, name: str, **facts: object) -> None:
         self._write_log(f"{name} {json.dumps(facts)}")
         if self._on_event:
-            self._on_event({"event": name, **facts})
+            self._on_event({"event": name, "time": round(time.time(), 3), **facts})
 
     def line(self, text: str) -> None:
         self._erase()
@@ -82,7 +82,8 @@ class Board:
             return
         self._told[row.job_id] = (state, row.message)
         facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
-        facts |= {"cost_cu": job and job.cost_cu, "message": row.message}
+        facts |= {"cost_cu": job and job.cost_cu, "refunded_cu": job.refunded_cu if job else 0.0}
+        facts["message"] = row.message
         if row.stage is Stage.DONE and row.facts:
             facts["outputs"] = row.facts.get("outputs")
         self.event("row", **facts)
@@ -104,13 +105,13 @@ class Board:
             self._drawn = 0
 
 
-def summary(run: Run) -> str:
-    """One line of counts, cost and time."""
+def summary(run: Run, *, is_over: bool = False) -> str:
+    """One line of counts, cost and, unless it is over, the time that is left."""
     counts = run.counts()
     words = [f"{counts[stage]} {stage}" for stage in Stage if counts[stage] or stage is Stage.DONE]
     words.append(cost_text(run.spent_cu()))
     left_s = run.left_s()
-    if left_s and counts[Stage.WAITING] + counts[Stage.RUNNING]:
+    if not is_over and left_s and counts[Stage.WAITING] + counts[Stage.RUNNING]:
         words.append(f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left")
     return " · ".join(words)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a render farm needs of `maquette batch`: one row a task, and all results together at the end.
+"""What a render farm needs of `maquette batch`: a row or a few a task, and all results together at the end.
 
-Each row has a store of its own, so tasks run on any host and as often as the farm likes: a row is paid once.
+Each task has a store of its own, so it runs on any host and as often as the farm likes: a row is paid once.
 """
 
 from argparse import Namespace
@@ -12,23 +12,66 @@ from typing import cast
 import bpy
 
 from .. import scene
-from ..batches import Claims, Stage, Tracked, read_manifest
+from ..batches import Claims, Problem, Run, Stage, Tracked, read_manifest
 from ..batches.manifest import stem_of
-from .exits import CommandError
+from ..batches.run import OVER_COST
+from ..client import TransferError
+from ..jobs import DONE, JobRecord, State
+from .exits import CommandError, Exit, exit_for_job
 
 _GAP_M = 0.2  # between two results
 
 
-def choose_row(arguments: Namespace) -> None:
-    """Makes `--row N` that row's key, in a store of its own. Raises CommandError or InputError."""
+def choose_rows(arguments: Namespace) -> None:
+    """Gives the rows of `--row N` or `--rows A-B` a store of their own. Raises CommandError or InputError."""
     manifest = read_manifest(Path(arguments.manifest).expanduser())
-    lines = sorted([*manifest.rows, *manifest.problems], key=lambda each: each.number)
-    if arguments.row > len(lines):
-        raise CommandError(f"--row {arguments.row}: the manifest has {len(lines)}.")
-    chosen = lines[arguments.row - 1]
-    if wrong := next((each for each in manifest.problems if each.number == chosen.number), None):
-        raise CommandError(str(wrong))
-    arguments.only, arguments.machine = [chosen.key], stem_of(f"row-{chosen.key}")
+    first, last = arguments.rows
+    rows = {each.number: each for each in (*manifest.rows, *manifest.problems) if each.number}
+    if last > max(rows):
+        count = max(rows)
+        raise CommandError(f"Row {last}: the manifest has {count} row{'' if count == 1 else 's'}.")
+    is_one = first == last
+    arguments.machine = stem_of(f"row-{rows[first].key or first}" if is_one else f"rows-{first}-{last}")
+
+
+def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
+    """What a task ends with that is to fail only where another host, or a later time, may do better.
+
+    What has failed for a reason in the row is written down instead, and `--assemble` tells it.
+    """
+    code = Exit.DONE
+    for row in run.rows:
+        job = run.jobs.get(row.job_id)
+        message: str | None = None
+        if row.stage is Stage.WAITING and run.stopped != OVER_COST:
+            code = max(code, Exit.NOT_ALLOWED)
+        elif row.stage is Stage.WAITING:
+            message = row.message
+        elif row.stage is Stage.FAILED:
+            code = max(code, _task_code(job))
+            message = row.message
+        claims.set_failure(row.item.row.stem, message)
+    for problem in problems:
+        if problem.key:
+            claims.set_failure(stem_of(problem.key), problem.text)
+    return code
+
+
+def _task_code(job: JobRecord | None) -> Exit:
+    if job is None or job.state is State.UNCERTAIN:  # another host's failure; one that waits for a person
+        return Exit.DONE
+    if job.state in DONE or job.error_kind == TransferError.__name__:  # this host could not write the files
+        return Exit.JOB_FAILED
+    code = exit_for_job(job)
+    return code if code in (Exit.NOT_ALLOWED, Exit.NO_SERVICE) else Exit.DONE
+
+
+def tell_failures(claims: Claims, rows: Sequence[Tracked]) -> None:
+    """What tasks have written down of rows that have no job."""
+    for row in rows:
+        if row.stage is Stage.WAITING:
+            row.message = claims.failure(row.item.row.stem) or "not made yet"
+            row.stage = Stage.FAILED
 
 
 def assemble(folder: Path, claims: Claims, rows: Sequence[Tracked]) -> Path | None:

@@ -153,7 +153,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             progress.line(f"{job.name}: {job.message or job.state}{ending}")
     if is_json:
         told = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
-        print(json.dumps({"jobs": told}))
+        print(json.dumps({"ok": not any(codes), "error": None, "jobs": told}))
     return max(codes, default=Exit.DONE)
 
 
@@ -161,7 +161,7 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
     """Stops what the session has not submitted, and says what becomes of each of its jobs."""
     print("Interrupted.", file=sys.stderr)
     for job in session.store.list_jobs(service=session.service, session=session.id):
-        now = _stopped(session, job, is_resuming)
+        now = stopped(session, job, is_resuming)
         command = session.command("resume", job.id)
         unpaid = "not submitted again" if now.submitted_at else "not submitted: nothing was paid"
         match now.state:
@@ -181,7 +181,7 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
     return Exit.INTERRUPTED
 
 
-def _stopped(session: Session, job: JobRecord, is_resuming: bool) -> JobRecord:
+def stopped(session: Session, job: JobRecord, is_resuming: bool) -> JobRecord:
     """The job as it is now, ended if it was not submitted: for good, or to be resumed as it was before."""
     store = session.store
     while (job := store.get(job.id)).state in UNPAID:
@@ -203,6 +203,7 @@ def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, 
         "model": job.model_id,
         "remote_id": job.remote_id,
         "cost_cu": job.cost_cu,
+        "refunded_cu": job.refunded_cu,
         "blend": str(blend) if blend.exists() else None,
         "outputs": outputs,
         "faces": job.result.get("faces"),

@@ -6,6 +6,7 @@ limit, 5 network or server, 130 interrupted.
 """
 
 import argparse
+import json
 import sys
 import tomllib
 from collections.abc import Callable
@@ -32,6 +33,9 @@ def run(words: list[str]) -> int:
         return end.code if isinstance(end.code, int) else int(Exit.USAGE)
     except EXPECTED as error:
         print(f"maquette: {error}", file=sys.stderr)
+        if "--json" in words:
+            told = {"ok": False, "error": str(error), "exit_code": int(code_of(error))}
+            print(json.dumps(told), flush=True)
         return code_of(error)
 
 
@@ -58,7 +62,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"maquette: {message} (`{self.prog} --help` tells more)\n")
+        raise CommandError(f"{message} (`{self.prog} --help` tells more)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
     batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
-    add("manifest", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
+    add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
     add("-o", "--output", required=True, metavar="DIR", help="where results and the batch's state go")
     add("--model", metavar="ID", help="for rows that name none")
     add("--param", "-p", metavar="NAME=VALUE", help="for rows that do not say otherwise", **repeatable)
@@ -106,8 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--concurrency", type=_count, metavar="N", help="jobs at a time (the account's limit, else 4)")
     add("--converters", type=_count, metavar="N", help="Blenders that convert at a time (one a core)")
     add("--only", nargs="+", metavar="KEY", help="these rows alone")
-    add("--row", type=_count, metavar="N", help="the N-th row alone, in a store of its own: a farm's task")
-    add("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")
+    either = batch.add_mutually_exclusive_group().add_argument
+    words = "the N-th row alone, in a store of its own: a farm's task"
+    either("--row", dest="rows", type=_row, metavar="N", help=words)
+    either("--rows", type=_rows, metavar="A-B", help="the same of a few rows, from the A-th to the B-th")
+    either("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")
+    words = "end with 0 where a row has failed for good, and leave it to --assemble to tell"
+    add("--record-failures", action="store_true", help=words)
     add("--openjd", action="store_true", help="print progress as Open Job Description reads it")
     add("--limit", type=_count, metavar="N", help="no more rows than these in this run")
     add("--shuffle", action="store_true", help="in any order")
@@ -157,6 +166,18 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError("give a number from 1 on")
     return int(text)
+
+
+def _row(text: str) -> tuple[int, int]:
+    return _count(text), _count(text)
+
+
+def _rows(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    rows = _count(first), _count(last or first)
+    if rows[0] > rows[1]:
+        raise argparse.ArgumentTypeError("give the first and the last row, such as 1-500")
+    return rows
 
 
 def _port(text: str) -> int:

@@ -55,8 +55,8 @@ class Session:
     Its jobs carry `id`, and its worker submits those alone.
     """
 
-    def __init__(self, where: Where, *, converters: int | None = None, session_id: str | None = None) -> None:
-        self.id = new_id() if session_id is None else session_id
+    def __init__(self, where: Where, *, converters: int | None = None) -> None:
+        self.id = new_id()
         self._where = where
         self.converters = converters or os.cpu_count() or 1
         state = where.state or os.environ.get("MAQUETTE_STATE")

@@ -70,6 +70,11 @@ def _cost_cu(job: Fields, name: str) -> float | None:
     return cost if cost is not None else job.number("creativeUnitsCost")
 
 
+def _is_refunded(billing: Fields, name: str) -> bool:
+    """A generation that failed is refunded unless the job's billing says otherwise (API reference, `Job`)."""
+    return billing.raw.get(name) in (None, False)
+
+
 _NO_INPUT: Mapping[str, JsonValue] = MappingProxyType({})
 
 
@@ -95,12 +100,18 @@ class Job(Record):
     input: Mapping[str, JsonValue] = told(_input, "metadata.input", if_odd=_NO_INPUT)
     model_id: str | None = told(_model_id, "metadata.input.modelId", if_odd=None)
     cost_cu: float | None = told(_cost_cu, if_odd=None)
+    has_refund: bool = told(_is_refunded, "billing.disableRefund", if_odd=False, default=True)
     created_at: float = told(Fields.time, if_odd=0.0)
     updated_at: float = told(Fields.time, if_odd=0.0)
 
     @property
     def is_done(self) -> bool:
         return self.status in (JobStatus.SUCCESS, JobStatus.FAILURE, JobStatus.CANCELED)
+
+    @property
+    def refunded_cu(self) -> float:
+        """What the service gives back of its cost."""
+        return self.cost_cu or 0.0 if self.status is JobStatus.FAILURE and self.has_refund else 0.0
 
     @property
     def is_success(self) -> bool:

@@ -89,6 +89,10 @@ _MIGRATIONS = (
     CREATE TABLE aside (folder TEXT NOT NULL, at REAL NOT NULL);
     CREATE TABLE rebuilt (service TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
+    # What the service gives back for a job that it could not do.
+    """
+    ALTER TABLE jobs ADD COLUMN refunded_cu REAL NOT NULL DEFAULT 0;
+    """,
 )
 _DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
 _MARK = "damaged"  # a file of this name: the database was found damaged while it was in use

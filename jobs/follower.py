@@ -138,6 +138,7 @@ class Follower:
             elif remote.is_done:
                 text = remote.error or "The service could not make this model."
                 text = f"{text.rstrip('. ')}. {remote.hint}" if remote.hint else text
+                cost["refunded_cu"] = remote.refunded_cu
                 self._ledger.end(job, State.FAILED, message=text, error_kind="JobFailed", **cost)
             else:
                 self._tell_progress(job, remote)

@@ -37,7 +37,7 @@ def view_in(name: str) -> str | None:
 
 
 def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
-    """What the placed object tells about its making; no path and no key."""
+    """What the placed object tells about its making, also in files for others: no path, no key, no price."""
     values: dict[str, str | int | float] = {
         "job": job.id,
         "remote_job": job.remote_id or "",
@@ -48,8 +48,6 @@ def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
     seed = job.inputs.get("seed")
     if isinstance(seed, int | float):
         values["seed"] = str(int(seed))  # seeds exceed what a custom property's integer holds
-    if job.cost_cu is not None:
-        values["cost_cu"] = job.cost_cu
     return values
 
 

@@ -142,6 +142,7 @@ class JobRecord:
     sent: dict[str, JsonValue]  # the request's body: the files as asset ids
     estimate_cu: float | None
     cost_cu: float | None
+    refunded_cu: float  # of that
     remote_id: str | None
     progress: float | None  # 0..1, None while unknown
     message: str  # for a person: what it is waiting for, or how it went
@@ -181,7 +182,7 @@ class JobRecord:
     def committed_cu(self) -> float:
         """What it has cost, or is to cost if it goes on by itself."""
         if self.cost_cu is not None:
-            return self.cost_cu
+            return self.cost_cu - self.refunded_cu
         is_unpaid = not self.is_working and self.remote_id is None and not self.doubts
         return 0.0 if is_unpaid else self.estimate_cu or 0.0
 

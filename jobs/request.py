@@ -4,9 +4,10 @@
 Everything is checked before anything is sent; what is wrong raises InputError in words for that person.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeGuard, cast
 
 from ..client import Input, InputError, JsonValue, Model, check_inputs, parse_value
 from ..client.content import content_type
@@ -29,26 +30,56 @@ def gather_inputs(
 ) -> tuple[dict[str, InputValue], set[str]]:
     """The inputs for `model`, and the names of those that were given: the others are the model's defaults.
 
-    A parameter that is a text is read as its input's type. Files are relative to `base`. Raises InputError.
+    A parameter that is a text is read as its input's type. Files are relative to `base`.
+    Raises InputError with everything that is wrong.
     """
     values: dict[str, InputValue] = {}
     known = {spec.name: spec for spec in model.inputs}
+    wrong: list[str] = []
     for name, value in parameters.items():
         spec = known.get(name)  # without one, the check below says so, with a suggestion
-        if spec is not None and spec.is_file:
-            is_one = spec.type == "file"
-            items: list[JsonValue] = list(value) if isinstance(value, list) and not is_one else [value]
-            if isinstance(value, str) and not is_one:
-                items = [*value.split(",")]
-            found = [_file_or_id(item, spec, base) for item in items if item != ""]
-            values[name] = found[0] if is_one and found else cast("list[InputValue]", found)
-        else:
-            values[name] = parse_value(spec, value) if spec and isinstance(value, str) else value
-    if prompt is not None:
-        values[_prompt_input(model, values)] = prompt
-    _give_files(model, [_file(name, base) for name in files], values)
-    checked = check_inputs(model, values)
+        try:
+            values[name] = _value(spec, value, base) if spec else value
+        except InputError as error:
+            wrong.append(str(error))
+    try:
+        if prompt is not None:
+            values[_prompt_input(model, values)] = prompt
+    except InputError as error:
+        wrong.append(str(error))
+    found = list[InputFile]()
+    for file in files:
+        try:
+            found.append(_file(file, base))
+        except InputError as error:
+            wrong.append(str(error))
+    try:
+        _give_files(model, found, values)
+    except InputError as error:
+        wrong.append(str(error))
+    checked: dict[str, InputValue] = {}
+    try:
+        checked = check_inputs(model, values)
+    except InputError as error:
+        if not wrong:
+            raise
+        # What is wrong is told already: that it is missing is not news.
+        more = [f"{name}: {text}" for name, text in error.problems if not text.startswith("is required")]
+        wrong += [text if text[-1] in ".?)" else f"{text}." for text in more]
+    if wrong:
+        raise InputError(" ".join(wrong))
     return checked, values.keys() & checked.keys()
+
+
+def _value(spec: Input, value: JsonValue, base: Path) -> InputValue:
+    if not spec.is_file:
+        return parse_value(spec, value) if isinstance(value, str) else value
+    is_one = spec.type == "file"
+    items: list[JsonValue] = list(value) if isinstance(value, list) and not is_one else [value]
+    if isinstance(value, str) and not is_one:
+        items = [*value.split(",")]
+    found = [_file_or_id(item, spec, base) for item in items if item != ""]
+    return found[0] if is_one and found else cast("list[InputValue]", found)
 
 
 def read_size(value: JsonValue) -> float | None:
@@ -60,8 +91,13 @@ def read_size(value: JsonValue) -> float | None:
     except ValueError:
         size = 0.0
     if not 1e-6 <= size <= 1e6:
-        raise InputError("size: give a length in metres, or `original`.")
+        advice = f" Write {value.replace(',', '.')}." if _is_comma_number(value) else ""
+        raise InputError(f"size: give a length in metres, or `original`, not {value!r:.40}.{advice}")
     return size
+
+
+def _is_comma_number(value: JsonValue) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(re.fullmatch(r"\d+,\d+", value.strip()))
 
 
 def _file(name: str, base: Path) -> InputFile:

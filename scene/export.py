@@ -73,7 +73,7 @@ def can_export(ending: str) -> bool:
 def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
     """A passing scene that shows only these hierarchies; the artist's own scene is not touched."""
     shown = [(window, window.scene) for window in bpy.context.window_manager.windows]
-    scene = bpy.data.scenes.new("Maquette alone")
+    scene = bpy.data.scenes.new(roots[0].name if len(roots) == 1 else "Scene")
     try:
         for root in roots:
             for each in (root, *root.children_recursive):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from ..batches import Defaults, Manifest, Problem, Tracked, read_manifest, read_rows
-from ..cli.batching import Batch, BatchOptions
+from ..cli.batching import Batch, BatchOptions, output_folder
 from ..cli.board import Board
 from ..cli.exits import EXPECTED, Exit, code_of
 from ..cli.farm import blend_of, provenance_of_row
@@ -36,6 +36,7 @@ class BatchRow:
     faces: int | None
     price_cu: float | None  # in creative units, before; None: not known before the upload
     cost_cu: float | None  # what it cost
+    refunded_cu: float  # what of that was given back
     seconds: float | None  # from the wish to the finished result
     message: str  # why it failed, or what a person should know
     provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
@@ -51,7 +52,8 @@ class BatchResult:
     rows: tuple[BatchRow, ...]  # in the manifest's order, without those that are wrong
     problems: tuple[Problem, ...]  # what is wrong with which row: its `number`, `key` and `text`
     price_cu: float  # of all rows if none were there, less those whose price is not known
-    cost_cu: float  # what all jobs of this folder have cost, now and before
+    to_pay_cu: float  # what was left to pay for when it began, less where the price is not known
+    cost_cu: float  # what all jobs of this folder have cost, now and before, without what was refunded
     code: int
 
 
@@ -101,7 +103,7 @@ def batch(
             print(row.key, row.state, row.files, row.message)
     """
     refuse_in_window("batch", "Run the script with `blender --background --python`, or run `maquette batch`.")
-    folder, work = Path(output).expanduser().resolve(), None
+    work = None
 
     def read() -> Manifest:
         if isinstance(manifest, str | os.PathLike):
@@ -109,6 +111,7 @@ def batch(
         return read_rows(manifest, Path(base).expanduser())
 
     try:
+        folder = output_folder(output)
         endings = outputs if isinstance(outputs, str) else ",".join(outputs)
         options = BatchOptions(
             Defaults(model or "", given(parameters), read_size(size), endings),
@@ -140,6 +143,7 @@ def batch(
         rows=tuple(_row_of(work, row) for row in rows),
         problems=tuple(work.problems),
         price_cu=work.price_cu,
+        to_pay_cu=work.to_pay_cu,
         cost_cu=work.run.spent_cu() if work.run else 0.0,
         code=int(work.code),
     )
@@ -155,6 +159,7 @@ def _wrong(problems: Sequence[Problem]) -> MaquetteError:
 def _row_of(work: Batch, row: Tracked) -> BatchRow:
     item, facts = row.item, row.facts or {}
     faces, cost_cu, seconds = facts.get("faces"), facts.get("cost_cu"), facts.get("seconds")
+    refunded_cu = facts.get("refunded_cu")
     return BatchRow(
         key=item.key,
         state=str(row.stage),
@@ -167,6 +172,7 @@ def _row_of(work: Batch, row: Tracked) -> BatchRow:
         faces=faces if isinstance(faces, int) else None,
         price_cu=item.price_cu,
         cost_cu=cost_cu if isinstance(cost_cu, int | float) else None,
+        refunded_cu=refunded_cu if isinstance(refunded_cu, int | float) else 0.0,
         seconds=seconds if isinstance(seconds, int | float) else None,
         message=row.message,
         provenance=provenance_of_row(row),

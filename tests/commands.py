@@ -51,9 +51,9 @@ def run_script(script: Path, *, folder: Path, env: dict[str, str]) -> "subproces
 
 
 def kill_worker(state: Path) -> None:
-    """The one that works on the store in this folder."""
+    """The one that works on the store in this folder; leases of others that were killed stay."""
     with closing(sqlite3.connect(state / "maquette.db")) as database:
-        ((owner,),) = database.execute("SELECT owner FROM lease").fetchall()
+        (owner,) = database.execute("SELECT owner FROM lease ORDER BY renewed_at DESC LIMIT 1").fetchone()
     os.kill(int(owner.split("-")[0]), signal.SIGKILL)
 
 

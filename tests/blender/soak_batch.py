@@ -84,7 +84,7 @@ def kill_all(pid: int) -> int:
 
 
 def states(out: Path) -> dict[str, dict[str, str]]:
-    with (out / "results.csv").open(newline="", encoding="utf-8") as stream:
+    with (out / "results.csv").open(newline="", encoding="utf-8-sig") as stream:
         return {row["id"]: row for row in csv.DictReader(stream)}
 
 

@@ -48,7 +48,7 @@ def few(count: int) -> list[dict[str, Any]]:
 
 
 def results(folder: Path) -> list[dict[str, str]]:
-    with (folder / "results.csv").open(newline="", encoding="utf-8") as stream:
+    with (folder / "results.csv").open(newline="", encoding="utf-8-sig") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -164,6 +164,91 @@ def test_a_limit_on_cost_stops_the_batch_and_a_changed_row_keeps_the_old_result(
     assert paid(sandbox) == before + 4
 
 
+def test_wrong_uses_are_told_in_words_and_with_json_on_stdout(sandbox: Sandbox, tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, few(1))
+    out = ("-o", str(tmp_path / "out"))
+    for words, says in (
+        (("batch", str(manifest), "-o", str(manifest)), "is a file. Give the name of a folder"),
+        (("batch", str(manifest), "-o", "/proc/no/such"), "cannot be written to"),
+        (("batch", *out), "Give the manifest"),
+        (("batch", str(manifest), *out, "--row", "2"), "the manifest has 1 row"),
+        (("batch", str(manifest), *out, "--nonsense"), "--nonsense"),
+        (("batch", str(manifest), *out, "--only", "row O"), "There is no row row O. Did you mean row 0?"),
+    ):
+        done = run(*words, "--json", env=sandbox.env)
+        assert done.returncode == 2, done.stderr
+        assert says in done.stderr
+        last = events(done.stdout)[-1]
+        assert (last["ok"], last["exit_code"]) == (False, 2)
+        assert says in last["error"]
+        assert "Errno" not in done.stderr
+
+
+def test_delivered_files_have_the_rows_name_and_no_price(sandbox: Sandbox, tmp_path: Path) -> None:
+    manifest, out = write_manifest(tmp_path, [{"id": "chair", "file": "cat.png"}]), tmp_path / "out"
+    words = ("batch", "--only", "chair", str(manifest), "-o", str(out), "--outputs", "glb,blend")
+    done = run(*words, "--json", env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    told = events(done.stdout)
+    assert all(event["time"] > 1.7e9 for event in told)
+    assert (told[-1]["ok"], told[-1]["spent_cu"], told[-1]["refunded_cu"]) == (True, 20.25, 0.0)
+    data = (out / "chair.glb").read_bytes()
+    scene = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    names = [part["name"] for kind in ("scenes", "meshes", "materials") for part in scene[kind]]
+    assert names == ["chair"] * len(names)
+    assert scene["nodes"][scene["scenes"][0]["nodes"][0]]["extras"]["maquette_job"]
+    assert b"cost_cu" not in data
+    libraries: Any = bpy.data.libraries  # the stubs know no context manager
+    with libraries.load(str(out / "chair.blend")) as (found, _):
+        assert list(found.meshes) == ["chair"]
+    assert b"cost_cu" not in (out / "chair.blend").read_bytes()
+
+
+def test_an_output_that_was_changed_by_hand_is_written_anew_for_nothing_and_the_other_is_kept(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    manifest, out = write_manifest(tmp_path, few(2)), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb")
+    assert run(*words, env=sandbox.env).returncode == 0
+    before, whole = paid(sandbox), (out / "row 0.glb").read_bytes()
+    (out / "row 0.glb").write_bytes(b"by hand")
+    done = run(*words, "--dry-run", env=sandbox.env)
+    assert "2 rows: 1 under way, 1 there → 0 CU" in done.stderr
+    os.utime(out / "row 1.glb", (1, 1))  # copied, say
+    assert run(*words, env=sandbox.env).returncode == 0
+    assert (out / "row 0.glb").stat().st_size == len(whole)
+    assert [path.read_bytes() for path in (out / "earlier").rglob("*.glb")] == [b"by hand"]
+    assert (out / "row 1.glb").stat().st_mtime == 1
+    assert paid(sandbox) == before
+    told = run(*words, "--dry-run", env=sandbox.env).stderr
+    assert "row 1 (row 0): there\n" in told
+    assert "2 rows: 2 there → 0 CU" in told
+
+
+def test_rows_that_are_gone_leave_their_outputs_told_and_a_new_key_for_the_same_is_warned_of(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    manifest, out = write_manifest(tmp_path, few(2)), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb")
+    assert run(*words, env=sandbox.env).returncode == 0
+    renamed = few(2)
+    renamed[1]["id"] = "stool"
+    write_manifest(tmp_path, renamed)
+    done = run(*words, "--dry-run", "--json", "--max-cost", "41", env=sandbox.env)  # 20.25 each
+    assert done.returncode == 4, done.stderr
+    assert "stool: the same was made as row 1, which is no row any more." in done.stderr
+    assert "Left over from rows that are gone: row 1.glb" in done.stderr
+    assert "does not fit into the limit on cost, 41 CU. 40.5 CU is spent already." in done.stderr
+    plan = next(event for event in events(done.stdout) if event["event"] == "plan")
+    assert plan["left_over"] == ["row 1.glb"]
+    assert [(item["id"], item["fate"], item["price_cu"]) for item in plan["items"]] == [
+        ("row 0", "there", 0.0),
+        ("stool", "new", 20.25),
+    ]
+    assert (plan["to_pay_cu"], plan["spent_cu"]) == (20.25, 40.5)
+    assert (out / "row 1.glb").exists()
+
+
 # Where everything is killed, and whether the worker is, too: else it ends by itself when its command is gone.
 KILLS = (
     (r"POST /v1/assets$", True),
@@ -248,7 +333,7 @@ def test_the_guides_examples_are_manifests(sandbox: Sandbox, tmp_path: Path) -> 
         words = ("batch", str(manifest), "-o", str(tmp_path / mark), "--dry-run")
         done = run(*words, env=sandbox.env)
         assert done.returncode == 0, done.stderr
-        assert "2 rows to make" in done.stderr
+        assert "2 rows: 2 new → " in done.stderr
 
 
 def test_a_batch_without_anything_to_make_says_so(sandbox: Sandbox, tmp_path: Path) -> None:

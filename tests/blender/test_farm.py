@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, Sandbox, running_sandbox
+from commands import EXAMPLES, Sandbox, run, running_sandbox
 from holding import HoldingProxy
 
 OPENJD = Path(sys.executable).with_name("openjd")
@@ -59,9 +59,9 @@ def task(sandbox: Sandbox, manifest: Path, row: int) -> "subprocess.Popen[str]":
     return start(sandbox, manifest, "--step", "Generate", "--task-param", f"Row={row}")
 
 
-def end(process: "subprocess.Popen[str]") -> str:
+def end(process: "subprocess.Popen[str]", code: int = 0) -> str:
     text, _ = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 0, text
+    assert process.returncode == code, text
     return text
 
 
@@ -74,7 +74,7 @@ def kill_row(manifest: Path, row: int) -> int:
         except OSError:  # it has just ended
             continue
         is_ours = any(str(manifest.parent) in word for word in words)
-        if is_ours and (words[-3:-1] == ["--row", str(row)] or any(store in word for word in words)):
+        if is_ours and (words[-3:-1] == ["--rows", str(row)] or any(store in word for word in words)):
             os.kill(int(file.parent.name), signal.SIGKILL)
             count += 1
     return count
@@ -106,3 +106,41 @@ def test_tasks_two_at_a_time_killed_and_retried_pay_once(sandbox: Sandbox, manif
     libraries: Any = bpy.data.libraries  # the stubs know no context manager
     with libraries.load(str(out / "all.blend")) as (found, _):
         assert {f"row {n}" for n in range(len(ROWS))} <= set(found.objects)
+
+
+@pytest.mark.skipif(bpy.app.version[:2] != (5, 2), reason="the processes are the same in every Blender")
+def test_a_bad_row_ends_no_task_and_the_last_one_tells_it_after_the_contact_sheet(
+    sandbox: Sandbox, manifest: Path
+) -> None:
+    torn = manifest.parent / "torn.png"
+    torn.write_bytes((EXAMPLES / "cat.png").read_bytes()[:200])
+    text = manifest.read_text(encoding="utf-8").splitlines()
+    text[2] = f"row 1,{torn},501"
+    text[3] = f"row 2,{manifest.parent / 'none.png'},502"
+    manifest.write_text("\n".join(text[:4]), encoding="utf-8")
+    rows = ("-p", "Rows=1-3")
+    told = end(start(sandbox, manifest, "--step", "Assemble", "--run-dependencies", *rows), code=1)
+    assert "All in one: " in told
+    assert "row 1: failed: " in told
+    assert "row 2" in told
+    page = (manifest.parent / "out" / "index.html").read_text(encoding="utf-8")
+    assert [page.count(f'"state": "{state}"') for state in ("done", "failed", "wrong")] == [1, 1, 1]
+
+
+@pytest.mark.skipif(bpy.app.version[:2] != (5, 2), reason="the processes are the same in every Blender")
+def test_a_few_rows_may_be_a_task_and_one_over_the_limit_on_cost_is_told_by_the_last(
+    sandbox: Sandbox, manifest: Path
+) -> None:
+    out = manifest.parent / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--max-cost", "41")  # 20.25 each
+    done = run(*words, "--record-failures", "--rows", "1-3", env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    done = run(*words, "--assemble", env=sandbox.env)
+    assert done.returncode == 1
+    assert "row 2: failed: Not started: it would exceed the limit on cost." in done.stderr
+    assert "row 3: failed: not made yet" in done.stderr
+    assert "2 done" in done.stderr
+    done = run(*words, "--rows", "1-3", env=sandbox.env)
+    assert done.returncode == 4, done.stderr
+    for wrong in (("--row", "5"), ("--rows", "3-1"), ("--row", "1", "--assemble")):
+        assert run(*words, *wrong, env=sandbox.env).returncode == 2

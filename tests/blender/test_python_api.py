@@ -388,6 +388,26 @@ def test_wrong_options_of_a_batch_are_told(sandbox: Sandbox, options: dict[str, 
     assert paid(sandbox) == before
 
 
+def test_an_output_that_is_no_folder_is_told_in_words(sandbox: Sandbox) -> None:
+    Path("file").touch()
+    for output, says in (("file", "is a file"), ("/proc/no/such", "cannot be written to")):
+        with pytest.raises(MaquetteError, match=says) as told:
+            maquette.batch(rows(), output)
+        assert told.value.code == 2
+
+
+def test_a_dry_run_in_python_tells_what_is_still_to_be_paid(sandbox: Sandbox) -> None:
+    before = paid(sandbox)
+    maquette.batch(rows()[:1], "out", outputs="glb", **FEW)
+    told: list[dict[str, Any]] = []
+    plan = maquette.batch(rows(), "out", outputs="glb", dry_run=True, on_event=told.append, **FEW)
+    assert [row.state for row in plan.rows] == ["done", "waiting"]
+    assert (plan.price_cu, plan.to_pay_cu, plan.cost_cu, plan.code) == (40.5, 20.25, 20.25, 0)
+    items = next(event["items"] for event in told if event["event"] == "plan")
+    assert [item["fate"] for item in items] == ["there", "new"]
+    assert paid(sandbox) == before + 1
+
+
 def test_a_limit_on_cost_leaves_rows_waiting(sandbox: Sandbox) -> None:
     before = paid(sandbox)
     done = maquette.batch(rows(), "out", max_cost=21, outputs="glb", **FEW)

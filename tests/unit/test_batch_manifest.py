@@ -118,8 +118,8 @@ def test_the_model_follows_from_what_is_given(folder: Path) -> None:
         ("a,,,,,", "image: is required"),
         (",,,,glb,", "fill in its id"),
         ("a,horse.png,,,,,,", "8 cells for 6 columns"),
-        ("a,horse.png,,,,\na,cup.png,,,,", "row 2 has this key already"),
-        ("a,horse.png,,,,\nA,cup.png,,,,", "row 2 has this key already"),
+        ("a,horse.png,,,,\na,cup.png,,,,", "row 1 has this key already"),
+        ("a,horse.png,,,,\nA,cup.png,,,,", "row 1 has this key already"),
         ("a" * (MAX_KEY + 1) + ",horse.png,,,,", "1 to 200 characters"),
         ('"a\nb",horse.png,,,,', "in one line"),
     ],
@@ -130,6 +130,51 @@ def test_a_wrong_row_is_told_by_its_number(folder: Path, row: str, says: str) ->
     assert len(problems) == 1
     assert says in problems[0]
     assert problems[0].startswith("row ")
+
+
+def test_a_table_as_german_excel_saves_it_is_read(folder: Path) -> None:
+    text = "id;image;faces;size\nSt\u00fchl;horse.png;200,0;2,4\n"
+    (folder / "m.csv").write_bytes(text.encode("cp1252"))
+    manifest = read_manifest(folder / "m.csv")
+    (item,) = make_items(manifest, Defaults(), "test", get_model)
+    assert (item.key, item.size_m, item.inputs["faces"]) == ("St\u00fchl", 2.4, 200)
+    assert "read as ANSI" in manifest.notes[0]
+    assert one(folder, text).id == item.id
+    _, problems = items_of(folder, 'id,image,size\na,horse.png,"2,4"\n')
+    assert "not '2,4'. Write 2.4." in problems[0]
+
+
+def test_subfolders_with_pictures_are_told(folder: Path) -> None:
+    (folder / "views").mkdir()
+    (folder / "views" / "front.png").write_bytes(png())
+    (folder / "notes").mkdir()
+    manifest = read_manifest(folder)
+    assert [row.key for row in manifest.rows] == ["cup", "horse"]
+    assert manifest.notes == ["views/ with 1 picture is left out: a folder's own pictures are the batch."]
+
+
+def test_rows_are_counted_from_1_and_named_by_key_and_line(folder: Path) -> None:
+    _, problems = items_of(folder, 'id,image\na,horse.png\n\nb,no.png\n"c\nd",cup.png\n')
+    assert [problem.partition(": ")[0] for problem in problems] == ["row 2 (b, line 4)", "row 3 (line 6)"]
+    _, problems = items_of(folder, '{"id": "a", "image": "no.png"}', "m.jsonl")
+    assert problems[0].startswith("row 1 (a): ")
+
+
+def test_all_that_is_wrong_with_a_row_is_told_at_once(folder: Path) -> None:
+    head = "id,image,faces,size,outputs,modle,file\n"
+    _, problems = items_of(folder, head + 'a,no.png,5,big,"exe,glb",x,none.png')
+    assert len(problems) == 1
+    for says in (
+        *("no.png: no such file", "none.png: no such file", "100 to 1000", "not 'big'", ".exe is not one of"),
+        "modle: there is no such column; did you mean model?",
+    ):
+        assert says in problems[0]
+    assert "is required" not in problems[0]
+    _, problems = items_of(folder, "id,model,size,outputs\na,nope,0,exe\n")
+    assert all(says in problems[0] for says in ("no model nope", "length in metres", ".exe"))
+    manifest = read(folder, json.dumps({"id": True, "x" * 300: 1}), "m.jsonl")
+    assert "too long" in str(manifest.problems[0])
+    assert "its id has to be" in str(manifest.problems[0])
 
 
 def test_a_column_that_no_input_has_is_refused_with_a_suggestion(folder: Path) -> None:

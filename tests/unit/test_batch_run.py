@@ -10,11 +10,32 @@ from random import Random
 from typing import Any
 
 import pytest
-from maquette.batches import Claims, Defaults, Limits, Presence, Run, Stage, make_items, read_manifest
+from maquette.batches import (
+    Claims,
+    Defaults,
+    Limits,
+    Presence,
+    Run,
+    Stage,
+    make_items,
+    presence,
+    read_manifest,
+)
 from maquette.batches.claims import Facts
 from maquette.batches.plan import Item
-from maquette.client import CreditsError, InputError, JobStatus, Model, NetworkError, TransferError
+from maquette.client import (
+    CreditsError,
+    InputError,
+    JobStatus,
+    Model,
+    NetworkError,
+    ScenarioError,
+    ServerError,
+    SignInError,
+    TransferError,
+)
 from maquette.jobs import JobRecord, State, Store
+from maquette.jobs.store import ABANDONED_S, LEASE_S
 from maquette.jobs.worker import Worker
 from service import Clock, Service, fake_blender
 
@@ -66,7 +87,8 @@ class World:
         self.delivered.append(job.id)
         return {"outputs": [f"{item.key}.glb"]}
 
-    def open(self, items: list[Item], *, machine: str = "main", **limits: Any) -> Run:
+    def open(self, items: list[Item], *, machine: str = "main", session: str = "", **limits: Any) -> Run:
+        self.session = session
         self.store = Store(self.folder / "machines" / machine, clock=self.clock)
         self.claims = Claims(self.folder, machine)
         return Run(
@@ -74,10 +96,11 @@ class World:
             deliver=self.deliver,
             wish=lambda item: [*item.outputs],
             is_there=lambda facts: all((self.folder / str(name)).exists() for name in facts["outputs"]),  # type: ignore[union-attr]
+            session=session,
         )
 
     def worker(self) -> Worker:
-        options: dict[str, Any] = {"service": "test", "blender": self.blender}
+        options: dict[str, Any] = {"service": "test", "blender": self.blender, "session": self.session}
         worker = Worker(self.store, self.service, clock=self.clock, **options)  # type: ignore[arg-type]
         assert worker.take_lease()
         return worker
@@ -192,6 +215,88 @@ def test_a_failed_row_is_tried_anew_by_a_persons_wish_alone(world: World) -> Non
     assert len(world.service.paid) == 2
 
 
+def prompts(world: World) -> list[str]:
+    """Of the jobs that were paid for."""
+    return [inputs["prompt"] for _model, inputs in world.service.paid]
+
+
+def left_by_an_interrupted_run(world: World, items: list[Item]) -> None:
+    run = world.open(items, session="one")
+    run.step()  # written down, and no worker has seen it
+    world.store.close()
+
+
+def test_a_run_of_other_rows_never_submits_what_an_interrupted_run_has_left(world: World) -> None:
+    a, b = world.items("a", "b")
+    left_by_an_interrupted_run(world, [a])
+    run = world.run([b], session="two", max_cost_cu=2.5, concurrency=1)
+    assert stages(run) == [Stage.DONE]
+    assert prompts(world) == ["b"]
+    assert run.spent_cu() == 2.5
+    run = world.run([a, b], session="three", max_cost_cu=5.0)
+    assert stages(run) == [Stage.DONE] * 2
+    assert len(world.service.paid) == 2
+
+
+def test_what_an_interrupted_run_has_left_for_long_is_submitted_by_the_next_run_of_its_row(
+    world: World,
+) -> None:
+    items = world.items("a", "b", "c")
+    left_by_an_interrupted_run(world, items)
+    world.clock.time += 2 * ABANDONED_S
+    run = world.run(items, session="two", concurrency=1)  # while its worker gives up what was left
+    assert stages(run) == [Stage.DONE] * 3
+    assert len(world.service.paid) == 3
+
+
+def test_a_row_that_another_run_works_on_is_waited_for_and_taken_over_once_that_has_ended(
+    world: World,
+) -> None:
+    items = world.items("a")
+    left_by_an_interrupted_run(world, items)
+    run = world.open(items, session="two")
+    assert world.store.take_lease("test", "its worker", "one")
+    worker = world.worker()
+    assert run.step()
+    world.turn(run, worker)
+    assert (stages(run), world.service.paid) == ([Stage.RUNNING], [])
+    world.clock.time += 2 * LEASE_S
+    while run.step():
+        world.turn(run, worker)
+    world.end(worker)
+    assert stages(run) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
+NOT_SENT = NetworkError("It could not be reached", kind="refused", may_have_arrived=False)
+
+
+@pytest.mark.parametrize("error", [LOST, ServerError("It broke", may_have_arrived=True)])
+def test_only_what_is_proven_unpaid_is_submitted_again_by_the_next_run(
+    world: World, error: ScenarioError
+) -> None:
+    lost, unsent = world.items("a", "b")
+    world.service.fail["generate"] = [error]
+    assert stages(world.run([lost])) == [Stage.FAILED]
+    assert stages(world.run([lost])) == [Stage.FAILED]
+    assert world.service.calls["generate"] == 1
+    world.service.fail["upload"] = world.service.fail["get_model"] = [NOT_SENT] * 50
+    world.service.fail["generate"] = [NOT_SENT] * 50
+    assert stages(world.run([unsent], rounds=9000)) == [Stage.FAILED]
+    world.service.fail.clear()
+    assert stages(world.run([lost, unsent])) == [Stage.FAILED, Stage.DONE]
+    assert prompts(world) == ["b"]
+
+
+def test_a_lost_row_that_was_to_be_tried_anew_and_was_not_sent_waits_for_another_wish(world: World) -> None:
+    items = world.items("a")
+    world.service.fail["generate"] = [LOST, SignInError("The key is refused.")]
+    assert stages(world.run(items)) == [Stage.FAILED]
+    assert stages(world.run(items, is_retrying=True)) == [Stage.FAILED]
+    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
 def test_a_refused_row_waits_for_a_persons_wish(world: World) -> None:
     world.service.fail["generate"] = [InputError("The picture is too dark.")]
     items = world.items("a")
@@ -260,6 +365,55 @@ def test_what_could_not_be_written_is_written_by_the_next_run(world: World) -> N
     world.failing = None
     assert stages(world.run(items)) == [Stage.DONE] * 2
     assert len(world.service.paid) == 2
+
+
+def test_what_was_refunded_is_not_spent_here_and_on_other_machines(world: World) -> None:
+    world.service.final = JobStatus.FAILURE
+    items = world.items("a", "b")
+    run = world.run(items[:1], machine="one")
+    assert stages(run) == [Stage.FAILED]
+    assert (run.spent_cu(), run.refunded_cu()) == (0.0, 2.5)
+    world.service.final = JobStatus.SUCCESS
+    run = world.run(items[1:], machine="two", max_cost_cu=2.5)
+    assert stages(run) == [Stage.DONE]
+    assert run.spent_cu() == 2.5
+    world.service.final = JobStatus.FAILURE
+    world.service.listed = lambda job: replace(job, has_refund=False)
+    run = world.run(world.items("c"), machine="one")
+    assert run.spent_cu() == 2.5 + 2.5  # that one, and the other machine's
+
+
+def fates(run: Run) -> list[str]:
+    return [str(run.fate(row)) for row in run.rows]
+
+
+def test_a_dry_run_tells_each_rows_fate_and_what_is_still_to_be_paid_and_changes_nothing(
+    world: World,
+) -> None:
+    world.run(world.items("a", "b", "c"))
+    world.service.final = JobStatus.FAILURE
+    world.run(world.items("f"))
+    left_by_an_interrupted_run(world, world.items("u"))
+    items = world.items("a", "b=2", "c", "d", "f", "u")
+    (world.folder / "c.glb").unlink()
+    before = sorted((path, path.stat().st_mtime_ns) for path in (world.folder / "claims").rglob("*"))
+    paid = len(world.service.paid)
+    run = world.open(items, session="dry", is_dry=True, max_cost_cu=14.9)
+    change = world.store.last_change()
+    assert fates(run) == ["there", "changed", "under way", "new", "failed", "unpaid"]
+    assert (run.to_pay_cu(), run.without_price()) == (7.5, 0)
+    assert run.spent_cu() == 7.5  # the failed one was refunded
+    assert not run.is_all_affordable()
+    assert (len(world.service.paid), world.store.last_change()) == (paid, change)
+    assert sorted((path, path.stat().st_mtime_ns) for path in (world.folder / "claims").rglob("*")) == before
+    world.store.close()
+    run = world.open(items, session="dry", is_dry=True, max_cost_cu=17.5, is_retrying=True)
+    assert fates(run)[4] == "retried"
+    assert run.is_all_affordable()
+    world.store.close()
+    run = world.open(world.items("x", price_cu=None), session="dry", is_dry=True, max_cost_cu=1000.0)
+    assert not run.is_all_affordable()
+    world.store.close()
 
 
 def test_a_limit_leaves_the_rest_to_the_next_run(world: World) -> None:
@@ -397,6 +551,20 @@ def test_a_host_that_was_taken_over_stops_at_its_next_beat(tmp_path: Path) -> No
     with pytest.raises(InputError, match="Another host"):
         one.beat()
     two.beat()
+
+
+@pytest.mark.parametrize("has_boot_id", [True, False])
+def test_processes_with_temporary_folders_of_their_own_are_of_one_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_boot_id: bool
+) -> None:
+    if not has_boot_id:
+        monkeypatch.setattr(presence, "_BOOT_ID", tmp_path / "no such file")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        Presence(tmp_path / "batch").enter(lambda _text: None)
+    assert [path.name for path in (tmp_path / "batch").iterdir()] == ["present-1"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{"])

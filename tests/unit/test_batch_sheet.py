@@ -49,7 +49,7 @@ def test_addresses_are_relative_whatever_a_file_is_called(tmp_path: Path) -> Non
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     write_table(tmp_path / "r.csv", [tracked("=1+1", "@SUM(A1)")], [Problem(9, "-x", "wrong")])
-    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == ["'=1+1", "'-x"]
     assert rows[0]["message"] == "'@SUM(A1)"
@@ -64,3 +64,21 @@ def test_the_page_reaches_for_nothing_outside(tmp_path: Path) -> None:
     assert "http" not in text.replace("http-equiv", "")
     assert "default-src 'none'" in text
     assert len(text) < 12_000
+
+
+def test_the_table_opens_in_a_spreadsheet_with_its_letters_and_plain_numbers(tmp_path: Path) -> None:
+    row = tracked("St\u00fchl")
+    row.facts = {**(row.facts or {}), "seconds": 1.2000000000000002, "refunded_cu": 2.5}
+    write_table(tmp_path / "r.csv", [row], [Problem(9, "x", "wrong", 10)])
+    assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8-sig") as stream:
+        first, second = csv.DictReader(stream)
+    assert [first[name] for name in ("id", "seconds", "refunded_cu", "row")] == [
+        "St\u00fchl",
+        "1.2",
+        "2.5",
+        "2",
+    ]
+    assert [second[name] for name in ("message", "row")] == ["row 9 (x, line 10): wrong", "9"]
+    write_sheet(tmp_path / "index.html", [row], [])
+    assert rows_of(tmp_path / "index.html")[0]["cost"] == 0.0

@@ -44,7 +44,7 @@ def test_each_row_is_a_task_and_all_come_before_the_last() -> None:
     assert command["name"] == "exec"
     assert command["parameters"]["exe"] == "{blender}"
     words = command["parameters"]["args"]
-    assert words[-2:] == ["--row", "2"]
+    assert words[-3:] == ["--record-failures", "--rows", "2"]
     assert words[:6] == ["--background", "--online-mode", "--command", "maquette", "batch", "/farm/a b.csv"]
 
 
@@ -52,10 +52,19 @@ def test_options_are_words_of_their_own() -> None:
     words = compiled(options="  --size 2  --outputs glb,png ")["tasks"][0]["commands"][0]["parameters"][
         "args"
     ]
-    assert words[-6:] == ["--size", "2", "--outputs", "glb,png", "--row", "1"]
+    assert words[-7:-3] == ["--size", "2", "--outputs", "glb,png"]
+
+
+def test_a_task_may_make_a_few_rows() -> None:
+    tasks = compiled(rows=5, rows_per_task=2)["tasks"]
+    assert [task["name"] for task in tasks] == ["row-1-2", "row-3-4", "row-5", "assemble"]
+    words = [task["commands"][0]["parameters"]["args"] for task in tasks]
+    assert [each[-1] for each in words] == ["1-2", "3-4", "5", "--assemble"]
 
 
 def test_settings_are_what_flamenco_knows() -> None:
     settings = compiled()["type"]["settings"]
-    assert {setting["key"] for setting in settings} == {"manifest", "output_folder", "rows", "options"}
+    assert {setting["key"] for setting in settings} == {
+        *("manifest", "output_folder", "rows", "rows_per_task", "options")
+    }
     assert {setting["type"] for setting in settings} <= KINDS

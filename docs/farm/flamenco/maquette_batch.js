@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A job type of Flamenco: one task for each row of a manifest, then a contact sheet and one .blend of all.
+// A job type of Flamenco: tasks of one row of a manifest, or of a few, then a contact sheet and one .blend of all.
 // Put it into the folder `scripts` beside the Flamenco Manager; ../../farm.md tells more.
 
 const JOB_TYPE = {
@@ -16,6 +16,10 @@ const JOB_TYPE = {
         {
             key: "rows", type: "int32", required: true, default: 1,
             description: "How many rows the manifest has; `maquette batch --dry-run` counts them",
+        },
+        {
+            key: "rows_per_task", type: "int32", default: 1, required: false,
+            description: "How many rows a task makes; keep it when you submit the same manifest again",
         },
         {
             key: "options", type: "string", default: "", required: false,
@@ -39,8 +43,12 @@ function compileJob(job) {
     }
 
     const assemble = task("assemble", ["--assemble"]);
-    for (let row = 1; row <= settings.rows; row++) {
-        const generate = task("row-" + row, ["--row", String(row)]);
+    const count = Math.max(1, settings.rows_per_task || 1);
+    for (let first = 1; first <= settings.rows; first += count) {
+        const last = Math.min(first + count - 1, settings.rows);
+        const rows = first === last ? String(first) : first + "-" + last;
+        // A row that has failed for good ends no task: a worker would be blocked for it. The last task tells it.
+        const generate = task("row-" + rows, ["--record-failures", "--rows", rows]);
         assemble.addDependency(generate);
         job.addTask(generate);
     }
