@@ -26,9 +26,11 @@ from .database import (
     open_database,
     transaction,
 )
+from .files import as_text
 from .inputs import keep_files
+from .odd import job_of
 from .questions import Questions
-from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, json_text, new_id, record_of
+from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .states import UNPAID, WORKING, State, check_move
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
@@ -44,7 +46,6 @@ _IS_LEFT = (
     f"session NOT IN (SELECT session FROM lease WHERE service = ?1 AND abs(renewed_at - ?2) <= {LEASE_S})"
     f" AND (state NOT IN {tuple(map(str, UNPAID))} OR (session != '' AND updated_at < ?2 - {ABANDONED_S}))"
 )
-LEFT = "Maquette ended before this was submitted: nothing was paid."
 REFUSED = "The service does not stop this job: it is paid for, and its result will be kept in the list."
 
 
@@ -164,7 +165,8 @@ class Store:
         )
 
     def _jobs(self, where: str, *values: str | float | None) -> list[JobRecord]:
-        return [record_of(row) for row in self._db.execute(f"SELECT * FROM jobs {where}", values)]
+        rows = self._db.execute(f"SELECT * FROM jobs {where}", values).fetchall()
+        return [job_of(row, self._db, self.clock()) for row in rows]
 
     def job_folder(self, job_id: str) -> Path:
         return self.folder / "jobs" / job_id
@@ -181,9 +183,10 @@ class Store:
         try:
             (part / "input").mkdir(parents=True)
             row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
+            row |= {"name": as_text(new.name), "source": as_text(new.source)}
             inputs, files = keep_files(new.inputs, part, is_quick=self._is_interactive)
             row |= {"inputs": json_text(inputs, files), "input_files": json_text(files)}
-            row |= {"placement": json.dumps(dict(new.placement))}
+            row["placement"] = json.dumps(dict(new.placement))
             row |= {"state": State.PREPARED, "created_at": now, "updated_at": now}
             with transaction(self._db):
                 if self._jobs("WHERE id = ?", new.id):
@@ -343,7 +346,7 @@ class Store:
                 values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
                 if job.state in UNPAID:
                     values = {"state": State.FAILED, "resume_state": State.PREPARED, "message": LEFT}
-                    values |= {"finished_at": now, "progress": None}
+                    values |= {"error_kind": LEFT_KIND, "finished_at": now, "progress": None}
                 values |= {"updated_at": now, "change": next_change(self._db)}
                 changes = ", ".join(f"{name} = ?" for name in values)
                 self._db.execute(f"UPDATE jobs SET {changes} WHERE id = ?", (*values.values(), job.id))
@@ -376,9 +379,8 @@ class Store:
 
     def _session_of(self, service: str, owner: str) -> str:
         """The session whose lease the worker `owner` holds; raises LeaseLostError."""
-        row = self._db.execute(
-            "SELECT session FROM lease WHERE service = ? AND owner = ?", (service, owner)
-        ).fetchone()
+        where = "WHERE service = ? AND owner = ?"
+        row = self._db.execute(f"SELECT session FROM lease {where}", (service, owner)).fetchone()
         if row is None:
             raise LeaseLostError(f"another worker has taken over {self.folder}")
         return str(row[0])

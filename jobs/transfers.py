@@ -85,7 +85,7 @@ def download_results(
     total = sum(asset.size_bytes or 0 for asset in assets)
     if total > MAX_RESULT_BYTES:
         raise TransferError(f"The result has {total >> 20} MB, more than Maquette downloads for one job.")
-    (folder / "result").mkdir(exist_ok=True)
+    (folder / "result").mkdir(parents=True, exist_ok=True)
     meshes = {asset.id for asset in assets if _is_mesh(asset)}
     entries: list[JsonValue] = []
     taken: set[str] = set()
