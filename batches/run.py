@@ -11,8 +11,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, NewJob, State, Store, StoreError
+from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
 from ..jobs.inputs import InputFileError
+from ..jobs.record import LEFT, LEFT_KIND
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
 from .plan import Item
@@ -21,7 +22,15 @@ from .tracked import Limits, Stage, Tracked
 _READ = 500  # jobs read in one look
 # Refused without a reason in the row, and nothing was paid: a person has mended it before running again.
 _MENDED = frozenset(
-    {"CreditsError", "SignInError", "NotAllowedError", "NetworkError", "ServerError", "RateLimitedError"}
+    {
+        "CreditsError",
+        "SignInError",
+        "NotAllowedError",
+        "NetworkError",
+        "ServerError",
+        "RateLimitedError",
+        LEFT_KIND,
+    }
 )
 _STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
@@ -48,6 +57,7 @@ class Run:
     ) -> None:
         self._store, self._service, self._claims, self._limits = store, service, claims, limits
         self._deliver, self._wish, self._is_there = deliver, wish, is_there
+        _leave_unpaid(store, service)
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu, self.stopped = claims.others_cu(), ""
@@ -167,6 +177,8 @@ class Run:
         elif job.state is State.UNCERTAIN and row.was_here and self._limits.is_retrying and not job.doubts:
             # The service's lists have shown no such job, and a person wants it submitted again.
             row.stage = Stage.WAITING
+        elif job.error_kind == LEFT_KIND:  # by a run that began before this one's worker was there
+            row.stage = Stage.WAITING
         else:
             row.stage = Stage.FAILED
             if job.state is State.UNCERTAIN and not job.doubts:
@@ -284,6 +296,18 @@ class Run:
         }
         self._claims.take(job.id, job.estimate_cu)
         self._claims.write_result(job.id, row.facts)
+
+
+def _leave_unpaid(store: Store, service: str) -> None:
+    """Fail what an earlier run has written down and not submitted: which of it is submitted now is said by
+    this run's rows and limits. While a worker is alive, it is that of another process, and goes on.
+    """
+    if store.is_lease_alive(service):
+        return
+    for job in store.list_jobs(service=service, states=UNPAID):
+        told = {"message": LEFT, "error_kind": LEFT_KIND, "resume_state": State.PREPARED}
+        with contextlib.suppress(StaleError):  # another process has just taken it up
+            store.move(job, State.FAILED, finished_at=store.clock(), progress=None, **told)
 
 
 def _is_at_service(job: JobRecord) -> bool:
