@@ -129,7 +129,9 @@ class Run:
         if job is None and self._is_anothers(row):
             is_anew = row.stage is Stage.FAILED and self._limits.is_retrying
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
-        if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
+        if job is not None and self._store.is_gone(job) and not (facts and self._is_delivered(row, facts)):
+            job = self.jobs[job_id] = self._store.resume(job)
+        elif job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
             if job.resume_state in _FREE:
                 job = self.jobs[job_id] = self._store.resume(job, may_spend=False)
             elif job.resume_state and (self._limits.is_retrying or job.error_kind in _MENDED):

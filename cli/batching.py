@@ -102,7 +102,7 @@ class Batch:
                 presence = Presence(Path(self._where.state or ""))
                 presence.enter(self._board.line)
                 stack.callback(presence.leave)
-                # The store is this machine's part of the batch: every run carries on all that it has paid for.
+                # The store is this machine's part of the batch: each run carries on what it has paid for.
                 opened = Session(self._where, converters=self._options.converters, session_id="")
                 session = stack.enter_context(opened)
                 self.code = self._make(read, session, presence)

@@ -168,6 +168,19 @@ def test_the_batch_stops_before_it_costs_too_much(world: World) -> None:
     assert run.spent_cu() == 7.5
 
 
+def test_a_result_that_is_gone_with_its_outputs_is_fetched_again(world: World) -> None:
+    items = world.items("a")
+    world.run(items)
+    blend = world.store.job_folder(world.delivered[0]) / "result.blend"
+    blend.unlink()
+    assert stages(world.run(items)) == [Stage.DONE]  # its outputs are there: that is what counts
+    assert not blend.exists()
+    (world.folder / "a.glb").unlink()
+    assert stages(world.run(items)) == [Stage.DONE]
+    assert blend.exists()
+    assert len(world.service.paid) == 1
+
+
 def left_by_a_killed_run(world: World, *keys: str) -> None:
     """Rows that are written down and not submitted, and nobody there who would."""
     run = world.open(world.items(*keys))

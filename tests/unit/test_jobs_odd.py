@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from job_scene import LOST, Scene
-from maquette.client import Job
-from maquette.jobs import JobRecord, NewJob, State
+from maquette.client import Job, RateLimitedError
+from maquette.jobs import JobRecord, NewJob, State, StoreError
 from maquette.jobs.worker import Worker
 
 
@@ -61,6 +61,37 @@ def test_a_result_whose_folder_was_deleted_is_downloaded_all_the_same(scene: Sce
     job = scene.run(until=State.DOWNLOADING)
     shutil.rmtree(scene.store.job_folder(job.id))
     assert scene.run().state is State.READY
+
+
+@pytest.mark.parametrize("state", [State.READY, State.PLACED])
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_a_result_whose_files_are_gone_is_fetched_again_by_a_resume(
+    scene: Scene, state: State, is_empty: bool
+) -> None:
+    scene.add()
+    job = scene.run()
+    if state is State.PLACED:
+        job = scene.store.move(job, State.PLACED)
+    with pytest.raises(StoreError, match="nothing to resume"):
+        scene.store.resume(job)
+    blend = scene.store.job_folder(job.id) / "result.blend"
+    blend.write_bytes(b"") if is_empty else shutil.rmtree(blend.parent)
+    scene.store.resume(job)
+    assert scene.run().state is State.READY
+    assert blend.read_bytes() == b"BLENDER"
+    assert scene.service.calls["generate"] == 1
+
+
+def test_a_cancel_while_the_service_refuses_for_now_does_not_wait_for_another_try(scene: Scene) -> None:
+    scene.service.fail["generate"] = [RateLimitedError("Too many.", retry_after_s=3000.0)]
+    job = scene.add()
+    worker = scene.worker()
+    assert worker.take_lease()
+    while not scene.service.calls["generate"]:
+        turn(scene, worker)
+    scene.store.request_cancel(scene.store.get(job.id))
+    turn(scene, worker)
+    assert scene.store.get(job.id).state is State.CANCELED
 
 
 FILE = '"role": "mesh", "name": "m.glb", "sha256": "0"'
