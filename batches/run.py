@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from ..client import JsonValue
 from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
 from ..jobs.inputs import InputFileError
+from ..jobs.record import LEFT_KIND
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
 from .plan import Item
@@ -21,7 +22,15 @@ from .tracked import Fate, Limits, Stage, Tracked
 _READ = 500  # jobs read in one look
 # Why a job was not submitted, without a reason in the row: a person has mended it before running again.
 _MENDED = frozenset(
-    {"CreditsError", "SignInError", "NotAllowedError", "NetworkError", "ServerError", "RateLimitedError"}
+    {
+        "CreditsError",
+        "SignInError",
+        "NotAllowedError",
+        "NetworkError",
+        "ServerError",
+        "RateLimitedError",
+        LEFT_KIND,
+    }
 )
 _STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
@@ -161,7 +170,12 @@ class Run:
         if job is None and self._is_anothers(row):
             is_anew = row.stage is Stage.FAILED and self._limits.is_retrying
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
-        if job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
+        if job is not None and self._store.is_gone(job) and not (facts and self._is_delivered(row, facts)):
+            if self._limits.is_dry:
+                row.stage = Stage.RUNNING
+                return row
+            job = self.jobs[job_id] = self._store.resume(job, self._session)
+        elif job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
             if job.resume_state in _FREE and self._limits.is_dry:
                 row.stage = Stage.RUNNING
                 return row
@@ -284,7 +298,10 @@ class Run:
         except InputFileError as error:  # gone since it was read
             row.stage, row.message = Stage.FAILED, str(error)
             return False
-        self.jobs[job.id], self._by_id[job.id], row.stage = job, row, Stage.RUNNING
+        self.jobs[job.id] = job
+        self._by_id[job.id] = row
+        self._left.discard(job.id)  # from now on it counts as spent
+        row.stage = Stage.RUNNING
         return True
 
     def _resumed(self, row: Tracked) -> JobRecord:

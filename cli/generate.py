@@ -103,6 +103,7 @@ def _is_unfinished(session: Session, job: JobRecord, is_named: bool) -> bool:
     return (
         bool(job.resume_state)
         or is_undelivered
+        or (is_named and session.store.is_gone(job))
         or session.store.is_left(job)
         or (is_named and job.is_working)
     )
@@ -119,10 +120,11 @@ def _tell_prices(session: Session, paid: list[JobRecord], unpaid: list[JobRecord
 
 
 def _resumed(session: Session, job: JobRecord, *, may_spend: bool) -> JobRecord:
-    if job.resume_state or (job.is_working and job.not_before) or session.store.is_unpaid(job):
+    store, is_waiting = session.store, job.is_working and bool(job.not_before)
+    if job.resume_state or is_waiting or store.is_unpaid(job) or store.is_gone(job):
         with suppress(StaleError):  # another process has
-            return session.store.resume(job, session.id, may_spend=may_spend)
-    return session.store.get(job.id)
+            return store.resume(job, session.id, may_spend=may_spend)
+    return store.get(job.id)
 
 
 def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:

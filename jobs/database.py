@@ -63,9 +63,11 @@ _MIGRATIONS = (
         service TEXT NOT NULL, sha256 TEXT NOT NULL, kind TEXT NOT NULL, asset_id TEXT NOT NULL,
         PRIMARY KEY (service, sha256, kind)) WITHOUT ROWID;
     """,
-    # A worker and a lease for each session of a service.
+    # A worker and a lease for each session of a service. Nobody knows whose the older jobs are: what is not
+    # paid for yet is of a session that has ended, so that no window submits what a command once left.
     """
     ALTER TABLE jobs ADD COLUMN session TEXT NOT NULL DEFAULT '';
+    UPDATE jobs SET session = 'before' WHERE state IN ('prepared', 'uploading');
     DROP TABLE lease;
     CREATE TABLE lease (
         service TEXT NOT NULL, session TEXT NOT NULL, owner TEXT NOT NULL, renewed_at REAL NOT NULL,

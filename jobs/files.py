@@ -23,6 +23,11 @@ def safe_name(name: str, *, fallback: str = "file") -> str:
     return stem[: 80 - len(suffix)].rstrip(" .") + dot + suffix
 
 
+def as_text(name: str) -> str:
+    """A file's name, which may have bytes that are no text, as one."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def make_private(*paths: Path) -> None:
     """Keep other users of the machine out of these folders and files, which are made if they are missing.
 

@@ -114,7 +114,7 @@ class Follower:
             if error := seen.unknown.get(job.remote_id or ""):
                 self._guarded(job, lambda job=job, error=error: self._expire(job, error))
         # The first that was sent takes the first that was made.
-        lost = [job for job in jobs if job.state is State.UNCERTAIN]
+        lost = [job for job in jobs if job.state is State.UNCERTAIN and job.id in seen.lost]
         for job in sorted(lost, key=lambda job: job.submitted_at or 0.0):
             self._guarded(job, lambda job=job: self._reconcile(job, seen))
 

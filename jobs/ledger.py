@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker's pen: every write of its is made under its lease, and logged."""
 
-import contextlib
 import logging
 import sqlite3  # in the worker's process, which is plain Python
 from collections.abc import Callable, Collection
@@ -101,8 +100,12 @@ class Ledger:
             raise
         except Exception as error:
             log.exception("job %s: a defect", job_id)
-            with contextlib.suppress(JobGoneError):
+            try:
                 self._mark_defect(self.store.get(job_id), error)
+            except LeaseLostError:
+                raise
+            except (StaleError, JobGoneError) as moved:
+                log.info("%s", moved)
 
     def _mark_defect(self, job: JobRecord, error: Exception) -> None:
         text, kind = words_of(error), type(error).__name__

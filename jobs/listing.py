@@ -41,6 +41,7 @@ class Look:
     asked_at: float | None  # its clock before it was asked: the lists are no older
     told_at: float | None = None  # its clock afterwards
     is_complete: bool = False  # whether what is followed was listed
+    lost: frozenset[str] = frozenset()  # our ids of those that it looked for: of others it tells nothing
     jobs: dict[str, RemoteJob] = field(default_factory=dict[str, RemoteJob])
     unknown: dict[str, ScenarioError] = field(default_factory=dict[str, ScenarioError])
     not_understood: str = ""  # one that was asked for by its id
@@ -79,7 +80,7 @@ def look(
     """Ask for the jobs updated since, for the first of the `silent` that is not among them, and for what may
     be the `lost` ones', of which `alone` is kept from look to look. Raises ScenarioError.
     """
-    seen = Look(api.told_at(), alone=alone)
+    seen = Look(api.told_at(), lost=frozenset(job.id for job in lost), alone=alone)
     if updated_after is not None:
         seen.jobs |= {remote.id: remote for remote in api.list_jobs(updated_after=updated_after)}
         seen.is_complete = True

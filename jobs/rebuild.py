@@ -9,7 +9,7 @@ from typing import Any
 
 from ..client import Job as RemoteJob
 from ..client import JobStatus, Scenario, ScenarioError
-from .ledger import Ledger, log, retry_delay_s
+from .ledger import STORE_TROUBLE, Ledger, log, retry_delay_s
 from .states import State
 from .tasks import Tasks
 
@@ -35,12 +35,21 @@ class Rebuilder:
 
     def _listed(self, future: Future[Any]) -> None:
         error = future.exception()
-        if isinstance(error, ScenarioError):
-            self._next_try = self._ledger.clock() + retry_delay_s(error, self._failures)
-            self._failures += 1
-            self._ledger.set_trouble(error)
-            return
-        remotes: list[RemoteJob] = future.result()
+        if error is None:
+            try:
+                self._take_over(future.result())
+                return
+            except STORE_TROUBLE:
+                raise
+            except Exception as defect:  # the list may be another one later
+                error = defect
+        if not isinstance(error, ScenarioError | OSError):
+            log.error("rebuilding: a defect", exc_info=error)
+        self._next_try = self._ledger.clock() + retry_delay_s(error, self._failures)
+        self._failures += 1
+        self._ledger.set_trouble(error)
+
+    def _take_over(self, remotes: list[RemoteJob]) -> None:
         store, service = self._ledger.store, self._ledger.service
         told = (
             f"The job store was damaged and lies in {store.aside.place()}. The service's list has this job."

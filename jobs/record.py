@@ -5,6 +5,7 @@ Times are Unix seconds. Rows hold no secrets and no URLs of the service (those e
 """
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,6 +71,9 @@ InputValue: TypeAlias = "JsonValue | InputFile | list[InputValue] | dict[str, In
 KeptValue: TypeAlias = "JsonValue | KeptFile | list[KeptValue] | dict[str, KeptValue]"
 T = TypeVar("T")
 FILE_MARK = "$file"  # in the row's inputs: {"$file": number among its input_files}
+_RESULT = re.compile(r"result/(?!\.{1,2}$)[^/\\]+")
+LEFT = "Maquette ended before this was submitted: nothing was paid."
+LEFT_KIND = "Left"  # `error_kind` of a job with that message
 PLACEHOLDER_ASSET = "asset_" + "0" * 22
 
 
@@ -192,16 +196,27 @@ COLUMNS = tuple(f.name for f in fields(JobRecord))
 
 
 def record_of(row: "sqlite3.Row") -> JobRecord:
-    """The job that a row of the store's table is."""
+    """The job that a row of the store's table is. Raises an error of many kinds where it is none: odd.py."""
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
     values["state"] = State(values["state"])
     values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None
     for name in JSON_COLUMNS:
         values[name] = json.loads(values[name])
+    if not all(map(_is_delivered, values["files"])):
+        raise ValueError("files")
     files = [KeptFile.of(one) for one in values["input_files"]]
     values["input_files"] = files
     values["inputs"] = json.loads(values["inputs"], object_hook=lambda table: _file_or_table(table, files))
     return JobRecord(**values)
+
+
+def _is_delivered(entry: object) -> bool:
+    """Whether it is a downloaded file's table, of a file in the folder of results."""
+    match entry:
+        case {"path": str(path), "role": str(), "name": str(), "sha256": str()}:
+            return _RESULT.fullmatch(path) is not None
+        case _:
+            return False
 
 
 def json_text(value: object, files: Sequence[KeptFile] = ()) -> str:

@@ -177,7 +177,10 @@ class Steps:
         elif isinstance(error, RateLimitedError | NetworkError):
             # Refused, or never reached: nothing was spent, so it may wait and be submitted then.
             job = self._ledger.move(job, State.UPLOADING)
-            self._ledger.postpone_or_fail(job, error, State.PREPARED)
+            if job.cancel:
+                self._ledger.end(job, State.CANCELED)
+            else:
+                self._ledger.postpone_or_fail(job, error, State.PREPARED)
         else:
             if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
                 self._ledger.store.forget_uploads(job.service, _texts(list(job.sent.values())))

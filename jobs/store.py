@@ -26,10 +26,13 @@ from .database import (
     open_database,
     transaction,
 )
+from .files import as_text
 from .inputs import keep_files
+from .odd import job_of
 from .questions import Questions
-from .record import COLUMNS, JSON_COLUMNS, JobRecord, NewJob, json_text, new_id, record_of
+from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .states import UNPAID, WORKING, State, check_move
+from .transfers import is_result_gone
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 MAX_DELAY_S = 3600.0  # a job waits no longer
@@ -44,7 +47,6 @@ _IS_LEFT = (
     f"session NOT IN (SELECT session FROM lease WHERE service = ?1 AND abs(renewed_at - ?2) <= {LEASE_S})"
     f" AND (state NOT IN {tuple(map(str, UNPAID))} OR (session != '' AND updated_at < ?2 - {ABANDONED_S}))"
 )
-LEFT = "Maquette ended before this was submitted: nothing was paid."
 REFUSED = "The service does not stop this job: it is paid for, and its result will be kept in the list."
 
 
@@ -89,10 +91,8 @@ class Store:
 
     def remote_ids(self, service: str) -> set[str]:
         """The service's jobs that are jobs here already."""
-        rows = self._db.execute(
-            "SELECT remote_id FROM jobs WHERE service = ? AND remote_id IS NOT NULL", (service,)
-        )
-        return {str(row[0]) for row in rows}
+        wanted = "remote_id FROM jobs WHERE service = ? AND remote_id IS NOT NULL"
+        return {str(row[0]) for row in self._db.execute(f"SELECT {wanted}", (service,))}
 
     def list_jobs(
         self,
@@ -164,7 +164,8 @@ class Store:
         )
 
     def _jobs(self, where: str, *values: str | float | None) -> list[JobRecord]:
-        return [record_of(row) for row in self._db.execute(f"SELECT * FROM jobs {where}", values)]
+        rows = self._db.execute(f"SELECT * FROM jobs {where}", values).fetchall()
+        return [job_of(row, self._db, self.clock()) for row in rows]
 
     def job_folder(self, job_id: str) -> Path:
         return self.folder / "jobs" / job_id
@@ -181,9 +182,10 @@ class Store:
         try:
             (part / "input").mkdir(parents=True)
             row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
+            row |= {"name": as_text(new.name), "source": as_text(new.source)}
             inputs, files = keep_files(new.inputs, part, is_quick=self._is_interactive)
             row |= {"inputs": json_text(inputs, files), "input_files": json_text(files)}
-            row |= {"placement": json.dumps(dict(new.placement))}
+            row["placement"] = json.dumps(dict(new.placement))
             row |= {"state": State.PREPARED, "created_at": now, "updated_at": now}
             with transaction(self._db):
                 if self._jobs("WHERE id = ?", new.id):
@@ -247,6 +249,10 @@ class Store:
         """Whether the job is under way in a session that has ended: none of its processes works on it."""
         return job.is_working and not self.is_lease_alive(job.service, job.session)
 
+    def is_gone(self, job: JobRecord) -> bool:
+        """Whether the files of a finished job's result are gone; `resume` fetches them for nothing."""
+        return is_result_gone(job, self.job_folder(job.id))
+
     def is_unpaid(self, job: JobRecord) -> bool:
         """Whether `resume` of the job leads to a payment: it was not submitted, or was not found."""
         if job.state in UNPAID:
@@ -266,7 +272,7 @@ class Store:
             return self.update(job, session=session, not_before=0.0)
         if job.resume_state is None and job.is_working and job.not_before and job.state not in UNPAID:
             return self.update(job, not_before=0.0)  # it waits for another try: no longer
-        if job.resume_state is None:
+        if job.resume_state is None and not self.is_gone(job):
             raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
         if job.doubts:
             raise InDoubtError(f"{job.name} is not submitted again. {job.message}")
@@ -274,7 +280,7 @@ class Store:
         anew["session"] = session
         if job.state is State.UNCERTAIN:  # it may have shown up since: it is looked for once more before that
             return self.update(job, resume_state=None, message="", attempts=ASKED_AGAIN, **anew)
-        return self.move(job, job.resume_state, attempts=0, **anew)
+        return self.move(job, job.resume_state or State.DOWNLOADING, attempts=0, **anew)
 
     def request_cancel(self, job: JobRecord) -> JobRecord:
         """Stop a job that is not submitted; a submitted one is asked of the service, which may refuse.
@@ -311,10 +317,8 @@ class Store:
     # Uploads: the same file is sent to a service once.
 
     def find_upload(self, job: JobRecord, sha256: str, kind: str) -> str | None:
-        row = self._db.execute(
-            "SELECT asset_id FROM uploads WHERE service = ? AND sha256 = ? AND kind = ?",
-            (job.service, sha256, kind),
-        ).fetchone()
+        wanted = "asset_id FROM uploads WHERE service = ? AND sha256 = ? AND kind = ?"
+        row = self._db.execute(f"SELECT {wanted}", (job.service, sha256, kind)).fetchone()
         return None if row is None else str(row[0])
 
     def remember_upload(self, job: JobRecord, sha256: str, kind: str, asset_id: str) -> None:
@@ -343,7 +347,7 @@ class Store:
                 values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
                 if job.state in UNPAID:
                     values = {"state": State.FAILED, "resume_state": State.PREPARED, "message": LEFT}
-                    values |= {"finished_at": now, "progress": None}
+                    values |= {"error_kind": LEFT_KIND, "finished_at": now, "progress": None}
                 values |= {"updated_at": now, "change": next_change(self._db)}
                 changes = ", ".join(f"{name} = ?" for name in values)
                 self._db.execute(f"UPDATE jobs SET {changes} WHERE id = ?", (*values.values(), job.id))
@@ -369,16 +373,14 @@ class Store:
 
     def alive_lease(self, service: str, session: str) -> float | None:
         """When the session's lease was renewed; None where there is none, or a dead one."""
-        row = self._db.execute(
-            "SELECT renewed_at FROM lease WHERE service = ? AND session = ?", (service, session)
-        ).fetchone()
+        where = "WHERE service = ? AND session = ?"
+        row = self._db.execute(f"SELECT renewed_at FROM lease {where}", (service, session)).fetchone()
         return float(row[0]) if row and abs(self.clock() - float(row[0])) <= LEASE_S else None
 
     def _session_of(self, service: str, owner: str) -> str:
         """The session whose lease the worker `owner` holds; raises LeaseLostError."""
-        row = self._db.execute(
-            "SELECT session FROM lease WHERE service = ? AND owner = ?", (service, owner)
-        ).fetchone()
+        where = "WHERE service = ? AND owner = ?"
+        row = self._db.execute(f"SELECT session FROM lease {where}", (service, owner)).fetchone()
         if row is None:
             raise LeaseLostError(f"another worker has taken over {self.folder}")
         return str(row[0])
@@ -392,7 +394,6 @@ class Store:
 
     def get_trouble(self, service: str, session: str = "") -> tuple[str, str]:
         """(text for a person, class name of the error) or two empty strings."""
-        row = self._db.execute(
-            "SELECT trouble, trouble_kind FROM lease WHERE service = ? AND session = ?", (service, session)
-        ).fetchone()
+        wanted = "trouble, trouble_kind FROM lease WHERE service = ? AND session = ?"
+        row = self._db.execute(f"SELECT {wanted}", (service, session)).fetchone()
         return ("", "") if row is None else (str(row[0]), str(row[1]))

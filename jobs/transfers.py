@@ -17,6 +17,7 @@ from ..client import Asset, JsonValue, NotFoundError, Scenario, ServerError, Tra
 from .children import Blenders, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
+from .states import DONE
 
 MAX_RESULT_FILES = 200
 MAX_RESULT_BYTES = 16 << 30
@@ -85,7 +86,7 @@ def download_results(
     total = sum(asset.size_bytes or 0 for asset in assets)
     if total > MAX_RESULT_BYTES:
         raise TransferError(f"The result has {total >> 20} MB, more than Maquette downloads for one job.")
-    (folder / "result").mkdir(exist_ok=True)
+    (folder / "result").mkdir(parents=True, exist_ok=True)
     meshes = {asset.id for asset in assets if _is_mesh(asset)}
     entries: list[JsonValue] = []
     taken: set[str] = set()
@@ -204,6 +205,18 @@ def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str
         raise
     finally:
         _remove_leftovers(folder)
+
+
+def is_result_gone(job: JobRecord, folder: Path) -> bool:
+    """Whether a finished job's result is no longer in its folder: it has to be downloaded again."""
+    if job.state not in DONE or job.remote_id is None:
+        return False
+    blend = folder / "result.blend"
+    if job.result.get("kept"):  # what Blender does not read is handed on as it came
+        return not all(
+            (folder / str(entry["path"])).exists() for entry in job.files if isinstance(entry, dict)
+        )
+    return not blend.is_file() or not blend.stat().st_size
 
 
 def _remove_leftovers(folder: Path) -> None:

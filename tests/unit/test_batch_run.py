@@ -191,6 +191,57 @@ def test_the_batch_stops_before_it_costs_too_much(world: World) -> None:
     assert run.spent_cu() == 7.5
 
 
+def test_a_result_that_is_gone_with_its_outputs_is_fetched_again(world: World) -> None:
+    items = world.items("a")
+    world.run(items)
+    blend = world.store.job_folder(world.delivered[0]) / "result.blend"
+    blend.unlink()
+    assert stages(world.run(items)) == [Stage.DONE]  # its outputs are there: that is what counts
+    assert not blend.exists()
+    (world.folder / "a.glb").unlink()
+    assert stages(world.run(items)) == [Stage.DONE]
+    assert blend.exists()
+    assert len(world.service.paid) == 1
+
+
+def left_by_a_killed_run(world: World, *keys: str) -> None:
+    """Rows that are written down and not submitted, and nobody there who would."""
+    run = world.open(world.items(*keys), session="killed")
+    assert run.step()
+    assert {job.state for job in world.store.list_jobs()} == {State.PREPARED}
+    world.clock.time += 100
+
+
+def test_what_a_killed_run_left_is_submitted_under_the_next_runs_limit_alone(world: World) -> None:
+    left_by_a_killed_run(world, "a", "b", "c")
+    run = world.run(world.items("a", "b", "c"), session="second", max_cost_cu=5.0)
+    assert len(world.service.paid) == 2
+    assert run.stopped
+    assert stages(world.run(world.items("a", "b", "c"), session="third")) == [Stage.DONE] * 3
+    assert len(world.service.paid) == 3
+
+
+def test_what_a_killed_run_left_of_other_rows_is_not_submitted(world: World) -> None:
+    left_by_a_killed_run(world, "a", "b")
+    assert stages(world.run(world.items("b"), session="second")) == [Stage.DONE]
+    assert [inputs["prompt"] for _, inputs in world.service.paid] == ["b"]
+
+
+def test_of_two_processes_that_begin_at_once_neither_gives_a_row_up(world: World) -> None:
+    items = world.items("a")
+    first = world.open(items)
+    assert first.step()
+    second = world.open(items)
+    worker = world.worker()
+    try:
+        while first.step() | second.step():
+            world.turn(second, worker)
+    finally:
+        world.end(worker)
+    assert stages(first) == stages(second) == [Stage.DONE]
+    assert len(world.service.paid) == 1
+
+
 def test_what_has_no_price_is_not_started_under_a_limit(world: World) -> None:
     run = world.run(world.items("a", price_cu=None), max_cost_cu=100.0)
     assert run.stopped

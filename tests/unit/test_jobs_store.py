@@ -9,7 +9,7 @@ import pytest
 from maquette.jobs import InputFile, JobRecord, KeptFile, NewJob, State, Store, StoreError
 from maquette.jobs.database import _MIGRATIONS, DATABASE
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
-from maquette.jobs.store import LEASE_S, REFUSED, LeaseLostError, StaleError
+from maquette.jobs.store import LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from service import Clock
 
 
@@ -109,6 +109,27 @@ def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
     db.close()
     job = Store(tmp_path).get("1")
     assert (job.state, job.session) == (State.READY, "")
+
+
+@pytest.mark.parametrize("state", [State.PREPARED, State.UPLOADING])
+def test_an_unpaid_job_of_a_store_from_before_is_nobodys_until_a_person_resumes_it(
+    tmp_path: Path, state: State
+) -> None:
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        for statement in ";".join(_MIGRATIONS[:3]).split(";"):
+            db.execute(statement)
+        db.execute(
+            "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs,"
+            " created_at, updated_at, change) VALUES ('1', 's', ?, 'cup', '', 'm', '', '{}', 1, 1, 1)",
+            (state,),
+        )
+        db.execute("PRAGMA user_version=3")
+    db.close()
+    store = Store(tmp_path)
+    assert store.list_actionable("s", 9) == []
+    store.adopt("s")
+    assert (store.get("1").state, store.get("1").message) == (State.FAILED, LEFT)
+    assert store.resume(store.get("1"), may_spend=True).state is State.PREPARED
 
 
 def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(tmp_path: Path) -> None:

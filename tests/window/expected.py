@@ -18,7 +18,8 @@ from mathutils import Vector
 EXAMPLES = HERE.parent.parent / "examples"
 IMAGE_MODEL = "model_hunyuan-3d-v2-1"
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
-START = re.compile(r"sqlite3\.connect|subprocess\.Popen|worker\.log|account\.json|maquette\.db|open \d+$")  # Popen's pipes
+# The last are Popen's pipes.
+START = re.compile(r"sqlite3\.connect|subprocess\.Popen|worker\.log|account\.json|maquette\.db|open \d+$")
 STARTS_MAX = 20  # of all these, in a scenario with thousands of ticks
 
 
