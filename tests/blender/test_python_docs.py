@@ -117,7 +117,7 @@ def check_plan(example: Example) -> None:
     done = example.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"1 rows, [\d.]+ CU", done.stdout)
-    assert "row 3 (dog): dog.png: no such file" in done.stdout
+    assert "row 2 (dog, line 3): dog.png: no such file" in done.stdout
     assert example.paid == 0
 
 
