@@ -20,7 +20,7 @@ IMAGE_MODEL = "model_hunyuan-3d-v2-1"
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 # The last are Popen's pipes.
 START = re.compile(r"sqlite3\.connect|subprocess\.Popen|worker\.log|account\.json|maquette\.db|open \d+$")
-STARTS_MAX = 20  # of all these, in a scenario with thousands of ticks
+STARTS_MAX = 30  # of all these, in a scenario with thousands of ticks
 
 
 def slow_down(seconds: float) -> None:
