@@ -113,23 +113,29 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: Job
     if job.state is State.UNCERTAIN:
         _draw_doubts(layout, ruler, job)
     cost = job.cost_cu if job.cost_cu is not None else job.estimate_cu
+    price = "" if cost is None else f" · {cost_text(cost)}"
+    is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
-        ("resume_job", "Try Again", bool(job.resume_state) and not job.doubts),
+        ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),
         ("use_settings", "Use Settings", True),
         ("copy_message", "Copy Message", bool(job.message)),
         ("show_folder", "Show Folder", True),
-        ("repeat_job", "Run Again" if cost is None else f"Run Again · {cost_text(cost)}", True),
+        ("repeat_job", f"Run Again{price}", True),
         ("remove_job", "Remove", True),
     ]
     offered = [(name, text) for name, text, is_offered in actions if is_offered]
     column = layout.column(align=True)
-    row = column.row(align=True)
-    for place, (name, text) in enumerate(offered):
-        if place and (place % 2 == 0 or name in ("repeat_job", "remove_job")):
+    row = column
+    room = 0  # for so many buttons more in this row
+    for name, text in offered:
+        is_wide = " · " in text or name == "remove_job"
+        if is_wide or not room:
             row = column.row(align=True)
+            room = 2
         row.operator(f"maquette.{name}", text=text).job_id = job.id
+        room = 0 if is_wide else room - 1
 
 
 def _draw_doubts(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:

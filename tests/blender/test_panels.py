@@ -189,6 +189,14 @@ def test_a_job_in_doubt_offers_each_candidate_and_no_other_try(desk) -> None:
     assert "maquette.cancel_job" not in said
 
 
+def test_trying_again_names_its_price_where_it_is_to_be_paid(desk) -> None:
+    add_job(desk, state=State.FAILED, resume_state=State.PREPARED, estimate_cu=20.25)
+    assert "Try Again · 20.25 CU" in draw(joblist.MAQUETTE_PT_jobs)
+    add_job(desk, state=State.FAILED, resume_state=State.DOWNLOADING, estimate_cu=20.25)
+    said = draw(joblist.MAQUETTE_PT_jobs)
+    assert "Try Again" in said
+
+
 def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(desk) -> None:
     manager = bpy.context.window_manager
     first, second = add_job(desk), add_job(desk, state=State.FAILED)
