@@ -102,7 +102,8 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: Job
         is_bad = job.state in _TROUBLE
         text = layout.column()
         text.alert = is_bad
-        draw_text(text, ruler, job.message, icon="ERROR" if is_bad else "INFO", inset=0.8)
+        message = "Its answer was lost. Which of these is it?" if job.doubts else job.message
+        draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
     if job.is_working:
         row = layout.row()
         row.enabled = not job.cancel
