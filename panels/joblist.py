@@ -44,6 +44,8 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
         else:
             split.label(text=job.name, icon="MESH_CUBE")
         text, icon = STATES[job.state]
+        if job.doubts:
+            text = "In Doubt"  # nobody looks any more: a person decides
         share = progress_of(desk, job)
         if share is None:
             split.label(text=text, icon=icon)
