@@ -23,7 +23,7 @@ import venvs
 from steps import BUILD, IS_CI, ROOT, fail, quietly, say, step
 
 PACKAGE = "bl_ext.user_default.maquette"
-TIMEOUT_S = 1500
+TIMEOUT_S = 2400
 # These start processes (commands, workers, batches), which are the same in every Blender, or read documents:
 # `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
 SAME_EVERYWHERE = (
