@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..client import JsonValue
-from ..jobs import DONE, UNPAID, JobRecord, State, cost_text
+from ..jobs import DONE, SANDBOX, UNPAID, JobRecord, State, cost_text
 from ..jobs.store import StaleError
 from .deliver import deliver, wait_for, wanted_outputs
 from .exits import CommandError, Exit, exit_for_job
@@ -62,7 +62,7 @@ def run_resume(arguments: Namespace) -> int:
         jobs = [store.get(job_id) for job_id in ids] or store.list_jobs(service=session.service)
         for job in jobs:
             if job.service != session.service:
-                raise CommandError(f"Job {job.id} belongs to {job.service}: resume it there.")
+                raise CommandError(f"Job {job.id} belongs to {job.service}: {_way_to(job.service)}.")
         session.wait_for_sign_of_life(jobs)
         jobs = [store.get(job.id) for job in jobs]
         doubtful = [job for job in jobs if job.doubts]
@@ -74,7 +74,7 @@ def run_resume(arguments: Namespace) -> int:
             job for job in reversed(jobs) if job not in unpaid and _is_unfinished(session, job, bool(ids))
         ]
         if not paid and not unpaid and not doubtful:
-            print("Nothing to resume.", file=sys.stderr)
+            print(f"Nothing to resume.{_left_elsewhere(session)}", file=sys.stderr)
         else:
             _ = session.credentials
         try:
@@ -93,6 +93,20 @@ def run_resume(arguments: Namespace) -> int:
             return _interrupted(session, is_resuming=True)
         left = Exit.OVER_COST if unpaid and not is_paying else Exit.DONE
         return code or (Exit.JOB_FAILED if doubtful else left)
+
+
+def _way_to(service: str) -> str:
+    return "add --sandbox" if service == SANDBOX else "give its --api-url and project, not --sandbox"
+
+
+def _left_elsewhere(session: Session) -> str:
+    """Says which other services have jobs in this store that `resume` would take up there."""
+    others = {
+        job.service
+        for job in session.store.list_jobs()
+        if job.service != session.service and (job.is_working or job.resume_state)
+    }
+    return "".join(f" Jobs of {service} are left: {_way_to(service)}." for service in sorted(others))
 
 
 def _is_unfinished(session: Session, job: JobRecord, is_named: bool) -> bool:

@@ -10,6 +10,7 @@ from ..jobs import JobRecord, cost_text
 from ..jobs.candidates import refuse_candidate, take_candidate
 from .exits import Exit
 from .generate import job_json
+from .order import get_model
 from .session import Session, where_of
 
 
@@ -17,7 +18,7 @@ def run_models(arguments: Namespace) -> int:
     """All 3D models, or one with its inputs, ranges and defaults; as JSON in the service's own form."""
     with Session(where_of(arguments)) as session:
         if arguments.id:
-            model = session.api.get_model(arguments.id)
+            model = get_model(session, arguments.id)
             print(json.dumps(model.raw, indent=2) if arguments.json else _describe(model))
             return Exit.DONE
         wanted = (arguments.capability,) if arguments.capability else CAPABILITIES

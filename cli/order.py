@@ -52,12 +52,17 @@ def read_order(
         raise CommandError("There is nothing to make a model from. Give an image, or a prompt in words.")
     _ = session.credentials
     model_id = model_id or (DEFAULT_IMAGE_MODEL if files else DEFAULT_TEXT_MODEL)
-    try:
-        model = session.api.get_model(model_id)
-    except NotFoundError:
-        raise CommandError(f"There is no model {model_id}. `maquette models` lists them.") from None
+    model = get_model(session, model_id)
     inputs, given = gather_inputs(model, files, prompt, parameters)
     return Order(model, inputs, given, price_or_none(session, model, inputs))
+
+
+def get_model(session: Session, model_id: str) -> Model:
+    """Raises CommandError if the service has no such model."""
+    try:
+        return session.api.get_model(model_id)
+    except NotFoundError:
+        raise CommandError(f"There is no model {model_id}. `maquette models` lists them.") from None
 
 
 def price_or_none(session: Session, model: Model, inputs: Mapping[str, InputValue]) -> float | None:

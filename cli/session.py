@@ -63,6 +63,8 @@ class Session:
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         url = where.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
         self._api_url, self._is_sandbox = url.rstrip("/"), where.sandbox
+        if where.sandbox and where.api_url:
+            raise CommandError("The sandbox has an address of its own. Leave one of the two out.")
         if not self._is_sandbox and (problem := address_problem(self._api_url)):
             raise CommandError(f"The API address cannot be used: {problem}.")
         project_id = where.project or os.environ.get("MAQUETTE_PROJECT_ID") or None
@@ -92,7 +94,8 @@ class Session:
                 self._stack.callback(stop_sandbox, sandbox)
             elif not bpy.app.online_access and not is_loopback(self._api_url):
                 raise CommandError(
-                    "Blender's online access is off. Start Blender with --online-mode, or use the sandbox.",
+                    "Blender's online access is off. Start Blender with --online-mode, "
+                    "or use the sandbox (--sandbox).",
                     Exit.NOT_ALLOWED,
                 )
             else:
@@ -105,7 +108,8 @@ class Session:
     def credentials(self) -> Credentials:
         if not self.api or self._credentials is None:
             raise CommandError(
-                "Not signed in. Set SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, or try the sandbox.",
+                "Not signed in. Set SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, "
+                "or use the sandbox (--sandbox).",
                 Exit.NOT_ALLOWED,
             )
         return self._credentials

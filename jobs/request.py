@@ -160,7 +160,8 @@ def _give_views(
     by_view = {view: spec.name for spec in reversed(specs) if (view := view_in(spec.name))}
     if not by_view:
         kind = files[0].kind
-        raise InputError(f"{model.name} takes one {kind} file at a time: give it one.")
+        advice = "give it one, or choose another model"
+        raise InputError(f"{model.name} takes one {kind} file at a time: {advice}.")
     for file in files:
         name = by_view.get(view_in(file.path.stem) or "")
         if name is None or name in values:

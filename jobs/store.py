@@ -302,7 +302,8 @@ class Store:
             done = self._db.execute(f"DELETE FROM jobs WHERE id = ? AND NOT ({_IS_WORKING})", (job.id,))
             next_change(self._db)
         if done.rowcount != 1:
-            raise StoreError(f"{job.name} is {job.state}: cancel it or let it finish first.")
+            advice = "it was asked to stop, let it end" if job.cancel else "cancel it or let it finish"
+            raise StoreError(f"{job.name} is {job.state}: {advice} first.")
         trash = self.folder / "trash"
         trash.mkdir(exist_ok=True)
         with contextlib.suppress(OSError):  # something in it is in use (Windows): it stays

@@ -138,6 +138,8 @@ def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
         (["sandbox", "--data", __file__], 2, "Choose another folder"),
         (["generate", HORSE, "--api-url", "http://127.0.0.1:1/v1"], 5, "127.0.0.1:1"),
         (["resume", "nothing"], 2, "no job nothing"),
+        (["models", "model_nope"], 2, "There is no model model_nope. `maquette models` lists"),
+        (["cost", HORSE, "--sandbox", "--api-url", "http://127.0.0.1:1"], 2, "Leave one of the two out"),
         (["frobnicate"], 2, "--help"),
     ],
 )
@@ -225,6 +227,8 @@ def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Pa
     assert process.returncode == 130
     assert "maquette resume" in rest
     assert "Traceback" not in rest
+    elsewhere = run("resume", "--sandbox", env=env)
+    assert (elsewhere.returncode, "are left: give its --api-url" in elsewhere.stderr) == (0, True)
     done = run("resume", env=env)
     assert done.returncode == 0, done.stderr
     assert target.exists()

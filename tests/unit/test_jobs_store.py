@@ -252,6 +252,9 @@ def test_a_job_under_way_is_not_removed(store: Store) -> None:
     store.remove(store.request_cancel(job))
     assert store.list_jobs() == []
     assert not store.job_folder(job.id).exists()
+    job = store.move(store.move(store.move(add(store), State.UPLOADING), State.SUBMITTING), State.QUEUED)
+    with pytest.raises(StoreError, match="asked to stop, let it end first"):
+        store.remove(store.request_cancel(job))
 
 
 def test_only_what_is_under_way_can_be_canceled(store: Store) -> None:
