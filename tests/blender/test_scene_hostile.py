@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from errands import errand
 
+with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 POINTS = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
 LIE = json.dumps({"counts": [2_000_000_000] * 2, "arrays": [["/etc/passwd", "position", "FLOAT", "POINT"]]})
@@ -539,6 +540,7 @@ REFERENCES = {
 }
 
 
+@with_usd
 @pytest.mark.parametrize("kind", REFERENCES)
 @pytest.mark.parametrize("where", ["//host/x/", "\\\\host\\x\\", "http://host/", "../../host/", "/host/"])
 def test_a_usd_comes_without_what_leads_elsewhere(tmp_path: Path, kind: str, where: str) -> None:
@@ -576,6 +578,7 @@ def retold(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(changed)
 
 
+@with_usd
 @pytest.mark.parametrize("form", ["m.usdc", "m.usdz"])
 @pytest.mark.parametrize("path", [*NETWORK, "../../x/host/a.png", "/host/a.png", '`"//host/a.png"`'])
 def test_a_binary_usd_comes_without_what_leads_elsewhere(tmp_path: Path, path: str, form: str) -> None:
@@ -595,6 +598,7 @@ def test_a_binary_usd_comes_without_what_leads_elsewhere(tmp_path: Path, path: s
     assert "left out" in answer["messages"][0]
 
 
+@with_usd
 def test_a_damaged_binary_usd_is_refused_in_words(tmp_path: Path) -> None:
     model = boxed(tmp_path / "m.usdc", picture(tmp_path / "a.png"), "wm.usd_export")
     sound = model.read_bytes()
@@ -821,6 +825,7 @@ def Xform "way"
     return path
 
 
+@with_usd
 def test_an_animated_usd_comes_as_the_shape_it_shows_and_points_to_no_file(tmp_path: Path) -> None:
     answer = convert(tmp_path, moving(tmp_path / "m.usda"))
     assert (answer["ok"], answer["faces"]) == (True, 2)
