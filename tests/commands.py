@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import urllib.request
@@ -17,6 +18,10 @@ from typing import Any
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 HORSE = str(EXAMPLES / "horse.png")
 TIMEOUT_S = 240
+# A port that is taken and never listened at: nothing answers there, whatever else runs on this machine.
+_TAKEN = socket.socket()
+_TAKEN.bind(("127.0.0.1", 0))
+NOBODY = f"127.0.0.1:{_TAKEN.getsockname()[1]}"
 
 
 def command(*words: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, HORSE, Sandbox, command, read_json, run, running_sandbox
+from commands import EXAMPLES, HORSE, NOBODY, Sandbox, command, read_json, run, running_sandbox
 
 jobs = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs")
 
@@ -136,7 +136,7 @@ def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
         (["jobs", "--limit", "0"], 2, "from 1 on"),
         (["sandbox", "--port", "99999"], 2, "from 1 to 65535"),
         (["sandbox", "--data", __file__], 2, "Choose another folder"),
-        (["generate", HORSE, "--api-url", "http://127.0.0.1:1/v1"], 5, "127.0.0.1:1"),
+        (["generate", HORSE, "--api-url", f"http://{NOBODY}/v1"], 5, NOBODY),
         (["resume", "nothing"], 2, "no job nothing"),
         (["models", "model_nope"], 2, "There is no model model_nope. `maquette models` lists"),
         (["cost", HORSE, "--sandbox", "--api-url", "http://127.0.0.1:1"], 2, "Leave one of the two out"),
@@ -354,7 +354,7 @@ def test_the_jobs_are_listed_without_any_service(sandbox: Sandbox, tmp_path: Pat
     store = jobs.Store(tmp_path)
     store.add(jobs.NewJob(name="a cup", model_id="m", model_name="Some Model", inputs={}, service="s"))
     store.close()
-    env = {**sandbox.env, "MAQUETTE_API_URL": "http://127.0.0.1:1/v1", "MAQUETTE_STATE": str(tmp_path)}
+    env = {**sandbox.env, "MAQUETTE_API_URL": f"http://{NOBODY}/v1", "MAQUETTE_STATE": str(tmp_path)}
     done = run("jobs", env=env)
     assert done.returncode == 0
     assert "prepared" in done.stdout

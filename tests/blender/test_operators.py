@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, HORSE
+from commands import EXAMPLES, HORSE, NOBODY
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 MODEL = "model_hunyuan-3d-v2-1"
@@ -468,7 +468,7 @@ def test_the_key_is_in_its_own_file_alone(tmp_path: Path) -> None:
     env = {
         **os.environ,
         "BLENDER_USER_RESOURCES": str(tmp_path / "user"),
-        "MAQUETTE_API_URL": "http://127.0.0.1:9/v1",
+        "MAQUETTE_API_URL": f"http://{NOBODY}/v1",
     }
     blender = os.environ["MAQUETTE_BLENDER"]
     install = [

@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, Sandbox, run, running_sandbox
+from commands import EXAMPLES, NOBODY, Sandbox, run, running_sandbox
 from holding import HoldingProxy
 
 pytestmark = pytest.mark.skipif(
@@ -80,7 +80,7 @@ def test_in_a_window_it_refuses_and_names_what_does_not_wait(
         (["horse.png"], {"prompt": "x"}, 2, "takes no words"),
         (["horse.png"], {"api_url": "https://example.com/v1"}, 3, "online access is off"),
         (["horse.png"], {"api_url": "http://example.com/v1"}, 2, "must begin with https"),
-        (["horse.png"], {"api_url": "http://127.0.0.1:1/v1"}, 5, "127.0.0.1:1"),
+        (["horse.png"], {"api_url": f"http://{NOBODY}/v1"}, 5, NOBODY),
         (["dog.png"], {}, 2, "no such file"),
         ([], {}, 2, "nothing to make a model from"),
     ],

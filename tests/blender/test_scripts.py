@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import HORSE, Sandbox, running_sandbox
+from commands import HORSE, NOBODY, Sandbox, running_sandbox
 from holding import HoldingProxy
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
@@ -153,7 +153,7 @@ def test_a_service_that_does_not_answer_ends_the_wait_and_a_later_script_goes_on
 def test_without_a_network_nothing_is_started(
     preferences: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sign_in(monkeypatch, sandbox, "http://127.0.0.1:9/v1")
+    sign_in(monkeypatch, sandbox, f"http://{NOBODY}/v1")
     with pytest.raises(RuntimeError, match=r"Nothing answers at 127\.0\.0\.1:9.*Nothing was started"):
         operators.generate(inputs=INPUTS)
     assert not jobs()
