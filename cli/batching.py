@@ -151,7 +151,9 @@ class Batch:
             self._board.event("end", exit_code=int(self.code), **facts)
 
     def _make(self, read: Callable[[], Manifest], session: Session, presence: Presence) -> Exit:
-        options, board, folder = self._options, self._board, self.folder
+        options = self._options
+        board = self._board
+        folder = self.folder
         self._check(read(), session)
         for problem in self.problems:
             board.line(str(problem))

@@ -201,7 +201,7 @@ def _open(folder: Path, is_interactive: bool) -> "sqlite3.Connection":
                 error = sqlite3.DatabaseError(str(found))
                 error.sqlite_errorcode = min(_DAMAGE)
                 raise error
-    except BaseException:
+    except BaseException:  # whatever it is goes on its way, and leaves no file open
         if database is not None:
             database.close()
         raise

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-import threading
+import threading  # of the tasks: two Blenders are tested at a time
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
