@@ -37,7 +37,9 @@ class Ledger:
     def __init__(
         self, store: Store, service: str, name: str, clock: Callable[[], float], session: str = ""
     ) -> None:
-        self.store, self.service, self.session = store, service, session
+        self.store = store
+        self.service = service
+        self.session = session
         self.name, self.clock = name, clock
 
     def list_working(self, states: Collection[State]) -> list[JobRecord]:

@@ -190,9 +190,7 @@ class Steps:
         cost = answer.cost.creative_units if answer.cost else answer.job.cost_cu
         try:
             job = self._ledger.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
-        except (
-            RemoteTakenError
-        ) as error:  # another job of ours has been taken for it, or it has been answered twice
+        except RemoteTakenError as error:  # another of our jobs was taken for it, or it was answered twice
             self._lose(job, error)
             return
         self._follower.note(job)

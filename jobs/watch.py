@@ -35,7 +35,9 @@ class Watch:
         session: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._service, self._session = store, service, session
+        self._store = store
+        self._service = service
+        self._session = session
         self._start, self._clock = start, clock
         self._version: int | None = None
         self._worker: subprocess.Popen[bytes] | None = None

@@ -63,7 +63,9 @@ class Worker:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.tasks = Tasks(converters)
         self._blenders = Blenders(blender)
-        self._store, self._service, self._session = store, service, session
+        self._store = store
+        self._service = service
+        self._session = session
         self._clock, self._linger_s = clock, linger_s
         ledger = Ledger(store, service, self.name, clock, session)
         self._follower = Follower(ledger, api, self.tasks, grace_s)

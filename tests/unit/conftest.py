@@ -2,9 +2,11 @@
 """No test leaves this machine."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from job_scene import Scene
 from loopback import keep_to_loopback
 from maquette.jobs import Store
 
@@ -25,3 +27,12 @@ def _stores_are_closed(what_a_test_starts_has_ended: None, monkeypatch: pytest.M
     yield
     for store in opened:
         store.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A store, a service and workers in the test's own thread."""
+    made = Scene(tmp_path)
+    yield made
+    for worker in made.workers:
+        worker.close()

@@ -1,9 +1,8 @@
 """What goes wrong with one job is its own trouble, and a clock that is set holds nobody up."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +18,6 @@ from maquette.jobs.matching import GRACE_S, WINDOW_S
 from maquette.jobs.store import LEASE_S, MAX_DELAY_S
 from maquette.jobs.worker import Worker
 from service import Clock
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
-    yield made
-    for worker in made.workers:
-        worker.close()
 
 
 def both(scene: Scene) -> tuple[JobRecord, JobRecord]:

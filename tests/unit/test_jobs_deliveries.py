@@ -5,7 +5,6 @@ import hashlib
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,6 @@ GLB = b"glTF\x02\0\0\0" + (20).to_bytes(4, "little") + bytes(8)
 USD = b"PXR-USDC" + bytes(8) + (24).to_bytes(8, "little") + b"\0"
 PAGE = b"<!DOCTYPE html><title>Sign in to this network</title>"
 UNREADABLE = {"ok": False, "error": "model.glb is damaged.", "is_unreadable": True}
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
-    yield made
-    for worker in made.workers:
-        worker.close()
 
 
 def deliver(scene: Scene, *contents: bytes) -> None:

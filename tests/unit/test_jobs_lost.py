@@ -1,7 +1,7 @@
 """A submission whose answer was lost is found whatever the service makes of it, or shown to a person."""
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,9 @@ from service import Clock, Service
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
-    made.step_s = 4.0  # a lost job is looked for over minutes
-    yield made
-    for worker in made.workers:
-        worker.close()
+def scene(scene: Scene) -> Scene:
+    scene.step_s = 4.0  # a lost job is looked for over minutes
+    return scene
 
 
 def lose_answer(scene: Scene, **values: Any) -> JobRecord:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +9,6 @@ from job_scene import LOST, Scene
 from maquette.client import Job, RateLimitedError
 from maquette.jobs import JobRecord, NewJob, State, StoreError
 from maquette.jobs.worker import Worker
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
-    yield made
-    for worker in made.workers:
-        worker.close()
 
 
 def turn(scene: Scene, worker: Worker, step_s: float = 1.0) -> bool:

@@ -1,10 +1,8 @@
 """The worker takes a job through its life, and pays once whatever happens on the way."""
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -24,14 +22,6 @@ from maquette.jobs import State, StoreError
 from maquette.jobs.store import ABANDONED_S, LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from maquette.jobs.worker import Worker
 from service import asset, fake_blender
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
-    yield made
-    for worker in made.workers:
-        worker.close()
 
 
 def test_a_job_ends_ready_with_its_result_on_disk(scene: Scene) -> None:
