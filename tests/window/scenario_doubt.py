@@ -48,8 +48,13 @@ def steps(w: Window) -> Steps:
     yield from w.until(
         lambda: properties.active_job_id(bpy.context.window_manager) == job.id, 10, "it is the chosen one"
     )
-    yield 1.0
-    w.picture("doubt", w.region("UI"))
+    for scale in (2.0, 1.0):
+        bpy.context.preferences.view.ui_scale = scale
+        yield 1.5
+        yield from w.find("maquette.refuse_candidate", pages=6)
+        yield from w.move(w.view_point())
+        w.picture(f"doubt-{scale:.0f}x", w.region("UI"))
+        w.known.clear()
     yield from w.press("maquette.refuse_candidate")
     yield from w.until(lambda: len(shown(w).doubts) == 1, 10, "one of them is refused")
     yield 1.0
