@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fills a new store that stands for a damaged one from the service's own list of jobs.
 
-It only reads: nothing is submitted, and no result is fetched before a person resumes the job.
+It only reads: nothing is submitted. Jobs that are under way are followed again; what had ended by then is
+fetched when a person resumes the job.
 """
 
 from concurrent.futures import Future  # of the worker process, which is plain Python
