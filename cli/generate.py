@@ -149,7 +149,8 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
     written = deliver(session, jobs)
     codes: list[Exit] = [exit_for_job(job) for job in jobs]
     for job in jobs:
-        missing = [str(path) for path in wanted_outputs(job) if not path.exists()]
+        # One that was there before does not count.
+        missing = [str(path) for path in wanted_outputs(job) if str(path) not in written.get(job.id, ())]
         if job.state in DONE and missing:
             codes.append(Exit.JOB_FAILED)
             kept = ", ".join(written[job.id]) or "no files"

@@ -102,10 +102,11 @@ def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
 ) -> None:
     """A script that goes on with it would fail later; what was delivered is named."""
     target = tmp_path / "splat.glb"
+    target.write_bytes(b"of an earlier run")
     splat = ("--model", "model_vast-ai-triposplat", "-o", str(target))
     done = run("generate", HORSE, *splat, env=sandbox.env)
     assert done.returncode == 1, done.stderr
-    assert not target.exists()
+    assert target.read_bytes() == b"of an earlier run"
     assert f"not written: {target}" in done.stderr
     assert ".spz" in done.stderr
 
