@@ -27,6 +27,7 @@ class HoldingProxy:
         self.hurry_s = 0.0  # by how much each answer is dated later than the last: the service's time flies
         self._ahead_s = 0.0
         self.refusals: dict[str, tuple[int, str]] = {}  # pattern → the status and reason of the answer
+        self.refused = 0  # requests so far
         self._go_on = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -75,6 +76,7 @@ class HoldingProxy:
                     return
                 for pattern, (status, reason) in proxy.refusals.items():
                     if re.match(pattern, line):
+                        proxy.refused += 1
                         self._send(status, json.dumps({"reason": reason}).encode(), {})
                         return
                 upstream = http.client.HTTPConnection(proxy._target.netloc, timeout=60)
