@@ -11,6 +11,7 @@ import bpy
 import expected
 import recorder
 from driver import Failed, Steps, Window
+from leaks import descendants, find_in_files, find_in_processes
 
 NOWHERE = "http://127.0.0.1:9"
 WRONG = "not-the-secret-that-was-handed-out"
@@ -74,11 +75,16 @@ def steps(w: Window) -> Steps:
     bpy.ops.wm.save_userpref()
     blend = w.folder / "account.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=False)
-    config = Path(bpy.utils.user_resource("CONFIG"))
-    saved = [config / "userpref.blend", blend, *expected.part(w, "preferences").state_folder().rglob("*")]
     secrets = [word.encode() for word in (account.key, account.secret)]
-    leaks = [path.name for path in saved if path.is_file() and any(s in path.read_bytes() for s in secrets)]
-    w.check(saved[0].exists() and not leaks, "it is in no .blend, preferences, job store or log", leaks)
+    yield from made_with(w, secrets)
+    users = Path(bpy.utils.user_resource("CONFIG"))
+    state_folder = expected.part(w, "preferences").state_folder()
+    folders = [users.parent, state_folder, Path(bpy.app.tempdir)]
+    leaks = {path for folder in folders for path in find_in_files(folder, secrets)} - {file}
+    if any(secret in blend.read_bytes() for secret in secrets):
+        leaks.add(blend)
+    is_looked_at = (users / "userpref.blend").exists() and (state_folder / "maquette.db").exists()
+    w.check(is_looked_at and not leaks, "it is in no .blend, preferences, job store or log", leaks)
     past = [str(dict(each.properties)) for each in bpy.context.window_manager.operators]
     w.check(account.secret not in " ".join(past), "Blender's history of actions does not hold it")
 
@@ -115,6 +121,23 @@ def steps(w: Window) -> Steps:
     yield from w.until(lambda: state.account == "signed_out", 10, "signed out")
     w.check(not file.exists(), "signing out erases the file")
     expected.check_opens(w)
+
+
+def made_with(w: Window, secrets: list[bytes]) -> Steps:
+    """Generates a model, and looks into the processes that serve it until it stands there."""
+    inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
+    expected.choose_horse(inputs)
+    yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
+    yield from expected.in_view(w, lambda: bpy.ops.maquette.generate("INVOKE_DEFAULT"))
+    told: set[tuple[int, str]] = set()
+    seen: set[int] = set()
+    ends_at = time.monotonic() + 120
+    while not expected.is_placed("horse") and time.monotonic() < ends_at:
+        told |= set(find_in_processes(os.getpid(), secrets, is_environment_of_root_checked=True))
+        seen |= set(descendants(os.getpid()))
+        yield 0.02
+    w.check(expected.is_placed("horse"), "a model is made with the account")
+    w.check(len(seen) >= 2 and not told, "no process has it in its arguments or environment", (seen, told))
 
 
 def enlarge(p: Preferences) -> Steps:
