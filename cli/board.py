@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..batches import Run, Stage, Tracked
-from ..jobs import cost_text
+from ..jobs import JobRecord, State, cost_text
 
 _REDRAW_S = 0.5
 _SHOWN = 8  # rows under way that the table shows
+_SHARE_AT = {State.QUEUED: 0.05, State.DOWNLOADING: 0.85, State.CONVERTING: 0.9, State.READY: 1.0}
 
 
 class Board:
@@ -40,6 +41,7 @@ class Board:
         self._drawn, self._drawn_at = 0, 0.0
         self._told: dict[str, tuple[str, str]] = {}
         self._told_openjd = ""
+        self._share = 0.0
 
     def close(self) -> None:
         self._log.close()
@@ -70,7 +72,8 @@ class Board:
 
     def _tell_openjd(self, run: Run) -> None:
         """What the farm's monitor shows of the task; lines that begin so are read by Open Job Description."""
-        lines = f"openjd_progress: {_share(run) * 100:.0f}\nopenjd_status: {summary(run)}"
+        self._share = max(self._share, _share(run))  # a monitor's bar does not run backwards
+        lines = f"openjd_progress: {self._share * 100:.0f}\nopenjd_status: {summary(run)}"
         if lines != self._told_openjd:
             self._told_openjd = lines
             print(lines, flush=True)
@@ -121,8 +124,15 @@ def _share(run: Run) -> float:
     todo = float(run.counts()[Stage.WAITING])
     for row in run.rows:
         if row.stage is Stage.RUNNING:
-            todo += 1 - 0.9 * (run.jobs[row.job_id].progress or 0.0)
+            todo += 1 - _share_of_job(run.jobs[row.job_id])
     return 1 - todo / max(1, len(run.rows))
+
+
+def _share_of_job(job: JobRecord) -> float:
+    """How much of one job is done, 0..1; its own progress begins anew in some states."""
+    if job.state is State.RUNNING:
+        return 0.1 + 0.7 * (job.progress or 0.0)
+    return _SHARE_AT.get(job.state, 0.0)
 
 
 def _table(run: Run) -> list[str]:

@@ -57,7 +57,7 @@ def run_cost(arguments: Namespace) -> int:
 
 def run_resume(arguments: Namespace) -> int:
     """Take up the named jobs, or every one that costs nothing more; with --pay also those that cost."""
-    with Session(where_of(arguments)) as session:
+    with Session(where_of(arguments), is_new=False) as session:
         store, ids = session.store, arguments.ids
         jobs = [store.get(job_id) for job_id in ids] or store.list_jobs(service=session.service)
         for job in jobs:

@@ -6,12 +6,20 @@ import time
 from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
-from ..jobs import JobRecord, cost_text
+from ..jobs import JobRecord, State, cost_text
 from ..jobs.candidates import refuse_candidate, take_candidate
+from .deliver import wanted_outputs
 from .exits import Exit
 from .generate import job_json
 from .order import get_model
 from .session import Session, where_of
+
+_MAKES = {
+    "img23d": "from an image or several views",
+    "txt23d": "from text",
+    "3d23d": "from a mesh",
+    "video23d": "from a video",
+}
 
 
 def run_models(arguments: Namespace) -> int:
@@ -30,12 +38,15 @@ def run_models(arguments: Namespace) -> int:
     for model in models:
         able = "/".join(name for name in model.capabilities if name in CAPABILITIES)
         print(f"{model.id:<{width}}  {able:<14} {model.name}")
+    shown = {name for model in models for name in model.capabilities}
+    told = [f"{name} {_MAKES[name]}" for name in CAPABILITIES if name in shown]
+    print("\n" + " · ".join([*told, "`models ID` tells a model's inputs"]))
     return Exit.DONE
 
 
 def run_jobs(arguments: Namespace) -> int:
     """The jobs in the store, newest first; --cancel, --remove, --take and --refuse act on one."""
-    with Session(where_of(arguments)) as session:
+    with Session(where_of(arguments), is_new=False) as session:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
             asked = f"asked to stop; `{session.command('resume', job.id)}` follows it"
@@ -54,16 +65,22 @@ def run_jobs(arguments: Namespace) -> int:
         else:
             jobs = session.store.list_jobs(limit=arguments.limit)
             if arguments.json:
-                print(json.dumps([job_json(session, job, []) for job in jobs], indent=2))
+                print(json.dumps([job_json(session, job, _written(job)) for job in jobs], indent=2))
             else:
                 print("\n".join(map(_job_line, jobs)) or "No jobs yet.")
     return Exit.DONE
 
 
+def _written(job: JobRecord) -> list[str]:
+    """The files that the job was written to, as far as they still stand there."""
+    return [str(path) for path in wanted_outputs(job) if job.state is State.PLACED and path.exists()]
+
+
 def _job_line(job: JobRecord) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created_at))
     cost = "" if job.cost_cu is None else cost_text(job.cost_cu)
-    text = f"{job.id}  {when}  {job.state:<11} {cost:>9}  {job.name}  ({job.model_name})  {job.message}"
+    state = "written" if job.state is State.PLACED and wanted_outputs(job) else job.state
+    text = f"{job.id}  {when}  {state:<11} {cost:>9}  {job.name}  ({job.model_name})  {job.message}"
     return text.rstrip()
 
 

@@ -55,12 +55,15 @@ class Session:
     Its jobs carry `id`, and its worker submits those alone.
     """
 
-    def __init__(self, where: Where, *, converters: int | None = None) -> None:
+    def __init__(self, where: Where, *, converters: int | None = None, is_new: bool = True) -> None:
+        """Raises CommandError if words contradict each other or, unless `is_new`, there is no such folder."""
         self.id = new_id()
         self._where = where
         self.converters = converters or os.cpu_count() or 1
         state = where.state or os.environ.get("MAQUETTE_STATE")
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
+        if where.state and not is_new and not self.folder.is_dir():
+            raise CommandError(f"There is no folder {self.folder}. Is its name right?")
         url = where.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
         self._api_url, self._is_sandbox = url.rstrip("/"), where.sandbox
         if where.sandbox and where.api_url:

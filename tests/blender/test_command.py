@@ -85,8 +85,16 @@ def test_four_views_go_to_the_inputs_that_their_names_say(sandbox: Sandbox, tmp_
     target = tmp_path / "views.glb"
     done = run("generate", *views, "--model", model, "-o", str(target), "--json", env=sandbox.env)
     assert done.returncode == 0, done.stderr
-    assert read_json(done.stdout)["jobs"][0]["state"] == "placed"
+    told = read_json(done.stdout)["jobs"][0]
+    assert told["state"] == "placed"
     keep(target)
+    text = run("jobs", "--json", env=sandbox.env).stdout
+    listed = {job["id"]: job for job in json.loads(text[text.index("[\n") :])}
+    assert listed[told["id"]]["outputs"] == [str(target)]
+    line = next(
+        line for line in run("jobs", env=sandbox.env).stdout.splitlines() if line.startswith(told["id"])
+    )
+    assert " written " in line
 
 
 def test_a_format_that_blender_cannot_read_stays_as_a_file(sandbox: Sandbox) -> None:
@@ -135,6 +143,8 @@ def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
         (["generate", HORSE, "-o", f"{'x' * 300}.glb"], 2, "too long"),
         (["generate", HORSE, "--state", __file__], 2, "Choose another folder"),
         (["jobs", "--limit", "0"], 2, "from 1 on"),
+        (["jobs", "--state", "misspelt"], 2, "There is no folder"),
+        (["resume", "--state", "misspelt"], 2, "There is no folder"),
         (["sandbox", "--port", "99999"], 2, "from 1 to 65535"),
         (["sandbox", "--data", __file__], 2, "Choose another folder"),
         (["generate", HORSE, "--api-url", f"http://{NOBODY}/v1"], 5, NOBODY),
@@ -155,6 +165,7 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     told = [line for line in done.stderr.splitlines() if line.startswith("maquette: ")]
     assert len(told) == 1
     assert sandbox.stats()["paidJobs"] == paid
+    assert not Path("misspelt").exists()
 
 
 def test_a_wrong_key_is_refused_in_one_line(sandbox: Sandbox) -> None:
