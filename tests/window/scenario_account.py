@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import bpy
 import expected
@@ -128,7 +129,7 @@ def made_with(w: Window, secrets: list[bytes]) -> Steps:
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
     expected.choose_horse(inputs)
     yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
-    yield from expected.in_view(w, lambda: bpy.ops.maquette.generate("INVOKE_DEFAULT"))
+    yield from expected.in_view(w, lambda: cast("Any", bpy.ops).maquette.generate("INVOKE_DEFAULT"))
     told: set[tuple[int, str]] = set()
     seen: set[int] = set()
     ends_at = time.monotonic() + 120
