@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +37,8 @@ SAME_EVERYWHERE = (
     "test_scripts.py",
     "test_secrets.py",
 )
+UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
+INTERRUPTED = threading.Event()
 REAL_VERSION = "4.3"
 REAL = ROOT / ".venvs" / "blender-4.3"  # the chroot; its `blender` command stands beside it
 REAL_COMMAND = ROOT / ".venvs" / "blender-4.3.sh"
@@ -78,7 +81,10 @@ def clean_environment() -> dict[str, str]:
 
 
 def call(command: list[object], env: dict[str, str], log: Path, timeout_s: float) -> int:
-    """Runs a command, its output in `log`; one that takes too long is ended with its children: 124."""
+    """Runs a command, its output in `log`; one that takes too long is ended with its children: 124.
+
+    Raises Failure where all runs have been interrupted.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -89,13 +95,17 @@ def call(command: list[object], env: dict[str, str], log: Path, timeout_s: float
             stderr=subprocess.STDOUT,
             start_new_session=not steps.IS_WINDOWS,
         )
+        UNDER_WAY.add(process)
         try:
+            if INTERRUPTED.is_set():
+                fail("interrupted")
             return process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             output.write(f"\nno end after {timeout_s:.0f} s: ended\n".encode())
             return 124
         finally:
             end_with_children(process)
+            UNDER_WAY.discard(process)
 
 
 def end_with_children(process: subprocess.Popen) -> None:
@@ -263,11 +273,17 @@ def plan_few(zip_file: Path) -> list[Run]:
 
 def run_all(runs: Sequence[Run]) -> list[Outcome]:
     """What the runs found, two at a time where the machine has the cores."""
+    outcomes = []
     with ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
-        outcomes = []
-        for run in [pool.submit(run) for run in runs]:
-            outcomes.append(run.result())
-            report_on(outcomes[-1])
+        try:
+            for run in [pool.submit(run) for run in runs]:
+                outcomes.append(run.result())
+                report_on(outcomes[-1])
+        except KeyboardInterrupt:  # the pool waits for what it has begun, so that has to end
+            INTERRUPTED.set()
+            for process in list(UNDER_WAY):
+                end_with_children(process)
+            raise
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 

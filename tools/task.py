@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -337,6 +338,7 @@ def main(argv: Rest) -> int:
             say(f"  {name:15} {task.__doc__}")
         return 0
     start = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     try:
         return TASKS[chosen.name](rest)
     except steps.Failure as failure:

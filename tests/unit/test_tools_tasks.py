@@ -2,6 +2,7 @@
 """The tasks' machinery: it finds what is there, names what is missing, and counts what happened."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -264,6 +265,35 @@ def test_a_run_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) ->
         time.sleep(0.05)  # the kernel's doing, not ours: nothing to inject a clock into
     assert not is_running(int(child))
     assert "no end after 1 s" in log.read_text()
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_task_leaves_no_run_behind(number: signal.Signals, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    lines = [
+        "import os, signal, sys",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it",
+        "from pathlib import Path",
+        f"sys.path.insert(0, {str(ROOT / 'tools')!r})",
+        "import blenders, task",
+        "def call(name):",
+        "    words = ['sh', '-c', f'echo $$ > {name}.part; mv {name}.part {name}; sleep 60']",
+        "    return blenders.call(words, dict(os.environ), Path(name + '.log'), 60)",
+        f"runs = [lambda name=name: call(name) for name in {[str(one), str(other)] * 2!r}]",
+        "task.TASKS['test'] = lambda rest: blenders.run_all(runs)",
+        "sys.exit(task.main(['test']))",
+    ]
+    (tmp_path / "run.py").write_text("\n".join(lines))
+    process = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], stderr=subprocess.PIPE, text=True)
+    ends_at = time.monotonic() + 30
+    while not (one.exists() and other.exists()) and time.monotonic() < ends_at:
+        time.sleep(0.02)
+    process.send_signal(number)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    assert not any(is_running(int(file.read_text())) for file in (one, other))
 
 
 def is_running(pid: int) -> bool:
