@@ -72,10 +72,10 @@ class Desk:
         with contextlib.suppress(StoreError):  # another process is writing: some other time
             self.store.questions.prune(service)
 
-    def close(self, *, is_offline: bool = False) -> None:
-        """Let the worker end by itself; at once where online access is off. Returns at once."""
-        self._watch.close(is_offline=is_offline)
+    def close(self) -> "subprocess.Popen[bytes] | None":
+        """Let the worker finish its transfers; returns its process, see `Watch.give_up_worker`."""
         self.store.close()
+        return self._watch.give_up_worker()
 
     # What panels draw.
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The desk that the window works at, and the plain facts that panels draw while there is none."""
 
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .desk import Desk
+from .process import OFFLINE, let_go, tell_worker
 
 
 @dataclass
@@ -25,6 +28,7 @@ class WindowState:
 
 state = WindowState()
 _held: list[Desk] = []
+_leaving: list[tuple[str, subprocess.Popen[bytes]]] = []  # workers of closed desks, with their service
 
 
 def current() -> Desk | None:
@@ -34,3 +38,29 @@ def current() -> Desk | None:
 def hold(desk: Desk | None) -> None:
     """Make `desk` the current one; the one before is for the caller to close."""
     _held[:] = [desk] if desk else []
+
+
+def close(desk: Desk) -> None:
+    """Close a desk; its worker finishes its transfers, and still hears of online access that goes off."""
+    worker = desk.close()
+    if worker is not None:
+        _leaving.append((desk.service, worker))
+
+
+def end_offline(is_online: Callable[[str], bool]) -> None:
+    """End the workers of closed desks at once whose service may not be talked to any more."""
+    for entry in list(_leaving):
+        service, worker = entry
+        is_over = worker.poll() is not None
+        if not is_over and not is_online(service):
+            tell_worker(worker, OFFLINE)
+            is_over = True
+        if is_over:
+            _leaving.remove(entry)
+            let_go(worker)
+
+
+def let_go_of_workers() -> None:
+    """Leave the workers of closed desks to themselves: they finish their transfers and end."""
+    while _leaving:
+        let_go(_leaving.pop()[1])

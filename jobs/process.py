@@ -32,7 +32,9 @@ del sys.argv[1:3]
 sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 """
 _LOG_BYTES = 4 << 20
-OFFLINE = b"!"  # on a worker's stdin: not one packet more
+# Words on a worker's stdin; its end says the former.
+FINISH = b"."  # start nothing new, and end after the transfers under way
+OFFLINE = b"!"  # not one packet more
 SANDBOX = "sandbox"  # the service that a sandbox's jobs belong to
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 
@@ -110,6 +112,23 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
     except BrokenPipeError:
         log.close()  # it ended before it read: `Watch` sees the exit code and tells where the log is
     return process
+
+
+def tell_worker(process: subprocess.Popen[bytes], word: bytes) -> None:
+    """Say FINISH or OFFLINE to a worker, which may have ended already."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.write(word)
+        process.stdin.flush()
+
+
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close a worker's stdin, so that it ends in its own time, and wait for it no more."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    if process.poll() is None:
+        process.returncode = 0  # it is not waited for: Python need not warn about it
 
 
 def start_sandbox(

@@ -5,12 +5,11 @@ One look costs microseconds when nothing happened. The window calls it from a ti
 command line in a loop.
 """
 
-import contextlib
 import subprocess
 import time
 from collections.abc import Callable
 
-from .process import OFFLINE
+from .process import FINISH, let_go, tell_worker
 from .store import Store
 
 _MAX_STARTS = 3  # in a row, without the worker showing life
@@ -71,7 +70,8 @@ class Watch:
             code = self._worker.poll()
             if code is None:
                 return
-            self.close()
+            let_go(self._worker)
+            self._worker = None
             self._starts = self._starts + 1 if code else 0
         if self._start is None or not self._store.has_work(self._service, self._session):
             return
@@ -86,16 +86,15 @@ class Watch:
             )
         self._worker = self._start()
 
-    def close(self, *, is_offline: bool = False) -> None:
-        """Let the worker end by itself: it finishes its transfers first, unless online access is off: then it
-        sends nothing more. Returns at once.
-        """
-        if self._worker is not None:
-            assert self._worker.stdin is not None
-            with contextlib.suppress(OSError):  # it has ended
-                if is_offline:
-                    self._worker.stdin.write(OFFLINE)
-                self._worker.stdin.close()
-            if self._worker.poll() is None:
-                self._worker.returncode = 0  # it is not waited for: Python need not warn about it
-            self._worker = None
+    def close(self) -> None:
+        """Let the worker finish its transfers and end by itself. Returns at once."""
+        worker = self.give_up_worker()
+        if worker is not None:
+            let_go(worker)
+
+    def give_up_worker(self) -> subprocess.Popen[bytes] | None:
+        """The same; returns the process, if there is one, for the caller to `let_go` or tell OFFLINE."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            tell_worker(worker, FINISH)
+        return worker

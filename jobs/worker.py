@@ -197,6 +197,7 @@ def main() -> int:
             while word := os.read(0, 1):
                 if word == OFFLINE:  # the store and the files are ready for a death at any time
                     os._exit(0)
+                worker.stop()
             worker.stop()
 
         threading.Thread(target=follow_parent, daemon=True).start()

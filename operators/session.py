@@ -63,7 +63,8 @@ def close_desk() -> None:
     holder.hold(None)
     holder.state.account = "unknown"
     if desk:
-        desk.close(is_offline=not is_online(desk.service))
+        holder.close(desk)
+        holder.end_offline(is_online)
 
 
 def is_online(service: str) -> bool:

@@ -55,6 +55,7 @@ def tick() -> float:
 def _look(now: float) -> float:
     state = holder.state
     is_seen = now - state.drawn_at < DRAWN_S
+    holder.end_offline(session.is_online)
     if state.account == "unknown" and (is_seen or holder.current() or arrivals.has_file_placeholders()):
         session.open_desk()
         _memory.revision = -1
@@ -149,4 +150,5 @@ def unregister() -> None:
         bpy.app.timers.unregister(tick)
     bpy.app.handlers.load_post.remove(arrivals.note_file)
     session.close_desk()
+    holder.let_go_of_workers()
     holder.state.placeholders.clear()
