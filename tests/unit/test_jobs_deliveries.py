@@ -239,8 +239,8 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
             assert started[0].poll() is None, (tmp_path / "worker.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process = watch.give_up_worker()
-        assert process is started[0]
+        process = started[0]
+        assert watch.give_up_worker() is process
         size = part.stat().st_size
         while part.stat().st_size == size:  # it goes on with its transfers
             assert process.poll() is None
