@@ -19,19 +19,28 @@ def find_in_files(folder: Path, forms: Sequence[bytes]) -> list[Path]:
 def find_in_processes(
     root: int, forms: Sequence[bytes], *, is_environment_of_root_checked: bool
 ) -> list[tuple[int, str]]:
-    """(process, "cmdline" or "environ") of `root` and of all that descends from it."""
+    """(process, "cmdline" or "environ") of `root` and of all that descends from it.
+
+    A copy of `root` that is about to become another program still has all that `root` has.
+    """
     found = []
+    own = _read(root, "cmdline")
     for pid in [root, *descendants(root)]:
+        is_root = pid == root or _read(pid, "cmdline") == own
         for what in ("cmdline", "environ"):
-            if pid == root and what == "environ" and not is_environment_of_root_checked:
+            if is_root and what == "environ" and not is_environment_of_root_checked:
                 continue
-            try:
-                data = Path(f"/proc/{pid}/{what}").read_bytes()
-            except OSError:  # it has ended
-                continue
+            data = _read(pid, what)
             if any(form in data for form in forms):
                 found.append((pid, what))
     return found
+
+
+def _read(pid: int, what: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def descendants(root: int) -> list[int]:
