@@ -131,7 +131,7 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
 def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The scene's collection for results, wherever the artist has moved it, or a new one.
 
-    One that no view layer shows (excluded, its eye or its screen switched off, or one above it) would hide the
+    One that no view layer shows (excluded, or the eye or screen off, its own or one above) would hide the
     result, and a linked one takes no objects.
     """
     shown = {each.collection for layer in scene.view_layers for each in _shown(layer.layer_collection)}

@@ -24,7 +24,13 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
     with _alone_in_metres(roots), replacing(path) as part:
-        _run(bpy.ops.export_scene.gltf, filepath=str(part), use_active_scene=True, export_extras=True)
+        _run(
+            bpy.ops.export_scene.gltf,
+            filepath=str(part),
+            use_active_scene=True,
+            export_extras=True,
+            export_rest_position_armature=False,  # at rest a rig's scale, and so the size, would be lost
+        )
 
 
 def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
@@ -38,14 +44,16 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     A .usd has its textures in a folder beside it, so it wants a folder of its own, which is replaced.
     """
+    # Blender 4.4 and older write a rig as it is at rest, in another size and place than what is shown.
+    has_rigs = bpy.app.version >= (4, 5)
     with _alone_in_metres(roots):
         if path.suffix.lower() == ".usdz":
             with replacing(path) as part:
-                _run(bpy.ops.wm.usd_export, filepath=str(part))
+                _run(bpy.ops.wm.usd_export, filepath=str(part), export_armatures=has_rigs)
             return
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".usd-") as name:
-            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)))
+            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), export_armatures=has_rigs)
             shutil.rmtree(path.parent, ignore_errors=True)
             shutil.copytree(name, path.parent)
 
@@ -69,8 +77,8 @@ def _alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
     with alone(roots) as scene:
         try:
             for root, factor in zip(roots, factors, strict=True):
-                if factor != 1.0:
-                    _scale_about_origin(root, factor)
+                root.location *= factor
+                root.scale *= factor
             scene.view_layers[0].update()
             with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
                 yield
@@ -78,15 +86,6 @@ def _alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
             for root, (location, scale) in zip(roots, kept, strict=True):
                 root.location = location
                 root.scale = scale
-
-
-def _scale_about_origin(root: bpy.types.Object, factor: float) -> None:
-    """Scales it and its distance from the world's origin, whatever it hangs on."""
-    above = root.matrix_world @ root.matrix_basis.inverted_safe()
-    root.location = factor * root.location + (factor - 1) * (
-        above.to_3x3().inverted_safe() @ above.translation
-    )
-    root.scale *= factor
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def corners_of(root: bpy.types.Object) -> list[Vector]:
 
 
 def metres_per_unit(root: bpy.types.Object) -> float:
-    """How long the unit is of the scene that the root is in; one without a system of units counts in metres."""
+    """The length of a unit in the scene that the root is in; without a system of units it is a metre."""
     scenes = root.users_scene
     settings = scenes[0].unit_settings if scenes else None
     return settings.scale_length if settings and settings.system != "NONE" else 1.0
