@@ -208,7 +208,9 @@ def _first_model_id(desk: Desk) -> str:
 
 def _default_size(scene: bpy.types.Scene) -> float:
     kept = preferences.get()
-    return (kept.size_m if kept else 1.0) / scene.unit_settings.scale_length
+    units = scene.unit_settings
+    metres_per_unit = units.scale_length if units.system != "NONE" else 1.0
+    return (kept.size_m if kept else 1.0) / metres_per_unit
 
 
 @bpy.app.handlers.persistent

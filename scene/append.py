@@ -131,9 +131,10 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
 def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The scene's collection for results, wherever the artist has moved it, or a new one.
 
-    One that is excluded from every view layer would hide the result, and a linked one takes no objects.
+    One that no view layer shows (excluded, or the eye or screen off, its own or one above) would hide the
+    result, and a linked one takes no objects.
     """
-    shown = {each.collection for layer in scene.view_layers for each in _included(layer.layer_collection)}
+    shown = {each.collection for layer in scene.view_layers for each in _shown(layer.layer_collection)}
     for each in scene.collection.children_recursive:
         if each.get(_MARK) and each in shown and each.library is None and each.override_library is None:
             return each
@@ -143,8 +144,10 @@ def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:
     return made
 
 
-def _included(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.LayerCollection]:
+def _shown(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.LayerCollection]:
     for child in layer.children:
+        if child.hide_viewport or child.collection.hide_viewport:  # with all that is under it
+            continue
         if not child.exclude:
             yield child
-        yield from _included(child)
+        yield from _shown(child)

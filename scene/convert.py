@@ -13,8 +13,10 @@ from typing import Any
 import bpy
 
 from .conversion import gate, memory, parts, result
+from .conversion.bounds import Bounds, seen_bounds
 from .conversion.joining import join
-from .conversion.staging import Format, Model, Unreadable, Unsupported, stage
+from .conversion.staging import Format, Model, Problem, Unreadable, Unsupported, stage
+from .conversion.versions import Imported
 
 Answer = dict[str, object]
 
@@ -54,46 +56,84 @@ def _move_in(part: Path, target: Path) -> None:
 
 
 def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: str) -> Answer:
-    """Imports the most complete format that works; the same model in other formats is kept as files."""
+    """Imports the most complete version of the model; its other versions and formats are kept as files."""
     models, problems = stage(sources, folder)
-    imported: list[Model] = []
-    messages: list[str] = []
-    objects: list[bpy.types.Object] = []
-    for model in sorted(models, key=lambda each: list(Format).index(each.format)):
-        if imported and imported[0].format != model.format:
-            why = f"{model.name} is kept as a file: {imported[0].name} brings the model already."
-            problems.append((model.name, Unsupported(why)))
+    chosen: list[Imported] = []
+    for kind in Format:
+        group = [each for each in models if each.format == kind]
+        # The largest is likely to be the most complete, and what comes first keeps its names.
+        group.sort(key=lambda each: -each.path.stat().st_size)
+        if chosen and (kind == Format.STL or any(each.has_colours for each in chosen)):
+            for model in group:
+                why = f"{model.name} is kept as a file: {chosen[0].model.name} brings the model already."
+                problems.append((model.name, Unsupported(why)))
             continue
-        try:
-            left_out = gate.check(model, folder)
-            imported_objects, baked = result.import_model(model)
-            objects += imported_objects
-            messages += left_out + baked
-            imported.append(model)
-        except (Unreadable, Unsupported) as why:
-            problems.append((model.name, why))
+        found = _imported(group, folder, problems)
+        if chosen and not any(each.has_colours for each in found):
+            found, chosen = chosen, found
+        for each in chosen if found else ():
+            _keep_as_file(each, found[0], problems)
+        chosen = found or chosen
     broken = [why for _, why in problems if isinstance(why, Unreadable)]
-    if broken and not imported:
+    if broken and not chosen:
         raise broken[0]
     return {
         "ok": True,
-        "imported": [each.name for each in imported],
+        "imported": [each.model.name for each in chosen],
         "kept": [{"name": each, "why": str(why)} for each, why in problems],
-        "faces": result.faces(objects),
+        "faces": result.faces([item for each in chosen for item in each.objects]),
         "objects": 0,
-        **(_written(objects, folder, target, name, messages) if imported else {}),
+        **(_written(chosen, folder, target, name) if chosen else {}),
     }
 
 
-def _written(
-    objects: list[bpy.types.Object], folder: Path, target: Path, name: str, messages: list[str]
-) -> Answer:
-    """`messages` so far: in words what of the files is not in the result."""
+def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> list[Imported]:
+    """Of all that belongs together the most complete version; adds to `problems` why others are not here."""
+    chosen: list[Imported] = []
+    for model in models:
+        try:
+            left_out = gate.check(model, folder)
+            objects, baked = result.import_model(model)
+            found = Imported(model, objects, left_out + baked, _measured(objects))
+        except (Unreadable, Unsupported) as why:
+            problems.append((model.name, why))
+            continue
+        earlier = next((each for each in chosen if found.is_version_of(each)), None)
+        if earlier is None:
+            chosen.append(found)
+        elif found.completeness > earlier.completeness:
+            chosen[chosen.index(earlier)] = found
+            _keep_as_file(earlier, found, problems)
+        else:
+            _keep_as_file(found, earlier, problems)
+    return chosen
+
+
+def _measured(objects: list[bpy.types.Object]) -> Bounds:
+    """The bounds. Raises Unreadable if there are none; then the objects are gone."""
+    try:
+        return seen_bounds(objects)
+    except Unreadable:
+        result.discard(objects)
+        raise
+
+
+def _keep_as_file(version: Imported, better: Imported, problems: list[Problem]) -> None:
+    result.discard(version.objects)
+    name = version.model.name
+    why = f"{name} is kept as a file: {better.model.name} is the most complete version of the same model."
+    problems.append((name, Unsupported(why)))
+
+
+def _written(models: list[Imported], folder: Path, target: Path, name: str) -> Answer:
+    """Writes the .blend; its messages say in words what of the files is not in the result."""
+    objects = [item for each in models for item in each.objects]
+    messages = [message for each in models for message in each.messages]
+    bounds = models[0].bounds if len(models) == 1 else seen_bounds(objects)
     result.colour_by_vertices(objects)
     objects, joined = join(objects)
     result.slim_down(objects)
-    low, high = result.bounds(objects)
-    collection = result.root_over(objects, name, low, high)
+    collection = result.root_over(objects, name, bounds.low, bounds.high)
     textures, left_out = result.pack_textures(folder)
     parts.take_out(objects, target.with_suffix(".parts"))
     try:
@@ -103,7 +143,7 @@ def _written(
     return {
         "objects": len(objects),
         "textures": textures,
-        "messages": messages + joined + left_out,
-        "min": low.tolist(),
-        "max": high.tolist(),
+        "messages": messages + joined + bounds.messages + left_out,
+        "min": bounds.low.tolist(),
+        "max": bounds.high.tolist(),
     }

@@ -11,31 +11,31 @@ from pathlib import Path
 
 import bpy
 
+from .place import metres_per_unit
+
 
 class ExportError(RuntimeError):
     """Blender could not write the file; the text says why."""
 
 
 def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
-    """Writes the hierarchies under the roots, and nothing else, as one GLB (Y up, textures inside).
+    """Writes the hierarchies under the roots, and nothing else, as one GLB (Y up, metres, textures inside).
 
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
-    with (
-        alone(roots) as scene,
-        replacing(path) as part,
-        bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]),
-    ):
-        _run(bpy.ops.export_scene.gltf, filepath=str(part), use_active_scene=True, export_extras=True)
+    with _alone_in_metres(roots), replacing(path) as part:
+        _run(
+            bpy.ops.export_scene.gltf,
+            filepath=str(part),
+            use_active_scene=True,
+            export_extras=True,
+            export_rest_position_armature=False,  # at rest a rig's scale, and so the size, would be lost
+        )
 
 
 def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
     """Writes the hierarchies under the roots, and nothing else, as one FBX, textures inside."""
-    with (
-        alone(roots) as scene,
-        replacing(path) as part,
-        bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]),
-    ):
+    with _alone_in_metres(roots), replacing(path) as part:
         _run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
 
 
@@ -44,16 +44,16 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     A .usd has its textures in a folder beside it, so it wants a folder of its own, which is replaced.
     """
-    with contextlib.ExitStack() as stack:
-        scene = stack.enter_context(alone(roots))
-        stack.enter_context(bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]))
+    # Blender 4.4 and older write a rig as it is at rest, in another size and place than what is shown.
+    has_rigs = bpy.app.version >= (4, 5)
+    with _alone_in_metres(roots):
         if path.suffix.lower() == ".usdz":
-            part = stack.enter_context(replacing(path))
-            _run(bpy.ops.wm.usd_export, filepath=str(part))
+            with replacing(path) as part:
+                _run(bpy.ops.wm.usd_export, filepath=str(part), export_armatures=has_rigs)
             return
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".usd-") as name:
-            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)))
+            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), export_armatures=has_rigs)
             shutil.rmtree(path.parent, ignore_errors=True)
             shutil.copytree(name, path.parent)
 
@@ -67,6 +67,25 @@ def save_blend(path: Path) -> None:
 def can_export(ending: str) -> bool:
     """Whether this Blender can write such files (".usd"); some distributions leave USD out."""
     return ending not in (".usd", ".usdz") or bool(bpy.app.build_options.usd)
+
+
+@contextlib.contextmanager
+def _alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """The same, current, and in metres whatever the unit of the roots' own scene: glTF has no other."""
+    factors = [metres_per_unit(root) for root in roots]
+    kept = [(root.location.copy(), root.scale.copy()) for root in roots]
+    with alone(roots) as scene:
+        try:
+            for root, factor in zip(roots, factors, strict=True):
+                root.location *= factor
+                root.scale *= factor
+            scene.view_layers[0].update()
+            with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+                yield
+        finally:
+            for root, (location, scale) in zip(roots, kept, strict=True):
+                root.location = location
+                root.scale = scale
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ def place(root: bpy.types.Object, placement: Placement) -> None:
     """Stands the root's bottom centre on the point, turned and evenly scaled; heeds the unit scale."""
     low, high = bounds_of(root)
     factor = 1.0 if placement.size_m is None else placement.size_m / max(high - low)
-    scale = factor / _metres_per_unit(root)
+    scale = factor / metres_per_unit(root)
     root.rotation_mode = "XYZ"
     root.location = placement.location
     root.rotation_euler = (0.0, 0.0, placement.rotation_z)
@@ -52,7 +52,7 @@ def row_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple
         turned = root.matrix_basis.to_3x3()
         reach = [(turned @ corner).x for corner in corners_of(root)]
         extents.append((min(reach), max(reach)))
-    gap = gap_m / _metres_per_unit(roots[0]) if roots else 0.0
+    gap = gap_m / metres_per_unit(roots[0]) if roots else 0.0
     total = sum(high - low for low, high in extents) + gap * max(len(extents) - 1, 0)
     edge = -total / 2
     row: list[tuple[float, float, float]] = []
@@ -73,7 +73,7 @@ def grid_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tupl
         reach = [(turn @ corner).y for turn, corner in turned]
         y = edge - max(reach)
         places += [(x, y, 0.0) for x, _, _ in row_locations(row, gap_m)]
-        edge = y + min(reach) - gap_m / _metres_per_unit(row[0])
+        edge = y + min(reach) - gap_m / metres_per_unit(row[0])
     return places
 
 
@@ -91,7 +91,8 @@ def corners_of(root: bpy.types.Object) -> list[Vector]:
     return [Vector((x, y, z)) for x in (low.x, high.x) for y in (low.y, high.y) for z in (low.z, high.z)]
 
 
-def _metres_per_unit(root: bpy.types.Object) -> float:
+def metres_per_unit(root: bpy.types.Object) -> float:
+    """The length of a unit in the scene that the root is in; without a system of units it is a metre."""
     scenes = root.users_scene
     settings = scenes[0].unit_settings if scenes else None
     return settings.scale_length if settings and settings.system != "NONE" else 1.0

@@ -28,9 +28,11 @@ def check(model: Model, folder: Path) -> list[str]:
     Raises Unreadable or Unsupported for what must not be imported.
     """
     found = _clean_texts(folder)
+    messages: list[str] = []
     match model.format:
         case Format.GLTF:
-            found += check_gltf(model, folder)
+            elsewhere, messages = check_gltf(model, folder)
+            found += elsewhere
         case Format.OBJ:
             found += _check_obj(model, folder)
         case Format.FBX:
@@ -41,9 +43,11 @@ def check(model: Model, folder: Path) -> list[str]:
             found += _check_usd(model, folder)
         case _:
             pass
-    if not found:
-        return []
-    return [f"{model.name} refers to a file outside its folder ({found[0][:80]!r}); that is left out."]
+    if found:
+        messages.append(
+            f"{model.name} refers to a file outside its folder ({found[0][:80]!r}); that is left out."
+        )
+    return messages
 
 
 def _clean_texts(folder: Path) -> list[str]:

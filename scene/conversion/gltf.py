@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from .references import bring, last_name, leads_out, replace_content
+from .shown import hidden_words, keep_shown_nodes
 from .staging import Model, Unreadable
 
 MAX_JSON_BYTES = 256 << 20
@@ -22,8 +23,11 @@ _COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 
 
-def check_gltf(model: Model, folder: Path) -> list[str]:
-    """Puts what it names in place; returns what led elsewhere and is taken out. Raises Unreadable."""
+def check_gltf(model: Model, folder: Path) -> tuple[list[str], list[str]]:
+    """Puts what it names in place; returns what led elsewhere and is taken out, and in words what else is.
+
+    Raises Unreadable.
+    """
     try:
         document = json.loads(_gltf_json(model))
     except (ValueError, RecursionError) as error:
@@ -33,14 +37,15 @@ def check_gltf(model: Model, folder: Path) -> list[str]:
     try:
         _check_claims(model, document)
         found = _bring_files(model, document, folder)
+        is_changed, hidden = keep_shown_nodes(document)
         document["asset"]["version"]
     except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise Unreadable(
             f"{model.name} is JSON, but no glTF model. Generate it anew, or report it with its job id."
         ) from error
-    if found:
+    if found or is_changed:
         _write_gltf_json(model, document)
-    return found
+    return found, hidden_words(model.name, hidden)
 
 
 def _check_claims(model: Model, document: dict[str, Any]) -> None:

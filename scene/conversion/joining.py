@@ -86,11 +86,13 @@ def _joined(
 
 
 def _one_mesh(items: list[bpy.types.Object]) -> bpy.types.Mesh:
+    graph = bpy.context.evaluated_depsgraph_get()
     read: dict[bpy.types.Mesh, _Arrays] = {}
     materials: dict[bpy.types.Material | None, int] = {}
     pieces: list[_Arrays] = []
     for item in items:
-        mesh = item.data
+        is_deformed = item.modifiers or item.data.shape_keys
+        mesh = item.evaluated_get(graph).data if is_deformed else item.data  # as it is seen
         assert isinstance(mesh, bpy.types.Mesh)
         if mesh not in read:
             read[mesh] = _arrays(mesh)

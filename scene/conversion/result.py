@@ -6,6 +6,7 @@ The root stands at the bottom centre of the geometry and carries its bounds: app
 
 import re
 import struct
+from collections.abc import Collection
 from pathlib import Path
 
 import bpy
@@ -14,10 +15,10 @@ from mathutils import Matrix
 
 from ..custom_properties import HIGHEST, LOWEST, PREFIX
 from .parts import PART
+from .shown import hidden_words, include_all_collections, shown_meshes
 from .staging import Format, Model, Unreadable, Unsupported
 
 RESULT_COLLECTION = "Maquette result"
-MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
 MAX_TEXTURE_PX = 16_384
 MAX_PIXELS = 4 * MAX_TEXTURE_PX**2  # of all textures of a result: 4 GB in memory
 _EMPTY_IF_ZERO = ("material_index", "sharp_face", "sharp_edge")
@@ -32,6 +33,14 @@ _OPERATORS: dict[Format, tuple[tuple[str, str], ...]] = {
     Format.PLY: (("wm", "ply_import"),),
     Format.STL: (("wm", "stl_import"),),
 }
+# glTF's importer would draw bones with a mesh of its own.
+_USD_OPTIONS = {"support_scene_instancing": False}
+_OPTIONS = {
+    Format.GLTF: {"disable_bone_shape": True},
+    Format.USDA: _USD_OPTIONS,
+    Format.USDC: _USD_OPTIONS,
+    Format.USDZ: _USD_OPTIONS,
+}
 
 
 def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
@@ -44,17 +53,19 @@ def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
         _run_importer(model)
         _drop_properties_of_ours()
         messages = _without_caches(model)
-        objects = _cleaned([each for each in bpy.data.objects if each not in before])
+        include_all_collections()
+        objects, left_out = _cleaned([each for each in bpy.data.objects if each not in before])
+        messages += hidden_words(model.name, left_out)
         if not faces(objects):
             raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
     except (Unreadable, Unsupported):
-        bpy.data.batch_remove(set(bpy.data.objects) - before)
+        discard(set(bpy.data.objects) - before)
         raise
     return objects, messages
 
 
 def _run_importer(model: Model) -> None:
-    options = {"support_scene_instancing": False} if _OPERATORS[model.format] is _USD else {}
+    options = _OPTIONS.get(model.format, {})
     for group, verb in _OPERATORS[model.format]:
         try:
             if "FINISHED" in getattr(getattr(bpy.ops, group), verb)(filepath=str(model.path), **options):
@@ -145,26 +156,35 @@ def faces(objects: list[bpy.types.Object]) -> int:
     return sum(len(each.data.polygons) for each in objects if isinstance(each.data, bpy.types.Mesh))
 
 
-def _cleaned(objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
+def _cleaned(objects: list[bpy.types.Object]) -> tuple[list[bpy.types.Object], int]:
     """Keeps meshes with faces, armatures and what holds them, deselected, and removes the rest.
 
-    Blender's glTF importer draws bones as a mesh of its own; that one goes, too.
+    Returns how many meshes went that the file does not show.
     """
-    bones = [bone for each in objects if each.pose for bone in each.pose.bones]
-    shapes = {bone.custom_shape for bone in bones}
-    for bone in bones:
-        bone.custom_shape = None
+    rigs = [each for each in objects if each.type == "ARMATURE"]
+    meshes = [each for each in objects if faces([each])]
+    shown = shown_meshes(meshes, has_rig=bool(rigs))
     wanted: set[bpy.types.Object] = set()
-    for each in objects:
-        owner = each if each.type == "ARMATURE" or (faces([each]) and each not in shapes) else None
+    for each in [*rigs, *shown]:
+        owner: bpy.types.Object | None = each
         while owner is not None:
             wanted.add(owner)
             owner = owner.parent
     kept = [each for each in objects if each in wanted]
-    bpy.data.batch_remove({*objects, *bpy.data.worlds} - wanted)
+    discard({*objects} - wanted)
+    bpy.data.batch_remove(list(bpy.data.worlds))
     for each in kept:
         each.select_set(False)  # a selected object would come selected into the artist's scene
-    return kept
+    return kept, len(meshes) - len(shown)
+
+
+def discard(objects: Collection[bpy.types.Object]) -> None:
+    """Removes the objects, and what only they had: a texture of theirs is none of the result's."""
+    data = {each.data for each in objects if each.data}
+    bpy.data.batch_remove(objects)
+    bpy.data.batch_remove([each for each in data if not each.users])
+    for kind in (bpy.data.materials, bpy.data.node_groups, bpy.data.images) if data else ():
+        bpy.data.batch_remove([each for each in kind if not each.users])
 
 
 def pack_textures(folder: Path) -> tuple[int, list[str]]:
@@ -274,24 +294,6 @@ def colour_by_vertices(objects: list[bpy.types.Object]) -> None:
         tree.links.new(colour.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
         mesh.materials.clear()
         mesh.materials.append(material)
-
-
-def bounds(objects: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of all vertices in world space, modifiers aside; Unreadable where they are no shape."""
-    bpy.context.view_layer.update()
-    clouds: list[np.ndarray] = []
-    for each in [each for each in objects if faces([each])]:
-        points = np.empty(len(each.data.vertices) * 3, dtype=np.float32)
-        each.data.attributes["position"].data.foreach_get("vector", points)
-        world = np.array(each.matrix_world)
-        clouds.append(points.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3])
-    low = np.min([cloud.min(axis=0) for cloud in clouds], axis=0)
-    high = np.max([cloud.max(axis=0) for cloud in clouds], axis=0)
-    if not np.isfinite([low, high]).all() or np.abs([low, high]).max() > MAX_METRES:
-        raise Unreadable("The model has vertices at no place or absurdly far away. Generate it anew.")
-    if (high - low).max() <= 0:
-        raise Unreadable("All vertices of the model lie in one point. Generate it anew.")
-    return low, high
 
 
 def root_over(

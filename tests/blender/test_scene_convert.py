@@ -177,11 +177,12 @@ def test_an_archive_brings_its_model_with_its_textures(exported, tmp_path):
     assert answer["textures"] == 1
 
 
-def test_two_meshes_in_one_result_come_together(exported, tmp_path):
+def test_of_two_files_of_the_same_model_one_is_placed(exported, tmp_path):
     source = exported["model.glb"] / "model.glb"
     answer = converted(tmp_path / "work", (source, "shaded.glb"), (source, "pbr.glb"))
-    assert answer["imported"] == ["shaded.glb", "pbr.glb"]
-    assert (answer["objects"], answer["faces"]) == (2, 24)
+    assert answer["imported"] == ["shaded.glb"]
+    assert [each["name"] for each in answer["kept"]] == ["pbr.glb"]
+    assert (answer["objects"], answer["faces"], answer["textures"]) == (1, 12, 1)
 
 
 def test_the_same_model_in_a_second_format_is_kept_as_a_file(exported, tmp_path):

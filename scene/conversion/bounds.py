@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures what is seen of objects: evaluated meshes at the current frame, and of them what faces use.
+
+Skins, morph weights and modifiers count, as they do in Blender's view; what no face uses is not seen.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from .staging import Unreadable
+
+MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
+MAX_POINTS = 100_000_000  # instances of a large mesh may be more; from there on the boxes of meshes serve
+BACKDROP_TIMES = 3.0  # a backdrop is so many times as long as all that stands before it
+BACKDROP_FACES = 8  # a flat thing with so few is a ground or a wall
+_BACKDROP_NAMES = re.compile(r"back(drop|ground)|cyclorama|environment|sky[ _-]?(box|dome|sphere)", re.I)
+Box = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The lowest and highest corner in world space, and in words what does not count."""
+
+    low: np.ndarray
+    high: np.ndarray
+    messages: list[str]
+
+    @property
+    def longest(self) -> float:
+        """The longest side."""
+        return _longest((self.low, self.high))
+
+
+def seen_bounds(objects: Sequence[bpy.types.Object]) -> Bounds:
+    """The bounds of what is seen of the objects, all in the scene.
+
+    What has no size at this frame (it grows out of a point, say) is measured where its animation ends, else
+    at rest. Raises Unreadable where that is no shape either.
+    """
+    scene = bpy.context.scene
+    assert scene
+    now = scene.frame_current
+    boxes: dict[bpy.types.Object, Box] = {}
+    for frame in (now, max((int(action.frame_range[1]) for action in bpy.data.actions), default=now)):
+        scene.frame_set(frame)  # also now: importers leave the values from before the first evaluation
+        boxes = dict(_boxes(objects, bpy.context.evaluated_depsgraph_get()))
+        if _is_shape(_union(list(boxes.values()))):
+            break
+    else:
+        boxes = dict(_boxes(objects, None))
+    if scene.frame_current != now:
+        scene.frame_set(now)
+    low, high = _union(list(boxes.values()))
+    if not np.isfinite([low, high]).all() or np.abs([low, high]).max() > MAX_METRES:
+        raise Unreadable("The model has vertices at no place or absurdly far away. Generate it anew.")
+    if (high - low).max() <= 0:
+        raise Unreadable("All vertices of the model lie in one point. Generate it anew.")
+    backdrops = _backdrops(boxes)
+    if not backdrops:
+        return Bounds(low, high, [])
+    low, high = _union([box for each, box in boxes.items() if each not in backdrops])
+    names = ", ".join(repr(each.name) for each in backdrops[:3])
+    return Bounds(low, high, [f"The size is that of the model without its backdrop ({names})."])
+
+
+def _boxes(
+    objects: Sequence[bpy.types.Object], graph: bpy.types.Depsgraph | None
+) -> Iterator[tuple[bpy.types.Object, Box]]:
+    """Of each object that has a shape, its corners; at rest where there is no graph."""
+    read: dict[bpy.types.ID, np.ndarray] = {}  # a mesh may have very many users
+    total = 0
+    for each in [each for each in objects if each.type in ("MESH", "POINTCLOUD")]:
+        shown = each.evaluated_get(graph) if graph else each
+        data = shown.data if each.modifiers or getattr(each.data, "shape_keys", None) else each.data
+        points = read[data] if data in read else _used_points(data)
+        total += len(points)
+        if total > MAX_POINTS and data == each.data:
+            points = _corners(points)
+        if data == each.data:
+            read[data] = points
+        if len(points):
+            world = np.array(shown.matrix_world)
+            places = points @ world[:3, :3].T + world[:3, 3]
+            yield each, (places.min(axis=0), places.max(axis=0))
+
+
+def _corners(points: np.ndarray) -> np.ndarray:
+    """The eight corners of the box round the points."""
+    if len(points) <= 8:
+        return points
+    return np.array(list(itertools.product(*zip(points.min(axis=0), points.max(axis=0), strict=True))))
+
+
+def _used_points(data: bpy.types.ID | None) -> np.ndarray:
+    """The points of a point cloud, or those of a mesh that its faces use, if they are at any place."""
+    assert isinstance(data, bpy.types.Mesh | bpy.types.PointCloud)
+    places = data.attributes["position"].data
+    points = np.empty(len(places) * 3, np.float32)
+    places.foreach_get("vector", points)
+    points = points.reshape(-1, 3)
+    if isinstance(data, bpy.types.Mesh):
+        if not data.polygons:
+            return points[:0]
+        corners = np.empty(len(data.loops), np.int32)
+        data.attributes[".corner_vert"].data.foreach_get("value", corners)
+        is_used = np.zeros(len(points), np.bool_)
+        is_used[corners] = True
+        points = points if is_used.all() else points[is_used]
+    if np.isfinite(points.sum()):
+        return points
+    is_somewhere = np.isfinite(points).all(axis=1)
+    return points[is_somewhere] if is_somewhere.any() else points
+
+
+def _union(boxes: Sequence[Box]) -> Box:
+    if not boxes:
+        return np.zeros(3), np.zeros(3)
+    return np.min([low for low, _ in boxes], axis=0), np.max([high for _, high in boxes], axis=0)
+
+
+def _is_shape(box: Box) -> bool:
+    return bool(np.isfinite(box).all() and np.abs(box).max() <= MAX_METRES and (box[1] - box[0]).max() > 0)
+
+
+def _backdrops(boxes: dict[bpy.types.Object, Box]) -> list[bpy.types.Object]:
+    """What the model stands on or before: by its name, or flat and of few faces, and far larger than it."""
+    suspects = [each for each, box in boxes.items() if _may_be_backdrop(each, box)]
+    rest = [box for each, box in boxes.items() if each not in suspects]
+    longest = _longest(_union(rest)) if rest else 0.0
+    if not longest:
+        return []
+    return [each for each in suspects if _longest(boxes[each]) > BACKDROP_TIMES * longest]
+
+
+def _may_be_backdrop(item: bpy.types.Object, box: Box) -> bool:
+    if not isinstance(item.data, bpy.types.Mesh):
+        return False
+    edges = box[1] - box[0]
+    is_flat = edges.min() < edges.max() / 1000 and len(item.data.polygons) <= BACKDROP_FACES
+    return bool(is_flat or _BACKDROP_NAMES.search(item.name))
+
+
+def _longest(box: Box) -> float:
+    return float((box[1] - box[0]).max())
