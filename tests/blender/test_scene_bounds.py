@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -162,7 +162,7 @@ def seen(items: Iterable[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
         if each.type == "MESH":
             item = each.evaluated_get(graph)
             mesh = item.to_mesh()
-            used = {number for face in mesh.polygons for number in face.vertices}
+            used = {number for face in cast("Any", mesh.polygons) for number in face.vertices}
             points += [item.matrix_world @ mesh.vertices[number].co for number in used]
             item.to_mesh_clear()
     cloud = np.array(points)
