@@ -14,6 +14,7 @@ from .. import scene
 from ..batches import Claims, Item, Stage, Tracked
 from ..batches.claims import Facts
 from ..client import JsonValue
+from ..client.pictures import UPRIGHT, orientation_of
 from ..jobs import JobRecord, new_id, provenance_of
 from ..jobs.children import Blenders
 from ..jobs.files import sha256_of
@@ -72,6 +73,7 @@ class Delivery:
             "turntable": strip and str(strip),
             "picture": item.picture and str(item.picture),
             "thumbnail": str(thumbnail),
+            "orientation": orientation_of(item.picture) if item.picture else UPRIGHT,
             "name": job.name,
             "size_m": item.size_m,
             "provenance": dict(provenance_of(job)),
@@ -130,7 +132,7 @@ class Delivery:
             return None
         try:
             with quiet(self._session.folder / "blender.log"):
-                scene.write_thumbnail(item.picture, target)
+                scene.write_thumbnail(item.picture, target, orientation=orientation_of(item.picture))
         except (OSError, RuntimeError):
             return None  # the page shows a dash
         return self._relative(target)
