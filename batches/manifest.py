@@ -224,16 +224,14 @@ def _table(text: str, delimiter: str) -> Read:
                 continue
             while len(cells) > len(names) and not cells[-1].strip():
                 cells.pop()
-            nameless = [
-                at for at, name in enumerate(names[: len(cells)], 1) if not name and cells[at - 1].strip()
-            ]
+            told = list(zip(names, cells, strict=False))
+            nameless = [at for at, (name, cell) in enumerate(told, 1) if not name and cell.strip()]
             if len(cells) > len(names):
                 why = f"it has {len(cells)} cells for {len(names)} columns. Put quotes round commas."
                 yield lines.line_num, _RowError(why)
             elif nameless:
                 yield lines.line_num, _RowError(f"its cell in column {nameless[0]} has no name. Give it one.")
             else:
-                told = zip(names, cells, strict=False)
                 yield lines.line_num, {name: _cell(name, cell) for name, cell in told if name}
     except csv.Error as error:
         raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error

@@ -62,8 +62,12 @@ class Delivery:
         stem, job_folder = item.row.stem, self._session.store.job_folder(job.id)
         self._keep_earlier(stem, job.id)
         if not (job_folder / "result.blend").exists():  # what Blender cannot read is handed on as it came
-            outputs = [self._handed_on(stem, path) for path in delivered_files(self._session, job)]
-            return lambda: self._facts(item, job, outputs, None, self._picture(item))
+            outputs = self._handed_on(stem, delivered_files(self._session, job))
+            return lambda: {
+                **self._facts(item, job, outputs, None, self._picture(item)),
+                "preview": None,
+                "is_kept": True,
+            }
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
         thumbnail = self._thumbnail(item)
@@ -102,12 +106,18 @@ class Delivery:
             "picture": picture,
         }
 
-    def _handed_on(self, stem: str, path: Path) -> Path:
-        target = self._folder / f"{stem}{path.suffix.lower()}"
-        part = target.with_name(f".{target.name}.new")
-        shutil.copyfile(path, part)
-        os.replace(part, target)
-        return target
+    def _handed_on(self, stem: str, files: Sequence[Path]) -> list[Path]:
+        """One under the row's name; several, which may name each other, in a folder under their own."""
+        folder = self._folder / "delivered" / stem
+        targets = [folder / path.name for path in files]
+        if len(files) == 1:
+            targets = [self._folder / f"{stem}{files[0].suffix.lower()}"]
+        for path, target in zip(files, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.new")
+            shutil.copyfile(path, part)
+            os.replace(part, target)
+        return targets
 
     def _thumbnail(self, item: Item) -> Path:
         return self._folder / "sheet" / f"{item.row.stem}.jpg"

@@ -13,11 +13,15 @@ from typing import BinaryIO
 UPRIGHT = 1
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*")
-_ORIENTATION, _STRIP_OFFSETS, _STRIP_SIZES, _TILE_OFFSETS, _TILE_SIZES = 274, 273, 279, 324, 325  # TIFF 6.0
+_ORIENTATION = 274
+_PARTS = ((273, 279), (324, 325))  # tags of the places and sizes of strips, and of tiles: TIFF 6.0
 _MOST_VALUES = 1 << 20  # of one entry in a TIFF
-# A marker of a JPEG that is none of those within its data (stuffed zeros, fill bytes, restarts): T.81, B.1.1.2
+# A marker of a JPEG but those within its data (stuffed zeros, fill bytes, restarts): T.81, B.1.1.2
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_END, _START, _EXIF, _COLOURS = 0xD9, 0xD8, 0xE1, 0xE2
+_START = 0xD8
+_END = 0xD9
+_EXIF = 0xE1
+_COLOURS = 0xE2
 _PROFILE = b"ICC_PROFILE\0"  # ICC.1, B.4: in an APP2 segment or several
 
 
@@ -35,7 +39,7 @@ def orientation_of(path: Path) -> int:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether the picture shows that its end is missing, as after a download that broke off. Raises OSError."""
+    """Whether the picture shows that its end is missing, as where a download broke off. Raises OSError."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
@@ -98,7 +102,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _chunks(file: BinaryIO, at: int, order: str, sum_bytes: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, place and length of each chunk that is there whole: of a PNG, of a WebP (then padded to be even)."""
+    """Name, place and length of each whole chunk, of a PNG or of a WebP (whose chunks are padded)."""
     end = file.seek(0, 2)
     while at + 8 <= end:
         file.seek(at)
@@ -122,7 +126,7 @@ def _chunk(file: BinaryIO, wanted: bytes, at: int, order: str, sum_bytes: int) -
 
 
 def _entries(data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The whole numbers by tag in a TIFF's first directory. Raises struct.error or ValueError if it is cut."""
+    """The whole numbers by tag in a TIFF's first directory. Raises struct.error where it is cut."""
     if data[:4] not in _TIFF:
         return
     order = "<" if data[:2] == b"II" else ">"
@@ -146,7 +150,7 @@ def _is_tiff_cut(data: bytes) -> bool:
         entries = dict(_entries(data))
     except (struct.error, ValueError):
         return True
-    for offsets, sizes in ((_STRIP_OFFSETS, _STRIP_SIZES), (_TILE_OFFSETS, _TILE_SIZES)):
+    for offsets, sizes in _PARTS:
         parts = zip(entries.get(offsets, ()), entries.get(sizes, ()), strict=False)
         if any(at + length > len(data) for at, length in parts):
             return True

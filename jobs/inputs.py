@@ -126,8 +126,8 @@ def again(job: JobRecord, folder: Path) -> NewJob:
 def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> list[KeptFile]:
     """Make what is missing of the job's input files, each whole or not at all, and read each once.
 
-    Pictures are turned upright. Returns them with their SHA-256. Takes long with large files. Raises InputFileError, or ChildError if the
-    background Blender cannot make a GLB.
+    Pictures are turned upright. Returns the files with their SHA-256. Takes long with large files. Raises
+    InputFileError, or ChildError if the background Blender cannot make one.
     """
     return [_prepare_file(blenders, file, folder) for file in job.input_files]
 
