@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import addon_utils
 import bpy
 from mathutils import Matrix, Vector
 
@@ -46,6 +47,8 @@ def studio(
     Where nothing can denoise them, samples are doubled. The function raises ExportError.
     """
     with alone(roots) as scene:
+        if not hasattr(scene, "cycles"):  # the artist's preferences have it switched off
+            addon_utils.enable("cycles")
         render, cycles = scene.render, scene.cycles
         render.engine = "CYCLES"
         render.use_persistent_data = True  # what is there for one picture serves the next

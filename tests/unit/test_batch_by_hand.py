@@ -70,7 +70,7 @@ def test_a_picture_in_a_folder_is_one_file_whatever_its_name(tmp_path: Path) -> 
     assert {item.key for item in items} == {name.removesuffix(".png") for name in names}
 
 
-def test_what_has_a_pictures_name_alone_is_named_and_the_rest_of_a_folder_is_none_of_it(tmp_path: Path) -> None:
+def test_what_has_a_pictures_name_alone_is_a_problem_and_other_files_are_none(tmp_path: Path) -> None:
     (tmp_path / "horse.png").write_bytes(png())
     (tmp_path / "chair.png").write_bytes(b"")
     (tmp_path / "lamp.jpg").write_bytes(b"<!doctype html>")
@@ -83,7 +83,7 @@ def test_what_has_a_pictures_name_alone_is_named_and_the_rest_of_a_folder_is_non
     assert [(row.number, row.key) for row in manifest.rows] == [(1, "horse")]
     told = [*map(str, manifest.problems)]
     assert [text.split(": ", 1)[1].split(" ")[0] for text in told] == [
-        *("cat.psd", "chair.png", "cup.TGA", "film.heic", "lamp.jpg"),
+        *("cat.psd", "chair.png", "cup.TGA", "film.heic", "lamp.jpg")
     ]
     assert "is empty" in told[1]
     assert "video/mp4" in told[3]
@@ -192,7 +192,8 @@ def old_id(key: str, plain: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "key", ["horse", TREES, TREES[:73], TREES[:60], "\U00020000" * 80, "x" * 200, "a/b:c", DECOMPOSED, "\U0001fa91"]
+    "key",
+    ["horse", TREES, TREES[:73], TREES[:60], "\U00020000" * 80, "x" * 200, "a/b:c", DECOMPOSED, "\U0001fa91"],
 )
 def test_a_rows_job_is_the_same_as_before_its_name_was_cut(folder: Path, key: str) -> None:
     (item,) = items_of(folder, json.dumps({"id": key, "image": "a.png"}), "t.jsonl")

@@ -32,7 +32,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 def jpeg(orientation: int | None = None, *, profile: bytes = b"", end: bytes = b"\xff\xd9") -> bytes:
-    """One that nobody can look at, but with all that is round the pixels: also a small picture in its EXIF."""
+    """One that nobody can look at, but with what is round the pixels, a small picture in its EXIF, too."""
     small = b"\xff\xd8" + segment(0xDB, bytes(65)) + b"\xff\xd9"
     told = b"" if orientation is None else segment(0xE1, b"Exif\0\0" + exif(orientation) + small)
     colours = segment(0xE2, b"ICC_PROFILE\0\1\1" + profile) if profile else b""
@@ -116,7 +116,7 @@ def test_a_picture_that_does_not_say_is_upright(tmp_path: Path, content: bytes) 
 @pytest.mark.parametrize("content", [jpeg(6), webp(6), png_of(6), tiff(6), boxed(b"heic"), boxed(b"avis")])
 def test_a_picture_that_is_cut_short_shows_it_wherever_it_is_cut(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
-    # What is left of a TIFF's or a HEIF's beginning may be one in itself: from the directory and the first box on.
+    # From a TIFF's directory and a HEIF's first box on.
     for length in range(52, len(content)):
         path.write_bytes(content[:length])
         assert is_cut_short(path), length
@@ -127,7 +127,9 @@ def test_a_picture_that_is_cut_short_shows_it_wherever_it_is_cut(tmp_path: Path,
 
 
 @given(st.binary(max_size=200), st.sampled_from([jpeg(6), webp(6), png_of(6), tiff(6), boxed(b"heic")]))
-def test_no_bytes_confuse_what_looks_at_them(tmp_path_factory: pytest.TempPathFactory, junk: bytes, good: bytes) -> None:
+def test_no_bytes_confuse_what_looks_at_them(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes, good: bytes
+) -> None:
     path = tmp_path_factory.mktemp("junk") / "a"
     for content in (junk, good[:8] + junk, good[:40] + junk + good[40:]):
         path.write_bytes(content)
