@@ -210,8 +210,8 @@ def _table(text: str, delimiter: str) -> Read:
     """Columns without a name and rows without a word are left out, as spreadsheets leave some behind."""
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        head = next((cells for cells in lines if any(map(str.strip, cells)) and not _is_mark(cells)), [])
-        names = [_column(name) for name in head]
+        heads = (cells for cells in lines if any(map(str.strip, cells)) and not _is_mark(cells))
+        names = [_column(name) for name in next(heads, list[str]())]
         named = [name for name in names if name]
         if not named or len({*named}) < len(named) or len(named) > MAX_COLUMNS:
             raise InputError(

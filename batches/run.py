@@ -342,7 +342,7 @@ class Run:
         job = self.jobs[row.job_id]
         try:
             if job.state is State.READY:  # of two processes that share the store, one delivers
-                job = self.jobs[job.id] = self._store.move(job, State.PLACED)
+                job = self.jobs[job.id] = self._store.move(job, State.PLACED, message=job.message)
             row.writing = self._deliver(row.item, job)
         except StaleError:
             row.is_changed, row.stage, row.message = True, Stage.DONE, "written by another process"

@@ -147,6 +147,9 @@ def stages(run: Run) -> list[Stage]:
 def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_for_again(world: World) -> None:
     """The delivery cannot be imported: it is kept, and a new one would be the same."""
     items = world.items("a")
+    why = "m.ply is a point cloud; it is kept as a file."
+    answer = {"ok": True, "faces": 0, "objects": 0, "kept": [{"name": "m.ply", "why": why}]}
+    world.blender = fake_blender(world.folder, answer)
 
     def kept(item: Item, job: JobRecord) -> Facts:
         (world.folder / "a.ply").write_bytes(b"ply")
@@ -158,7 +161,7 @@ def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_fo
         for is_retrying in (False, True):
             run = world.run(items, machine=machine, is_retrying=is_retrying)
             assert stages(run) == [Stage.FAILED]
-            assert "Delivered: a.ply." in run.rows[0].message
+            assert run.rows[0].message.startswith(f"{why} Delivered: a.ply.")
             assert run.rows[0].facts
             assert run.rows[0].facts["outputs"] == ["a.ply"]
     assert len(world.service.paid) == 1
