@@ -10,6 +10,9 @@ import hashlib
 import io
 import json
 import os
+import re
+import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +20,28 @@ from typing import cast
 
 from ..client import InputError, JsonValue
 from ..client.content import content_type
-from ..jobs import safe_name
+from ..jobs.files import as_text, cut, safe_name
+from ..jobs.request import is_file
 
 MAX_BYTES = 64 << 20
 MAX_ROWS = 100_000
 MAX_COLUMNS = 200
 MAX_CELL = 100_000
 MAX_KEY = 200
+MAX_STEM_BYTES = 219  # file systems take 255, and `changed-….` with an id stands before some names
+_SEPARATOR = re.compile(r"\s*sep=([,;\t])\s*", re.IGNORECASE)
 _GIVE = "Give a folder of pictures, a .csv or a .jsonl file."
 OWN_COLUMNS = frozenset({"id", "file", "model", "size", "name", "outputs"})
 INPUT_MARK = "input."  # before the name of a model's input that is called like one of those
+_IN_ANY_CASE = OWN_COLUMNS | {"image", "prompt"}
+# The endings of pictures: those that a service may take, and others, by which a file in a folder is known as
+# one that was meant to be made a model of.
+_PICTURE = re.compile(
+    r"\.(png|jpe?g|jpe|jfif|webp|gif|tiff?|bmp|exr|hdr|hei[cf]|hif|avif|svg"
+    r"|psd|psb|tga|jp2|j2k|jxl|jxr|dng|cr[23]|nef|arw|orf|rw2|raf|xcf|kra|ico|dds|ktx2?|pcx|ppm|pgm)",
+    re.IGNORECASE,
+)
+_JOINERS = "\u200c\u200d"  # within words of some languages, and between the parts of some emoji
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +138,38 @@ Read = Iterator[tuple[int, dict[str, JsonValue] | _RowError]]
 
 
 def _pictures(folder: Path) -> Read:
+    """A row for each picture, whatever its name; after them what has a picture's name alone."""
     files = sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith("."))
-    pictures = [each for each in files if (content_type(each) or "").startswith("image/")]
-    if not pictures:
+    pictures = [each for each in files if _is_picture(each)]
+    odd = [each for each in files if each not in pictures and _PICTURE.fullmatch(each.suffix)]
+    if not pictures and not odd:
         raise InputError(f"There is no picture in {folder}. {_GIVE}")
-    for number, each in enumerate(pictures, 1):
-        yield number, {"file": each.name}
+    for each in pictures:
+        name = as_text(each.name)
+        if name == each.name:
+            yield 0, {"id": _name_key(name), "file": [name]}
+        else:
+            yield 0, _RowError(f"{name} has a name that is no text. Give it another.")
+    for each in odd:
+        yield 0, _RowError(f"{as_text(each.name)} {_why_no_picture(each)}")
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        return (content_type(path) or "").startswith("image/")
+    except OSError:
+        return False
+
+
+def _why_no_picture(path: Path) -> str:
+    try:
+        if not path.stat().st_size:
+            return "is empty. Take it out of the folder, or replace it."
+        found = content_type(path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}. Take it out of the folder, or mend that."
+    what = f"is of another type: {found}" if found else "is no picture that can be sent (PNG, JPEG, WebP, …)"
+    return f"{what}. Take it out of the folder, or save it as one of those."
 
 
 def _subfolders(folder: Path) -> list[str]:
@@ -136,8 +177,7 @@ def _subfolders(folder: Path) -> list[str]:
     notes = list[str]()
     for each in sorted(folder.iterdir()):
         if each.is_dir() and not each.name.startswith(".") and os.access(each, os.R_OK | os.X_OK):
-            files = (file for file in each.iterdir() if file.is_file())
-            count = sum((content_type(file) or "").startswith("image/") for file in files)
+            count = sum(file.is_file() and _is_picture(file) for file in each.iterdir())
             words = f"{count} picture{'' if count == 1 else 's'}"
             if count:
                 notes.append(f"{each.name}/ with {words} is left out: a folder's own pictures are the batch.")
@@ -159,31 +199,57 @@ def _decoded(data: bytes, path: Path) -> tuple[str, list[str]]:
 
 
 def _delimiter(text: str) -> str:
-    return max(",;\t", key=text.partition("\n")[0].count)
+    """As a line `sep=;` says, which Excel understands; else what separates the names in the first line."""
+    first = next(filter(str.strip, text.splitlines()), "")
+    if told := _SEPARATOR.fullmatch(first):
+        return told[1]
+    return max(",;\t", key=first.count)
 
 
 def _table(text: str, delimiter: str) -> Read:
+    """Columns without a name and rows without a word are left out, as spreadsheets leave some behind."""
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        names = [_column(name) for name in next(lines, list[str]())]
-        if not any(names) or "" in names or len({*names}) < len(names) or len(names) > MAX_COLUMNS:
+        heads = (cells for cells in lines if any(map(str.strip, cells)) and not _is_mark(cells))
+        names = [_column(name) for name in next(heads, list[str]())]
+        named = [name for name in names if name]
+        if not named or len({*named}) < len(named) or len(named) > MAX_COLUMNS:
             raise InputError(
                 f"The first line has to name each column, once ({MAX_COLUMNS} at most). Correct it."
             )
+        while not names[-1]:
+            names.pop()
         for cells in lines:
+            if not any(map(str.strip, cells)):
+                continue
+            while len(cells) > len(names) and not cells[-1].strip():
+                cells.pop()
+            told = list(zip(names, cells, strict=False))
+            nameless = [at for at, (name, cell) in enumerate(told, 1) if not name and cell.strip()]
             if len(cells) > len(names):
                 why = f"it has {len(cells)} cells for {len(names)} columns. Put quotes round commas."
                 yield lines.line_num, _RowError(why)
-            elif any(cells):
-                yield lines.line_num, dict[str, JsonValue](zip(names, cells, strict=False))
+            elif nameless:
+                yield lines.line_num, _RowError(f"its cell in column {nameless[0]} has no name. Give it one.")
+            else:
+                yield lines.line_num, {name: _cell(name, cell) for name, cell in told if name}
     except csv.Error as error:
         raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error
 
 
+def _is_mark(cells: list[str]) -> bool:
+    return bool(cells) and cells[0].lower() == "sep=" and not any(cells[1:])
+
+
 def _column(name: str) -> str:
-    """Our own columns are known in any case; a model's inputs are taken as they stand."""
+    """Our own columns are known in any case; a model's inputs are looked for when the model is known."""
     name = name.strip()
-    return name.lower() if name.lower() in OWN_COLUMNS | {"image"} else name
+    return name.lower() if name.lower() in _IN_ANY_CASE else name
+
+
+def _cell(name: str, cell: str) -> str:
+    """Without the spaces round it; words for a model stand as they are, as they count among what is paid."""
+    return cell.strip() if name in OWN_COLUMNS else cell
 
 
 def _lines(text: str) -> Read:
@@ -224,7 +290,7 @@ def _with_keys(base: Path, read: Read) -> Manifest:
         except _RowError as error:
             wrong.append(str(error))
         try:
-            key = _key_of(given)
+            key = _key_of(given, base)
             if (first := seen.setdefault(stem_of(key).casefold(), number)) != number:
                 wrong.append(f"row {first} has this key already. Give each row an id of its own.")
         except _RowError as error:
@@ -247,23 +313,55 @@ def _check_sizes(cells: Mapping[str, JsonValue]) -> None:
             raise _RowError(f"{name[:40]} is too long ({MAX_CELL:,} characters at most).")
 
 
-def _key_of(cells: Mapping[str, JsonValue]) -> str:
+def file_names(cell: JsonValue, base: Path) -> list[JsonValue]:
+    """The files that a cell of the column `file` names: one whose name has commas in it, or several."""
+    if isinstance(cell, list):
+        return cell
+    text = str(cell)
+    return [text] if "," not in text or is_file(text, base) else [*text.split(",")]
+
+
+def _key_of(cells: Mapping[str, JsonValue], base: Path) -> str:
     """The id, else the name of the first file without its ending."""
     key = cells.get("id")
     if key is None:
-        file = cells.get("file") or cells.get("image")
-        first = file[0] if isinstance(file, list) and file else file
+        file = cells.get("file")
+        names = file_names(file, base) if isinstance(file, str) else file or cells.get("image")
+        first = names[0] if isinstance(names, list) and names else names
         if not isinstance(first, str):
             raise _RowError("it needs a key: fill in its id.")
-        key = first.split(",")[0].replace("\\", "/").rpartition("/")[2]
-        key = key.rpartition(".")[0] or key
+        # A name that was given by itself is cut at its comma, as it always was: its key is paid for.
+        key = _name_key(first if isinstance(file, str) else first.split(",")[0])
     key = str(key).strip() if isinstance(key, str | int) and not isinstance(key, bool) else ""
-    if not key or len(key) > MAX_KEY or not key.isprintable():
+    if not key or len(key) > MAX_KEY or not all(map(_is_harmless, key)):
         raise _RowError(f"its id has to be a text of 1 to {MAX_KEY} characters in one line.")
     return key
 
 
+def _name_key(name: str) -> str:
+    name = name.replace("\\", "/").rpartition("/")[2]
+    return (name.rpartition(".")[0] or name).strip()
+
+
+def _is_harmless(letter: str) -> bool:
+    """Whether it may stand in a key: also the spaces that systems put into the names of screenshots."""
+    return letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) == "Zs"
+
+
+def named(key: str) -> str:
+    """A name for the key: itself where file systems mind nothing in it, else with a mark."""
+    name = safe_name(key, max_bytes=sys.maxsize)
+    return name if name == key else f"{name[:60]}-{_mark(key)}"
+
+
 def stem_of(key: str) -> str:
-    """A file's name for the key: itself where file systems mind nothing in it, else with a mark."""
-    name = safe_name(key)
-    return name if name == key else f"{name[:60]}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
+    """The same as a file's name, which file systems do not take at any length."""
+    name = named(key)
+    if len(name.encode()) <= MAX_STEM_BYTES:
+        return name
+    mark = _mark(key)
+    return f"{cut(name[:60], MAX_STEM_BYTES - len(mark) - 1)}-{mark}"
+
+
+def _mark(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:10]

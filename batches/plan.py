@@ -27,7 +27,7 @@ from ..jobs import (
 )
 from ..jobs.files import sha256_of
 from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs, read_size
-from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, stem_of
+from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, file_names, named
 
 T = TypeVar("T")
 OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
@@ -161,22 +161,20 @@ def _inputs(
     inputs_of_model = {spec.name for spec in model.inputs}
     numbers = {spec.name for spec in model.inputs if spec.type == "number"}
     usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}
-    own = {name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}
+    own = _of_model({name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}, model)
     wrong = list[str]()
     for name in own.keys() - inputs_of_model:
         near = difflib.get_close_matches(name.lower(), {*OWN_COLUMNS, *map(str.lower, inputs_of_model)}, 1)
         if near and near[0] in OWN_COLUMNS:
             wrong.append(f"{name}: there is no such column; did you mean {near[0]}?")
             del own[name]
-    own = {name.removeprefix(INPUT_MARK): value for name, value in own.items()}
     if manifest.has_decimal_commas:
         own |= {name: _with_point(own[name]) for name in numbers & own.keys()}
     parameters = usual | own
     prompt = None
     if "prompt" not in inputs_of_model and isinstance(parameters.get("prompt"), str):
         prompt = str(parameters.pop("prompt"))
-    files = row.cells.get("file", [])
-    names = files if isinstance(files, list) else str(files).split(",")
+    names = file_names(row.cells.get("file", []), manifest.base)
     if not all(isinstance(name, str) for name in names):
         wrong.append("file: give the path of a file, or a list of them.")
         names = []
@@ -187,6 +185,23 @@ def _inputs(
     if wrong:
         raise InputError(" ".join(wrong))
     return asked
+
+
+def _of_model(cells: Mapping[str, JsonValue], model: Model) -> dict[str, JsonValue]:
+    """The cells by the model's own names for them, which a table may have in other capitals; less those with
+    spaces alone, except where words are sent as they are. Raises InputError.
+    """
+    types = {spec.name: spec.type for spec in model.inputs}
+    names = {name.lower(): name for name in types}
+    found = dict[str, JsonValue]()
+    for column, value in cells.items():
+        bare = column.removeprefix(INPUT_MARK)
+        name = bare if bare in types else names.get(bare.lower(), column)
+        if name in found:
+            raise InputError(f"{column}: {name} is given twice. Leave one of them out.")
+        if not isinstance(value, str) or value.strip() or types.get(name) == "string":
+            found[name] = value
+    return found
 
 
 def _with_point(value: JsonValue) -> JsonValue:
@@ -216,7 +231,7 @@ def job_id(key: str, service: str, model_id: str, given: Mapping[str, InputValue
 
 def _job_id(key: str, service: str, model_id: str, plain: Mapping[str, InputValue]) -> str:
     wish = json.dumps([key, service, model_id, plain], sort_keys=True)
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", stem_of(key)).strip("-")[:32] or "row"
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", named(key)).strip("-")[:32] or "row"
     return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"
 
 

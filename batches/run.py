@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from ..client import JsonValue
 from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
@@ -168,7 +169,8 @@ class Run:
         row = Tracked(item, job_id, was_here=job_id in self.jobs)
         job, facts = self.jobs.get(job_id), self._claims.result(job_id)
         if job is None and self._is_anothers(row):
-            is_anew = row.stage is Stage.FAILED and self._limits.is_retrying
+            is_made = row.facts is not None and row.facts.get("is_kept") is True
+            is_anew = row.stage is Stage.FAILED and self._limits.is_retrying and not is_made
             return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and self._store.is_gone(job) and not (facts and self._is_delivered(row, facts)):
             if self._limits.is_dry:
@@ -185,7 +187,7 @@ class Run:
                 return Tracked(item, f"{item.id}-{number + 1}")
         if job is not None:
             if job.state in DONE and facts is not None and self._is_delivered(row, facts):
-                row.stage, row.facts, row.message = Stage.DONE, facts, str(facts.get("message") or "")
+                row.stage, row.facts, row.message = _stage_of(facts), facts, str(facts.get("message") or "")
             else:
                 self._settle(row, job)
         return row
@@ -206,7 +208,9 @@ class Run:
         if facts is not None and "wish" not in facts:
             row.stage, row.message = Stage.FAILED, f"{facts.get('message')} (on {holder})"
         elif facts is not None and self._is_there(facts):
-            row.stage, row.message = Stage.DONE, f"made by {holder}"
+            row.stage, row.message = _stage_of(facts), f"made by {holder}"
+            if facts.get("is_kept"):
+                row.message = f"{facts.get('message')} (on {holder})"
         return True
 
     def _put(self, job: JobRecord) -> None:
@@ -338,7 +342,7 @@ class Run:
         job = self.jobs[row.job_id]
         try:
             if job.state is State.READY:  # of two processes that share the store, one delivers
-                job = self.jobs[job.id] = self._store.move(job, State.PLACED)
+                job = self.jobs[job.id] = self._store.move(job, State.PLACED, message=job.message)
             row.writing = self._deliver(row.item, job)
         except StaleError:
             row.is_changed, row.stage, row.message = True, Stage.DONE, "written by another process"
@@ -356,7 +360,10 @@ class Run:
         else:
             if facts is None:
                 return
-            row.is_changed, row.stage = True, Stage.DONE
+            row.is_changed, row.stage = True, _stage_of(facts)
+            if facts.get("is_kept"):
+                files = ", ".join(map(str, cast("list[str]", facts["outputs"])))
+                row.message = f"{row.message} Delivered: {files}.".strip()
             self._note(row, self.jobs[row.job_id], {**facts, "wish": self._wish(row.item)})
         self._writing.remove(row)
 
@@ -381,6 +388,11 @@ class Run:
         }
         self._claims.take(job.id, job.estimate_cu)
         self._claims.write_result(job.id, row.facts)
+
+
+def _stage_of(facts: Facts) -> Stage:
+    """Of what was delivered: a row is not done without the outputs that it was to have."""
+    return Stage.FAILED if facts.get("is_kept") else Stage.DONE
 
 
 def _is_at_service(job: JobRecord) -> bool:

@@ -14,6 +14,7 @@ from .. import scene
 from ..batches import Claims, Item, Stage, Tracked
 from ..batches.claims import Facts
 from ..client import JsonValue
+from ..client.pictures import UPRIGHT, orientation_of
 from ..jobs import JobRecord, new_id, provenance_of
 from ..jobs.children import Blenders
 from ..jobs.files import sha256_of
@@ -61,8 +62,12 @@ class Delivery:
         stem, job_folder = item.row.stem, self._session.store.job_folder(job.id)
         self._keep_earlier(stem, job.id)
         if not (job_folder / "result.blend").exists():  # what Blender cannot read is handed on as it came
-            outputs = [self._handed_on(stem, path) for path in delivered_files(self._session, job)]
-            return lambda: self._facts(item, job, outputs, None, self._picture(item))
+            outputs = self._handed_on(stem, delivered_files(self._session, job))
+            return lambda: {
+                **self._facts(item, job, outputs, None, self._picture(item)),
+                "preview": None,
+                "is_kept": True,
+            }
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
         thumbnail = self._thumbnail(item)
@@ -72,6 +77,7 @@ class Delivery:
             "turntable": strip and str(strip),
             "picture": item.picture and str(item.picture),
             "thumbnail": str(thumbnail),
+            "orientation": orientation_of(item.picture) if item.picture else UPRIGHT,
             "name": job.name,
             "size_m": item.size_m,
             "provenance": dict(provenance_of(job)),
@@ -100,12 +106,18 @@ class Delivery:
             "picture": picture,
         }
 
-    def _handed_on(self, stem: str, path: Path) -> Path:
-        target = self._folder / f"{stem}{path.suffix.lower()}"
-        part = target.with_name(f".{target.name}.new")
-        shutil.copyfile(path, part)
-        os.replace(part, target)
-        return target
+    def _handed_on(self, stem: str, files: Sequence[Path]) -> list[Path]:
+        """One under the row's name; several, which may name each other, in a folder under their own."""
+        folder = self._folder / "delivered" / stem
+        targets = [folder / path.name for path in files]
+        if len(files) == 1:
+            targets = [self._folder / f"{stem}{files[0].suffix.lower()}"]
+        for path, target in zip(files, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.new")
+            shutil.copyfile(path, part)
+            os.replace(part, target)
+        return targets
 
     def _thumbnail(self, item: Item) -> Path:
         return self._folder / "sheet" / f"{item.row.stem}.jpg"
@@ -130,7 +142,7 @@ class Delivery:
             return None
         try:
             with quiet(self._session.folder / "blender.log"):
-                scene.write_thumbnail(item.picture, target)
+                scene.write_thumbnail(item.picture, target, orientation=orientation_of(item.picture))
         except (OSError, RuntimeError):
             return None  # the page shows a dash
         return self._relative(target)

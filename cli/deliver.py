@@ -80,7 +80,7 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     written = write_outputs(session, job, wanted_outputs(job), size_m)
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
-            session.store.move(job, State.PLACED)
+            session.store.move(job, State.PLACED, message=job.message)
     return [str(output) for output in written]
 
 

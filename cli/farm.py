@@ -48,7 +48,8 @@ def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
         elif row.stage is Stage.WAITING:
             message = row.message
         elif row.stage is Stage.FAILED:
-            code = max(code, _task_code(job))
+            is_kept = (row.facts or {}).get("is_kept")  # what this Blender cannot read, that of no host can
+            code = code if is_kept else max(code, _task_code(job))
             message = row.message
         claims.set_failure(row.item.row.stem, message)
     for problem in problems:

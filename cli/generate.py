@@ -12,7 +12,7 @@ from typing import TextIO
 from ..client import JsonValue
 from ..jobs import DONE, SANDBOX, UNPAID, JobRecord, State, cost_text
 from ..jobs.store import StaleError
-from .deliver import deliver, wait_for, wanted_outputs
+from .deliver import deliver, delivered_files, wait_for, wanted_outputs
 from .exits import CommandError, Exit, exit_for_job
 from .order import Order, check_cost, price_of_job, read_order, start
 from .progress import ProgressLine
@@ -167,7 +167,9 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
             ending = f" `{command}` pays for it anew." if store.is_unpaid(job) else ending
-            progress.line(f"{job.name}: {job.message or job.state}{ending}")
+            files = [str(path) for path in delivered_files(session, job) if path.exists()]
+            kept = f" Delivered: {', '.join(files)}." if files else ""
+            progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")
     if is_json:
         told = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
         print(json.dumps({"ok": not any(codes), "error": None, "jobs": told}))

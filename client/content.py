@@ -16,7 +16,13 @@ _MARKS = {
     b"ply": "model/ply",
     b"\x1aE\xdf\xa3": "video/webm",
 }
-_BRANDS = {b"avif": "image/avif", b"heic": "image/heic", b"mif1": "image/heic", b"qt  ": "video/quicktime"}
+# Brands of ISO/IEC 23008-12 (HEIF) and of AVIF's specification: single pictures and sequences of them. The
+# general ones come last: a file of theirs may name a special one among those that it is compatible with.
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "image/heic"),
+    **dict.fromkeys((b"mif1", b"mif2", b"msf1", b"miaf"), "image/heic"),
+}
 _TEXTS = {
     ".gltf": "model/gltf+json",
     ".obj": "model/obj",
@@ -35,7 +41,20 @@ def content_type(path: Path) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
+        return _boxed(head)
     by_name = _BINARIES if b"\0" in head else _TEXTS  # a text holds no zero byte
     marked = (mime for mark, mime in _MARKS.items() if head.startswith(mark))
     return next(marked, by_name.get(path.suffix.lower()))
+
+
+def _boxed(head: bytes) -> str:
+    """By the brand of a file in boxes (ISO/IEC 14496-12), or, of a picture, by those that it goes with."""
+    major = head[8:12]
+    if major == b"qt  ":
+        return "video/quicktime"
+    if major not in _BRANDS:
+        return "video/mp4"
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {major, *(head[at : at + 4] for at in range(16, end, 4))}
+    is_general = major in (b"mif1", b"mif2", b"msf1", b"miaf")
+    return next(mime for brand, mime in _BRANDS.items() if brand in brands) if is_general else _BRANDS[major]

@@ -36,6 +36,8 @@ def parse_value(spec: Input, text: str) -> JsonValue:
     Booleans as true/false, on/off, yes/no, 1/0; lists as JSON or separated by commas; inputs_array as JSON.
     Raises InputError.
     """
+    if spec.type == "string" and spec.allowed_values and text.strip() in spec.allowed_values:
+        text = text.strip()
     return _check_value(spec, _meant(spec.type, text), spec.name)
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
-def safe_name(name: str, *, fallback: str = "file") -> str:
-    """The last part of `name` with nothing in it that a file system minds, 80 characters or so at most."""
+def safe_name(name: str, *, fallback: str = "file", max_bytes: int = 240) -> str:
+    """The last part of `name` with nothing in it that a file system minds, 80 characters or so at most.
+
+    File systems count bytes, 255 of them; the rest is for what stands before and after while a file is made.
+    """
     last = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
     clean = re.sub(r"[^\w.() -]+", "_", last).strip(" .") or fallback
     if _RESERVED.match(clean):
@@ -20,7 +23,13 @@ def safe_name(name: str, *, fallback: str = "file") -> str:
     stem, dot, suffix = clean.rpartition(".")
     if not dot or len(suffix) > 10:
         stem, dot, suffix = clean, "", ""
-    return stem[: 80 - len(suffix)].rstrip(" .") + dot + suffix
+    ending = dot + suffix
+    return cut(stem[: 80 - len(suffix)], max_bytes - len(ending.encode())).rstrip(" .") + ending
+
+
+def cut(text: str, most_bytes: int) -> str:
+    """As many whole characters of it as fit."""
+    return text.encode("utf-8", "surrogatepass")[:most_bytes].decode("utf-8", "ignore")
 
 
 def as_text(name: str) -> str:

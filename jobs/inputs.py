@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import cast
 
 from ..client import JsonValue, Scenario
+from ..client.content import content_type
 from ..client.fields import has_reserved_name
+from ..client.pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
 from .children import Blenders
 from .database import StoreError
 from .files import safe_name, sha256_of
@@ -86,9 +88,17 @@ def is_prepared(job: JobRecord, folder: Path) -> bool:
 
 
 def is_for_blender(job: JobRecord, folder: Path) -> bool:
-    """Whether one of the job's input files is yet to be made by a background Blender."""
-    made = (file for file in job.input_files if file.source and not file.is_copy)
-    return not all((folder / file.path).exists() for file in made)
+    """Whether one of the job's input files is yet to be made, or turned, by a background Blender."""
+    return any(_is_for_blender(file, folder / file.path) for file in job.input_files)
+
+
+def _is_for_blender(file: KeptFile, target: Path) -> bool:
+    if file.source and not file.is_copy:
+        return not target.exists()
+    try:
+        return file.kind == "image" and orientation_of(target if target.exists() else Path(file.source)) > 1
+    except OSError:  # told when it is prepared
+        return False
 
 
 def again(job: JobRecord, folder: Path) -> NewJob:
@@ -116,8 +126,8 @@ def again(job: JobRecord, folder: Path) -> NewJob:
 def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> list[KeptFile]:
     """Make what is missing of the job's input files, each whole or not at all, and read each once.
 
-    Returns them with their SHA-256. Takes long with large files. Raises InputFileError, or ChildError if the
-    background Blender cannot make a GLB.
+    Pictures are turned upright. Returns the files with their SHA-256. Takes long with large files. Raises
+    InputFileError, or ChildError if the background Blender cannot make one.
     """
     return [_prepare_file(blenders, file, folder) for file in job.input_files]
 
@@ -126,7 +136,8 @@ def _prepare_file(blenders: Blenders, file: KeptFile, folder: Path) -> KeptFile:
     target = path_in(folder, file.path)
     part = target.with_name(f"part-{target.name}")
     try:
-        if not target.exists():
+        is_there = target.exists()
+        if not is_there:
             if file.is_copy:
                 _copy(file, part)
             elif file.source:
@@ -135,11 +146,35 @@ def _prepare_file(blenders: Blenders, file: KeptFile, folder: Path) -> KeptFile:
                 wish["objects"] = list(file.objects)
                 blenders.run("send", wish, folder, "preparing the mesh")
             os.replace(part, target)
-        return file if file.sha256 else replace(file, sha256=sha256_of(target))
+        if is_there and file.sha256:
+            return file
+        if file.kind == "image":
+            _make_upright(blenders, target, part, file.name)
+        return replace(file, sha256=sha256_of(target))
     except OSError as error:
         raise InputFileError(f"{file.name} cannot be read: {_reason(error)}.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _make_upright(blenders: Blenders, picture: Path, part: Path, name: str) -> None:
+    """A picture that lies as its camera lay is turned: whether a service would do that, nobody knows.
+
+    Raises InputFileError where its end is missing.
+    """
+    if is_cut_short(picture):
+        raise InputFileError(f"{name} is cut short: its end is missing. Get it anew. Nothing was paid.")
+    orientation = orientation_of(picture)
+    if orientation == UPRIGHT:
+        return
+    is_jpeg = content_type(picture) == "image/jpeg"
+    wish: dict[str, JsonValue] = {"source": str(picture.resolve()), "target": str(part.resolve())}
+    wish |= {"orientation": orientation, "is_jpeg": is_jpeg}
+    profile = colour_profile(picture)
+    blenders.run("turn", wish, picture.parent, "turning a picture upright")
+    if is_jpeg and profile:  # Blender writes none, and without it the colours would be others
+        part.write_bytes(with_profile(part.read_bytes(), profile))
+    os.replace(part, picture)
 
 
 def _copy(file: KeptFile, part: Path) -> None:

@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard, cast
+from unicodedata import normalize
 
 from ..client import Input, InputError, JsonValue, Model, check_inputs, parse_value
 from ..client.content import content_type
 from ..client.models import ASSET_ID
+from ..client.pictures import is_cut_short
 from .naming import view_in
 from .record import InputFile, InputValue
 
@@ -76,7 +78,7 @@ def _value(spec: Input, value: JsonValue, base: Path) -> InputValue:
         return parse_value(spec, value) if isinstance(value, str) else value
     is_one = spec.type == "file"
     items: list[JsonValue] = list(value) if isinstance(value, list) and not is_one else [value]
-    if isinstance(value, str) and not is_one:
+    if isinstance(value, str) and not is_one and not is_file(value, base):  # a comma may be in its name
         items = [*value.split(",")]
     found = [_file_or_id(item, spec, base) for item in items if item != ""]
     return found[0] if is_one and found else cast("list[InputValue]", found)
@@ -100,17 +102,44 @@ def _is_comma_number(value: JsonValue) -> TypeGuard[str]:
     return isinstance(value, str) and bool(re.fullmatch(r"\d+,\d+", value.strip()))
 
 
+def is_file(name: str, base: Path) -> bool:
+    """Whether there is a file of that name: see `_path_of`."""
+    try:
+        return _path_of(name, base).is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _path_of(name: str, base: Path) -> Path:
+    """What is there under the name, also with what tables and systems make of one: spaces round it, the
+    backslashes of Windows, letters in another Unicode form (macOS takes an ü apart).
+
+    Raises OSError; ValueError for what is no path at all; RuntimeError where there is no such home.
+    """
+    bare = name.strip()
+    plain = bare.replace("\\", "/")
+    forms = (normalize(form, plain) for form in ("NFC", "NFD"))
+    paths = (base / Path(each).expanduser() for each in dict.fromkeys((name, bare, plain, *forms)))
+    return next((path for path in paths if path.exists()), base / Path(name).expanduser())
+
+
 def _file(name: str, base: Path) -> InputFile:
     """The file, with the API's word for what its content is: image, 3d, …; empty for anything else."""
+    advice = "Give the path of a file."
     try:
-        path = base / Path(name).expanduser()
+        path = _path_of(name, base)
         if path.is_file():
-            return InputFile(path.resolve(), _KINDS.get((content_type(path) or "").partition("/")[0], ""))
-        what = "that is a folder" if path.is_dir() else "no such file"
-    except (OSError, ValueError, RuntimeError) as error:  # unreadable, no path at all, no such home
+            kind = _KINDS.get((content_type(path) or "").partition("/")[0], "")
+            if kind != "image" or not is_cut_short(path):
+                return InputFile(path.resolve(), kind)
+            what = "it is cut short"
+            advice = "Get it anew: nothing was sent."
+        else:
+            what = "that is a folder" if path.is_dir() else "no such file"
+    except (OSError, ValueError, RuntimeError) as error:
         what = f"it cannot be read ({getattr(error, 'strerror', None) or error})"
     shown = name if name.isprintable() and len(name) <= 200 else repr(name[:200])
-    raise InputError(f"{shown}: {what}. Give the path of a file.")
+    raise InputError(f"{shown}: {what}. {advice}")
 
 
 def _file_or_id(text: JsonValue, spec: Input, base: Path) -> InputFile | str:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..client import Asset, JsonValue, NotFoundError, Scenario, ServerError, TransferError
+from ..client import Asset, Download, JsonValue, NotFoundError, Scenario, ServerError, TransferError
+from ..client.content import content_type
 from .children import Blenders, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
@@ -23,6 +24,9 @@ MAX_RESULT_FILES = 200
 MAX_RESULT_BYTES = 16 << 30
 MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
 BAD_BYTES = 1 << 20  # that much is kept of a bad file
+_NO_MODEL = "The service lists no 3D model among the files of the result."
+_MEDIA = ("image", "video", "audio")  # so begin kinds and MIME types
+_MODELS = ("model/", "application/vnd.autodesk.fbx", "application/zip")
 MESH_ATTEMPTS = 5  # for so many, about a minute, a list without a model is one that is not complete
 
 
@@ -70,6 +74,7 @@ def download_results(
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 
     Returns one entry a file; role is mesh, companion (texture, MTL) or derived (another format of a mesh).
+    Where the service calls none of them a 3D model, their bytes say which are.
     Raises BadDeliveryError where files are missing from the list or damaged; after MAX_ATTEMPTS what is there
     has to do, but a damaged model never does.
     """
@@ -78,8 +83,10 @@ def download_results(
     assets = api.get_assets(wanted)
     if is_patient and len(assets) < len(wanted):
         raise BadDeliveryError(f"The service lists {len(assets)} of {len(wanted)} files of the result.")
-    if attempts < MESH_ATTEMPTS and not any(_is_mesh(asset) for asset in assets):
-        raise BadDeliveryError("The service lists no 3D model among the files of the result.")
+    meshes = {asset.id for asset in assets if _is_mesh(asset)}
+    unclear = {asset.id for asset in assets if not meshes and _may_be_model(asset)}
+    if attempts < MESH_ATTEMPTS and not meshes | unclear:
+        raise BadDeliveryError(_NO_MODEL)
     if not assets:
         raise NotFoundError("The service no longer has the result of this job.")
     assets.sort(key=lambda asset: (asset.output_index is None, asset.output_index or 0))
@@ -87,8 +94,7 @@ def download_results(
     if total > MAX_RESULT_BYTES:
         raise TransferError(f"The result has {total >> 20} MB, more than Maquette downloads for one job.")
     (folder / "result").mkdir(parents=True, exist_ok=True)
-    meshes = {asset.id for asset in assets if _is_mesh(asset)}
-    entries: list[JsonValue] = []
+    came: dict[str, Download] = {}
     taken: set[str] = set()
     left_bytes = MAX_RESULT_BYTES
     for asset in assets:
@@ -101,18 +107,22 @@ def download_results(
         if damage and (is_patient or asset.id in meshes):
             set_aside(path)
             raise BadDeliveryError(f"{name} is {damage}. It is downloaded again.")
-        role = "companion" if asset.id not in meshes else "derived" if asset.parent_id in meshes else "mesh"
-        delivered = asset.file_name or name
-        entries.append(
-            {
-                "path": f"result/{name}",
-                "role": role,
-                "name": delivered,
-                "sha256": got.sha256,
-                "size": got.size_bytes,
-            }
-        )
-    return entries
+        came[asset.id] = Download(path, got.size_bytes, got.sha256)
+    meshes |= _models_by_bytes({asset_id: came[asset_id].path for asset_id in unclear})
+    if attempts < MESH_ATTEMPTS and not meshes:
+        raise BadDeliveryError(_NO_MODEL)
+    return [_entry(asset, came[asset.id], meshes) for asset in assets]
+
+
+def _entry(asset: Asset, came: Download, meshes: set[str]) -> JsonValue:
+    role = "companion" if asset.id not in meshes else "derived" if asset.parent_id in meshes else "mesh"
+    return {
+        "path": f"result/{came.path.name}",
+        "role": role,
+        "name": asset.file_name or came.path.name,
+        "sha256": came.sha256,
+        "size": came.size_bytes,
+    }
 
 
 def damage_of(path: Path) -> str:
@@ -142,6 +152,29 @@ def set_aside(path: Path) -> None:
 
 def _is_mesh(asset: Asset) -> bool:
     return asset.kind == "3d" and not (asset.type or "").startswith(("3d-texture", "texture"))
+
+
+def _may_be_model(asset: Asset) -> bool:
+    """Whether nothing that the service says of it speaks against a model."""
+    is_texture = asset.type.startswith(("3d-texture", "texture"))
+    return not (is_texture or asset.kind.startswith(_MEDIA) or asset.mime_type.startswith(_MEDIA))
+
+
+def _models_by_bytes(files: dict[str, Path]) -> set[str]:
+    """Those that are models or archives; where none is, those that are of no type that is known here."""
+    types = {asset_id: _type_of(path) for asset_id, path in files.items()}
+    models = {asset_id for asset_id, mime in types.items() if mime.startswith(_MODELS)}
+    return models or {asset_id for asset_id, mime in types.items() if not mime}
+
+
+def _type_of(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"PK\3\4"):
+        return "application/zip"
+    if head.startswith((b"PXR-USDC", b"#usda")):
+        return "model/vnd.usd"
+    return content_type(path) or ""
 
 
 _SUFFIXES = {

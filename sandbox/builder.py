@@ -22,16 +22,21 @@ class BuildError(Exception):
 
 
 class BlenderBuilder:
-    """Builds by running `build.main` in a Blender without user settings; or always delivers one GLB."""
+    """Builds by running `build.main` in a Blender without user settings; or always delivers one file, told
+    to be of that `kind`.
+    """
 
-    def __init__(self, blender: str, result: Path | None = None) -> None:
-        self.blender, self.result = blender, result
+    def __init__(self, blender: str, result: Path | None = None, kind: str = "3d") -> None:
+        self.blender, self.result, self.kind = blender, result, kind
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def __call__(self, request: Record, folder: Path) -> Record:
         if self.result:
-            shutil.copyfile(self.result, folder / "model.glb")
-            return {"file": "model.glb", "mimeType": "model/gltf-binary", "properties": {"format": "glb"}}
+            name = f"model{self.result.suffix}"
+            shutil.copyfile(self.result, folder / name)
+            mime = "model/gltf-binary" if name == "model.glb" else "application/octet-stream"
+            made: Record = {"file": name, "mimeType": mime, "properties": {"format": name.rpartition(".")[2]}}
+            return made | {"kind": self.kind}
         order, answer, log = (folder / name for name in ("request.json", "result.json", "blender.log"))
         order.write_text(json.dumps({**request, "folder": str(folder)}), encoding="utf-8")
         code = SCRIPT.format(str(Path(__file__).resolve().parents[1]), str(order))

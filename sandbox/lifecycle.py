@@ -22,7 +22,8 @@ from .state import Record, iso, new_id
 TIMELINE = ((0.0, "queued"), (0.15, "warming-up"), (0.25, "in-progress"))
 TICK_S = 0.1
 BUILDS_AT_ONCE = 2
-# (request, empty folder) → the result's file name there, `mimeType` and `properties`; or BuildError.
+# (request, empty folder) → the result's file name there, `mimeType`, `properties`, and its `kind` where that
+# is not 3d; or BuildError.
 Builder = Callable[[Record, Path], Record]
 
 
@@ -106,7 +107,8 @@ class Lifecycle:
             metadata |= {"parentJobId": job["jobId"], "modelId": job["metadata"]["input"]["modelId"]}
             metadata |= {"outputIndex": 0, "parentId": job["_request"]["parent"]}
             file = Path(name, made["file"])
-            return self.assets.add(file, "3d", made["mimeType"], metadata, **made["properties"])
+            kind = made.get("kind", "3d")
+            return self.assets.add(file, kind, made["mimeType"], metadata, **made["properties"])
 
     def tick(self) -> None:
         """Bring every unfinished job up to now."""

@@ -76,7 +76,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description=WELCOME)
     add = parser.add_argument
     add("--blender", required=True, help="Blender executable that builds the geometry")
-    add("--result", type=Path, metavar="GLB", help="what every job delivers (default: what Blender builds)")
+    add("--result", type=Path, metavar="FILE", help="what every job delivers (default: what Blender builds)")
+    add("--kind", default="3d", help="what such a result is called: 3d (the default), document, …")
     add("--data", required=True, type=Path, help="folder for jobs and files")
     add("--exit-with-stdin", action="store_true", help="end when standard input ends")
     add = partial(add, type=float, default=argparse.SUPPRESS)
@@ -89,7 +90,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Run the sandbox; return the exit code: 0, or 5 if port or folder can't be used."""
     options = vars(_arguments(argv))
-    builder = BlenderBuilder(options.pop("blender"), options.pop("result"))
+    builder = BlenderBuilder(options.pop("blender"), options.pop("result"), options.pop("kind"))
     is_on_leash = options.pop("exit_with_stdin")
     try:
         sandbox = Sandbox(options.pop("data").resolve(), builder, **options)

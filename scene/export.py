@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import addon_utils
 import bpy
 
 from .place import metres_per_unit
@@ -24,6 +25,7 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
     with _alone_in_metres(roots), replacing(path) as part:
+        _enable("io_scene_gltf2")
         _run(
             bpy.ops.export_scene.gltf,
             filepath=str(part),
@@ -36,6 +38,7 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
 def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
     """Writes the hierarchies under the roots, and nothing else, as one FBX, textures inside."""
     with _alone_in_metres(roots), replacing(path) as part:
+        _enable("io_scene_fbx")
         _run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
 
 
@@ -105,6 +108,12 @@ def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
             if window.scene != before:  # Blender's glTF exporter leaves the window in the scene that it wrote
                 window.scene = before
         bpy.data.scenes.remove(scene)
+
+
+def _enable(addon: str) -> None:
+    """An exporter is an add-on of Blender's, which the artist's preferences may have switched off."""
+    if not addon_utils.check(addon)[1]:
+        addon_utils.enable(addon)
 
 
 def _run(operator: Callable[..., set[str]], **options: object) -> None:

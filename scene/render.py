@@ -8,7 +8,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import addon_utils
 import bpy
 from mathutils import Matrix, Vector
 
@@ -19,6 +21,9 @@ BACKDROP = (0.80, 0.81, 0.83)
 AZIMUTH = math.radians(28)  # of the camera, from the front (-Y) towards the right
 ELEVATION = math.radians(18)
 MARGIN = 1.08
+# Those of Blender's own colour configuration, then of ACES' (OpenColorIO-Config-ACES) for the same.
+_DISPLAYS = ("sRGB", "sRGB - Display", "sRGB Display")
+_VIEWS = ("Standard", "Un-tone-mapped", "Video (colorimetric)")
 
 
 def render_preview(
@@ -42,13 +47,15 @@ def studio(
     Where nothing can denoise them, samples are doubled. The function raises ExportError.
     """
     with alone(roots) as scene:
+        if not hasattr(scene, "cycles"):  # the artist's preferences have it switched off
+            addon_utils.enable("cycles")
         render, cycles = scene.render, scene.cycles
         render.engine = "CYCLES"
         render.use_persistent_data = True  # what is there for one picture serves the next
         render.resolution_x, render.resolution_y = resolution
         render.image_settings.file_format = "PNG"
         render.image_settings.color_mode = "RGB"
-        scene.view_settings.view_transform = "Standard"  # textures keep their colours; AgX would grey them
+        _show_true_colours(scene)
         cycles.use_denoising = _has_denoiser()
         cycles.samples = samples if cycles.use_denoising else 2 * samples
         cycles.max_bounces = 3
@@ -68,6 +75,23 @@ def studio(
                         raise ExportError(f"Blender could not render the preview: {error}") from error
 
             yield shoot
+
+
+def _show_true_colours(scene: bpy.types.Scene) -> None:
+    """Textures keep their colours, which AgX or a film's curve would grey. A studio's OCIO names displays and
+    views as it likes, and Blender lists them nowhere: where it has none of these, its own first one stays.
+    """
+    _take_first(scene.display_settings, "display_device", _DISPLAYS)
+    _take_first(scene.view_settings, "view_transform", _VIEWS)
+
+
+def _take_first(settings: Any, name: str, wanted: Sequence[str]) -> None:
+    for each in wanted:
+        try:
+            setattr(settings, name, each)
+        except TypeError:  # this configuration has no such one
+            continue
+        return
 
 
 def _has_denoiser() -> bool:

@@ -13,8 +13,16 @@ from .export import ExportError, replacing
 from .render import studio
 
 
-def write_thumbnail(picture: Path, target: Path, *, size: int = 320) -> None:
-    """The picture as a JPEG of `size` pixels at most, on white where transparent. Raises ExportError."""
+def write_thumbnail(picture: Path, target: Path, *, orientation: int = 1, size: int = 320) -> None:
+    """The picture as a JPEG of `size` pixels at most, on white where transparent. Raises ExportError.
+
+    `orientation` says how it lies, as EXIF numbers it.
+    """
+    _save_on_white(load_upright(picture, orientation, size=size), target)
+
+
+def load_upright(picture: Path, orientation: int, *, size: int | None = None) -> np.ndarray:
+    """Its pixels as `_pixels` has them, `size` along the longer side at most. Raises ExportError."""
     try:
         image = bpy.data.images.load(str(picture), check_existing=False)
     except RuntimeError as error:
@@ -23,11 +31,23 @@ def write_thumbnail(picture: Path, target: Path, *, size: int = 320) -> None:
         width, height = _size(image)
         if not width or not height:
             raise ExportError(f"{picture.name} is no picture that Blender can read.")
-        share = min(1.0, size / max(width, height))
-        image.scale(max(1, round(width * share)), max(1, round(height * share)))
-        _save_jpeg(_pixels(image), target)
+        share = min(1.0, (size or max(width, height)) / max(width, height))
+        if share < 1.0:
+            image.scale(max(1, round(width * share)), max(1, round(height * share)))
+        return _turned(_pixels(image), orientation)
     finally:
         bpy.data.images.remove(image)
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Upright, from how EXIF says that it lies (CIPA DC-008, tag 0x0112). Rows run from the bottom."""
+    if orientation >= 5:  # its rows are the columns of what was seen: mirrored at the diagonal, as the 5 is
+        pixels = pixels[::-1].swapaxes(0, 1)[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
 
 
 def render_turntable(
@@ -42,7 +62,7 @@ def render_turntable(
             image = bpy.data.images.load(str(path))
             strip.append(_pixels(image))
             bpy.data.images.remove(image)
-    _save_jpeg(np.concatenate(strip, axis=1), target)
+    _save_on_white(np.concatenate(strip, axis=1), target)
 
 
 def _size(image: bpy.types.Image) -> tuple[int, int]:
@@ -58,16 +78,21 @@ def _pixels(image: bpy.types.Image) -> np.ndarray:
     return values.reshape(height, width, 4)
 
 
-def _save_jpeg(pixels: np.ndarray, target: Path) -> None:
-    height, width = pixels.shape[:2]
+def _save_on_white(pixels: np.ndarray, target: Path) -> None:
     alpha = pixels[..., 3:]
     flat = np.concatenate([pixels[..., :3] * alpha + (1.0 - alpha), np.ones_like(alpha)], axis=2)
     target.parent.mkdir(parents=True, exist_ok=True)
-    image = bpy.data.images.new("Maquette thumbnail", width, height)
+    save_image(flat, target, form="JPEG", quality=82)
+
+
+def save_image(pixels: np.ndarray, target: Path, *, form: str, quality: int) -> None:
+    """Rows from the bottom, RGBA. Raises ExportError."""
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new("Maquette picture", width, height, alpha=True)
     try:
-        image.pixels.foreach_set(np.ascontiguousarray(flat, np.float32).ravel())
-        image.file_format = "JPEG"
+        image.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
+        image.file_format = form
         with replacing(target) as part:
-            image.save(filepath=str(part), quality=82)
+            image.save(filepath=str(part), quality=quality)
     finally:
         bpy.data.images.remove(image)

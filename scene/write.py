@@ -21,7 +21,8 @@ def write(wish: dict[str, Any]) -> dict[str, object]:
     """Writes the result in the .blend `result` to each of the paths `outputs`, its longest side `size_m`.
 
     `name` and `provenance` go along. `turntable` and `picture` (of the input, small, as the JPEG `thumbnail`)
-    may be None. Renders with `threads`, 0 for all. The answer says whether the thumbnail is there.
+    may be None; `orientation` is how that picture lies, as EXIF numbers it. Renders with `threads`, 0 for
+    all. The answer says whether the thumbnail is there.
     """
     scene = bpy.context.scene
     assert scene
@@ -31,7 +32,9 @@ def write(wish: dict[str, Any]) -> dict[str, object]:
     try:
         if wish["picture"]:
             try:
-                write_thumbnail(Path(wish["picture"]), Path(wish["thumbnail"]))
+                write_thumbnail(
+                    *(Path(wish["picture"]), Path(wish["thumbnail"])), orientation=wish["orientation"]
+                )
             except ExportError:
                 has_thumbnail = False  # the page shows a dash
         placement = Placement(size_m=wish["size_m"])

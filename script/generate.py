@@ -100,7 +100,7 @@ def generate(
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
             if job.state is State.READY:
                 with contextlib.suppress(StaleError):  # another process that waits for this key has
-                    session.store.move(job, State.PLACED)
+                    session.store.move(job, State.PLACED, message=job.message)
             return _result_of(job, session.store.job_folder(job.id), name or job.name, size_m)
     except EXPECTED as error:
         raise _error_of(error, told.job, again) from error

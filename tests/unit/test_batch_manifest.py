@@ -117,7 +117,7 @@ def test_the_model_follows_from_what_is_given(folder: Path) -> None:
         ("a,horse.png,,,,../../x", "give a model's id"),
         ("a,,,,,", "image: is required"),
         (",,,,glb,", "fill in its id"),
-        ("a,horse.png,,,,,,", "8 cells for 6 columns"),
+        ("a,horse.png,,,,,,x", "8 cells for 6 columns"),
         ("a,horse.png,,,,\na,cup.png,,,,", "row 1 has this key already"),
         ("a,horse.png,,,,\nA,cup.png,,,,", "row 1 has this key already"),
         ("a" * (MAX_KEY + 1) + ",horse.png,,,,", "1 to 200 characters"),

@@ -144,6 +144,29 @@ def stages(run: Run) -> list[Stage]:
     return [row.stage for row in run.rows]
 
 
+def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_for_again(world: World) -> None:
+    """The delivery cannot be imported: it is kept, and a new one would be the same."""
+    items = world.items("a")
+    why = "m.ply is a point cloud; it is kept as a file."
+    answer = {"ok": True, "faces": 0, "objects": 0, "kept": [{"name": "m.ply", "why": why}]}
+    world.blender = fake_blender(world.folder, answer)
+
+    def kept(item: Item, job: JobRecord) -> Facts:
+        (world.folder / "a.ply").write_bytes(b"ply")
+        world.claims.set_current(item.row.stem, job.id)
+        return {"outputs": ["a.ply"], "is_kept": True}
+
+    world.written = kept  # type: ignore[method-assign]
+    for machine in ("main", "other"):
+        for is_retrying in (False, True):
+            run = world.run(items, machine=machine, is_retrying=is_retrying)
+            assert stages(run) == [Stage.FAILED]
+            assert run.rows[0].message.startswith(f"{why} Delivered: a.ply.")
+            assert run.rows[0].facts
+            assert run.rows[0].facts["outputs"] == ["a.ply"]
+    assert len(world.service.paid) == 1
+
+
 def test_a_batch_is_made_and_running_it_again_does_nothing(world: World) -> None:
     items = world.items("a", "b", "c")
     run = world.run(items, concurrency=2)

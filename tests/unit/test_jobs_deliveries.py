@@ -2,6 +2,7 @@
 """What was paid for arrives, also where the first delivery is late, cut short, or something else."""
 
 import hashlib
+import io
 import subprocess
 import sys
 import time
@@ -78,6 +79,48 @@ def test_a_list_without_a_model_is_waited_out_also_where_no_file_was_told_of(
 ) -> None:
     lists = [first, first, [asset("m")]]
     scene.service.get_assets = lambda _: lists.pop(0) if len(lists) > 1 else lists[0]  # type: ignore[method-assign]
+    scene.add()
+    assert scene.run().state is State.READY
+    assert len(lists) == 1
+
+
+@pytest.mark.parametrize("kind", ["document", "", "json", "3d-model"])
+@pytest.mark.parametrize("content", [GLB, USD, b"#usda 1.0", b"ply\n"])
+def test_bytes_decide_where_the_service_names_no_model(scene: Scene, kind: str, content: bytes) -> None:
+    mime = "application/octet-stream"
+    listed = [asset("m", kind=kind, mime_type=mime, type=""), asset("t", kind="image", mime_type="image/png")]
+    scene.service.get_assets = lambda _: listed  # type: ignore[method-assign]
+    deliver(scene, content, b"\x89PNG\r\n\x1a\n")
+    scene.add()
+    job = scene.run()
+    assert job.state is State.READY
+    assert [entry["role"] for entry in job.files if isinstance(entry, dict)] == ["mesh", "companion"]
+    assert scene.service.calls["download"] == 2
+
+
+def test_a_note_beside_a_model_of_no_kind_is_not_taken_for_one(scene: Scene) -> None:
+    listed = [asset(name, kind="document", mime_type="", type="") for name in ("m", "n")]
+    scene.service.get_assets = lambda _: listed  # type: ignore[method-assign]
+    deliver(scene, GLB, b'{"seed": 7}')
+    scene.add()
+    assert [entry["role"] for entry in scene.run().files if isinstance(entry, dict)] == ["mesh", "companion"]
+
+
+def test_a_zip_of_no_kind_is_looked_into(scene: Scene) -> None:
+    listed = [asset("z", kind="document", mime_type="application/zip", type="")]
+    scene.service.get_assets = lambda _: listed  # type: ignore[method-assign]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("m.glb", GLB)
+    deliver(scene, packed.getvalue())
+    scene.add()
+    assert [entry["role"] for entry in scene.run().files if isinstance(entry, dict)] == ["mesh"]
+
+
+def test_a_document_alone_that_is_a_picture_is_waited_out_as_a_list_without_a_model(scene: Scene) -> None:
+    lists = [[asset("t", kind="document", mime_type="", type="")]] * 2 + [[asset("m")]]
+    scene.service.get_assets = lambda _: lists.pop(0) if len(lists) > 1 else lists[0]  # type: ignore[method-assign]
+    deliver(scene, b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n", GLB)
     scene.add()
     assert scene.run().state is State.READY
     assert len(lists) == 1

@@ -28,10 +28,11 @@ from maquette.jobs import (
 from maquette.jobs.inputs import QUICK_BYTES
 from maquette.jobs.request import gather_inputs
 from maquette.jobs.worker import Worker
+from sandbox_client import png
 from service import MODEL, Clock, Service, fake_blender
 
 LARGE = b"x" * (QUICK_BYTES + 1)
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PNG = png()
 
 
 class Scene:

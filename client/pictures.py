@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a picture's bytes tell beside its format: which way up it is, and whether its end is there.
+
+Cameras store a picture as the sensor lay, and write down how to turn it. Nothing here decodes a pixel.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+UPRIGHT = 1
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*")
+_ORIENTATION = 274
+_PARTS = ((273, 279), (324, 325))  # tags of the places and sizes of strips, and of tiles: TIFF 6.0
+_MOST_VALUES = 1 << 20  # of one entry in a TIFF
+# A marker of a JPEG but those within its data (stuffed zeros, fill bytes, restarts): T.81, B.1.1.2
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_START = 0xD8
+_END = 0xD9
+_EXIF = 0xE1
+_COLOURS = 0xE2
+_PROFILE = b"ICC_PROFILE\0"  # ICC.1, B.4: in an APP2 segment or several
+
+
+def orientation_of(path: Path) -> int:
+    """1 to 8 as EXIF numbers them (CIPA DC-008, tag 0x0112): 1 is upright, 3 upside down, 6 and 8 lie on a
+    side, the others are mirrored. 1 also where the file does not tell. Raises OSError.
+    """
+    with path.open("rb") as file:
+        facts = _exif(file)
+    try:
+        (value,) = dict(_entries(facts)).get(_ORIENTATION, (UPRIGHT,))
+    except (struct.error, ValueError):
+        return UPRIGHT
+    return value if 1 <= value <= 8 else UPRIGHT
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether the picture shows that its end is missing, as where a download broke off. Raises OSError."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head.startswith(b"\xff\xd8\xff"):
+            return not any(marker == _END for marker, _ in _segments(head + file.read()))
+        if head.startswith(_PNG):
+            return not any(name == b"IEND" for name, _, _ in _chunks(file, 8, ">", 4))
+        if head[:4] == b"RIFF":
+            return int.from_bytes(head[4:8], "little") + 8 > size
+        if head[:4] in _TIFF:
+            return _is_tiff_cut(head + file.read())
+        if head[4:8] == b"ftyp":
+            return _is_cut_box(file, size)
+        if head[:2] == b"BM":
+            return int.from_bytes(head[2:6], "little") > size
+    return False
+
+
+def colour_profile(path: Path) -> bytes:
+    """The segments of a JPEG that hold its ICC profile, as `with_profile` takes them. Raises OSError."""
+    data = path.read_bytes()
+    if not data.startswith(b"\xff\xd8\xff"):
+        return b""
+    found = (content for marker, content in _segments(data) if marker == _COLOURS)
+    mine = [content for content in found if content.startswith(_PROFILE)]
+    return b"".join(b"\xff\xe2" + struct.pack(">H", len(each) + 2) + each for each in mine)
+
+
+def with_profile(jpeg: bytes, profile: bytes) -> bytes:
+    """The JPEG with those segments; the one of JFIF stays the first, as JFIF 1.02 wants it."""
+    has_jfif = jpeg[2:4] == b"\xff\xe0"
+    at = 4 + int.from_bytes(jpeg[4:6], "big") if has_jfif else 2
+    return jpeg[:at] + profile + jpeg[at:]
+
+
+def _exif(file: BinaryIO) -> bytes:
+    """The TIFF that tells of the picture; empty if none does."""
+    head = file.read(12)
+    if head.startswith(b"\xff\xd8\xff"):  # EXIF is in the first segments, of 64 KB at most each
+        found = (content for marker, content in _segments(head + file.read(1 << 20)) if marker == _EXIF)
+        return next((content[6:] for content in found if content.startswith(b"Exif\0")), b"")
+    if head.startswith(_PNG):
+        return _chunk(file, b"eXIf", 8, ">", 4)
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        return _chunk(file, b"EXIF", 12, "<", 0).removeprefix(b"Exif\0\0")
+    return head + file.read() if head[:4] in _TIFF else b""
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each marker of a JPEG with what its segment holds, those between the scans of one, too."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        marker, at = data[found.start() + 1], found.end()
+        if marker in (_END, _START, 0x01):
+            yield marker, b""
+            continue
+        length = int.from_bytes(data[at : at + 2], "big")
+        yield marker, data[at + 2 : at + length]
+        at += max(2, length)
+
+
+def _chunks(file: BinaryIO, at: int, order: str, sum_bytes: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, place and length of each whole chunk, of a PNG or of a WebP (whose chunks are padded)."""
+    end = file.seek(0, 2)
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(8)
+        if order == ">":
+            length, name = struct.unpack(">I4s", head)
+        else:
+            name, length = struct.unpack("<4sI", head)
+        if at + 8 + length + sum_bytes > end:
+            return
+        yield name, at + 8, length
+        at += 8 + length + sum_bytes + (length % 2 if order == "<" else 0)
+
+
+def _chunk(file: BinaryIO, wanted: bytes, at: int, order: str, sum_bytes: int) -> bytes:
+    for name, place, length in _chunks(file, at, order, sum_bytes):
+        if name == wanted:
+            file.seek(place)
+            return file.read(length)
+    return b""
+
+
+def _entries(data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The whole numbers by tag in a TIFF's first directory. Raises struct.error where it is cut."""
+    if data[:4] not in _TIFF:
+        return
+    order = "<" if data[:2] == b"II" else ">"
+    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, at)
+    for number in range(count):
+        place = at + 2 + 12 * number
+        tag, kind, length = struct.unpack_from(f"{order}HHI", data, place)
+        if kind not in (3, 4) or length > _MOST_VALUES:  # SHORT, LONG
+            continue
+        form = f"{order}{length}{'H' if kind == 3 else 'I'}"
+        if struct.calcsize(form) > 4:
+            (place,) = struct.unpack_from(f"{order}I", data, place + 8)
+        else:
+            place += 8
+        yield tag, struct.unpack_from(form, data, place)
+
+
+def _is_tiff_cut(data: bytes) -> bool:
+    try:
+        entries = dict(_entries(data))
+    except (struct.error, ValueError):
+        return True
+    for offsets, sizes in _PARTS:
+        parts = zip(entries.get(offsets, ()), entries.get(sizes, ()), strict=False)
+        if any(at + length > len(data) for at, length in parts):
+            return True
+    return False
+
+
+def _is_cut_box(file: BinaryIO, size: int) -> bool:
+    """Of HEIF and AVIF: boxes one after the other, of which the last may go to the end (ISO/IEC 14496-12)."""
+    at = 0
+    while at < size:
+        file.seek(at)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if length == 0:
+            return False
+        at += max(8, length)
+    return at > size

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures of models look right whatever a studio has set, and photos are upright."""
+
+import importlib
+import os
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import addon_utils
+import bpy
+import numpy as np
+import pytest
+from commands import HORSE, TIMEOUT_S, command
+
+PACKAGE = os.environ["MAQUETTE_PACKAGE"]
+scene_of = importlib.import_module(f"{PACKAGE}.scene")
+children = importlib.import_module(f"{PACKAGE}.jobs.children")
+pictures = importlib.import_module(f"{PACKAGE}.client.pictures")
+
+# As a show's configuration may be: nothing in it is called as in Blender's own.
+FILM = """ocio_profile_version: 1
+strictparsing: false
+luma: [0.2126, 0.7152, 0.0722]
+roles: {default: plain, scene_linear: lin, rendering: lin, reference: lin, data: plain,
+  color_picking: plain, texture_paint: plain, compositing_log: lin, color_timing: lin, matte_paint: plain}
+displays:
+  Cinema:
+    - !<View> {name: Film, colorspace: gamma}
+    - !<View> {name: Data, colorspace: plain}
+active_displays: [Cinema]
+active_views: [Film, Data]
+colorspaces:
+  - !<ColorSpace> {name: lin, bitdepth: 32f, isdata: false, allocation: uniform}
+  - !<ColorSpace> {name: plain, bitdepth: 32f, isdata: true, allocation: uniform}
+  - !<ColorSpace>
+    name: gamma
+    bitdepth: 8ui
+    isdata: false
+    allocation: uniform
+    from_reference: !<ExponentTransform> {value: [0.4545, 0.4545, 0.4545, 1]}
+    to_reference: !<ExponentTransform> {value: [2.2, 2.2, 2.2, 1]}
+"""
+
+
+def pixels_of(path: Path) -> Any:
+    """Rows from the top, RGB."""
+    image = bpy.data.images.load(str(path), check_existing=False)
+    try:
+        width, height = tuple(image.size)
+        values = np.empty(width * height * 4, np.float32)
+        image.pixels.foreach_get(values)
+        return values.reshape(height, width, 4)[::-1, :, :3]
+    finally:
+        bpy.data.images.remove(image)
+
+
+def save(pixels: Any, path: Path, form: str = "JPEG") -> None:
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new("picture", width, height)
+    values = np.ones((height, width, 4), np.float32)
+    values[..., :3] = pixels[::-1]
+    image.pixels.foreach_set(values.ravel())
+    image.file_format = form
+    image.save(filepath=str(path), quality=98)
+    bpy.data.images.remove(image)
+
+
+def red_cube(folder: Path) -> Path:
+    """A GLB of a cube with a red picture on it."""
+    for each in [*bpy.data.objects]:
+        bpy.data.objects.remove(each)
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    cube = bpy.context.object
+    save(np.full((8, 8, 3), (0.8, 0.1, 0.1), np.float32), folder / "red.png", "PNG")
+    material = bpy.data.materials.new("red")
+    material.use_nodes = True
+    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = bpy.data.images.load(str(folder / "red.png"))
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    cube.data.materials.append(material)
+    bpy.ops.export_scene.gltf(filepath=str(folder / "cube.glb"))
+    return folder / "cube.glb"
+
+
+@pytest.fixture
+def blenders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Makes background Blenders that are started with this colour configuration, and ends them."""
+    made: list[Any] = []
+
+    def start(ocio: str) -> Any:
+        if ocio:
+            monkeypatch.setenv("OCIO", ocio)
+        else:
+            monkeypatch.delenv("OCIO", raising=False)
+        made.append(children.Blenders(os.environ["MAQUETTE_BLENDER"]))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.tidy(0)
+
+
+def written(blenders: Any, source: Path, folder: Path) -> dict[str, Any]:
+    """What a result's pictures look like: preview, turntable, thumbnail of the input."""
+    folder.mkdir()
+    result = folder / "result.blend"
+    sources = [{"path": str(source), "role": "mesh", "name": source.name}]
+    wish = {"sources": sources, "target": str(result), "name": "cube"}
+    assert blenders.run("convert", wish, folder, "reading")["objects"] == 1
+    paths = {name: folder / name for name in ("preview.png", "turn.jpg", "thumbnail.jpg")}
+    wish = {
+        "result": str(result),
+        "outputs": [str(paths["preview.png"])],
+        "turntable": str(paths["turn.jpg"]),
+        "picture": HORSE,
+        "orientation": 1,
+        "thumbnail": str(paths["thumbnail.jpg"]),
+        "name": "cube",
+        "size_m": 1.0,
+        "provenance": {},
+        "threads": 1,
+    }
+    assert blenders.run("write", wish, folder, "writing")["has_thumbnail"]
+    return {name: pixels_of(path) for name, path in paths.items()}
+
+
+def test_previews_look_the_same_under_any_colour_configuration(tmp_path: Path, blenders: Any) -> None:
+    source = red_cube(tmp_path)
+    (tmp_path / "film.ocio").write_text(FILM)
+    usual = written(blenders(""), source, tmp_path / "usual")
+    aces = written(blenders("ocio://default"), source, tmp_path / "aces")
+    film = written(blenders(str(tmp_path / "film.ocio")), source, tmp_path / "film")
+    for name, pixels in usual.items():
+        assert np.abs(pixels - aces[name]).mean() < 0.02, name
+        assert np.isfinite(film[name]).all()
+        assert film[name].mean() > 0.2, name  # nothing is promised of a film's look but that it is there
+    middle = usual["preview.png"][180:200, 180:200].mean((0, 1))
+    assert middle[0] > 2 * middle[1]  # the cube is red
+
+
+def test_the_command_writes_a_preview_under_a_studios_configuration(tmp_path: Path) -> None:
+    words = [
+        "generate",
+        HORSE,
+        "--sandbox",
+        "--param",
+        "targetFaceNum=500",
+        "--state",
+        str(tmp_path / "state"),
+    ]
+    outputs = ["-o", str(tmp_path / "a.glb"), "--preview", str(tmp_path / "a.png")]
+    done = subprocess.run(
+        command(*words, *outputs),
+        env={**os.environ, "OCIO": "ocio://default"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0.3 < pixels_of(tmp_path / "a.png").mean() < 0.95
+
+
+def test_outputs_are_written_where_the_preferences_have_their_add_ons_off(tmp_path: Path) -> None:
+    mesh = bpy.data.meshes.new("a")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 1)], [], [(0, 1, 2)])
+    root = bpy.data.objects.new("a", mesh)
+    root["maquette_min"], root["maquette_max"] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    bpy.context.scene.collection.objects.link(root)
+    off = ("cycles", "io_scene_gltf2")  # a warning in the exporter of FBX is an error in tests
+    for name in off:
+        addon_utils.disable(name)
+    try:
+        for ending in (".png", ".glb"):
+            scene_of.write_form([root], tmp_path / f"a{ending}")
+            assert (tmp_path / f"a{ending}").stat().st_size
+    finally:
+        for name in off:
+            addon_utils.enable(name)
+        bpy.data.objects.remove(root)
+
+
+# Where each corner of what was seen lies in the file, by EXIF's number.
+STORED = {
+    1: lambda seen: seen,
+    2: lambda seen: seen[:, ::-1],
+    3: lambda seen: np.rot90(seen, 2),
+    4: lambda seen: seen[::-1],
+    5: lambda seen: seen.swapaxes(0, 1),
+    6: lambda seen: np.rot90(seen, 1),
+    7: lambda seen: np.rot90(seen, 2).swapaxes(0, 1),
+    8: lambda seen: np.rot90(seen, -1),
+}
+
+
+def seen() -> Any:
+    """Higher than wide, each quarter in another colour."""
+    picture = np.zeros((96, 64, 3), np.float32)
+    picture[:48, :32] = (0.9, 0.1, 0.1)
+    picture[:48, 32:] = (0.1, 0.9, 0.1)
+    picture[48:, :32] = (0.1, 0.1, 0.9)
+    picture[48:, 32:] = (0.9, 0.9, 0.9)
+    return picture
+
+
+def photo(path: Path, orientation: int) -> Path:
+    save(STORED[orientation](seen()), path)
+    content = path.read_bytes()
+    told = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 274, 3, 1, orientation, 0, 0)
+    segment = b"\xff\xe1" + struct.pack(">H", len(told) + 8) + b"Exif\0\0" + told
+    path.write_bytes(content[:2] + segment + content[2:])
+    assert pictures.orientation_of(path) == orientation
+    return path
+
+
+def test_a_photo_is_upright_where_it_is_sent_and_on_the_page(tmp_path: Path, blenders: Any) -> None:
+    child = blenders("")
+    for orientation in STORED:
+        path = photo(tmp_path / f"{orientation}.jpg", orientation)
+        sent = tmp_path / f"{orientation}-sent.jpg"
+        page = tmp_path / f"{orientation}-page.jpg"
+        wish = {"source": str(path), "target": str(sent), "orientation": orientation, "is_jpeg": True}
+        assert child.run("turn", wish, tmp_path, "turning")["ok"]
+        scene_of.write_thumbnail(path, page, orientation=orientation)
+        for name in (sent, page):
+            made = pixels_of(name)
+            assert made.shape == seen().shape, name
+            assert np.abs(made - seen()).mean() < 0.05, name
+        assert pictures.orientation_of(sent) == 1
+        assert not pictures.is_cut_short(sent)
