@@ -377,6 +377,26 @@ def test_a_white_model_in_the_usual_format_gives_way_to_one_with_colours_in_anot
     assert [each["name"] for each in answer["kept"]] == ["m.glb"]
 
 
+def test_rigged_objects_that_are_joined_keep_the_size_that_their_joints_gave_them(tmp_path):
+    made = Gltf()
+    made.rigged_box((100, 100, 200), scale=[0.01, 0.01, 0.01])
+    mesh = made.document["nodes"][-1]["mesh"]
+    for _ in range(500):
+        made.node(mesh=mesh, skin=0)
+    answer = converted(tmp_path, made.write(tmp_path / "m.glb"))
+    assert "without rigs" in answer["messages"][0]
+    assert sides(answer) == pytest.approx([1, 2, 1], abs=1e-4)
+    assert_stands(tmp_path)
+
+
+def test_a_broken_version_does_not_spoil_the_sound_one(tmp_path):
+    made = Gltf()
+    made.node(made.box((0, 0, 0)), name="nothing")
+    answer = converted(tmp_path, version(tmp_path / "m.glb"), made.write(tmp_path / "empty.glb"))
+    assert answer["imported"] == ["m.glb"]
+    assert "one point" in answer["kept"][0]["why"]
+
+
 UNITS = [("METRIC", 0.001), ("IMPERIAL", 0.3048), ("METRIC", 1.0), ("NONE", 0.001)]
 
 
