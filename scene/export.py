@@ -47,16 +47,22 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     A .usd has its textures in a folder beside it, so it wants a folder of its own, which is replaced.
     """
-    # Blender 4.4 and older write a rig as it is at rest, in another size and place than what is shown.
-    has_rigs = bpy.app.version >= (4, 5)
+    # What Blender would write as at rest, in another size than what is shown, is written as a mere shape:
+    # rigs before 4.5, and morph targets whose weight is not 0.
+    meshes = [each.data for root in roots for each in root.children_recursive if each.type == "MESH"]
+    keys = [key for mesh in meshes if mesh.shape_keys for key in mesh.shape_keys.key_blocks[1:]]
+    options = {
+        "export_armatures": bpy.app.version >= (4, 5),
+        "export_shapekeys": not any(key.value for key in keys),
+    }
     with _alone_in_metres(roots):
         if path.suffix.lower() == ".usdz":
             with replacing(path) as part:
-                _run(bpy.ops.wm.usd_export, filepath=str(part), export_armatures=has_rigs)
+                _run(bpy.ops.wm.usd_export, filepath=str(part), **options)
             return
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".usd-") as name:
-            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), export_armatures=has_rigs)
+            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), **options)
             shutil.rmtree(path.parent, ignore_errors=True)
             shutil.copytree(name, path.parent)
 

@@ -84,9 +84,13 @@ def _boxes(
         if data == each.data:
             read[data] = points
         if len(points):
-            world = np.array(shown.matrix_world)
-            places = points @ world[:3, :3].T + world[:3, 3]
-            yield each, (places.min(axis=0), places.max(axis=0))
+            yield each, _box(points, np.array(shown.matrix_world, np.float32))
+
+
+def _box(points: np.ndarray, world: np.ndarray) -> Box:
+    """The corners of the points in the world; axis by axis, which is many times as fast as all at once."""
+    rows = [points @ axis[:3] + axis[3] for axis in world[:3]]
+    return np.array([row.min() for row in rows]), np.array([row.max() for row in rows])
 
 
 def _corners(points: np.ndarray) -> np.ndarray:

@@ -47,6 +47,14 @@ def test_untouched_inputs_are_not_sent_and_what_is_missing_is_told(model, chosen
     assert properties.missing(chosen, model, selected=0)
 
 
+@pytest.mark.parametrize(("system", "length", "size"), [("METRIC", 0.001, 1000), ("NONE", 0.001, 1)])
+def test_the_size_that_is_offered_is_a_metre_in_a_scene_of_any_unit(chosen, system, length, size) -> None:
+    settings = bpy.context.scene.unit_settings
+    settings.system = system
+    settings.scale_length = length
+    assert chosen.size == pytest.approx(size)
+
+
 @each_model
 def test_what_is_set_passes_the_check_before_sending(model, chosen, image) -> None:
     set_something(model, group_of(chosen, model), image)

@@ -169,6 +169,13 @@ def seen(items: Iterable[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
     return cloud.min(axis=0), cloud.max(axis=0)
 
 
+def open_file(path: Path) -> None:
+    """Imports a file as another program would find it."""
+    importers = {".glb": bpy.ops.import_scene.gltf, ".fbx": bpy.ops.import_scene.fbx}
+    importers.get(path.suffix, bpy.ops.wm.usd_import)(filepath=str(path))
+    bpy.context.scene.frame_set(1)
+
+
 def assert_stands(folder: Path) -> None:
     """The result's longest side is 1 m, and it stands on the point where it is placed."""
     root = placed(folder, location=(3, 4, 5), size_m=1.0)
@@ -377,6 +384,48 @@ def test_a_white_model_in_the_usual_format_gives_way_to_one_with_colours_in_anot
     assert [each["name"] for each in answer["kept"]] == ["m.glb"]
 
 
+def test_rigged_objects_that_are_joined_keep_the_size_that_their_joints_gave_them(tmp_path):
+    made = Gltf()
+    made.rigged_box((100, 100, 200), scale=[0.01, 0.01, 0.01])
+    mesh = made.document["nodes"][-1]["mesh"]
+    for _ in range(500):
+        made.node(mesh=mesh, skin=0)
+    answer = converted(tmp_path, made.write(tmp_path / "m.glb"))
+    assert "without rigs" in answer["messages"][0]
+    assert sides(answer) == pytest.approx([1, 2, 1], abs=1e-4)
+    assert_stands(tmp_path)
+
+
+def test_a_broken_version_does_not_spoil_the_sound_one(tmp_path):
+    made = Gltf()
+    made.node(made.box((0, 0, 0)), name="nothing")
+    answer = converted(tmp_path, version(tmp_path / "m.glb"), made.write(tmp_path / "empty.glb"))
+    assert answer["imported"] == ["m.glb"]
+    assert "one point" in answer["kept"][0]["why"]
+
+
+@pytest.mark.parametrize("name", ["out.glb", "out.fbx", "out.usdz"])
+def test_a_file_for_elsewhere_shows_a_morph_and_a_rig_as_they_stand(tmp_path, name):
+    if not scene_package.can_export(Path(name).suffix):
+        pytest.skip("this Blender was built without USD")
+    made = Gltf()
+    body = made.box()
+    body["targets"] = [
+        {"POSITION": made.accessor([(0, 5 * (number // 2 % 2), 0) for number in range(8)], "VEC3")}
+    ]
+    made.node(body, mesh_too={"weights": [1.0]})
+    made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (20, 0, 0))
+    converted(tmp_path, made.write(tmp_path / "m.glb"))
+    root = placed(tmp_path, location=(3, 0, 0), size_m=2.0)
+    low, high = seen(root.children_recursive)
+    with warnings.catch_warnings(action="ignore"):
+        scene_package.write_form([root], tmp_path / name)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    open_file(tmp_path / name)
+    found_low, found_high = seen(each for each in bpy.data.objects if "Icosphere" not in each.name)
+    assert [*found_low, *found_high] == pytest.approx([*low, *high], abs=1e-3)
+
+
 UNITS = [("METRIC", 0.001), ("IMPERIAL", 0.3048), ("METRIC", 1.0), ("NONE", 0.001)]
 
 
@@ -401,9 +450,7 @@ def test_a_size_in_metres_is_one_in_a_scene_of_any_unit_and_in_every_file(tmp_pa
     assert [*root.location, *root.scale] == before
     for path in files:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-        importer = {".glb": bpy.ops.import_scene.gltf, ".fbx": bpy.ops.import_scene.fbx}
-        importer.get(path.suffix, bpy.ops.wm.usd_import)(filepath=str(path))
-        bpy.context.scene.frame_set(1)
+        open_file(path)
         low, high = seen(each for each in bpy.data.objects if "Icosphere" not in each.name)
         assert max(high - low) == pytest.approx(0.9, rel=1e-3), path.name
         assert (low + high)[0] / 2 == pytest.approx(3, abs=1e-3), path.name
