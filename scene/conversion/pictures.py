@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture that came with a model that names none becomes its base colour, if there is no doubt which."""
 
+import mmap
 import re
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def use_picture_beside(model: Model, objects: list[bpy.types.Object], folder: Pa
             return [f"The texture {name!r} was not delivered and is left out."]
         files = [pictures[name.lower()]]
         is_named = True
+    files = [each for each in files if is_named or not _is_mentioned(each.name, folder)]
     colours = [each for each in files if _COLOUR.search(each.stem) and not _OTHER_MAP.search(each.stem)]
     unknown = [each for each in files if not _OTHER_MAP.search(each.stem) and not _VIEW.search(each.stem)]
     chosen = files if is_named else colours or unknown
@@ -55,6 +57,16 @@ def use_picture_beside(model: Model, objects: list[bpy.types.Object], folder: Pa
     for mesh in unwrapped:
         _paint(mesh, image)
     return []
+
+
+def _is_mentioned(name: str, folder: Path) -> bool:
+    """Whether a model or a material file names the picture: then it is that one's."""
+    for file in [each for each in folder.rglob("*") if each.suffix.lower() in (*Format, ".gltf", ".mtl")]:
+        if file.is_file() and file.stat().st_size:
+            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if content.find(name.encode()) >= 0:
+                    return True
+    return False
 
 
 def _name(mesh: bpy.types.Mesh) -> str:

@@ -383,6 +383,12 @@ def test_a_model_with_a_texture_is_given_no_other(tmp_path: Path) -> None:
     assert (answer["textures"], answer["messages"]) == (1, [])
 
 
+def test_a_picture_of_another_model_is_not_given_to_a_white_one(tmp_path: Path) -> None:
+    files = {"white.glb": glb(*triangle()), "m.obj": obj_box("mtllib m.mtl"), "skin.png": png()}
+    answer = converted(tmp_path, {**files, "m.mtl": MTL + b"map_Kd skin.png\n"})
+    assert (answer["imported"], answer["textures"]) == (["m.obj"], 1)
+
+
 def test_a_ply_s_texture_that_was_not_delivered_is_named(tmp_path: Path) -> None:
     answer = converted(tmp_path, {"m.ply": BESIDE["m.ply"]})
     assert answer["messages"] == ["The texture 't.png' was not delivered and is left out."]
