@@ -144,7 +144,7 @@ def _remove(tree: bpy.types.NodeTree, node: bpy.types.Node) -> None:
     targets = [(link.to_node.name, link.to_socket.identifier) for link in _links_of(node)]
     tree.nodes.remove(node)
     for name, identifier in targets:
-        target = tree.nodes.get(name)
+        target: Any = tree.nodes.get(name)
         if target is None or not target.outputs:
             continue
         if target.outputs[0].type == "SHADER":
