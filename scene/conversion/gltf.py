@@ -29,6 +29,7 @@ def check_gltf(model: Model, folder: Path) -> tuple[list[str], list[str]]:
 
     Raises Unreadable or Unsupported.
     """
+    _cut_to_length(model)
     odd: list[str] = []  # numbers that JSON does not have, and Blender's importer refuses
     try:
         document = json.loads(_gltf_json(model), parse_constant=lambda name: odd.append(name) or 0)
@@ -49,6 +50,16 @@ def check_gltf(model: Model, folder: Path) -> tuple[list[str], list[str]]:
     if is_changed:
         _write_gltf_json(model, document)
     return found, messages + hidden_words(model.name, hidden)
+
+
+def _cut_to_length(model: Model) -> None:
+    """Takes off what follows a GLB's end: Blender's importer refuses a file that is longer than it says."""
+    with model.path.open("rb") as file:
+        head = file.read(12)
+    is_glb = head.startswith(b"glTF") and len(head) == 12
+    length = struct.unpack_from("<I", head, 8)[0] if is_glb else 0
+    if 12 < length < model.path.stat().st_size:
+        replace_content(model.path, model.path.read_bytes()[:length])
 
 
 def _extensions(document: dict[str, Any]) -> list[list[str]]:

@@ -265,6 +265,10 @@ def test_a_byte_order_mark_hides_nothing_of_a_text(tmp_path: Path) -> None:
     assert tuple(material.diffuse_color)[:3] == pytest.approx((1, 0, 0))
 
 
+def test_what_follows_the_end_of_a_glb_is_not_read(tmp_path: Path) -> None:
+    assert converted(tmp_path, {"m.glb": glb(*triangle()) + b"\r\n"})["faces"] == 1
+
+
 @pytest.mark.parametrize("place", [0, 4000, -1])
 def test_an_obj_with_a_zero_byte_is_an_obj(tmp_path: Path, place: int) -> None:
     comment = b"# " + b"x" * 5000 + b"\n"
