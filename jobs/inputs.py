@@ -78,7 +78,7 @@ def path_in(folder: Path, name: str) -> Path:
     """The file of that name in the job's folder. Raises InputFileError where it would be outside."""
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise InputFileError(f"{Path(name).name} is not in the folder of its job. Generate it anew.")
+        raise InputFileError(f"{Path(name).name} is not in the folder of its job. Add a new job.")
     return path
 
 
@@ -104,7 +104,7 @@ def _is_for_blender(file: KeptFile, target: Path) -> bool:
 def again(job: JobRecord, folder: Path) -> NewJob:
     """Another job like this one, not written down yet. Raises InputFileError."""
     if not all(path_in(folder, file.path).exists() for file in job.input_files):
-        raise InputFileError(f"The files of {job.name} are not there. Use its settings to make it anew.")
+        raise InputFileError(f"The files of {job.name} are not there. Use its settings for a new job.")
 
     def given(leaf: KeptValue) -> KeptValue:
         if not isinstance(leaf, KeptFile):
@@ -182,7 +182,7 @@ def _copy(file: KeptFile, part: Path) -> None:
     shutil.copyfile(source, part)
     stat = source.stat()
     if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
-        raise InputFileError(f"{source.name} was changed before it was sent. Generate it anew.")
+        raise InputFileError(f"{source.name} was changed before it was sent. Add a new job with it.")
 
 
 def upload_inputs(

@@ -112,6 +112,8 @@ def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]]]:
     finally:
         for library in [each for each in bpy.data.libraries if each not in libraries]:
             bpy.data.libraries.remove(library)
+    for image in [each for each in target.images if each is not None]:
+        parts.rename_file(image)
     incomplete = [
         (kind, each.name)
         for kind in ("meshes", "images")

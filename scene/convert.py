@@ -14,8 +14,11 @@ import bpy
 
 from .conversion import gate, memory, parts, result
 from .conversion.bounds import Bounds, seen_bounds
+from .conversion.colours import colour_by_vertices
 from .conversion.joining import join
+from .conversion.pictures import use_picture_beside
 from .conversion.staging import Format, Model, Problem, Unreadable, Unsupported, stage
+from .conversion.textures import fit_textures, pack_textures
 from .conversion.versions import Imported
 
 Answer = dict[str, object]
@@ -93,7 +96,10 @@ def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> lis
     for model in models:
         try:
             left_out = gate.check(model, folder)
+            images = set(bpy.data.images)
             objects, baked = result.import_model(model)
+            baked += use_picture_beside(model, objects, folder)
+            baked += pack_textures(set(bpy.data.images) - images, folder)
             found = Imported(model, objects, left_out + baked, _measured(objects))
         except (Unreadable, Unsupported) as why:
             problems.append((model.name, why))
@@ -130,11 +136,11 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     objects = [item for each in models for item in each.objects]
     messages = [message for each in models for message in each.messages]
     bounds = models[0].bounds if len(models) == 1 else seen_bounds(objects)
-    result.colour_by_vertices(objects)
+    colour_by_vertices(objects)
     objects, joined = join(objects)
     result.slim_down(objects)
     collection = result.root_over(objects, name, bounds.low, bounds.high)
-    textures, left_out = result.pack_textures(folder)
+    textures, smaller = fit_textures()
     parts.take_out(objects, target.with_suffix(".parts"))
     try:
         bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
@@ -143,7 +149,7 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     return {
         "objects": len(objects),
         "textures": textures,
-        "messages": messages + joined + bounds.messages + left_out,
+        "messages": messages + joined + bounds.messages + smaller,
         "min": bounds.low.tolist(),
         "max": bounds.high.tolist(),
     }

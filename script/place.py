@@ -59,5 +59,5 @@ def place(
     except (InputError, ValueError) as error:
         raise MaquetteError(str(error)) from error
     except OSError as error:
-        text = f"{blend} cannot be read: {error.strerror or error}. Make it anew."
+        text = f"{blend} cannot be read: {error.strerror or error}. Convert the result again."
         raise MaquetteError(text, code=Exit.JOB_FAILED) from error

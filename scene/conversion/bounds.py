@@ -57,9 +57,9 @@ def seen_bounds(objects: Sequence[bpy.types.Object]) -> Bounds:
         scene.frame_set(now)
     low, high = _union(list(boxes.values()))
     if not np.isfinite([low, high]).all() or np.abs([low, high]).max() > MAX_METRES:
-        raise Unreadable("The model has vertices at no place or absurdly far away. Generate it anew.")
+        raise Unreadable("The model has vertices at no place or absurdly far away; it cannot be shown.")
     if (high - low).max() <= 0:
-        raise Unreadable("All vertices of the model lie in one point. Generate it anew.")
+        raise Unreadable("All vertices of the model lie in one point; there is nothing to show.")
     backdrops = _backdrops(boxes)
     if not backdrops:
         return Bounds(low, high, [])

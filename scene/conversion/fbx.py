@@ -82,8 +82,8 @@ def _header(content: bytes) -> struct.Struct:
 
 def _walked(content: bytes) -> tuple[list[_Node], list[tuple[int, int]]]:
     """The nodes, and where each text and each short piece of raw bytes begins and ends."""
-    if content[21:23] != b"\x1a\0":
-        raise ValueError("an FBX with its bytes the other way round")
+    if not content.startswith(b"Kaydara FBX Binary  \0\x1a\0"):
+        raise ValueError("a header that is none, or with its bytes the other way round")
     header = _header(content)
     nodes: list[_Node] = []
     texts: list[tuple[int, int]] = []

@@ -9,17 +9,30 @@ import mmap
 import re
 from pathlib import Path
 
+from .collada import clean_collada
 from .fbx import clean_fbx
+from .fbx_text import clean_fbx_text
 from .gltf import check_gltf
-from .references import bring, clean_text, leads_out, replace_content
-from .staging import Format, Model, Unreadable, Unsupported, is_text, link
+from .importers import can_import_splats
+from .references import bring, clean_text, leads_out, neutralised, replace_content
+from .staging import (
+    SPLAT,
+    Format,
+    Model,
+    Unreadable,
+    Unsupported,
+    header_of_ply,
+    is_binary_fbx,
+    is_text,
+    link,
+)
 from .usd import assets_of, clean_layer
 
 _LIBRARY = re.compile(rb"mtllib([^\r\n]*)")
 _BLANKS = "".join(map(chr, range(33))) + "\"'\x7f"
 _LAYERS = (".usd", ".usda", ".usdc", ".sdf")
 _PACKED_LAYERS = (".usdz", ".mtlx", ".abc", ".zip")  # with paths in forms that are not looked through
-_MODELS = (*_LAYERS, *_PACKED_LAYERS, ".glb", ".gltf", ".bin", ".fbx", ".obj", ".ply", ".stl")
+_MODELS = (*_LAYERS, *_PACKED_LAYERS, *Format, ".gltf", ".bin")
 
 
 def check(model: Model, folder: Path) -> list[str]:
@@ -31,21 +44,27 @@ def check(model: Model, folder: Path) -> list[str]:
     messages: list[str] = []
     match model.format:
         case Format.GLTF:
-            elsewhere, messages = check_gltf(model, folder)
-            found += elsewhere
+            outside, messages = check_gltf(model, folder)
+            found += outside
         case Format.OBJ:
             found += _check_obj(model, folder)
-        case Format.FBX:
+        case Format.FBX if is_binary_fbx(model.path):
             found += clean_fbx(model.path, model.name)
+        case Format.FBX:
+            found += clean_fbx_text(model.path, model.name)
+        case Format.DAE:
+            found += clean_collada(model.path, model.name, folder)
         case Format.PLY:
             _check_ply(model)
         case Format.USDA | Format.USDC | Format.USDZ:
             found += _check_usd(model, folder)
         case _:
             pass
-    if found:
+    delivered = {each.name.lower() for each in folder.rglob("*") if each.is_file()}
+    missed = [each for each in found if re.split(r"[\\/]", each)[-1].lower() not in delivered]
+    if missed:
         messages.append(
-            f"{model.name} refers to a file outside its folder ({found[0][:80]!r}); that is left out."
+            f"{model.name} refers to a file outside its folder ({missed[0][:80]!r}); that is left out."
         )
     return messages
 
@@ -71,7 +90,7 @@ def _check_obj(model: Model, folder: Path) -> list[str]:
     for place, line in _materials(model.path):
         name = line.decode("utf-8", "replace").strip(_BLANKS)
         goes_on = line.rstrip().endswith(b"\\")  # in the next line
-        if goes_on or leads_out(name, base, folder):
+        if goes_on or leads_out(name, base, folder) or neutralised(line)[0] != line:
             bad.append(place)
             found.append(name or "mtllib")
             last = re.split(r"[\\/]", name)[-1]
@@ -104,19 +123,24 @@ def _is_material(path: Path) -> bool:
 
 
 def _check_ply(model: Model) -> None:
-    with model.path.open("rb") as file:
-        header = file.read(1 << 16).partition(b"end_header")[0]
-    counts = [int(count) for count in re.findall(rb"(?m)^element[ \t]+\w+[ \t]+(\d{1,18})", header)]
-    if re.search(rb"(?m)^property[ \t]+float[ \t]+f_dc_0", header):
-        raise Unsupported(
-            f"{model.name} is a Gaussian splat, which Blender cannot import; it is kept as a file."
-        )
-    if not re.search(rb"(?m)^element[ \t]+face[ \t]+0*[1-9]", header):
-        raise Unsupported(f"{model.name} is a point cloud without faces; it is kept as a file.")
-    if sum(counts) > model.path.stat().st_size:  # an element takes at least one byte
+    header = header_of_ply(model.path)
+    counts = {
+        kind: int(count) for kind, count in re.findall(r"(?m)^element[ \t]+(\w+)[ \t]+(\d{1,18})", header)
+    }
+    if sum(counts.values()) > model.path.stat().st_size:  # an element takes at least one byte
         raise Unreadable(
             f"{model.name} is cut short: its header promises more than it holds. Download it again."
         )
+    if re.search(r"(?m)^property[ \t]+float[ \t]+f_dc_0", header):
+        if not can_import_splats():
+            raise Unsupported(f"{model.name} is {SPLAT}")
+    elif not counts.get("vertex"):
+        raise Unsupported(f"{model.name} is empty: it holds no points and no faces. It is kept as a file.")
+    elif not counts.get("face"):
+        what = "a point cloud without faces"
+        if counts.get("tristrips"):
+            what = "made of strips of triangles (tristrips), which Blender cannot read"
+        raise Unsupported(f"{model.name} is {what}; it is kept as a file.")
 
 
 def _check_usd(model: Model, folder: Path) -> list[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from .references import bring, last_name, leads_out, replace_content
+from .gltf_extensions import leave_out
+from .references import bring, last_name, leads_out
 from .shown import hidden_words, keep_shown_nodes
-from .staging import Model, Unreadable
+from .staging import Model, Unreadable, Unsupported, replace_content
 
 MAX_JSON_BYTES = 256 << 20
 MAX_ELEMENTS = 200_000_000  # vertices plus indices: some 30 times the largest model that generators deliver
@@ -24,28 +25,65 @@ _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 
 
 
 def check_gltf(model: Model, folder: Path) -> tuple[list[str], list[str]]:
-    """Puts what it names in place; returns what led elsewhere and is taken out, and in words what else is.
+    """Puts what it names in place; returns what led elsewhere, and in words what else does not stay.
 
-    Raises Unreadable.
+    Raises Unreadable or Unsupported.
     """
+    _cut_to_length(model)
+    odd: list[str] = []  # numbers that JSON does not have, and Blender's importer refuses
     try:
-        document = json.loads(_gltf_json(model))
+        document = json.loads(_gltf_json(model), parse_constant=lambda name: odd.append(name) or 0)
     except (ValueError, RecursionError) as error:
         raise Unreadable(
             f"{model.name} is damaged: its description is no JSON. Download it again."
         ) from error
     try:
+        _check_version(model.name, document)
         _check_claims(model, document)
         found = _bring_files(model, document, folder)
+        extensions = _extensions(document)
         is_changed, hidden = keep_shown_nodes(document)
-        document["asset"]["version"]
+        messages = leave_out(model.name, document)
+        is_changed |= bool(found or messages or odd) or extensions != _extensions(document)
     except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
-        raise Unreadable(
-            f"{model.name} is JSON, but no glTF model. Generate it anew, or report it with its job id."
-        ) from error
-    if found or is_changed:
+        raise Unreadable(f"{model.name} is JSON, but no glTF model. Download it again.") from error
+    if is_changed:
         _write_gltf_json(model, document)
-    return found, hidden_words(model.name, hidden)
+    return found, messages + hidden_words(model.name, hidden)
+
+
+def _cut_to_length(model: Model) -> None:
+    """Takes off what follows a GLB's end: Blender's importer refuses a file that is longer than it says."""
+    with model.path.open("rb") as file:
+        head = file.read(12)
+    is_glb = head.startswith(b"glTF") and len(head) == 12
+    length = struct.unpack_from("<I", head, 8)[0] if is_glb else 0
+    if 12 < length < model.path.stat().st_size:
+        replace_content(model.path, model.path.read_bytes()[:length])
+
+
+def _extensions(document: dict[str, Any]) -> list[list[str]]:
+    return [list(document.get(name, [])) for name in ("extensionsUsed", "extensionsRequired")]
+
+
+def without_materials(model: Model) -> bool:
+    """Takes all materials and textures out; whether there were any."""
+    document = json.loads(_gltf_json(model))
+    for mesh in document.get("meshes", []):
+        for part in mesh["primitives"]:
+            part.pop("material", None)
+            part.get("extensions", {}).pop("KHR_materials_variants", None)
+    taken = [document.pop(name, []) for name in ("materials", "textures", "images")]
+    if not any(taken):
+        return False
+    _write_gltf_json(model, document)
+    return True
+
+
+def _check_version(name: str, document: dict[str, Any]) -> None:
+    version = str(document["asset"].get("version", "1.0"))
+    if version.startswith("1") or isinstance(document.get("meshes"), dict):
+        raise Unsupported(f"{name} is glTF {version}, and Blender reads 2.0 alone; it is kept as a file.")
 
 
 def _check_claims(model: Model, document: dict[str, Any]) -> None:
@@ -127,6 +165,8 @@ def _gltf_json(model: Model) -> bytes:
         head = file.read(20)
         if not head.startswith(b"glTF"):
             return head + file.read(MAX_JSON_BYTES)
+        if head[4:8] == b"\1\0\0\0":
+            raise Unsupported(f"{model.name} is glTF 1.0, and Blender reads 2.0 alone; it is kept as a file.")
         if len(head) < 20 or struct.unpack_from("<I", head, 8)[0] > size:
             raise Unreadable(f"{model.name} is cut short after {size} bytes. Download it again.")
         return file.read(min(struct.unpack_from("<I", head, 12)[0], MAX_JSON_BYTES))

@@ -172,6 +172,14 @@ def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
     del mesh[PROPERTY]
 
 
+def rename_file(image: bpy.types.Image) -> None:
+    """Lets an image be called as in the result: appending has put the result's folder in front of it."""
+    name = re.split(r"[\\/]", image.filepath_raw)[-1]
+    image.filepath_raw = f"//textures/{name}" if name else ""
+    for packed in image.packed_files:
+        packed.filepath = image.filepath_raw
+
+
 def _incomplete(kind: str, name: str) -> bpy.types.Mesh | bpy.types.Image:
     found = getattr(bpy.data, kind).get(name)
     if found is None or PROPERTY not in found:

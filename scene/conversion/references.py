@@ -7,29 +7,22 @@ of a path stays, so that it is looked for among the delivered files.
 
 import os
 import re
-import uuid
 from pathlib import Path
 
-from .staging import Unreadable, link
+from .staging import Unreadable, link, replace_content
 
 MAX_TEXT_BYTES = 512 << 20
 MAX_ROUNDS = 5
 # Two separators in a row, one after a scheme, or Windows' own prefix; what ends the field that it stands in.
 _NETWORK = re.compile(rb"[\\/]{2}|:[\\/]|[\\/]\?\?[\\/]")
 _SCHEME = re.compile(rb"[A-Za-z][\w+.-]*:?$")
+_INNER = re.compile(rb"[\w.)\]-][\\/]{2,}")  # within a path they mean one, however often they are written
 _FIELD_END = re.compile(rb"[\0\r\n\"'@<>`]")
 _FILE = re.compile(
     r"\.(usd[acz]?|abc|mtlx?|fbx|png|jpe?g|exr|hdr|tiff?|webp|bmp|tga|dds|jp2|ktx2?|gif|psd|mp4|bin)\b.{0,80}$",
     re.IGNORECASE,
 )
 _LINE_START = re.compile(rb"[\0-\x08\x0a-\x1f]")
-
-
-def replace_content(path: Path, content: bytes) -> None:
-    """Gives a staged file other content; the original, which may be the same file by a link, stays."""
-    part = path.with_name(f".{uuid.uuid4().hex[:8]}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def neutralised(content: bytes) -> tuple[bytes, list[str]]:
@@ -39,7 +32,7 @@ def neutralised(content: bytes) -> tuple[bytes, list[str]]:
         content, is_changed = _once_neutralised(content, found)
         if not is_changed:
             return content, found
-    raise Unreadable("A file hides paths within paths. Generate it anew.")
+    raise Unreadable("A file hides paths within paths; it is not imported.")
 
 
 def _once_neutralised(content: bytes, found: list[str]) -> tuple[bytes, bool]:
@@ -49,6 +42,10 @@ def _once_neutralised(content: bytes, found: list[str]) -> tuple[bytes, bool]:
         start = max(done, _start_of(content, match))
         place = match.start() + 1
         if start > match.start() or _is_name_of_material(content, start):
+            continue
+        if run := _INNER.match(content, match.start() - 1) if match.start() else None:
+            pieces.append(content[done : match.start() + 1])
+            done = place = run.end()
             continue
         ending = _FIELD_END.search(content, match.end())
         end = ending.start() if ending else len(content)
@@ -110,9 +107,9 @@ def bring(base: Path, reference: str, folder: Path) -> bool:
     if not wanted.exists():
         files = [each for each in folder.rglob("*") if each.is_file()]
         same = [each for each in files if each.name.lower() == wanted.name.lower()]
-        if not same and wanted.suffix == ".mtl":
-            same = [each for each in files if each.suffix == ".mtl"]
-        if same:
+        if not same and wanted.suffix in (".mtl", ".bin"):
+            same = [each for each in files if each.suffix == wanted.suffix]
+        if same and (wanted.suffix != ".bin" or len(same) == 1):
             link(same[0], wanted)
     return wanted.is_file()
 

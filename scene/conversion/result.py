@@ -4,43 +4,21 @@
 The root stands at the bottom centre of the geometry and carries its bounds: appending evaluates nothing.
 """
 
-import re
-import struct
 from collections.abc import Collection
-from pathlib import Path
 
 import bpy
 import numpy as np
 from mathutils import Matrix
 
 from ..custom_properties import HIGHEST, LOWEST, PREFIX
+from .importers import run_importer
 from .parts import PART
 from .shown import hidden_words, include_all_collections, shown_meshes
 from .staging import Format, Model, Unreadable, Unsupported
+from .takes import keep_takes
 
 RESULT_COLLECTION = "Maquette result"
-MAX_TEXTURE_PX = 16_384
-MAX_PIXELS = 4 * MAX_TEXTURE_PX**2  # of all textures of a result: 4 GB in memory
 _EMPTY_IF_ZERO = ("material_index", "sharp_face", "sharp_edge")
-_USD = (("wm", "usd_import"),)
-_OPERATORS: dict[Format, tuple[tuple[str, str], ...]] = {
-    Format.GLTF: (("import_scene", "gltf"),),
-    Format.USDA: _USD,
-    Format.USDC: _USD,
-    Format.USDZ: _USD,
-    Format.FBX: (("wm", "fbx_import"), ("import_scene", "fbx")),  # the former from 4.5 on
-    Format.OBJ: (("wm", "obj_import"),),
-    Format.PLY: (("wm", "ply_import"),),
-    Format.STL: (("wm", "stl_import"),),
-}
-# glTF's importer would draw bones with a mesh of its own.
-_USD_OPTIONS = {"support_scene_instancing": False}
-_OPTIONS = {
-    Format.GLTF: {"disable_bone_shape": True},
-    Format.USDA: _USD_OPTIONS,
-    Format.USDC: _USD_OPTIONS,
-    Format.USDZ: _USD_OPTIONS,
-}
 
 
 def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
@@ -49,40 +27,22 @@ def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
     Raises Unreadable or Unsupported; then no object of it stays.
     """
     before = set(bpy.data.objects)
+    actions = set(bpy.data.actions)
     try:
-        _run_importer(model)
+        messages = run_importer(model)
         _drop_properties_of_ours()
-        messages = _without_caches(model)
+        messages += _without_caches(model)
         include_all_collections()
-        objects, left_out = _cleaned([each for each in bpy.data.objects if each not in before])
+        made = [each for each in bpy.data.objects if each not in before]
+        objects, left_out = _cleaned(made, has_splats=model.format in (Format.SPZ, Format.PLY))
         messages += hidden_words(model.name, left_out)
-        if not faces(objects):
+        if not any(faces([each]) or each.type == "POINTCLOUD" for each in objects):
             raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
+        keep_takes(objects, set(bpy.data.actions) - actions)
     except (Unreadable, Unsupported):
         discard(set(bpy.data.objects) - before)
         raise
     return objects, messages
-
-
-def _run_importer(model: Model) -> None:
-    options = _OPTIONS.get(model.format, {})
-    for group, verb in _OPERATORS[model.format]:
-        try:
-            if "FINISHED" in getattr(getattr(bpy.ops, group), verb)(filepath=str(model.path), **options):
-                return
-            raise RuntimeError("its importer gives no reason")
-        except AttributeError:  # no such operator; an error inside one is a RuntimeError
-            continue
-        except RuntimeError as error:
-            lines = [line.strip() for line in str(error).replace(str(model.path), model.name).splitlines()]
-            reason = [line for line in lines if line and not line.startswith("Location:")][-1][:300]
-            raise Unreadable(
-                f"Blender could not read {model.name}: {reason.rstrip('.')}. Download or generate it anew."
-            ) from error
-    raise Unsupported(
-        f"{model.name} is a {model.format} file, and this Blender was built without an importer for it; "
-        "it is kept as a file. Official builds from blender.org have one."
-    )
 
 
 def _drop_properties_of_ours() -> None:
@@ -156,8 +116,8 @@ def faces(objects: list[bpy.types.Object]) -> int:
     return sum(len(each.data.polygons) for each in objects if isinstance(each.data, bpy.types.Mesh))
 
 
-def _cleaned(objects: list[bpy.types.Object]) -> tuple[list[bpy.types.Object], int]:
-    """Keeps meshes with faces, armatures and what holds them, deselected, and removes the rest.
+def _cleaned(objects: list[bpy.types.Object], *, has_splats: bool) -> tuple[list[bpy.types.Object], int]:
+    """Keeps meshes with faces, armatures, splats and what holds them, deselected, and removes the rest.
 
     Returns how many meshes went that the file does not show.
     """
@@ -165,7 +125,8 @@ def _cleaned(objects: list[bpy.types.Object]) -> tuple[list[bpy.types.Object], i
     meshes = [each for each in objects if faces([each])]
     shown = shown_meshes(meshes, has_rig=bool(rigs))
     wanted: set[bpy.types.Object] = set()
-    for each in [*rigs, *shown]:
+    splats = [each for each in objects if has_splats and each.type == "POINTCLOUD"]
+    for each in [*rigs, *shown, *splats]:
         owner: bpy.types.Object | None = each
         while owner is not None:
             wanted.add(owner)
@@ -187,82 +148,6 @@ def discard(objects: Collection[bpy.types.Object]) -> None:
         bpy.data.batch_remove([each for each in kind if not each.users])
 
 
-def pack_textures(folder: Path) -> tuple[int, list[str]]:
-    """Packs images as the bytes they came in; returns how many stay, and in words which do not and why.
-
-    The largest are made smaller where all together have more than MAX_PIXELS.
-    """
-    messages: list[str] = []
-    sizes: dict[bpy.types.Image, tuple[int, int]] = {}
-    for image in [each for each in bpy.data.images if each.source != "VIEWER" and each.users]:
-        if image.source in ("MOVIE", "SEQUENCE"):
-            messages.append(f"{image.name!r} is a film and no texture, and is left out.")
-            _drop(image)
-            continue
-        if not image.packed_file and image.source != "GENERATED":
-            where = Path(bpy.path.abspath(image.filepath_raw)).resolve()
-            if not where.is_relative_to(folder) or not where.is_file():
-                messages.append(f"The texture {image.name!r} was not delivered and is left out.")
-                _drop(image)
-                continue
-            image.pack()
-        size = _size(image)
-        if max(size) > MAX_TEXTURE_PX:
-            messages.append(
-                f"The texture {image.name!r} has over {MAX_TEXTURE_PX} pixels a side and is left out."
-            )
-            _drop(image)
-            continue
-        image.filepath_raw = f"//textures/{Path(image.filepath_raw).name}" if image.filepath_raw else ""
-        sizes[image] = (size[0], size[1]) if len(size) == 2 else (max(size), max(size))
-    messages += _shrunk(sizes)
-    for image in sizes:
-        for packed in image.packed_files:
-            packed.filepath = image.filepath_raw
-    return sum(1 for image in bpy.data.images if image.packed_file and image.users), messages
-
-
-def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]]) -> list[str]:
-    """Halves the largest images until all together are within MAX_PIXELS; says so."""
-    wanted = dict(sizes)
-    while sum(width * height for width, height in wanted.values()) > MAX_PIXELS:
-        largest = max(wanted, key=lambda image: wanted[image][0] * wanted[image][1])
-        width, height = wanted[largest]
-        wanted[largest] = (max(1, width // 2), max(1, height // 2))
-    changed = [image for image, size in wanted.items() if size != sizes[image]]
-    for image in changed:
-        image.scale(*wanted[image])
-        image.pack()
-        image.buffers_free()
-    if not changed:
-        return []
-    side = max(max(wanted[image]) for image in changed)
-    return [
-        f"{len(changed)} of {len(sizes)} textures were made smaller, to {side} pixels a side at most: "
-        f"together they had over {MAX_PIXELS // 10**6:,} million pixels."
-    ]
-
-
-def _size(image: bpy.types.Image) -> list[int]:
-    """Width and height; by the header where that is easy: a small file may unpack to vast pixels."""
-    data = image.packed_file.data if image.packed_file else b""
-    if data.startswith(b"\x89PNG"):
-        return [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
-    if data.startswith(b"\xff\xd8"):  # a JPEG may also hold a preview of itself
-        found = re.findall(rb"(?s)\xff[\xc0-\xc2]\0[\x0b\x11\x14]\x08(.{4})", data)
-        return [side for each in found for side in struct.unpack(">HH", each)] or [0]
-    return list(image.size)
-
-
-def _drop(image: bpy.types.Image) -> None:
-    """Takes the image's nodes away, so that materials fall back to their own colour and not to magenta."""
-    trees = [material.node_tree for material in bpy.data.materials if material.node_tree]
-    for tree in [*trees, *bpy.data.node_groups]:
-        for node in [each for each in tree.nodes if getattr(each, "image", None) == image]:
-            tree.nodes.remove(node)
-    bpy.data.images.remove(image)
-
-
 def slim_down(objects: list[bpy.types.Object]) -> None:
     """Drops what says nothing: selections, materials all the first, no edge or face sharp.
 
@@ -279,21 +164,6 @@ def _is_set(attribute: bpy.types.Attribute) -> bool:
     values = np.empty(len(attribute.data), np.int32 if attribute.data_type == "INT" else np.bool_)
     attribute.data.foreach_get("value", values)
     return bool(values.any())
-
-
-def colour_by_vertices(objects: list[bpy.types.Object]) -> None:
-    """Gives meshes that have vertex colours and no material one that shows them (PLY and OBJ bring none)."""
-    meshes = {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}
-    for mesh in [each for each in meshes if each.color_attributes and not any(each.materials)]:
-        material = bpy.data.materials.new(mesh.name)
-        if bpy.app.version < (5, 0):
-            material.use_nodes = True  # always so from 5.0 on
-        tree = material.node_tree
-        colour = tree.nodes.new("ShaderNodeVertexColor")
-        colour.layer_name = mesh.color_attributes[0].name
-        tree.links.new(colour.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
-        mesh.materials.clear()
-        mesh.materials.append(material)
 
 
 def root_over(

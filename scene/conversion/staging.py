@@ -5,10 +5,12 @@ The originals are linked or copied, never changed; archives unpack within limits
 """
 
 import enum
+import mmap
 import os
 import re
 import shutil
 import struct
+import uuid
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,6 +26,10 @@ class Unreadable(Exception):
     """The file is damaged, unsafe or no model; the text is a sentence for a person."""
 
 
+class NoModelError(Unreadable):
+    """Nothing in the file says that it is a model; beside one, notes and licences are not worth a word."""
+
+
 class Unsupported(Exception):
     """The file is sound, but Blender has no importer for it; the text says so."""
 
@@ -36,9 +42,11 @@ class Format(enum.StrEnum):
     USDC = ".usdc"
     USDZ = ".usdz"
     FBX = ".fbx"
+    DAE = ".dae"
     OBJ = ".obj"
     PLY = ".ply"
     STL = ".stl"
+    SPZ = ".spz"
     ZIP = ".zip"
 
 
@@ -54,23 +62,35 @@ class Model:
 # What the first bytes tell, in lower case and after white space.
 _MODELS = (
     (b"gltf", Format.GLTF),
-    (b"{", Format.GLTF),  # the gate reads the JSON and refuses what is no glTF
     (b"pxr-usdc", Format.USDC),
     (b"#usda", Format.USDA),
     (b"kaydara fbx binary", Format.FBX),
+    (b"; fbx", Format.FBX),
+    (b"fbxheaderextension:", Format.FBX),
+    (b"ngsp", Format.SPZ),
     (b"ply\n", Format.PLY),
     (b"ply\r", Format.PLY),
 )
 _IMAGES = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|v/1\x01|#\?RADIANCE|DDS |RIFF")
-_SPLAT = "a Gaussian splat, which Blender cannot import; it is kept as a file."
+_PACKED = b"\x1f\x8b"
+SPLAT = "a Gaussian splat, which this Blender cannot import; it is kept as a file."
 _OTHERS = (
-    (b"ngsp", Unsupported, _SPLAT),
-    (b"\x1f\x8b", Unsupported, "compressed, like a Gaussian splat (.spz); it is kept as a file."),
     (b"vox ", Unsupported, "a voxel model (.vox), which Blender cannot import; it is kept as a file."),
     (b"blender", Unreadable, "a .blend file; those can carry scripts, so downloaded ones are not opened."),
-    (b"; fbx", Unreadable, "an FBX in text form, which Blender cannot read. Ask for GLB or binary FBX."),
+    (_PACKED, Unsupported, "compressed and no model that Blender reads; it is kept as a file."),
     (b"<!doctype html", Unreadable, "a web page and not a model. The download link may have expired."),
+    (b"<html", Unreadable, "a web page and not a model. The download link may have expired."),
 )
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, which Blender's importers do not skip
+MAX_ZEROS = 16  # in a text: some programs end one with a zero byte, Blender reads past it
+# What a line of a text tells.
+_TEXTS: tuple[tuple[re.Pattern[bytes], Format | None], ...] = (
+    (re.compile(rb"<(\w+:)?COLLADA[\s>]"), Format.DAE),
+    (re.compile(rb"(?m)^[ \t]*FBXHeaderExtension[ \t]*:"), Format.FBX),
+    (re.compile(rb"(?m)^[ \t]*v[ \t]+[-+.\dnNiI]"), Format.OBJ),
+    (re.compile(rb"(?m)^[ \t]*newmtl[ \t]"), None),
+)
+_TEXT_FORMATS = (Format.OBJ, Format.FBX, Format.DAE)
 _SPLAT_SUFFIXES = (".splat", ".ksplat", ".sog")  # formats without a mark of their own
 
 
@@ -78,10 +98,14 @@ def detect(path: Path, name: str) -> Format | None:
     """The format by content, None for a texture or material file. Raises Unreadable or Unsupported."""
     size = path.stat().st_size
     if size == 0:
-        raise Unreadable(f"{name} is empty. Download it again or generate it anew.")
+        raise Unreadable(f"{name} is empty. Download it again.")
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    start = head[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    start = head[:4096].lstrip(_MARK + b" \t\r\n").lower()
+    if start.startswith(b"{"):
+        return _described(path, name)
+    if start.startswith(_PACKED) and _unpacked_start(head) == b"NGSP":
+        return Format.SPZ
     for mark, found in _MODELS:
         if start.startswith(mark):
             return found
@@ -91,7 +115,7 @@ def detect(path: Path, name: str) -> Format | None:
     if _IMAGES.match(head):
         return None
     if name.lower().endswith(_SPLAT_SUFFIXES):
-        raise Unsupported(f"{name} is {_SPLAT}")
+        raise Unsupported(f"{name} is {SPLAT}")
     if start.startswith(b"pk\3\4"):  # a USDZ is a zip whose first file is a USD
         first = head[30 : 30 + int.from_bytes(head[26:28], "little")].lower()
         return Format.USDZ if first.endswith((b".usd", b".usda", b".usdc")) else Format.ZIP
@@ -99,12 +123,27 @@ def detect(path: Path, name: str) -> Format | None:
         return Format.STL
     if size >= 84 and 0 < struct.unpack_from("<I", head, 80)[0] * 50 == size - 84:
         return Format.STL
-    if b"\0" not in head:
-        if re.search(rb"(?m)^[ \t]*v[ \t]+[-+.\dnNiI]", head):
-            return Format.OBJ
-        if re.search(rb"(?m)^[ \t]*newmtl[ \t]", head):
-            return None
-    raise Unreadable(f"{name} is no 3D file that Blender knows, or it is damaged. Download it again.")
+    if head.count(b"\0") <= MAX_ZEROS:
+        for pattern, found in _TEXTS:
+            if pattern.search(head):
+                return found
+    no_model = NoModelError if path.suffix.lower() not in (*Format, ".gltf") else Unreadable
+    raise no_model(f"{name} is no 3D file that Blender knows, or it is damaged. Download it again.")
+
+
+def _unpacked_start(packed: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(31).decompress(packed, 4)
+    except zlib.error:
+        return b""
+
+
+def _described(path: Path, name: str) -> Format:
+    """A JSON text is a glTF if it has the one field that each has, wherever in it; else it is a note."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if path.suffix.lower() == ".gltf" or content.find(b'"asset"') >= 0:
+            return Format.GLTF  # the gate reads it and refuses what is none after all
+    raise NoModelError(f"{name} is JSON, but no glTF model. Download it again.")
 
 
 def is_text(path: Path) -> bool:
@@ -112,6 +151,11 @@ def is_text(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     return b"\0" not in head and not _IMAGES.match(head)
+
+
+def is_picture(path: Path) -> bool:
+    with path.open("rb") as file:
+        return bool(_IMAGES.match(file.read(16))) or path.suffix.lower() == ".tga"
 
 
 Problem = tuple[str, Unreadable | Unsupported]
@@ -124,15 +168,41 @@ def stage(sources: list[dict[str, str]], folder: Path) -> tuple[list[Model], lis
     """
     models: list[Model] = []
     problems: list[Problem] = []
+    companions: list[Path] = []
     for source in sorted(sources, key=lambda each: each["role"] != "companion"):  # these keep their names
         path = _vacant(folder, source["name"])
         link(Path(source["path"]), path)
-        try:
-            if source["role"] != "companion":
-                models += _models(path)
-        except (Unreadable, Unsupported) as why:
-            problems.append((path.name, why))
-    return models, problems
+        _drop_mark(path)
+        if source["role"] == "companion":
+            companions.append(path)
+        else:
+            _look_into(path, models, problems)
+    for path in companions if not models else ():  # what a file is told to be is hearsay
+        _look_into(path, models, problems)
+    real = [each for each in problems if not isinstance(each[1], NoModelError)]
+    return models, real if models or real else problems
+
+
+def _look_into(path: Path, models: list[Model], problems: list[Problem]) -> None:
+    try:
+        models += _models(path)
+    except (Unreadable, Unsupported) as why:
+        problems.append((path.name, why))
+
+
+def _drop_mark(path: Path) -> None:
+    """Takes a byte order mark off a staged text; what was delivered stays as it is."""
+    with path.open("rb") as file:
+        if file.read(len(_MARK)) != _MARK:
+            return
+        replace_content(path, file.read())
+
+
+def replace_content(path: Path, content: bytes) -> None:
+    """Gives a staged file other content; the original, which may be the same file by a link, stays."""
+    part = path.with_name(f".{uuid.uuid4().hex[:8]}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
 
 
 def link(path: Path, target: Path) -> None:
@@ -161,9 +231,31 @@ def _models(path: Path, *, is_inner: bool = False) -> list[Model]:
     if found == Format.USDZ and not is_inner:
         return [_first_layer(path)]
     name = path.name
+    if found in _TEXT_FORMATS and not is_binary_fbx(path):
+        _drop_zeros(path)
     if found and path.suffix.lower() != found:  # Blender's USD goes by it, so it must tell the truth
         path = path.rename(_vacant(path.parent, path.stem + found))
     return [Model(path, found, name)] if found not in (None, Format.ZIP, Format.USDZ) else []
+
+
+def is_binary_fbx(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(64).lstrip(b" \t\r\n").lower().startswith(b"kaydara")
+
+
+def header_of_ply(path: Path) -> str:
+    """Its lines, up to the data."""
+    with path.open("rb") as file:
+        header = file.read(1 << 16).partition(b"end_header")[0]
+    return header.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _drop_zeros(path: Path) -> None:
+    """A text without them: what is behind one must not be hidden from whoever looks the text through."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        has_zero = content.find(b"\0") >= 0
+    if has_zero:
+        replace_content(path, path.read_bytes().replace(b"\0", b" "))
 
 
 def _first_layer(path: Path) -> Model:
@@ -187,9 +279,11 @@ def _extract(path: Path, inside: Path) -> list[str]:
             size = sum(entry.file_size for entry in entries)  # zipfile reads no more than is declared
             if size > min(MAX_UNPACKED_BYTES, (1 << 20) + path.stat().st_size * MAX_RATIO):
                 raise Unreadable(f"{path.name} unpacks to far more than its size allows; it is not unpacked.")
-            if any(re.search(r"^[\\/]|^\w:|(^|[\\/])\.\.([\\/]|$)", entry.filename) for entry in entries):
+            for entry in entries:  # Windows' own tools write backslashes
+                entry.filename = entry.filename.replace("\\", "/")
+            if any(re.search(r"^/|^\w:|(^|/)\.\.(/|$)", entry.filename) for entry in entries):
                 raise Unreadable(f"{path.name} wants to write outside its folder; it is not unpacked.")
-            archive.extractall(inside)
+            archive.extractall(inside, entries)
             return [entry.filename for entry in entries]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise Unreadable(f"{path.name} is a damaged zip archive ({error}). Download it again.") from error
@@ -200,11 +294,15 @@ def _unpacked(path: Path) -> list[Model]:
     _extract(path, inside)
     models: list[Model] = []
     refused: list[Exception] = []
-    for file in [each for each in sorted(inside.rglob("*")) if each.is_file()]:
+    files = [each for each in sorted(inside.rglob("*")) if each.is_file()]
+    for file in files:
+        _drop_mark(file)
+    for file in files:
         try:
             models += _models(file, is_inner=True)
         except (Unreadable, Unsupported) as why:  # a text or licence file is no fault of the archive
             refused.append(why)
     if not models:
+        refused.sort(key=lambda why: isinstance(why, NoModelError))
         raise refused[0] if refused else Unsupported(f"{path.name} holds no model; it is kept as a file.")
     return models

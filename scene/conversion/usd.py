@@ -52,10 +52,10 @@ def _clean_text(path: Path, folder: Path) -> list[str]:
     def kept(match: re.Match[bytes]) -> bytes:
         asset = match[2] or match[3]
         text = asset.decode("utf-8", "replace")
-        if not leads_out(text, path.parent, folder):
-            return match[0]
-        found.append(text)
         mark = b"@@@" if match[2] else b"@"
+        if not leads_out(text, path.parent, folder):
+            return mark + _with_slashes(asset) + mark
+        found.append(text)
         return mark + last_name(asset) + mark
 
     content = _TEXT_ASSET.sub(kept, content)
@@ -94,7 +94,13 @@ def _cleaned(token: bytes, base: Path, folder: Path, found: list[str]) -> bytes:
         named.append(text)
         token = last_name(token)
     found += named
-    return token
+    return _with_slashes(token)
+
+
+def _with_slashes(asset: bytes) -> bytes:
+    """A path that a tool of Windows wrote, as USD wants it; other texts as they are."""
+    is_path = b"\\" in asset and _FOLLOWED.fullmatch(asset.decode("utf-8", "replace"))
+    return asset.replace(b"\\", b"/") if is_path else asset
 
 
 def _is_compressed(content: bytes) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 import bpy
 import errands
 import pytest
+from model_files import text_fbx
 
 pytestmark = pytest.mark.skipif(
     bpy.app.version[:2] != (5, 2), reason="the importers' own crashes differ little: the newest does"
@@ -123,6 +124,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for name in ("a.obj", "a.mtl"):
             packed.write(folder / name, name)
+    (folder / "t.fbx").write_bytes(text_fbx())
     return {
         path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.suffix != ".mtl"
     }

@@ -297,7 +297,6 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "list.gltf": (b'{"asset": 3', "no JSON"),
     "page.glb": (b"<!DOCTYPE html><html>expired</html>", "web page"),
     "scene.blend": (b"BLENDER-v402", "can carry scripts"),
-    "text.fbx": (b"; FBX 7.3.0 project file\n", "FBX in text form"),
     "outside.gltf": (
         json.dumps(triangle(POINTS, buffers=[{"uri": "../../etc/passwd", "byteLength": 36}])).encode(),
         "outside its folder",

@@ -761,12 +761,13 @@ def test_an_fbx_that_claims_more_than_its_size_allows_is_refused(tmp_path: Path)
 def test_textures_beyond_the_budget_are_made_smaller_and_said_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = part("scene.conversion.result")
-    monkeypatch.setattr(result, "MAX_PIXELS", 64 * 64)
+    textures = part("scene.conversion.textures")
+    monkeypatch.setattr(textures, "MAX_PIXELS", 64 * 64)
     images = [bpy.data.images.load(str(picture(tmp_path / f"{size}.png", size))) for size in (64, 64, 8)]
     for image in images:
         image.use_fake_user = True
-    count, messages = result.pack_textures(tmp_path)
+    assert textures.pack_textures(images, tmp_path) == []
+    count, messages = textures.fit_textures()
     assert count == 3
     assert sorted(tuple(image.size) for image in images) == [(8, 8), (32, 32), (32, 32)]
     assert all(image.packed_file.data.startswith(b"\x89PNG") for image in images)

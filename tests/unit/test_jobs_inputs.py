@@ -296,7 +296,7 @@ def test_a_file_that_was_exchanged_for_a_link_after_it_was_read_is_not_sent(scen
     kept.symlink_to(scene.folder / "private.png")
     ended = scene.run()
     assert (ended.state, ended.error_kind) == (State.FAILED, "InputFileError")
-    assert ended.message == "a.png is not in the folder of its job. Generate it anew."
+    assert ended.message == "a.png is not in the folder of its job. Add a new job."
     assert scene.service.uploads == scene.service.paid == []
 
 
