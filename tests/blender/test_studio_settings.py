@@ -184,6 +184,25 @@ def test_outputs_are_written_where_the_preferences_have_their_add_ons_off(tmp_pa
         bpy.data.objects.remove(root)
 
 
+@pytest.mark.parametrize(("form", "depth"), [("PNG", "16"), ("TIFF", "16"), ("OPEN_EXR", "32"), ("PNG", "8")])
+def test_a_picture_of_any_depth_is_as_bright_on_the_page(tmp_path: Path, form: str, depth: str) -> None:
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    image = bpy.data.images.new("grey", 4, 4, float_buffer=True)
+    grey = 0.214 if form == "OPEN_EXR" else 0.5  # linear, and as sRGB has it
+    image.colorspace_settings.is_data = True
+    image.pixels.foreach_set(np.tile(np.float32([grey, grey, grey, 1]), 16))
+    for name, value in (("media_type", "IMAGE"), ("file_format", form), ("color_mode", "RGB")):
+        if hasattr(settings, name):
+            setattr(settings, name, value)
+    settings.color_depth = depth
+    scene.view_settings.view_transform = "Raw"
+    image.save_render(str(tmp_path / "grey"), scene=scene)
+    bpy.data.images.remove(image)
+    scene_of.write_thumbnail(tmp_path / "grey", tmp_path / "page.jpg")
+    assert pixels_of(tmp_path / "page.jpg").mean() == pytest.approx(0.5, abs=0.02)
+
+
 # Where each corner of what was seen lies in the file, by EXIF's number.
 STORED = {
     1: lambda seen: seen,
