@@ -12,6 +12,8 @@ import numpy as np
 from .export import ExportError, replacing
 from .render import studio
 
+_LINEAR = ("OPEN_EXR", "OPEN_EXR_MULTILAYER", "HDR")
+
 
 def write_thumbnail(picture: Path, target: Path, *, orientation: int = 1, size: int = 320) -> None:
     """The picture as a JPEG of `size` pixels at most, on white where transparent. Raises ExportError.
@@ -28,15 +30,24 @@ def load_upright(picture: Path, orientation: int, *, size: int | None = None) ->
     except RuntimeError as error:
         raise ExportError(f"{picture.name} is no picture that Blender can read.") from error
     try:
+        image.colorspace_settings.is_data = True  # the file's own numbers, whatever the configuration says
         width, height = _size(image)
         if not width or not height:
             raise ExportError(f"{picture.name} is no picture that Blender can read.")
         share = min(1.0, (size or max(width, height)) / max(width, height))
         if share < 1.0:
             image.scale(max(1, round(width * share)), max(1, round(height * share)))
-        return _turned(_pixels(image), orientation)
+        pixels = _turned(_pixels(image), orientation)
+        return _encoded(pixels) if image.file_format in _LINEAR else pixels
     finally:
         bpy.data.images.remove(image)
+
+
+def _encoded(pixels: np.ndarray) -> np.ndarray:
+    """Linear colours as sRGB has them (IEC 61966-2-1)."""
+    linear = pixels[..., :3].clip(0.0, 1.0)
+    curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.concatenate([curve, pixels[..., 3:]], axis=2)
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -32,6 +32,7 @@ SAME_EVERYWHERE = (
     "test_command.py",
     "test_farm.py",
     "test_killed.py",
+    "test_odd_deliveries.py",
     "test_python_api.py",
     "test_python_docs.py",
     "test_scripts.py",

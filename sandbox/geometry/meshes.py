@@ -23,6 +23,7 @@ def load_picture(path: str, largest: int = 2048) -> Array:
         image = bpy.data.images.load(path)
     except RuntimeError as error:
         raise ValueError(f"Blender can't read this picture: {error}") from None
+    image.colorspace_settings.is_data = True  # else those of 16 bits would be read as linear colours
     width, height = image.size  # pyright: ignore[reportGeneralTypeIssues] - the stub knows no iteration
     if not width:
         raise ValueError("Blender can't read this picture")

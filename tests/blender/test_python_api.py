@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, NOBODY, Sandbox, run, running_sandbox
+from commands import EXAMPLES, NO_PICTURE, NOBODY, Sandbox, run, running_sandbox
 from holding import HoldingProxy
 
 pytestmark = pytest.mark.skipif(
@@ -281,7 +281,7 @@ def test_without_credits_a_batch_stops_and_goes_on_when_there_are_some(
 
 def test_a_job_that_failed_at_the_service_stays_failed_under_its_key(sandbox: Sandbox) -> None:
     before = paid(sandbox)
-    Path("broken.png").write_bytes(Path("horse.png").read_bytes()[:200])
+    Path("broken.png").write_bytes(NO_PICTURE)
     for _ in range(2):
         with pytest.raises(MaquetteError, match=r"can't read this picture.*cannot go on") as told:
             maquette.generate("broken.png", key="hero", **FEW)

@@ -184,6 +184,50 @@ def test_outputs_are_written_where_the_preferences_have_their_add_ons_off(tmp_pa
         bpy.data.objects.remove(root)
 
 
+def test_a_preview_takes_nothing_of_the_scene_that_is_open(tmp_path: Path) -> None:
+    """Whatever the startup file has set, in Edit Mode, too."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    mesh = bpy.data.meshes.new("a")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 1)], [], [(0, 1, 2)])
+    root = bpy.data.objects.new("a", mesh)
+    root["maquette_min"], root["maquette_max"] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    bpy.context.scene.collection.objects.link(root)
+    scene_of.write_form([root], tmp_path / "usual.png")
+    scene = bpy.context.scene
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.view_settings.exposure = 4.0
+    scene.render.resolution_percentage = 25
+    scene.render.use_border = scene.render.film_transparent = True
+    scene.unit_settings.system = "IMPERIAL"
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.mode_set(mode="EDIT")
+    scene_of.write_form([root], tmp_path / "odd.png")
+    assert bpy.context.mode == "EDIT_MESH"
+    usual, odd = (pixels_of(tmp_path / f"{name}.png") for name in ("usual", "odd"))
+    assert usual.shape == odd.shape
+    assert np.abs(usual - odd).mean() < 0.01
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.mark.parametrize(("form", "depth"), [("PNG", "16"), ("TIFF", "16"), ("OPEN_EXR", "32"), ("PNG", "8")])
+def test_a_picture_of_any_depth_is_as_bright_on_the_page(tmp_path: Path, form: str, depth: str) -> None:
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    image = bpy.data.images.new("grey", 4, 4, float_buffer=True)
+    grey = 0.214 if form == "OPEN_EXR" else 0.5  # linear, and as sRGB has it
+    image.colorspace_settings.is_data = True
+    image.pixels.foreach_set(np.tile(np.float32([grey, grey, grey, 1]), 16))
+    for name, value in (("media_type", "IMAGE"), ("file_format", form), ("color_mode", "RGB")):
+        if hasattr(settings, name):
+            setattr(settings, name, value)
+    settings.color_depth = depth
+    scene.view_settings.view_transform = "Raw"
+    image.save_render(str(tmp_path / "grey"), scene=scene)
+    bpy.data.images.remove(image)
+    scene_of.write_thumbnail(tmp_path / "grey", tmp_path / "page.jpg")
+    assert pixels_of(tmp_path / "page.jpg").mean() == pytest.approx(0.5, abs=0.02)
+
+
 # Where each corner of what was seen lies in the file, by EXIF's number.
 STORED = {
     1: lambda seen: seen,
