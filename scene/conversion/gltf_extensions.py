@@ -69,8 +69,8 @@ def leave_out(name: str, document: dict[str, Any]) -> list[str]:
         why = (
             f"only given by {textures[0]}, which Blender cannot read" if textures else "damaged or not there"
         )
-        what = "A texture" if count == 1 else f"Textures ({count})"
-        messages.append(f"{what} of {name} left out: {why}.")
+        what = f"A texture of {name} is" if count == 1 else f"{count} textures of {name} are"
+        messages.append(f"{what} left out: {why}.")
     return messages
 
 

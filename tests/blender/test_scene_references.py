@@ -197,7 +197,7 @@ def test_an_unknown_texture_extension_costs_the_texture_and_not_the_model(
     answer = converted(tmp_path, {"m.glb": required(extension, extensions={extension: {"source": 0}})})
     assert (answer["ok"], answer["faces"], answer["textures"]) == (True, 1, 0)
     (message,) = answer["messages"]
-    assert message == f"A texture of m.glb left out: only given by {extension}, which Blender cannot read."
+    assert message == f"A texture of m.glb is left out: only given by {extension}, which Blender cannot read."
 
 
 def test_a_texture_with_another_form_to_fall_back_on_stays(tmp_path: Path) -> None:
