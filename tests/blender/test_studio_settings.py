@@ -76,7 +76,8 @@ def red_cube(folder: Path) -> Path:
     cube = bpy.context.object
     save(np.full((8, 8, 3), (0.8, 0.1, 0.1), np.float32), folder / "red.png", "PNG")
     material = bpy.data.materials.new("red")
-    material.use_nodes = True
+    if bpy.app.version < (5, 0):
+        material.use_nodes = True  # always so from 5.0 on
     texture = material.node_tree.nodes.new("ShaderNodeTexImage")
     texture.image = bpy.data.images.load(str(folder / "red.png"))
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
