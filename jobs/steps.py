@@ -240,7 +240,8 @@ class Steps:
         if error is None:
             files = future.result()
             if job.error_kind == UnreadableResultError.__name__ and _hashes(files) == _hashes(job.files):
-                text = f"{job.message} The service delivers the same file again."
+                kept = self._folder(job) / "result"
+                text = f"{job.message} The service delivers the same file again; it is kept in {kept}."
                 self._ledger.fail(job, text, job.error_kind, State.DOWNLOADING)
                 return
             self._ledger.move(job, State.CONVERTING, files=files, progress=None, attempts=0)

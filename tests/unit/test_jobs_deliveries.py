@@ -169,6 +169,9 @@ def test_the_same_unreadable_file_twice_is_what_the_service_has(scene: Scene) ->
     job = scene.run()
     assert (job.state, job.resume_state) == (State.FAILED, State.DOWNLOADING)
     assert "the same file again" in job.message
+    kept = [path for path in (scene.store.job_folder(job.id) / "result").iterdir() if path.suffix != ".bad"]
+    assert [path.read_bytes() for path in kept] == [GLB]
+    assert str(kept[0].parent) in job.message
     assert scene.service.calls["download"] == 2
 
 
