@@ -22,10 +22,9 @@ _OPERATORS: dict[Format, tuple[str, ...]] = {
     Format.STL: ("wm.stl_import",),
     Format.SPZ: ("wm.spz_import",),  # from 5.3 on, where the importer of PLY takes splats, too
 }
-# glTF's importer would draw bones with a mesh of its own.
 _USD_OPTIONS = {"support_scene_instancing": False}
 _OPTIONS = {
-    Format.GLTF: {"disable_bone_shape": True},
+    Format.GLTF: {"disable_bone_shape": True},  # it would draw bones with a mesh of its own
     Format.USDA: _USD_OPTIONS,
     Format.USDC: _USD_OPTIONS,
     Format.USDZ: _USD_OPTIONS,
