@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a converted file may differ from Blender's own import of it: what is compared, and the rules with reasons.
+
+docs/formats.md has the rules and the counts as tables, which are made here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Facts = dict[str, Any]
+Record = dict[str, Any]  # of one file: see corpus.py
+TOLERANCE = 1e-4  # of the longest side
+OUTCOMES = ("equal", "by rule", "different")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not the same: what, in Blender's import, in Maquette's result."""
+
+    what: str
+    blender: Any
+    maquette: Any
+
+    def __str__(self) -> str:
+        return f"{self.what} {_brief(self.maquette)}, Blender has {_brief(self.blender)}"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list):
+        texts = [f"{each:.6g}" if isinstance(each, float) else str(each) for each in value]
+        more = f" and {len(texts) - 4} more" if len(texts) > 4 else ""
+        return f"({', '.join(texts[:4])}{more})"
+    return str(value)
+
+
+def shows_nothing(facts: Facts) -> bool:
+    """Whether there is no face to be seen, or the file was refused."""
+    return "error" in facts or not facts["faces"]
+
+
+def differences(record: Record) -> list[Difference]:
+    """What is not the same. A file of which neither shows anything is the same."""
+    theirs, ours, answer = record["blender"], record["maquette"], record["answer"]
+    if shows_nothing(theirs) and shows_nothing(ours):
+        return []
+    if shows_nothing(theirs) or shows_nothing(ours):
+        return [Difference("shown", _shown(theirs), _shown(ours))]
+    found = [
+        Difference(what, theirs[what], ours[what])
+        for what in ("faces", "objects", "coloured_faces", "materials", "textures", "actions")
+        if theirs[what] != ours[what]
+    ]
+    length = max(high - low for low, high in zip(theirs["min"], theirs["max"]))
+    far = max(map(abs, [*theirs["min"], *theirs["max"]]))
+    near = length * TOLERANCE + far * 1e-6
+    if not _is_near(_size(theirs), _size(ours), near):
+        found.append(Difference("size", _size(theirs), _size(ours)))
+    if not _is_near([*theirs["min"], *theirs["max"]], [*answer["min"], *answer["max"]], near):
+        found.append(Difference("told bounds", [*theirs["min"], *theirs["max"]], [*answer["min"], *answer["max"]]))
+    return found
+
+
+def _shown(facts: Facts) -> str:
+    return facts["error"] if "error" in facts else f"{facts['faces']} faces"
+
+
+def _size(facts: Facts) -> list[float]:
+    return [high - low for low, high in zip(facts["min"], facts["max"])]
+
+
+def _is_near(some: Sequence[float], others: Sequence[float], near: float) -> bool:
+    return all(abs(one - other) <= near for one, other in zip(some, others))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A difference that is meant: which one, and why."""
+
+    name: str
+    applies: Callable[[Difference, Record], bool]
+    reason: str
+
+
+def _says(record: Record, pattern: str) -> bool:
+    told = [*record["answer"].get("messages", []), *(each["why"] for each in record["answer"].get("kept", []))]
+    return any(re.search(pattern, each) for each in [*told, str(record["maquette"].get("error", ""))])
+
+
+def _is_more(difference: Difference, record: Record) -> bool:
+    return difference.what == "shown" and shows_nothing(record["blender"])
+
+
+def _has_vertex_colours(difference: Difference, record: Record) -> bool:
+    added = Counter(difference.maquette) - Counter(difference.blender) if difference.what == "materials" else None
+    return bool(added) and len(difference.maquette) > len(difference.blender) and record["maquette"]["coloured_faces"]
+
+
+def _is_joined(difference: Difference, record: Record) -> bool:
+    return difference.what in ("objects", "coloured_faces", "actions") and _says(record, "joined into one mesh")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "read where Blender reads nothing",
+        _is_more,
+        "Blender alone stops at what costs no shape: a byte order mark, a zero byte, a file that is missing.",
+    ),
+    Rule(
+        "a material for vertex colours",
+        _has_vertex_colours,
+        "Blender's importers bring the colours and no material that shows them; Maquette adds one.",
+    ),
+    Rule(
+        "more than 500 objects are one",
+        _is_joined,
+        "Appending takes a time that grows with the square of their number; the picture is the same.",
+    ),
+)
+
+
+def assessed(record: Record) -> tuple[str, list[Difference], list[Rule]]:
+    """The outcome of a file, what differs without a rule (or, by rule, what differs), and the rules that apply."""
+    found = differences(record)
+    applied: list[Rule] = []
+    left: list[Difference] = []
+    for difference in found:
+        rule = next((rule for rule in RULES if rule.applies(difference, record)), None)
+        if rule is None:
+            left.append(difference)
+        elif rule not in applied:
+            applied.append(rule)
+    if left:
+        return "different", left, applied
+    return ("by rule" if applied else "equal"), found, applied
+
+
+def line(record: Record) -> str:
+    """One line for a file that is not equal, else an empty text."""
+    outcome, found, applied = assessed(record)
+    if outcome == "equal":
+        return ""
+    text = f"{outcome:9}  {record['file']}: {'; '.join(map(str, found))}"
+    names = ", ".join(rule.name for rule in applied)
+    return f"{text} [{names}]" if outcome == "by rule" else text
+
+
+def rules_table() -> str:
+    """The rules with their reasons, as Markdown."""
+    lines = ["| rule | why |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {rule.name} | {rule.reason} |" for rule in RULES)])
+
+
+def counts_table(groups: Iterable[tuple[str, Iterable[Record]]], heading: str) -> str:
+    """How many files of each group were tried, and with what outcome, as Markdown; the sum last."""
+    lines = [f"| {heading} | tried | {' | '.join(OUTCOMES)} |", f"|---|{'--:|' * (1 + len(OUTCOMES))}"]
+    total: Counter[str] = Counter()
+    for name, records in groups:
+        counts = Counter(assessed(record)[0] for record in records)
+        total += counts
+        lines.append(_row(name, counts))
+    return "\n".join([*lines, _row("all", total)])
+
+
+def _row(name: str, counts: Counter[str]) -> str:
+    numbers = [sum(counts.values()), *(counts[outcome] for outcome in OUTCOMES)]
+    return f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |"
+
+
+def by_format(records: Iterable[Record]) -> list[tuple[str, list[Record]]]:
+    """The records by their files' endings."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(Path(record["file"]).suffix.lower(), []).append(record)
+    return sorted(groups.items())
