@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Converts every 3D file under a folder and compares what is shown with Blender's own import of the same file.
+"""Converts every 3D file under a folder and compares what is shown with Blender's own import of the file.
 
     python tools/corpus.py BLENDER FOLDER        started by `make corpus FOLDER`
 
-Each file's facts are a JSON line in build/corpus/, from which an interrupted run goes on. The first line names
-the code and the Blender: where either changed, the run begins anew and tells at its end what the last one had.
+The facts of each file are a JSON line in build/corpus/; an interrupted run goes on from there. The first line
+names the code and the Blender: where either changed, the run begins anew and tells what has another outcome.
 """
 
 import argparse
@@ -77,7 +77,9 @@ class Trial:
 
     def _reference(self, model: Path, answer: dict[str, Any], folder: Path) -> dict[str, Any]:
         paths = [model]
-        if model.suffix.lower() == ".zip":  # what of it was imported, which is as good as a choice of Blender's
+        if (
+            model.suffix.lower() == ".zip"
+        ):  # what of it was imported, which is as good as a choice of Blender's
             try:
                 inside = list(corpus_files.unpacked(model, folder / "unpacked"))
             except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
@@ -85,7 +87,9 @@ class Trial:
             paths = [each for each in inside if each.name in answer.get("imported", [])]
             if not paths:
                 paths = inside
-        return _facts(self._run(self._measurers, "imported", {"paths": [str(each) for each in paths]}, folder))
+        return _facts(
+            self._run(self._measurers, "imported", {"paths": [str(each) for each in paths]}, folder)
+        )
 
     def _run(self, blenders: Any, do: str, request: dict[str, Any], folder: Path) -> dict[str, Any]:
         try:
@@ -123,11 +127,11 @@ class Results:
         self.before: list[Record] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         if kept_head != head:
-            old = path.with_suffix(".before.jsonl")
             if self.records:
-                path.replace(old)
+                path.replace(path.with_suffix(".before.jsonl"))
             self.before, self.records = self.records, []
-            path.write_text(json.dumps(head) + "\n", "utf-8")
+        lines = [json.dumps(each) + "\n" for each in (head, *self.records)]
+        path.write_text("".join(lines), "utf-8")  # whole lines alone: the last may have been cut off
         self._lock = threading.Lock()
 
     def add(self, record: Record) -> None:

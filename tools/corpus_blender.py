@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A background Blender that measures for `make corpus`: what Blender's own import shows, and what a result shows.
+"""A background Blender that measures for `make corpus`: what Blender's own import and what a result shows.
 
-Speaks as scene/child.py does, whose loop it uses; its requests are the functions `imported` and `placed` below.
+Uses the loop of scene/child.py; what can be asked for are the functions `imported` and `placed` below.
 """
 
 import importlib
@@ -55,7 +55,7 @@ def placed(request: dict[str, Any]) -> Facts:
         return {"ok": True, "facts": {"error": f"the result does not arrive: {error}"}}
     for each in objects:
         bpy.context.scene.collection.objects.link(each)
-    bpy.context.scene.frame_set(request["frame"])
+    bpy.context.scene.frame_current = request["frame"]
     return {"ok": True, "facts": measured()}
 
 
@@ -72,8 +72,9 @@ def _import(path: Path) -> None:
 
 
 def measured() -> Facts:
-    """What is seen at the current frame: counts, bounds of vertices that faces use, and what belongs to it."""
-    bpy.context.view_layer.update()
+    """What is seen at the current frame: counts, bounds of what faces use, and what belongs to it."""
+    scene = bpy.context.scene
+    scene.frame_set(scene.frame_current)  # an importer leaves the values from before the first evaluation
     shown = list(_shown())
     lows = [low for *_, low, _ in shown]
     highs = [high for *_, high in shown]
@@ -81,7 +82,7 @@ def measured() -> Facts:
     materials = {each for _, _, used, *_ in shown for each in used if each}
     sizes = sorted(tuple(image.size) for image in _images(materials) if image.size[0])
     return {
-        "frame": bpy.context.scene.frame_current,
+        "frame": scene.frame_current,
         "faces": sum(count for _, count, *_ in shown),
         "objects": len(shown),
         "min": np.min(lows, axis=0).tolist() if shown else [],
@@ -89,7 +90,9 @@ def measured() -> Facts:
         "materials": sorted(each.name for each in materials),
         "textures": [f"{width} x {height}" for width, height in sizes],
         "actions": sorted(each.name for each in _actions(objects, materials)),
-        "coloured_faces": sum(count for each, count, *_ in shown if getattr(each.data, "color_attributes", ())),
+        "coloured_faces": sum(
+            count for each, count, *_ in shown if getattr(each.data, "color_attributes", ())
+        ),
         "types": sorted({each.type for each in bpy.data.objects}),
     }
 

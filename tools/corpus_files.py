@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of a corpus: which are models, and what a delivery of one would bring with it."""
 
-from __future__ import annotations
-
 import functools
 import os
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 USD = (".usd", ".usda", ".usdc")
 MODELS = (".glb", ".gltf", ".fbx", ".obj", ".ply", ".stl", ".dae", ".usdz", ".zip", *USD)
@@ -18,6 +16,7 @@ PICTURES += (".jp2", ".psd", ".ktx", ".ktx2", ".basis", ".avif")
 LISTS = (".mtl", *USD)  # which name files themselves
 COMPANIONS = (*PICTURES, *LISTS, ".bin", ".glbin", ".glsl")
 MAX_COMPANIONS = 200
+_UPWARD = re.compile(rb"\.\.[\\/][^\0-\x1f\"'@<>|*?]{1,300}")  # no more before it: that would take for ever
 MAX_LIST_BYTES = 64 << 20
 
 
@@ -26,30 +25,44 @@ def models(folder: Path) -> list[Path]:
     return sorted(each for each in folder.rglob("*") if each.suffix.lower() in MODELS and each.is_file())
 
 
-def companions(model: Path, folder: Path) -> list[Path]:
-    """The files beside and below a model that it names, or that a material file or layer names that it names.
+def companions(model: Path, base: Path) -> list[Path]:
+    """The files of the corpus that a model names, or that a material file or layer names that it names.
 
-    Texts in a binary USD are compressed: it gets all that lies there. Nothing outside of its folder comes.
+    Texts in a binary USD are compressed: it gets all that lies beside and below it.
     """
     if model.suffix.lower() in (".zip", ".usdz"):
         return []
-    there = [each for each in _beside(model.parent) if each != model]
     found: list[Path] = []
     waiting = [model]
     while waiting and len(found) < MAX_COMPANIONS:
         source = waiting.pop()
-        text = _content(source).lower()
-        is_open = text.startswith(b"pxr-usdc")
-        for each in there:
-            if each not in found and (is_open or any(name in text for name in _names(each))):
+        text = _content(source)
+        lower = text.lower()
+        is_open = text.startswith(b"PXR-USDC")
+        named = [
+            each for each in _beside(source.parent) if is_open or any(name in lower for name in _names(each))
+        ]
+        for each in [*named, *_above(source, text, base)]:
+            if each != model and each not in found:
                 found.append(each)
                 waiting += [each] if each.suffix.lower() in LISTS else []
     return found
 
 
+def _above(source: Path, text: bytes, base: Path) -> Iterator[Path]:
+    """The files that are named by a way up, within the corpus."""
+    for match in _UPWARD.finditer(text):
+        way = match[0].decode("utf-8", "replace").replace("\\", "/")
+        named = Path(os.path.normpath(source.parent / way))
+        if named.is_file() and named.is_relative_to(base):
+            yield named
+
+
 @functools.lru_cache(maxsize=4)
 def _beside(folder: Path) -> list[Path]:
-    return [Path(base, name) for base, _, names in os.walk(folder) for name in sorted(names) if _may_come(name)]
+    return [
+        Path(base, name) for base, _, names in os.walk(folder) for name in sorted(names) if _may_come(name)
+    ]
 
 
 def _may_come(name: str) -> bool:
@@ -58,7 +71,9 @@ def _may_come(name: str) -> bool:
 
 def _content(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(MAX_LIST_BYTES)
+        content = file.read(MAX_LIST_BYTES)
+    is_address = path.suffix.lower() in (".gltf", *USD) and b"%" in content
+    return content + unquote_to_bytes(content) if is_address else content
 
 
 def _names(path: Path) -> set[bytes]:
@@ -67,13 +82,15 @@ def _names(path: Path) -> set[bytes]:
     return {name.encode("utf-8", "surrogateescape"), quote(name).lower().encode()}
 
 
-def sources(model: Path, folder: Path) -> list[dict[str, str]]:
-    """What the converter is given, as of a delivery."""
-    found = [{"path": str(model), "name": model.name, "role": "mesh"}]
-    for each in companions(model, folder):
-        name = each.relative_to(model.parent).as_posix()
-        found.append({"path": str(each), "name": name, "role": "companion"})
-    return found
+def sources(model: Path, base: Path) -> list[dict[str, str]]:
+    """What the converter is given, as of a delivery with folders: names from the lowest that holds all."""
+    found = companions(model, base)
+    root = Path(os.path.commonpath([each.parent for each in (model, *found)]))
+    roles = {model: "mesh", **dict.fromkeys(found, "companion")}
+    return [
+        {"path": str(path), "name": path.relative_to(root).as_posix(), "role": role}
+        for path, role in roles.items()
+    ]
 
 
 def unpacked(archive: Path, inside: Path) -> Iterator[Path]:

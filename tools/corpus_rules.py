@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a converted file may differ from Blender's own import of it: what is compared, and the rules with reasons.
+"""What of a converted file is compared with Blender's own import of it, and how it may differ: the rules.
 
 docs/formats.md has the rules and the counts as tables, which are made here.
 """
-
-from __future__ import annotations
 
 import re
 from collections import Counter
@@ -34,8 +32,8 @@ class Difference:
 def _brief(value: Any) -> str:
     if isinstance(value, list):
         texts = [f"{each:.6g}" if isinstance(each, float) else str(each) for each in value]
-        more = f" and {len(texts) - 4} more" if len(texts) > 4 else ""
-        return f"({', '.join(texts[:4])}{more})"
+        more = f" and {len(texts) - 6} more" if len(texts) > 6 else ""
+        return f"({', '.join(texts[:6])}{more})"
     return str(value)
 
 
@@ -56,13 +54,15 @@ def differences(record: Record) -> list[Difference]:
         for what in ("faces", "objects", "coloured_faces", "materials", "textures", "actions")
         if theirs[what] != ours[what]
     ]
-    length = max(high - low for low, high in zip(theirs["min"], theirs["max"]))
+    length = max(high - low for low, high in zip(theirs["min"], theirs["max"], strict=True))
     far = max(map(abs, [*theirs["min"], *theirs["max"]]))
     near = length * TOLERANCE + far * 1e-6
     if not _is_near(_size(theirs), _size(ours), near):
         found.append(Difference("size", _size(theirs), _size(ours)))
     if not _is_near([*theirs["min"], *theirs["max"]], [*answer["min"], *answer["max"]], near):
-        found.append(Difference("told bounds", [*theirs["min"], *theirs["max"]], [*answer["min"], *answer["max"]]))
+        found.append(
+            Difference("told bounds", [*theirs["min"], *theirs["max"]], [*answer["min"], *answer["max"]])
+        )
     return found
 
 
@@ -71,11 +71,11 @@ def _shown(facts: Facts) -> str:
 
 
 def _size(facts: Facts) -> list[float]:
-    return [high - low for low, high in zip(facts["min"], facts["max"])]
+    return [high - low for low, high in zip(facts["min"], facts["max"], strict=True)]
 
 
 def _is_near(some: Sequence[float], others: Sequence[float], near: float) -> bool:
-    return all(abs(one - other) <= near for one, other in zip(some, others))
+    return all(abs(one - other) <= near for one, other in zip(some, others, strict=True))
 
 
 @dataclass(frozen=True)
@@ -88,28 +88,54 @@ class Rule:
 
 
 def _says(record: Record, pattern: str) -> bool:
-    told = [*record["answer"].get("messages", []), *(each["why"] for each in record["answer"].get("kept", []))]
+    """Whether the converter told the person something like this."""
+    answer = record["answer"]
+    told = [*answer.get("messages", []), *(each["why"] for each in answer.get("kept", []))]
     return any(re.search(pattern, each) for each in [*told, str(record["maquette"].get("error", ""))])
+
+
+def _has_all(difference: Difference) -> bool:
+    """Whether the result has what Blender has, and more."""
+    return not Counter(difference.blender) - Counter(difference.maquette)
 
 
 def _is_more(difference: Difference, record: Record) -> bool:
     return difference.what == "shown" and shows_nothing(record["blender"])
 
 
+def _is_found_elsewhere(difference: Difference, record: Record) -> bool:
+    return difference.what == "textures" and record.get("companions", 0) > 0 and _has_all(difference)
+
+
+def _has_no_size(difference: Difference, record: Record) -> bool:
+    theirs = record["blender"]
+    return difference.what == "shown" and not shows_nothing(theirs) and not any(_size(theirs))
+
+
 def _has_vertex_colours(difference: Difference, record: Record) -> bool:
-    added = Counter(difference.maquette) - Counter(difference.blender) if difference.what == "materials" else None
-    return bool(added) and len(difference.maquette) > len(difference.blender) and record["maquette"]["coloured_faces"]
+    is_coloured = bool(record["maquette"].get("coloured_faces"))
+    return difference.what == "materials" and is_coloured and _has_all(difference)
 
 
 def _is_joined(difference: Difference, record: Record) -> bool:
-    return difference.what in ("objects", "coloured_faces", "actions") and _says(record, "joined into one mesh")
+    return difference.what in ("objects", "coloured_faces") and _says(record, "joined into one mesh")
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "read where Blender reads nothing",
         _is_more,
-        "Blender alone stops at what costs no shape: a byte order mark, a zero byte, a file that is missing.",
+        "Blender alone stops at what costs no shape: a byte order mark, a zero byte, a missing file.",
+    ),
+    Rule(
+        "another place of the delivery",
+        _is_found_elsewhere,
+        "A texture that is missing where the model names it is taken from where one of its name lies.",
+    ),
+    Rule(
+        "no size",
+        _has_no_size,
+        "A shape of which all is in one point can't be seen or given a size; it is refused in words.",
     ),
     Rule(
         "a material for vertex colours",
@@ -119,13 +145,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "more than 500 objects are one",
         _is_joined,
-        "Appending takes a time that grows with the square of their number; the picture is the same.",
+        "Appending takes a time that grows with the square of their number; what is seen is the same.",
     ),
 )
 
 
 def assessed(record: Record) -> tuple[str, list[Difference], list[Rule]]:
-    """The outcome of a file, what differs without a rule (or, by rule, what differs), and the rules that apply."""
+    """The outcome of a file, what differs (without a rule, if anything does), and the rules that apply."""
     found = differences(record)
     applied: list[Rule] = []
     left: list[Difference] = []
