@@ -2,6 +2,7 @@
 """Converts every 3D file under a folder and compares what is shown with Blender's own import of the file.
 
     python tools/corpus.py BLENDER FOLDER        started by `make corpus FOLDER`
+    python tools/corpus.py --document            writes the tables of docs/formats.md from all results
 
 The facts of each file are a JSON line in build/corpus/; an interrupted run goes on from there. The first line
 names the code and the Blender: where either changed, the run begins anew and tells what has another outcome.
@@ -32,6 +33,7 @@ from steps import BUILD, ROOT, fail, say
 MEASURER = ROOT / "tools" / "corpus_blender.py"
 CODE = ("scene/**/*.py", "jobs/children.py", "tools/corpus_files.py", "tools/corpus_blender.py")
 TIMEOUT_S = 300
+START, END = "<!-- make corpus: begin -->", "<!-- make corpus: end -->"
 
 
 def children_module() -> Any:
@@ -209,15 +211,37 @@ def run(options: argparse.Namespace) -> list[Record]:
     return found
 
 
+def document(results: Path, file: Path) -> None:
+    """Puts the rules, and the counts of all results by Blender, between the marks of the document."""
+    by_blender: dict[str, list[tuple[str, list[Record]]]] = {}
+    for path in sorted(results.glob("*.jsonl")):
+        records, head = read(path)
+        if records and ".before" not in path.suffixes:
+            by_blender.setdefault(head["blender"], []).append((head["corpus"], records))
+    lines = ["", corpus_rules.rules_table()]
+    for version, groups in sorted(by_blender.items(), reverse=True):
+        every = [record for _, records in groups for record in records]
+        lines += ["", f"Blender {version}:", "", corpus_rules.counts_table(groups, "corpus")]
+        lines += ["", corpus_rules.counts_table(corpus_rules.by_format(every), "format")]
+    before, _, rest = file.read_text("utf-8").partition(START)
+    file.write_text("\n".join([before + START, *lines, "", END]) + rest.partition(END)[2], "utf-8")
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="corpus", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("blender", help="the command that starts Blender")
-    parser.add_argument("folder")
+    parser.add_argument("blender", nargs="?", help="the command that starts Blender")
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--document", action="store_true", help="write the tables of docs/formats.md")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="files at a time")
     parser.add_argument("--limit", type=int, default=0, help="about so many files, spread over all")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="seconds for one step of a file")
     parser.add_argument("--results", type=Path, default=BUILD / "corpus", help="the folder of the results")
     options = parser.parse_args(argv)
+    if options.document:
+        document(options.results, ROOT / "docs" / "formats.md")
+        return 0
+    if not options.blender or not options.folder:
+        parser.error("which folder?")
     records = run(options)
     say("\n" + corpus_rules.counts_table(corpus_rules.by_format(records), "format"))
     return int(any(corpus_rules.assessed(record)[0] == "different" for record in records))

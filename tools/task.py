@@ -287,10 +287,13 @@ def corpus(rest: Rest) -> int:
     words = [word for word in rest if word not in versions]
     if not words and not versions:
         steps.fail("which folder? python3 tools/task.py corpus FOLDER, or make corpus FOLDER=...")
-    folder = venvs.make_main()[1]
-    for wheel in [each for each in venvs.WHEELS if each.blender in versions]:
-        folder = venvs.make_test_wheel(wheel)
-    command = [venvs.program(folder, "python"), ROOT / "tools" / "corpus.py", venvs.launcher(folder), *words]
+    _, folder = venvs.make_main()
+    blender = venvs.launcher(folder)
+    for version in versions:
+        wheel = next((each for each in venvs.WHEELS if each.blender == version), None)
+        blender = venvs.launcher(venvs.make_test_wheel(wheel)) if wheel else blenders.find_real()[0]
+    given = [] if "--document" in words else [blender]
+    command = [venvs.program(folder, "python"), ROOT / "tools" / "corpus.py", *given, *words]
     return subprocess.call([str(part) for part in command], env=blenders.clean_environment())
 
 
