@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes objects of what a USD's point instancer shows: its points and modifiers are no meshes, and would go."""
+"""Makes objects of what a USD's point instancer shows, which Blender imports as points with a modifier."""
 
 import bpy
 
@@ -9,7 +9,7 @@ MAX_USES = 100_000
 
 
 def realise_instances() -> None:
-    """Each use of a mesh that a point cloud shows becomes an object at its place, sharing the mesh.
+    """Each use of a mesh that points show becomes an object at its place; the hidden prototypes go.
 
     Raises Unreadable where there are more than Blender could hold.
     """
@@ -23,6 +23,7 @@ def realise_instances() -> None:
     ]
     if len(uses) > MAX_USES:
         raise Unreadable(f"The model shows {len(uses):,} instances, more than Blender could hold.")
+    prototypes = {item for item, _ in uses if not item.visible_get()}
     for item, place in uses:
         made = bpy.data.objects.new(item.name, item.data)
         bpy.context.scene.collection.objects.link(made)
@@ -30,3 +31,4 @@ def realise_instances() -> None:
         for slot, given in zip(made.material_slots, item.material_slots, strict=True):
             slot.link = given.link
             slot.material = given.material
+    bpy.data.batch_remove(prototypes)
