@@ -97,11 +97,12 @@ def measured() -> Facts:
     }
 
 
-def _shown() -> Iterator[tuple[bpy.types.Object, int, list[Any], np.ndarray, np.ndarray]]:
+def _shown() -> Iterator[tuple[Any, int, list[Any], np.ndarray, np.ndarray]]:
     """Each visible use of a mesh with faces: the object, its faces, the materials on them, its corners."""
     graph = bpy.context.evaluated_depsgraph_get()
     for use in graph.object_instances:
-        mesh = use.object.data
+        item: Any = use.object
+        mesh = item.data
         if not isinstance(mesh, bpy.types.Mesh) or not len(mesh.polygons):
             continue
         points = np.empty(len(mesh.vertices) * 3, np.float32)
@@ -114,9 +115,9 @@ def _shown() -> Iterator[tuple[bpy.types.Object, int, list[Any], np.ndarray, np.
         is_used[corners] = True
         world = np.array(use.matrix_world)
         cloud = points.reshape(-1, 3)[is_used] @ world[:3, :3].T + world[:3, 3]
-        slots = [slot.material and slot.material.original for slot in use.object.material_slots]
+        slots = [slot.material and slot.material.original for slot in item.material_slots]
         used = [slots[min(number, len(slots) - 1)] for number in np.unique(numbers)] if slots else []
-        yield use.object.original, len(mesh.polygons), used, cloud.min(axis=0), cloud.max(axis=0)
+        yield item.original, len(mesh.polygons), used, cloud.min(axis=0), cloud.max(axis=0)
 
 
 def _images(materials: set[Any]) -> set[Any]:
@@ -139,7 +140,7 @@ def _images(materials: set[Any]) -> set[Any]:
 
 def _actions(objects: set[Any], materials: set[Any]) -> list[Any]:
     """The actions of what is shown, of rigs and of what holds these; and those that nothing uses (takes)."""
-    wanted = objects | {each for each in bpy.data.objects if each.type == "ARMATURE"}
+    wanted: set[Any] = objects | {each for each in bpy.data.objects if each.type == "ARMATURE"}
     for each in list(wanted):
         while each.parent:
             each = each.parent
@@ -159,8 +160,8 @@ def _animated() -> Iterator[tuple[Any, Any]]:
     for name, kind in bpy.data.bl_rna.properties.items():
         for each in getattr(bpy.data, name) if kind.type == "COLLECTION" else ():
             for holder in (each, getattr(each, "node_tree", None)):
-                if getattr(holder, "animation_data", None):
-                    yield holder, holder.animation_data
+                if data := getattr(holder, "animation_data", None):
+                    yield holder, data
 
 
 if __name__ == "__main__":

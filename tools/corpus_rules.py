@@ -107,6 +107,14 @@ def _is_found_elsewhere(difference: Difference, record: Record) -> bool:
     return difference.what == "textures" and record.get("companions", 0) > 0 and _has_all(difference)
 
 
+def _is_beside(difference: Difference, record: Record) -> bool:
+    theirs, ours = record["blender"], record["maquette"]
+    is_new = not theirs.get("textures") and bool(ours.get("textures"))
+    return (
+        difference.what == "materials" and is_new and record.get("companions", 0) > 0 and _has_all(difference)
+    )
+
+
 def _has_no_size(difference: Difference, record: Record) -> bool:
     theirs = record["blender"]
     return difference.what == "shown" and not shows_nothing(theirs) and not any(_size(theirs))
@@ -121,6 +129,14 @@ def _is_joined(difference: Difference, record: Record) -> bool:
     return difference.what in ("objects", "coloured_faces") and _says(record, "joined into one mesh")
 
 
+def _is_copy(difference: Difference, record: Record) -> bool:
+    if difference.what != "materials" or not Path(record["file"]).suffix.lower().startswith(".usd"):
+        return False
+    both = (difference.blender, difference.maquette)
+    theirs, ours = ({re.sub(r"\.\d{3,}$", "", name) for name in names} for names in both)
+    return theirs == ours and _has_all(difference)
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "read where Blender reads nothing",
@@ -133,6 +149,11 @@ RULES: tuple[Rule, ...] = (
         "A texture that is missing where the model names it is taken from where one of its name lies.",
     ),
     Rule(
+        "a picture beside the model",
+        _is_beside,
+        "A picture that came with a model that names none is its base colour, if there is no doubt which.",
+    ),
+    Rule(
         "no size",
         _has_no_size,
         "A shape of which all is in one point can't be seen or given a size; it is refused in words.",
@@ -141,6 +162,11 @@ RULES: tuple[Rule, ...] = (
         "a material for vertex colours",
         _has_vertex_colours,
         "Blender's importers bring the colours and no material that shows them; Maquette adds one.",
+    ),
+    Rule(
+        "copies of a material",
+        _is_copy,
+        "Instances of a USD are made real, so that all is one model; each brings its material anew.",
     ),
     Rule(
         "more than 500 objects are one",

@@ -20,6 +20,7 @@ def cube() -> bpy.types.Object:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.mesh.primitive_cube_add(size=2)
     made = bpy.context.object
+    assert made
     material = bpy.data.materials.new("Skin")
     if bpy.app.version < (5, 0):
         material.use_nodes = True

@@ -38,7 +38,9 @@ def converted(folder: Path, count: int) -> dict:
     model = folder / "model.usda"
     model.write_text(SCENE.format(indices=", ".join("0" * count), positions=positions), "utf-8")
     sources = [{"path": str(model), "name": model.name, "role": "mesh"}]
-    return errand("convert", {"sources": sources, "target": str(folder / "result.blend"), "name": "x"}, folder)
+    return errand(
+        "convert", {"sources": sources, "target": str(folder / "result.blend"), "name": "x"}, folder
+    )
 
 
 def test_what_a_point_instancer_shows_comes_as_objects(tmp_path: Path) -> None:

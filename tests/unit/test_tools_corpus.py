@@ -89,27 +89,18 @@ def test_the_table_counts_files_by_format_and_all() -> None:
 
 
 def test_a_model_comes_with_the_files_that_it_names_and_no_others(tmp_path: Path) -> None:
-    files = {
-        "m/a.obj": "mtllib a.mtl",
-        "m/a.mtl": "map_Kd tex/Skin one.png",
-        "m/tex/skin one.png": "",
-        "m/b.mtl": "",
-    }
-    files |= {
-        "m/c.gltf": '{"uri": "tex/skin%20one.png", "uri": "../up.png"}',
-        "m/other.png": "",
-        "up.png": "",
-    }
+    files = {"m/a.obj": "mtllib a.mtl", "m/a.mtl": "map_Kd tex/Skin one.png"}
+    files["m/c.gltf"] = '{"uri": "tex/skin%20one.png", "uri": "../up.png"}'
+    files |= dict.fromkeys(("m/tex/skin one.png", "m/b.mtl", "m/other.png", "up.png"), "")
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
     found = {model.name: corpus_files.sources(model, tmp_path) for model in corpus_files.models(tmp_path)}
     names = {key: [each["name"] for each in value] for key, value in found.items()}
-    assert names == {
-        "a.obj": ["a.obj", "a.mtl", "tex/skin one.png"],
-        "c.gltf": ["c.gltf", "tex/skin one.png"],
-    }
-    assert corpus_files.outside(tmp_path / "m" / "c.gltf", tmp_path) == ["up.png"]
+    assert names["a.obj"] == ["a.obj", "a.mtl", "tex/skin one.png"]
+    assert names["c.gltf"] == ["m/c.gltf", "m/tex/skin one.png", "up.png"]
+    inside = tmp_path / "m"
+    assert corpus_files.companions(inside / "c.gltf", inside) == [inside / "tex" / "skin one.png"]
 
 
 def options(folder: Path, results: Path) -> argparse.Namespace:
