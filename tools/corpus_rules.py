@@ -120,6 +120,10 @@ def _has_no_size(difference: Difference, record: Record) -> bool:
     return difference.what == "shown" and not shows_nothing(theirs) and not any(_size(theirs))
 
 
+def _is_without_backdrop(difference: Difference, record: Record) -> bool:
+    return difference.what == "told bounds" and _says(record, "without its backdrop")
+
+
 def _has_vertex_colours(difference: Difference, record: Record) -> bool:
     is_coloured = bool(record["maquette"].get("coloured_faces"))
     return difference.what == "materials" and is_coloured and _has_all(difference)
@@ -157,6 +161,11 @@ RULES: tuple[Rule, ...] = (
         "no size",
         _has_no_size,
         "A shape of which all is in one point can't be seen or given a size; it is refused in words.",
+    ),
+    Rule(
+        "a backdrop does not set the size",
+        _is_without_backdrop,
+        "The ground that a model stands on is not what is to be 1 m high. It comes, and a message says so.",
     ),
     Rule(
         "a material for vertex colours",
