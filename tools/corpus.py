@@ -31,7 +31,13 @@ from corpus_rules import Record
 from steps import BUILD, ROOT, fail, say
 
 MEASURER = ROOT / "tools" / "corpus_blender.py"
-CODE = ("scene/**/*.py", "jobs/children.py", "tools/corpus_files.py", "tools/corpus_blender.py")
+CODE = (
+    "scene/**/*.py",
+    "jobs/children.py",
+    "tools/corpus.py",
+    "tools/corpus_files.py",
+    "tools/corpus_blender.py",
+)
 TIMEOUT_S = 300
 START, END = "<!-- make corpus: begin -->", "<!-- make corpus: end -->"
 
@@ -71,7 +77,7 @@ class Trial:
         return {
             "file": model.relative_to(base).as_posix(),
             "seconds": round(converted_s, 2),
-            "companions": len(sources) - 1,
+            "companions": sorted({Path(each["name"]).suffix.lower() for each in sources[1:]}),
             "answer": _without_paths(answer, work, base),
             "blender": _without_paths(theirs, work, base),
             "maquette": _without_paths(ours, work, base),
@@ -212,17 +218,20 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 
 def document(results: Path, file: Path) -> None:
-    """Puts the rules, and the counts of all results by Blender, between the marks of the document."""
+    """Puts the rules, and the counts of all results, between the marks of the document."""
     by_blender: dict[str, list[tuple[str, list[Record]]]] = {}
     for path in sorted(results.glob("*.jsonl")):
         records, head = read(path)
         if records and ".before" not in path.suffixes:
             by_blender.setdefault(head["blender"], []).append((head["corpus"], records))
+    newest, *_ = sorted(by_blender, reverse=True)
+    every = [
+        (version, [record for _, records in groups for record in records])
+        for version, groups in sorted(by_blender.items(), reverse=True)
+    ]
     lines = ["", corpus_rules.rules_table()]
-    for version, groups in sorted(by_blender.items(), reverse=True):
-        every = [record for _, records in groups for record in records]
-        lines += ["", f"Blender {version}:", "", corpus_rules.counts_table(groups, "corpus")]
-        lines += ["", corpus_rules.counts_table(corpus_rules.by_format(every), "format")]
+    lines += ["", f"In Blender {newest}:", "", corpus_rules.counts_table(by_blender[newest], "corpus")]
+    lines += ["", f"By Blender: {' · '.join(corpus_rules.OUTCOMES)}.", "", corpus_rules.formats_table(every)]
     before, _, rest = file.read_text("utf-8").partition(START)
     file.write_text("\n".join([before + START, *lines, "", END]) + rest.partition(END)[2], "utf-8")
 

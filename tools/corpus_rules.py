@@ -104,15 +104,13 @@ def _is_more(difference: Difference, record: Record) -> bool:
 
 
 def _is_found_elsewhere(difference: Difference, record: Record) -> bool:
-    return difference.what == "textures" and record.get("companions", 0) > 0 and _has_all(difference)
+    return difference.what == "textures" and bool(record["companions"]) and _has_all(difference)
 
 
 def _is_beside(difference: Difference, record: Record) -> bool:
     theirs, ours = record["blender"], record["maquette"]
     is_new = not theirs.get("textures") and bool(ours.get("textures"))
-    return (
-        difference.what == "materials" and is_new and record.get("companions", 0) > 0 and _has_all(difference)
-    )
+    return difference.what == "materials" and is_new and bool(record["companions"]) and _has_all(difference)
 
 
 def _has_no_size(difference: Difference, record: Record) -> bool:
@@ -127,6 +125,10 @@ def _is_without_backdrop(difference: Difference, record: Record) -> bool:
 def _has_vertex_colours(difference: Difference, record: Record) -> bool:
     is_coloured = bool(record["maquette"].get("coloured_faces"))
     return difference.what == "materials" and is_coloured and _has_all(difference)
+
+
+def _is_materialx(difference: Difference, record: Record) -> bool:
+    return difference.what == "materials" and ".mtlx" in record["companions"]
 
 
 def _is_joined(difference: Difference, record: Record) -> bool:
@@ -171,6 +173,11 @@ RULES: tuple[Rule, ...] = (
         "a material for vertex colours",
         _has_vertex_colours,
         "Blender's importers bring the colours and no material that shows them; Maquette adds one.",
+    ),
+    Rule(
+        "MaterialX",
+        _is_materialx,
+        "Blender makes no more of such a document than an empty material of its name, so it is not read.",
     ),
     Rule(
         "copies of a material",
@@ -231,6 +238,19 @@ def counts_table(groups: Iterable[tuple[str, Iterable[Record]]], heading: str) -
 def _row(name: str, counts: Counter[str]) -> str:
     numbers = [sum(counts.values()), *(counts[outcome] for outcome in OUTCOMES)]
     return f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |"
+
+
+def formats_table(groups: Sequence[tuple[str, Sequence[Record]]]) -> str:
+    """For each format and each Blender's records: how many were equal, differ by rule, and are different."""
+    endings = sorted({Path(record["file"]).suffix.lower() for _, records in groups for record in records})
+    lines = [f"| format | {' | '.join(name for name, _ in groups)} |", f"|---|{'--:|' * len(groups)}"]
+    for ending in endings:
+        cells: list[str] = []
+        for _, records in groups:
+            found = [assessed(each)[0] for each in records if each["file"].lower().endswith(ending)]
+            cells.append(" · ".join(str(found.count(outcome)) for outcome in OUTCOMES) if found else "")
+        lines.append(f"| {ending} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def by_format(records: Iterable[Record]) -> list[tuple[str, list[Record]]]:

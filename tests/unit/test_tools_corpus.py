@@ -32,7 +32,7 @@ def record(file: str = "a.glb", **changes: Any) -> dict[str, Any]:
     answer |= {key: changes.pop(key) for key in ("messages", "kept") if key in changes}
     ours = {"error": changes["error"]} if "error" in changes else {**FACTS, **changes}
     made = {"file": file, "answer": answer, "blender": dict(FACTS), "maquette": ours}
-    return {**made, "companions": 0, "seconds": 0.1}
+    return {**made, "companions": [], "seconds": 0.1}
 
 
 def test_two_that_are_alike_are_equal_and_worth_no_line() -> None:
@@ -174,5 +174,26 @@ def test_what_a_blender_cannot_do_is_a_line_and_not_an_end(
 def test_the_tables_in_the_documents_are_the_tools_own() -> None:
     text = (ROOT / "docs" / "formats.md").read_text("utf-8")
     assert corpus_rules.rules_table() in text
-    heading = corpus_rules.counts_table([], "").splitlines()[0].partition("| tried")[2]
-    assert text.count(heading) >= 2
+    assert corpus_rules.counts_table([], "corpus").splitlines()[0] in text
+    assert f"{' · '.join(corpus_rules.OUTCOMES)}." in text
+    between = text.partition(corpus.START)[2].partition(corpus.END)[0]
+    counts = [
+        line.split(" | ")[-1].strip(" |") for line in between.splitlines() if line.startswith("| all |")
+    ]
+    assert counts == ["0"]
+
+
+def test_the_document_is_written_from_all_results_between_its_marks(tmp_path: Path) -> None:
+    for version, name in (("5.2.3", "some"), ("5.2.3", "others"), ("4.2.23", "some")):
+        lines = [{"corpus": name, "blender": version, "code": "1"}, record("a.glb"), record("b.obj", faces=1)]
+        path = tmp_path / f"{name}-{version}.jsonl"
+        path.write_text("".join(json.dumps(each) + "\n" for each in lines), "utf-8")
+    file = tmp_path / "formats.md"
+    file.write_text(f"Before\n{corpus.START}\nold\n{corpus.END}\nafter\n", "utf-8")
+    corpus.document(tmp_path, file)
+    text = file.read_text("utf-8")
+    assert text.startswith(f"Before\n{corpus.START}\n") and text.endswith(f"{corpus.END}\nafter\n")
+    assert "| others | 2 | 1 | 0 | 1 |\n| some | 2 | 1 | 0 | 1 |\n| all | 4 | 2 | 0 | 2 |" in text
+    assert "| format | 5.2.3 | 4.2.23 |" in text
+    assert "| .glb | 2 · 0 · 0 | 1 · 0 · 0 |" in text
+    assert "old" not in text
