@@ -237,6 +237,14 @@ def test_a_mention_of_something_that_is_not_there_costs_no_model(tmp_path: Path,
     assert answer["messages"]
 
 
+def test_a_negative_number_of_a_texture_is_one_from_the_end_as_blender_takes_it(tmp_path: Path) -> None:
+    document, binary = triangle(png())
+    (material,) = document["materials"]
+    material["pbrMetallicRoughness"]["baseColorTexture"]["index"] = -1
+    answer = converted(tmp_path, {"m.glb": glb(document, binary)})
+    assert (answer["textures"], answer["messages"]) == (1, [])
+
+
 def test_a_number_that_json_does_not_have_costs_no_model(tmp_path: Path) -> None:
     document, binary = triangle()
     document["accessors"][0]["max"] = [float("nan")] * 3
