@@ -100,7 +100,8 @@ def _has_all(difference: Difference) -> bool:
 
 
 def _is_more(difference: Difference, record: Record) -> bool:
-    return difference.what == "shown" and shows_nothing(record["blender"])
+    theirs, ours = record["blender"], record["maquette"]
+    return shows_nothing(theirs) or not (any(_size(theirs)) or shows_nothing(ours))
 
 
 def _is_found_elsewhere(difference: Difference, record: Record) -> bool:
@@ -147,7 +148,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "read where Blender reads nothing",
         _is_more,
-        "Blender alone stops at what costs no shape: a byte order mark, a zero byte, a missing file.",
+        "Blender alone stops at what costs no shape: a byte order mark, another alphabet, a missing file.",
     ),
     Rule(
         "another place of the delivery",
