@@ -104,6 +104,16 @@ def _is_more(difference: Difference, record: Record) -> bool:
     return shows_nothing(theirs) or not (any(_size(theirs)) or shows_nothing(ours))
 
 
+def _is_all_hidden(difference: Difference, record: Record) -> bool:
+    theirs = record["blender"]
+    return (
+        difference.what == "shown"
+        and "error" not in theirs
+        and "MESH" in theirs["types"]
+        and _is_more(difference, record)
+    )
+
+
 def _is_found_elsewhere(difference: Difference, record: Record) -> bool:
     return difference.what == "textures" and bool(record["companions"]) and _has_all(difference)
 
@@ -121,6 +131,11 @@ def _has_no_size(difference: Difference, record: Record) -> bool:
 
 def _is_without_backdrop(difference: Difference, record: Record) -> bool:
     return difference.what == "told bounds" and _says(record, "without its backdrop")
+
+
+def _is_no_text(difference: Difference, record: Record) -> bool:
+    is_obj = record["file"].lower().endswith(".obj")
+    return difference.what == "shown" and is_obj and _says(record, "is no 3D file that Blender knows")
 
 
 def _has_vertex_colours(difference: Difference, record: Record) -> bool:
@@ -146,6 +161,11 @@ def _is_copy(difference: Difference, record: Record) -> bool:
 
 RULES: tuple[Rule, ...] = (
     Rule(
+        "all is hidden",
+        _is_all_hidden,
+        "Where a file hides all that it holds, all of it is shown: somebody paid for it.",
+    ),
+    Rule(
         "read where Blender reads nothing",
         _is_more,
         "Blender alone stops at what costs no shape: a byte order mark, another alphabet, a missing file.",
@@ -164,6 +184,11 @@ RULES: tuple[Rule, ...] = (
         "no size",
         _has_no_size,
         "A shape of which all is in one point can't be seen or given a size; it is refused in words.",
+    ),
+    Rule(
+        "zeros in a text",
+        _is_no_text,
+        "An OBJ with more than 16 zero bytes is damaged; Blender makes a shape of what is left of it.",
     ),
     Rule(
         "a backdrop does not set the size",

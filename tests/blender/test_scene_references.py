@@ -129,6 +129,14 @@ def test_a_backslash_in_a_usd_separates_folders(tmp_path: Path, path: str) -> No
 
 
 @with_usd
+def test_materialx_costs_materials_at_most_and_is_named(tmp_path: Path) -> None:
+    model = USDA.replace("PATH", "./t.png").encode()
+    answer = converted(tmp_path, {"m.usda": model, "t.png": png(), "m.mtlx": b'<?xml version="1.0"?>'})
+    assert (answer["faces"], answer["textures"]) == (1, 1)
+    assert answer["messages"] == ["The MaterialX that came with m.usda is left out."]
+
+
+@with_usd
 def test_a_usd_without_its_texture_comes_in_its_own_colour_and_says_so(tmp_path: Path) -> None:
     answer = converted(tmp_path, {"m.usda": USDA.replace("PATH", "./t.png").encode()})
     assert "not delivered" in answer["messages"][0]
