@@ -23,6 +23,7 @@ FACTS: dict[str, Any] = {
     "textures": ["64 x 64"],
     "actions": ["Walk"],
     "coloured_faces": 0,
+    "types": ["MESH"],
 }
 
 
@@ -70,6 +71,14 @@ def test_a_file_that_neither_reads_is_equal() -> None:
     made = record(error="damaged")
     made["blender"] = {"error": "no"}
     assert corpus_rules.assessed(made)[0] == "equal"
+
+
+def test_a_file_that_hides_all_is_shown_by_a_rule_of_its_own() -> None:
+    made = record()
+    made["blender"] |= {"faces": 0, "min": [], "max": []}
+    assert corpus_rules.line(made).endswith("[all is hidden]")
+    made["blender"] = {"error": "no"}
+    assert corpus_rules.line(made).endswith("[read where Blender reads nothing]")
 
 
 def test_a_difference_with_a_rule_is_told_with_the_rules_name() -> None:
@@ -189,11 +198,11 @@ def test_the_document_is_written_from_all_results_between_its_marks(tmp_path: Pa
         path = tmp_path / f"{name}-{version}.jsonl"
         path.write_text("".join(json.dumps(each) + "\n" for each in lines), "utf-8")
     file = tmp_path / "formats.md"
-    file.write_text(f"Before\n{corpus.START}\nold\n{corpus.END}\nafter\n", "utf-8")
+    file.write_text(f"Before\n{corpus.START}\nfrom before\n{corpus.END}\nafter\n", "utf-8")
     corpus.document(tmp_path, file)
     text = file.read_text("utf-8")
     assert text.startswith(f"Before\n{corpus.START}\n") and text.endswith(f"{corpus.END}\nafter\n")
     assert "| others | 2 | 1 | 0 | 1 |\n| some | 2 | 1 | 0 | 1 |\n| all | 4 | 2 | 0 | 2 |" in text
     assert "| format | 5.2.3 | 4.2.23 |" in text
     assert "| .glb | 2 · 0 · 0 | 1 · 0 · 0 |" in text
-    assert "old" not in text
+    assert "from before" not in text
