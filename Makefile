@@ -1,9 +1,20 @@
 # Each target is a task of tools/task.py, which runs where there is no make, too. `make` alone lists them.
 PYTHON := $(shell command -v python3 || command -v python)
-TASKS := venv demo test test-all lint types unit blender test-window test-window-all bench-window soak-batch faults soak-faults soak-files pictures bench build clean real-blender
+TASKS := venv demo test test-all lint types unit blender test-window test-window-all bench-window soak-batch faults soak-faults soak-files pictures bench corpus build clean real-blender
+
+# `make corpus FOLDER`: the words after it are no targets but its arguments; a name with a space needs FOLDER="...".
+ifeq (corpus,$(firstword $(MAKECMDGOALS)))
+ARGUMENTS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+ifneq (,$(ARGUMENTS))
+.PHONY: $(ARGUMENTS)
+$(ARGUMENTS):
+	@:
+endif
+ARGUMENTS += $(if $(FOLDER),"$(FOLDER)")
+endif
 
 .PHONY: help $(TASKS)
 help:
 	@$(PYTHON) tools/task.py
 $(TASKS):
-	@$(PYTHON) tools/task.py $@
+	@$(PYTHON) tools/task.py $@ $(ARGUMENTS)

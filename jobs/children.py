@@ -23,7 +23,7 @@ IDLE_S = 20.0  # one that has had nothing to do for so long is ended
 _LOOK_S = 0.02
 _END_S = 5.0
 _CHILD = Path(__file__).resolve().parent.parent / "scene" / "child.py"
-_ARGUMENTS = ("--background", "--factory-startup", "--python-exit-code", "3", "--python", str(_CHILD))
+_ARGUMENTS = ("--background", "--factory-startup", "--python-exit-code", "3", "--python")
 
 
 class ChildError(RuntimeError):
@@ -40,8 +40,8 @@ class ChildError(RuntimeError):
 class Blenders:
     """As many background Blenders as there are errands at a time. May be used by several threads at once."""
 
-    def __init__(self, blender: str) -> None:
-        self._blender = blender
+    def __init__(self, blender: str, script: Path = _CHILD) -> None:
+        self._blender, self._script = blender, script
         self._idle: deque[_Child] = deque()  # the one used last comes last; each operation on it is atomic
 
     def run(self, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str) -> dict[str, JsonValue]:
@@ -67,7 +67,7 @@ class Blenders:
             if child.process.poll() is None:
                 return child
             child.end()
-        return _Child(self._blender, log)
+        return _Child(self._blender, self._script, log)
 
     def give_back(self, child: "_Child") -> None:
         if child.errands >= ERRANDS_MAX:
@@ -90,7 +90,7 @@ class Blenders:
 
 
 class _Child:
-    def __init__(self, blender: str, log: Path) -> None:
+    def __init__(self, blender: str, script: Path, log: Path) -> None:
         self.errands, self.idle_since = 0, 0.0
         flags = 0
         if sys.platform == "win32":
@@ -99,7 +99,7 @@ class _Child:
         with log.open("ab") as output:
             try:
                 self.process = subprocess.Popen(
-                    [blender, *_ARGUMENTS],
+                    [blender, *_ARGUMENTS, str(script)],
                     bufsize=0,
                     stdin=subprocess.PIPE,
                     stdout=output,

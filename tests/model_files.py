@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from errands import errand
 
-COMPANIONS = (".mtl", ".png", ".jpg", ".bin")
+COMPANIONS = (".mtl", ".mtlx", ".png", ".jpg", ".bin")
 CORNERS = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]
 FACES = [(1, 2, 4, 3), (5, 7, 8, 6), (1, 5, 6, 2), (3, 4, 8, 7), (1, 3, 7, 5), (2, 6, 8, 4)]
 COLOURS = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 0.5, 0), (0.5, 0, 1)]

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -280,6 +281,22 @@ def bench(rest: Rest) -> int:
     return 0
 
 
+def corpus(rest: Rest) -> int:
+    """convert all 3D files of a folder and compare them with Blender's own import (`corpus FOLDER`)"""
+    versions = [word for word in rest if re.fullmatch(r"\d+\.\d+", word)]
+    words = [word for word in rest if word not in versions]
+    if not words and not versions:
+        steps.fail("which folder? python3 tools/task.py corpus FOLDER, or make corpus FOLDER=...")
+    _, folder = venvs.make_main()
+    blender = venvs.launcher(folder)
+    for version in versions:
+        wheel = next((each for each in venvs.WHEELS if each.blender == version), None)
+        blender = venvs.launcher(venvs.make_test_wheel(wheel)) if wheel else blenders.find_real()[0]
+    given = [] if "--document" in words else [blender]
+    command = [venvs.program(folder, "python"), ROOT / "tools" / "corpus.py", *given, *words]
+    return subprocess.call([str(part) for part in command], env=blenders.clean_environment())
+
+
 def real_blender(rest: Rest) -> int:
     """install a genuine Blender 4.3.2 into a chroot for the tests (Debian, as root)"""
     say(f"  the command: {blenders.set_up_real().relative_to(ROOT)} --background ...")
@@ -317,6 +334,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         soak_files,
         pictures,
         bench,
+        corpus,
         build,
         clean,
         real_blender,

@@ -17,7 +17,7 @@ MAX_ARRAY_BYTES = 4 << 30
 MAX_ARRAY_RATIO = 64  # honest coordinates compress to a tenth at best; zlib can pack a thousand times
 USUAL_ARRAY_BYTES = 256 << 20  # this much may be claimed by any file
 MAX_PATH_BYTES = 1 << 16  # no system has longer ones
-_SIZES = {b"Y": 2, b"C": 1, b"B": 1, b"I": 4, b"F": 4, b"D": 8, b"L": 8}
+_SIZES = {b"Y": 2, b"C": 1, b"B": 1, b"Z": 1, b"I": 4, b"F": 4, b"D": 8, b"L": 8}
 _ARRAYS = {b"f": 4, b"d": 8, b"l": 8, b"i": 4, b"b": 1, b"c": 1}
 
 
@@ -65,7 +65,7 @@ def _edited(content: bytes, nodes: list[_Node], edits: list[tuple[int, int, byte
         size = moved(node.after) - moved(node.properties)
         _header(content).pack_into(made, node.header, moved(end), count, size, length)
     for start, _, text in edits:
-        struct.pack_into("<I", made, start - 4, len(text))
+        struct.pack_into(_order(content) + "I", made, start - 4, len(text))
     pieces: list[bytes] = []
     done = 0
     for start, end, text in edits:
@@ -74,16 +74,22 @@ def _edited(content: bytes, nodes: list[_Node], edits: list[tuple[int, int, byte
     return b"".join([*pieces, bytes(made[done:])])
 
 
+def _order(content: bytes) -> str:
+    """Of the bytes of a number, for struct: a byte of the head tells."""
+    return ">" if content[22] else "<"
+
+
 def _header(content: bytes) -> struct.Struct:
     """Where the node ends, how many properties, their bytes, and the length of its name."""
-    (version,) = struct.unpack_from("<I", content, 23)
-    return struct.Struct("<QQQB" if version >= 7500 else "<IIIB")
+    order = _order(content)
+    (version,) = struct.unpack_from(order + "I", content, 23)
+    return struct.Struct(order + ("QQQB" if version >= 7500 else "IIIB"))
 
 
 def _walked(content: bytes) -> tuple[list[_Node], list[tuple[int, int]]]:
     """The nodes, and where each text and each short piece of raw bytes begins and ends."""
-    if not content.startswith(b"Kaydara FBX Binary  \0\x1a\0"):
-        raise ValueError("a header that is none, or with its bytes the other way round")
+    if not content.startswith(b"Kaydara FBX Binary  \0\x1a"):  # Blender would read it as a text
+        raise ValueError("its first bytes are damaged")
     header = _header(content)
     nodes: list[_Node] = []
     texts: list[tuple[int, int]] = []
@@ -104,7 +110,8 @@ def _walked(content: bytes) -> tuple[list[_Node], list[tuple[int, int]]]:
         if not start <= start + length <= end <= ends[-1]:
             raise ValueError("a part leads out of the file")
         nodes.append(_Node(place, start, start + length, end))
-        claimed += _properties(content, start, start + length, count, texts)
+        is_embedded = content[place + header.size : start] == b"Content"  # a picture's bytes lead nowhere
+        claimed += _properties(content, start, start + length, count, [] if is_embedded else texts)
         if claimed > most:
             raise ValueError("it claims more memory than its size allows")
         place = start + length
@@ -116,19 +123,20 @@ def _walked(content: bytes) -> tuple[list[_Node], list[tuple[int, int]]]:
 def _properties(content: bytes, place: int, after: int, count: int, texts: list[tuple[int, int]]) -> int:
     """Notes the texts among a node's properties; returns how many bytes its arrays claim."""
     claimed = 0
+    order = _order(content)
     for _ in range(count):
         kind = content[place : place + 1]
         place += 1
         if kind in _SIZES:
             place += _SIZES[kind]
         elif kind in _ARRAYS:
-            number, is_packed, size = struct.unpack_from("<III", content, place)
+            number, is_packed, size = struct.unpack_from(order + "III", content, place)
             claimed += number * _ARRAYS[kind]
             if not is_packed and size != number * _ARRAYS[kind]:
                 raise ValueError("an array of another size than it says")
             place += 12 + size
         elif kind in (b"S", b"R"):
-            (size,) = struct.unpack_from("<I", content, place)
+            (size,) = struct.unpack_from(order + "I", content, place)
             if size <= MAX_PATH_BYTES and place + 4 + size <= after:
                 texts.append((place + 4, place + 4 + size))
             place += 4 + size

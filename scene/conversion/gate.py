@@ -57,6 +57,8 @@ def check(model: Model, folder: Path) -> list[str]:
         case Format.PLY:
             _check_ply(model)
         case Format.USDA | Format.USDC | Format.USDZ:
+            if any(each.suffix.lower() == ".mtlx" for each in folder.rglob("*")):
+                messages.append(f"The MaterialX that came with {model.name} is left out.")
             found += _check_usd(model, folder)
         case _:
             pass

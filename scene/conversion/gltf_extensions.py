@@ -109,6 +109,7 @@ def _drop_textures(document: dict[str, Any]) -> int:
         sources = [each.get("source"), each.get("extensions", {}).get(_WEBP, {}).get("source")]
         if any(source in sound for source in sources if isinstance(source, int)):
             kept.add(number)
+    kept |= {number - len(textures) for number in kept}  # Blender counts negative ones from the end
     dropped: set[int] = set()
     waiting: list[Any] = list(document.get("materials", []))
     while waiting:

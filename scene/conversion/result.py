@@ -12,6 +12,8 @@ from mathutils import Matrix
 
 from ..custom_properties import HIGHEST, LOWEST, PREFIX
 from .importers import run_importer
+from .instances import realise_instances
+from .names import make_readable
 from .parts import PART
 from .shown import hidden_words, include_all_collections, shown_meshes
 from .staging import Format, Model, Unreadable, Unsupported
@@ -30,8 +32,10 @@ def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
     actions = set(bpy.data.actions)
     try:
         messages = run_importer(model)
+        make_readable()
         _drop_properties_of_ours()
         messages += _without_caches(model)
+        realise_instances()
         include_all_collections()
         made = [each for each in bpy.data.objects if each not in before]
         objects, left_out = _cleaned(made, has_splats=model.format in (Format.SPZ, Format.PLY))

@@ -82,6 +82,8 @@ _OTHERS = (
     (b"<html", Unreadable, "a web page and not a model. The download link may have expired."),
 )
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which Blender's importers do not skip
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, as Windows' Notepad writes it
+_DECLARED = re.compile(r"(<\?xml[^>]{0,200}?encoding\s*=\s*[\"'])utf-?16\w*", re.IGNORECASE)
 MAX_ZEROS = 16  # in a text: some programs end one with a zero byte, Blender reads past it
 # What a line of a text tells.
 _TEXTS: tuple[tuple[re.Pattern[bytes], Format | None], ...] = (
@@ -191,11 +193,18 @@ def _look_into(path: Path, models: list[Model], problems: list[Problem]) -> None
 
 
 def _drop_mark(path: Path) -> None:
-    """Takes a byte order mark off a staged text; what was delivered stays as it is."""
+    """Takes a byte order mark off a staged text, and makes UTF-8 of UTF-16; what was delivered stays."""
     with path.open("rb") as file:
-        if file.read(len(_MARK)) != _MARK:
+        head = file.read(len(_MARK))
+        if head == _MARK:
+            replace_content(path, file.read())
+    if head.startswith(_WIDE_MARKS):
+        try:
+            text = path.read_bytes().decode("utf-16")
+        except UnicodeDecodeError:
             return
-        replace_content(path, file.read())
+        if text[:200].isascii() and "\0" not in text:  # else it is no text
+            replace_content(path, _DECLARED.sub(r"\1utf-8", text, count=1).encode())
 
 
 def replace_content(path: Path, content: bytes) -> None:

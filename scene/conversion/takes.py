@@ -19,8 +19,9 @@ def keep_takes(objects: list[bpy.types.Object], actions: set[bpy.types.Action]) 
         keys = getattr(each.data, "shape_keys", None)
         if keys:
             animated["KEY", keys.name] = keys
+    users = bpy.data.user_map(subset=actions)  # 5.0's importer of FBX counts one too many
     for action in sorted(actions, key=lambda each: each.name):
-        if action.users > action.use_fake_user:
+        if users[action]:
             continue
         for owner, slot in _owners(action, animated):
             data = owner.animation_data or owner.animation_data_create()

@@ -235,6 +235,24 @@ def test_a_collada_with_entities_is_refused_and_none_is_looked_up(tmp_path: Path
     assert "entities" in answer["error"]
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_a_text_of_two_bytes_a_character_is_read(tmp_path: Path, order: str) -> None:
+    """As Windows' Notepad saves one as Unicode, with a mark before it."""
+    text = "\ufeffo stuhl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    assert converted(tmp_path, {"m.obj": text.encode(order)})["faces"] == 1
+    binary = b"\xff\xfe" + bytes(range(1, 100)) * 2
+    seen, _ = looked_through(tmp_path / "other", {"m.obj": text.encode(order), "m.bin": binary})
+    assert (seen["m.obj"], seen["m.bin"]) == (text[1:].encode(), binary)
+
+
+@with_collada
+def test_a_collada_of_two_bytes_a_character_is_read_and_looked_through(tmp_path: Path) -> None:
+    text = "\ufeff" + dae("//host/a.png").decode().replace("utf-8", "utf-16").replace("UTF-8", "UTF-16")
+    seen, _ = looked_through(tmp_path, {"m.dae": text.encode("utf-16-le")})
+    assert b"//host" not in seen["m.dae"]
+    assert converted(tmp_path / "again", {"m.dae": text.encode("utf-16-le")})["faces"]
+
+
 @pytest.mark.parametrize("alphabet", ["utf-7", "utf-16", "EBCDIC-CP-US", "ucs-4"])
 def test_a_collada_in_an_alphabet_that_could_hide_a_path_is_refused(tmp_path: Path, alphabet: str) -> None:
     spaces = " " * 3000

@@ -129,6 +129,14 @@ def test_a_backslash_in_a_usd_separates_folders(tmp_path: Path, path: str) -> No
 
 
 @with_usd
+def test_materialx_costs_materials_at_most_and_is_named(tmp_path: Path) -> None:
+    model = USDA.replace("PATH", "./t.png").encode()
+    answer = converted(tmp_path, {"m.usda": model, "t.png": png(), "m.mtlx": b'<?xml version="1.0"?>'})
+    assert (answer["faces"], answer["textures"]) == (1, 1)
+    assert answer["messages"] == ["The MaterialX that came with m.usda is left out."]
+
+
+@with_usd
 def test_a_usd_without_its_texture_comes_in_its_own_colour_and_says_so(tmp_path: Path) -> None:
     answer = converted(tmp_path, {"m.usda": USDA.replace("PATH", "./t.png").encode()})
     assert "not delivered" in answer["messages"][0]
@@ -235,6 +243,14 @@ def test_a_mention_of_something_that_is_not_there_costs_no_model(tmp_path: Path,
     answer = converted(tmp_path, {"m.glb": glb(document, binary)})
     assert (answer["ok"], answer["faces"], answer["textures"]) == (True, 1, 0), answer
     assert answer["messages"]
+
+
+def test_a_negative_number_of_a_texture_is_one_from_the_end_as_blender_takes_it(tmp_path: Path) -> None:
+    document, binary = triangle(png())
+    (material,) = document["materials"]
+    material["pbrMetallicRoughness"]["baseColorTexture"]["index"] = -1
+    answer = converted(tmp_path, {"m.glb": glb(document, binary)})
+    assert (answer["textures"], answer["messages"]) == (1, [])
 
 
 def test_a_number_that_json_does_not_have_costs_no_model(tmp_path: Path) -> None:
