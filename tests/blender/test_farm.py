@@ -116,7 +116,8 @@ def test_a_bad_row_ends_no_task_and_the_last_one_tells_it_after_the_contact_shee
     sandbox: Sandbox, manifest: Path
 ) -> None:
     torn = manifest.parent / "torn.png"
-    torn.write_bytes((EXAMPLES / "cat.png").read_bytes()[:200])
+    picture = (EXAMPLES / "cat.png").read_bytes()
+    torn.write_bytes(picture[:200] + picture[-12:])  # with an end: nothing shows before it is decoded
     text = manifest.read_text(encoding="utf-8").splitlines()
     text[2] = f"row 1,{torn},501"
     text[3] = f"row 2,{manifest.parent / 'none.png'},502"
