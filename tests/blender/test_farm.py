@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -117,7 +118,8 @@ def test_a_bad_row_ends_no_task_and_the_last_one_tells_it_after_the_contact_shee
 ) -> None:
     torn = manifest.parent / "torn.png"
     picture = (EXAMPLES / "cat.png").read_bytes()
-    torn.write_bytes(picture[:200] + picture[-12:])  # with an end: nothing shows before it is decoded
+    pixels = struct.pack(">I", 16) + b"IDAT" + bytes(20)
+    torn.write_bytes(picture[:33] + pixels + picture[-12:])  # with an end: it shows only where it is decoded
     text = manifest.read_text(encoding="utf-8").splitlines()
     text[2] = f"row 1,{torn},501"
     text[3] = f"row 2,{manifest.parent / 'none.png'},502"
