@@ -54,6 +54,9 @@ def _why_unusable(image: bpy.types.Image, folder: Path) -> str:
         if file is None:
             return f"The texture {image.name!r} was not delivered and is left out."
         if image.filepath_raw != str(file):
+            if image.source == "FILE":  # 5.0 remembers that its FBX importer has found none, but not so
+                image.source = "GENERATED"
+                image.source = "FILE"
             image.filepath_raw = str(file)
             image.reload()
         image.pack()
