@@ -61,7 +61,7 @@ def generate(folder: Path, env: dict[str, str], *words: str) -> "subprocess.Comp
 
 @pytest.mark.parametrize("kind", ["document", "json"])
 def test_a_model_is_imported_whatever_the_service_calls_it(folder: Path, kind: str) -> None:
-    bpy.ops.wm.read_factory_settings()
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
     bpy.ops.export_scene.gltf(filepath=str(folder / "cube.glb"))
     os.rename(folder / "cube.glb", folder / "cube.bin")  # no name helps
     done = generate(folder, delivering(folder / "cube.bin", kind))

@@ -19,6 +19,7 @@ PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 scene_of = importlib.import_module(f"{PACKAGE}.scene")
 children = importlib.import_module(f"{PACKAGE}.jobs.children")
 pictures = importlib.import_module(f"{PACKAGE}.client.pictures")
+HAS_OWN_ACES = bpy.app.ocio.version >= (2, 2, 0)
 
 # As a show's configuration may be: nothing in it is called as in Blender's own.
 FILM = """ocio_profile_version: 1
@@ -133,7 +134,7 @@ def test_previews_look_the_same_under_any_colour_configuration(tmp_path: Path, b
     source = red_cube(tmp_path)
     (tmp_path / "film.ocio").write_text(FILM)
     usual = written(blenders(""), source, tmp_path / "usual")
-    aces = written(blenders("ocio://default"), source, tmp_path / "aces")
+    aces = written(blenders("ocio://default"), source, tmp_path / "aces") if HAS_OWN_ACES else usual
     film = written(blenders(str(tmp_path / "film.ocio")), source, tmp_path / "film")
     for name, pixels in usual.items():
         assert np.abs(pixels - aces[name]).mean() < 0.02, name
@@ -143,6 +144,7 @@ def test_previews_look_the_same_under_any_colour_configuration(tmp_path: Path, b
     assert middle[0] > 2 * middle[1]  # the cube is red
 
 
+@pytest.mark.skipif(not HAS_OWN_ACES, reason="this Blender's OpenColorIO brings no configuration")
 def test_the_command_writes_a_preview_under_a_studios_configuration(tmp_path: Path) -> None:
     words = [
         "generate",
@@ -187,7 +189,7 @@ def test_outputs_are_written_where_the_preferences_have_their_add_ons_off(tmp_pa
 
 def test_a_preview_takes_nothing_of_the_scene_that_is_open(tmp_path: Path) -> None:
     """Whatever the startup file has set, in Edit Mode, too."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     mesh = bpy.data.meshes.new("a")
     mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 1)], [], [(0, 1, 2)])
     root = bpy.data.objects.new("a", mesh)
@@ -207,7 +209,7 @@ def test_a_preview_takes_nothing_of_the_scene_that_is_open(tmp_path: Path) -> No
     usual, odd = (pixels_of(tmp_path / f"{name}.png") for name in ("usual", "odd"))
     assert usual.shape == odd.shape
     assert np.abs(usual - odd).mean() < 0.01
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 @pytest.mark.parametrize(("form", "depth"), [("PNG", "16"), ("TIFF", "16"), ("OPEN_EXR", "32"), ("PNG", "8")])
