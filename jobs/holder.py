@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .desk import Desk
-from .process import OFFLINE, let_go, tell_worker
+from .process import end_at_once, let_go
 
 
 @dataclass
@@ -41,7 +41,7 @@ def hold(desk: Desk | None) -> None:
 
 
 def close(desk: Desk) -> None:
-    """Close a desk; its worker finishes its transfers, and still hears of online access that goes off."""
+    """Close a desk; its worker finishes its transfers, unless online access goes off."""
     worker = desk.close()
     if worker is not None:
         _leaving.append((desk.service, worker))
@@ -53,7 +53,7 @@ def end_offline(is_online: Callable[[str], bool]) -> None:
         service, worker = entry
         is_over = worker.poll() is not None
         if not is_over and not is_online(service):
-            tell_worker(worker, OFFLINE)
+            end_at_once(worker)
             is_over = True
         if is_over:
             _leaving.remove(entry)

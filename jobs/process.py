@@ -32,9 +32,6 @@ del sys.argv[1:3]
 sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 """
 _LOG_BYTES = 4 << 20
-# Words on a worker's stdin; its end says the former.
-FINISH = b"."  # start nothing new, and end after the transfers under way
-OFFLINE = b"!"  # not one packet more
 SANDBOX = "sandbox"  # the service that a sandbox's jobs belong to
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 
@@ -114,19 +111,23 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
     return process
 
 
-def tell_worker(process: subprocess.Popen[bytes], word: bytes) -> None:
-    """Say FINISH or OFFLINE to a worker, which may have ended already."""
+def let_finish(process: subprocess.Popen[bytes]) -> None:
+    """Have a worker end after the transfers under way.
+
+    Nothing is written to it: it may have ended, and Blender does not ignore SIGPIPE as Python does.
+    """
     assert process.stdin is not None
-    with contextlib.suppress(OSError):
-        process.stdin.write(word)
-        process.stdin.flush()
+    process.stdin.close()
+
+
+def end_at_once(process: subprocess.Popen[bytes]) -> None:
+    """End a worker; its store and files are ready for a death at any time."""
+    process.kill()
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
-    """Close a worker's stdin, so that it ends in its own time, and wait for it no more."""
-    assert process.stdin is not None
-    with contextlib.suppress(OSError):
-        process.stdin.close()
+    """Have a worker end in its own time, and wait for it no more."""
+    let_finish(process)
     if process.poll() is None:
         process.returncode = 0  # it is not waited for: Python need not warn about it
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from .process import FINISH, let_go, tell_worker
+from .process import let_finish, let_go
 from .store import Store
 
 _MAX_STARTS = 3  # in a row, without the worker showing life
@@ -93,8 +93,8 @@ class Watch:
             let_go(worker)
 
     def give_up_worker(self) -> subprocess.Popen[bytes] | None:
-        """The same; returns the process, if there is one, for the caller to `let_go` or tell OFFLINE."""
+        """The same; returns the process, if there is one, for the caller to `let_go` or `end_at_once`."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            tell_worker(worker, FINISH)
+            let_finish(worker)
         return worker

@@ -26,7 +26,7 @@ from .database import is_damage, mark_damaged
 from .follower import Follower
 from .ledger import STORE_TROUBLE, Ledger, log
 from .matching import GRACE_S
-from .process import OFFLINE, open_sandbox, stop_sandbox
+from .process import open_sandbox, stop_sandbox
 from .rebuild import Rebuilder
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, Store
@@ -194,10 +194,7 @@ def main() -> int:
         worker = Worker(store, api, **settings)
 
         def follow_parent() -> None:
-            while word := os.read(0, 1):
-                if word == OFFLINE:  # the store and the files are ready for a death at any time
-                    os._exit(0)
-                worker.stop()
+            os.read(0, 1)  # nothing comes: it ends
             worker.stop()
 
         threading.Thread(target=follow_parent, daemon=True).start()

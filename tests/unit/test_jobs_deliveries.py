@@ -15,7 +15,7 @@ import pytest
 from job_scene import Scene
 from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
 from maquette.jobs import Desk, NewJob, State, Store, WorkerSettings, holder, start_worker
-from maquette.jobs.process import OFFLINE, let_go, tell_worker
+from maquette.jobs.process import end_at_once, let_go
 from maquette.jobs.store import MAX_DELAY_S
 from maquette.jobs.transfers import BAD_BYTES, MAX_ATTEMPTS, damage_of, file_name
 from maquette.jobs.watch import Watch
@@ -292,8 +292,8 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        tell_worker(process, OFFLINE)
-        assert process.wait(timeout=30) == 0
+        end_at_once(process)
+        assert process.wait(timeout=30)
         let_go(process)
         assert 0 < part.stat().st_size < 1000
         assert store.get(job.id).state is State.DOWNLOADING
@@ -301,11 +301,8 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
 
 
 def test_the_worker_of_a_closed_desk_hears_of_online_access_that_goes_off(tmp_path: Path) -> None:
-    echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
-    workers = [
-        subprocess.Popen([sys.executable, "-c", echo], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for _ in range(2)
-    ]
+    wait = "import sys, time; sys.stdin.read(); time.sleep(60)"
+    workers = [subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE) for _ in range(2)]
     desks = [
         Mock(spec=Desk, service=name, close=Mock(return_value=worker))
         for name, worker in zip("ab", workers, strict=True)
@@ -314,17 +311,15 @@ def test_the_worker_of_a_closed_desk_hears_of_online_access_that_goes_off(tmp_pa
         for desk in desks:
             holder.close(desk)
         holder.end_offline(lambda service: True)
+        assert workers[0].poll() is None
         holder.end_offline(lambda service: service == "b")
-        assert workers[0].stdout is not None
-        assert workers[0].stdout.read() == OFFLINE
+        workers[0].returncode = None
+        assert workers[0].wait(30)
+        assert workers[1].poll() is None
         holder.let_go_of_workers()
-        assert workers[1].stdout is not None
-        assert workers[1].stdout.read() == b""
     finally:
         holder.let_go_of_workers()
         for worker in workers:
-            worker.kill()
             worker.returncode = None
+            worker.kill()
             worker.wait(30)
-            assert worker.stdout is not None
-            worker.stdout.close()
