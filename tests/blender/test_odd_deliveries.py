@@ -83,7 +83,7 @@ def test_points_are_kept_and_named_and_no_command_says_that_it_is_done(folder: P
     for more in ([], ["--retry-failed"]):
         done = run(*words, *more, "--json", env=env)
         assert done.returncode == 1, done.stderr
-        end = json.loads(done.stdout.strip().splitlines()[-1])
+        end = json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])
         assert end["spent_cu"] == pytest.approx(told["jobs"][0]["cost_cu"])  # once
     assert (folder / "out" / "horse.ply").read_text() == POINTS
     with (folder / "out" / "results.csv").open(newline="", encoding="utf-8-sig") as stream:
