@@ -6,6 +6,7 @@ and afterwards in each file that they left and in all that they said.
 """
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -136,7 +137,8 @@ def test_a_crash_leaves_the_secret_nowhere(sandbox: Sandbox, tmp_path: Path) -> 
         assert workers
         for pid in [*workers, watched.process.pid]:
             os.kill(pid, signal.SIGABRT)
-        watched.process.wait(30)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a genuine Blender's report may hang
+            watched.process.wait(10)
     finally:
         watched.close()
     watched.check()
