@@ -98,7 +98,9 @@ class Downloader:
             # Without a length in the answer, the asset's size is what was announced.
             expected = self.asset.size_bytes if total is None else total
             self._check_room(expected)
-            looked_at, slow_from, slow_until = self._kept, self._kept, self.clock() + SLOW_S
+            looked_at = self._kept
+            slow_from = self._kept
+            slow_until = self.clock() + SLOW_S
             while piece := answer.read(READ_BYTES):
                 if self._kept + len(piece) > self.max_bytes:
                     raise self._too_large(self._kept + len(piece))

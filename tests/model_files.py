@@ -98,15 +98,29 @@ Connections:  {
 """
 
 
+# What leads to a network, by any syntax.
+NETWORK = [
+    "\\\\host\\share\\a.png",
+    "//host/share/a.png",
+    "\\/host/share/a.png",
+    "http://host/share/a.png",
+    "file://host/share/a.png",
+    "smb:\\host\\a.png",
+    "\\\\?\\UNC\\host\\share\\a.png",
+    "\\??\\UNC\\host\\share\\a.png",
+]
+
+
 def text_fbx(path: str = "t.png", content: str = "") -> bytes:
     """A square with a texture, as Blender does not write it."""
     return FBX.replace("PATH", path).replace("CONTENT", content).encode()
 
 
-def png(side: int = 4) -> bytes:
+def png(side: int = 4, comment: bytes = b"") -> bytes:
     rows = b"".join(b"\0" + b"\xff\x20\x20" * side for _ in range(side))
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        *([(b"tEXt", b"Comment\0" + comment)] if comment else []),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     )

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
+import threading  # of this tool, never inside Blender
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 import pytest
 from errands import errand
+from model_files import glb
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
@@ -114,15 +115,6 @@ def converted(folder: Path, *files: Path | tuple[Path, str]) -> dict:
     left = {each.name for each in folder.iterdir()} - {path.name for path, _ in named}
     assert left == {"convert.log"} | ({"result.blend"} if found.get("objects") else set())
     return found
-
-
-def glb(document: object, binary: bytes = b"") -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text
-    if binary:
-        body += struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
 
 
 def triangle(points: bytes, **changes: object) -> dict[str, object]:

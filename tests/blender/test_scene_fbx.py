@@ -5,34 +5,19 @@ import importlib
 import os
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import pytest
 from errands import errand
+from model_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 append = importlib.import_module(f"{PACKAGE}.scene.append")
 HEAD = 27  # bytes before the first node
 SIZES = {b"Y": 2, b"C": 1, b"B": 1, b"I": 4, b"F": 4, b"D": 8, b"L": 8}
 ELEMENTS = {b"f": 4, b"d": 8, b"l": 8, b"i": 4, b"b": 1, b"c": 1}
-
-
-def png(comment: bytes) -> bytes:
-    """A picture of 4 x 4 pixels with a text in it."""
-    rows = b"".join(b"\0" + b"\xff\x20\x20" * 4 for _ in range(4))
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)),
-        (b"tEXt", b"Comment\0" + comment),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    )
-    data = b"\x89PNG\r\n\x1a\n"
-    for kind, body in chunks:
-        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    return data
 
 
 def exported(folder: Path, comment: bytes = b"") -> bytes:
@@ -44,7 +29,7 @@ def exported(folder: Path, comment: bytes = b"") -> bytes:
     material = bpy.data.materials.new("Skin")
     if bpy.app.version < (5, 0):
         material.use_nodes = True
-    (folder / "skin.png").write_bytes(png(comment))
+    (folder / "skin.png").write_bytes(png(comment=comment))
     node = material.node_tree.nodes.new("ShaderNodeTexImage")
     node.image = bpy.data.images.load(str(folder / "skin.png"))
     surface = next(each for each in material.node_tree.nodes if each.type == "BSDF_PRINCIPLED")
@@ -112,7 +97,9 @@ def test_an_embedded_picture_arrives_with_every_byte_whatever_is_in_it(tmp_path:
     assert (answer["textures"], answer["messages"]) == (1, [])
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     append.Loading(tmp_path / "result.blend").finish()
-    assert [bytes(each.packed_file.data) for each in bpy.data.images if each.packed_file] == [png(comment)]
+    assert [bytes(each.packed_file.data) for each in bpy.data.images if each.packed_file] == [
+        png(comment=comment)
+    ]
 
 
 @pytest.mark.skipif(bpy.app.version < (4, 5), reason="the importer of that time reads neither")

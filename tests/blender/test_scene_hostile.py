@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 import pytest
 from errands import errand
+from model_files import NETWORK, glb
 
 with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
@@ -39,15 +40,6 @@ def nothing_else() -> Iterator[None]:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     yield
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-
-
-def glb(document: object, binary: bytes = b"") -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text
-    if binary:
-        body += struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
 
 
 def triangle(**changes: object) -> dict[str, Any]:
@@ -309,16 +301,6 @@ def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_com
 
 # 3.3 What leads to a network, whatever the syntax around it.
 
-NETWORK = [
-    "\\\\host\\share\\a.png",
-    "//host/share/a.png",
-    "\\/host/share/a.png",
-    "http://host/share/a.png",
-    "file://host/share/a.png",
-    "smb:\\host\\a.png",
-    "\\\\?\\UNC\\host\\share\\a.png",
-    "\\??\\UNC\\host\\share\\a.png",
-]
 OBJ = b"mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvn 0 0 1\nusemtl a\nf 1//1 2//1 3//1\n"
 MTL = [
     "map_Kd {}",

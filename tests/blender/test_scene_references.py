@@ -72,7 +72,7 @@ def test_a_zip_s_entry_leads_out_of_its_folder_by_no_backslash(tmp_path: Path, n
 
 
 @pytest.mark.parametrize(
-    "line", ["../m.mtl", "C:\\work\\m.mtl", "/work/other.mtl", "maps", "", "a.mtl b.mtl"]
+    "line", ["../m.mtl", "C:\\work\\m.mtl", "/elsewhere/other.mtl", "maps", "", "a.mtl b.mtl"]
 )
 def test_a_material_file_from_elsewhere_is_the_one_that_was_delivered(tmp_path: Path, line: str) -> None:
     files = {"m.obj": obj_box(f"mtllib {line}"), "m.mtl": MTL + b"map_Kd t.png\n", "t.png": png()}
