@@ -17,7 +17,7 @@ import threading  # of this tool, never inside Blender
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 import steps
 import venvs
@@ -28,16 +28,9 @@ TIMEOUT_S = 2400
 # These start processes (commands, workers, batches), which are the same in every Blender, or read documents:
 # `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
 SAME_EVERYWHERE = (
-    "test_batch.py",
-    "test_command.py",
-    "test_farm.py",
-    "test_killed.py",
-    "test_odd_deliveries.py",
-    "test_python_api.py",
-    "test_python_docs.py",
-    "test_scripts.py",
-    "test_secrets.py",
-)
+    ("test_batch.py", "test_farm.py", "test_python_docs.py", "test_secrets.py", "test_odd_deliveries.py"),
+    ("test_killed.py", "test_command.py", "test_python_api.py", "test_scripts.py"),
+)  # two parts of the same length
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
 INTERRUPTED = threading.Event()
 REAL_VERSION = "4.3"
@@ -54,6 +47,7 @@ class Outcome(NamedTuple):
     skipped: int = 0
     note: str = ""
     log: Path | None = None
+    failures: tuple[str, ...] = ()  # one line a test that failed: its name and what it said
 
 
 def read_report(name: str, report: Path, code: int) -> Outcome:
@@ -72,7 +66,17 @@ def read_report(name: str, report: Path, code: int) -> Outcome:
     passed = max(0, counts.get("tests", 0) - failed - skipped)
     if code and not failed:
         return Outcome(name, passed, 1, skipped, f"pytest ended with exit code {code}")
-    return Outcome(name, passed, failed, skipped)
+    return Outcome(name, passed, failed, skipped, failures=tuple(name_failures(suite)))
+
+
+def name_failures(suite: ElementTree.Element | None) -> Iterator[str]:
+    """A line for each test of a pytest report that failed: its name, and the first line of its message."""
+    for case in suite.iter("testcase") if suite is not None else ():
+        for kind in ("failure", "error"):
+            problem = case.find(kind)
+            if problem is not None:
+                message = (problem.get("message") or "").partition("\n")[0]
+                yield f"{case.get('classname')}::{case.get('name')}: {message}"[:300]
 
 
 def clean_environment() -> dict[str, str]:
@@ -259,13 +263,14 @@ def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[
 
 
 def plan_few(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel, in two parts beside each other; in the others, what can differ there."""
+    """All tests in the newest wheel, in parts beside each other; in the others, what can differ there."""
     folder = "tests/blender"
-    same = [f"{folder}/{name}" for name in SAME_EVERYWHERE]
-    rest = [folder, *(f"--ignore={name}" for name in same)]
+    first, second = ([f"{folder}/{name}" for name in names] for names in SAME_EVERYWHERE)
+    rest = [folder, *(f"--ignore={name}" for name in (*first, *second))]
     newest, *others = venvs.WHEELS
     return [
-        lambda: run_wheel(newest, zip_file, same, " processes"),
+        lambda: run_wheel(newest, zip_file, first, " batches"),
+        lambda: run_wheel(newest, zip_file, second, " commands"),
         lambda: run_wheel(newest, zip_file, rest),
         *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in others),
         *plan_real(zip_file, rest),
@@ -273,9 +278,9 @@ def plan_few(zip_file: Path) -> list[Run]:
 
 
 def run_all(runs: Sequence[Run]) -> list[Outcome]:
-    """What the runs found, two at a time where the machine has the cores."""
+    """What the runs found; one more at a time than there are cores, as each waits a third of its time."""
     outcomes = []
-    with ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(3, (os.cpu_count() or 1) + 1)) as pool:
         try:
             for run in [pool.submit(run) for run in runs]:
                 outcomes.append(run.result())
@@ -313,6 +318,8 @@ def summarize(outcomes: list[Outcome]) -> int:
     say("\nSummary")
     for outcome in outcomes:
         say("  " + describe(outcome))
+        for failure in outcome.failures:
+            say("    " + failure)
     passed = sum(outcome.passed for outcome in outcomes)
     failed = sum(outcome.failed for outcome in outcomes)
     skipped = sum(outcome.skipped for outcome in outcomes)

@@ -106,18 +106,19 @@ def blenders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         each.tidy(0)
 
 
-def written(blenders: Any, source: Path, folder: Path) -> dict[str, Any]:
+def written(blenders: Any, source: Path, folder: Path, has_turntable: bool = True) -> dict[str, Any]:
     """What a result's pictures look like: preview, turntable, thumbnail of the input."""
     folder.mkdir()
     result = folder / "result.blend"
     sources = [{"path": str(source), "role": "mesh", "name": source.name}]
     wish = {"sources": sources, "target": str(result), "name": "cube"}
     assert blenders.run("convert", wish, folder, "reading")["objects"] == 1
-    paths = {name: folder / name for name in ("preview.png", "turn.jpg", "thumbnail.jpg")}
+    names = ["preview.png", "thumbnail.jpg", *(["turn.jpg"] if has_turntable else [])]
+    paths = {name: folder / name for name in names}
     wish = {
         "result": str(result),
         "outputs": [str(paths["preview.png"])],
-        "turntable": str(paths["turn.jpg"]),
+        "turntable": str(paths["turn.jpg"]) if has_turntable else "",
         "picture": HORSE,
         "orientation": 1,
         "thumbnail": str(paths["thumbnail.jpg"]),
@@ -135,9 +136,10 @@ def test_previews_look_the_same_under_any_colour_configuration(tmp_path: Path, b
     (tmp_path / "film.ocio").write_text(FILM)
     usual = written(blenders(""), source, tmp_path / "usual")
     aces = written(blenders("ocio://default"), source, tmp_path / "aces") if HAS_OWN_ACES else usual
-    film = written(blenders(str(tmp_path / "film.ocio")), source, tmp_path / "film")
+    film = written(blenders(str(tmp_path / "film.ocio")), source, tmp_path / "film", has_turntable=False)
     for name, pixels in usual.items():
         assert np.abs(pixels - aces[name]).mean() < 0.02, name
+    for name in film:
         assert np.isfinite(film[name]).all()
         assert film[name].mean() > 0.2, name  # nothing is promised of a film's look but that it is there
     middle = usual["preview.png"][180:200, 180:200].mean((0, 1))
