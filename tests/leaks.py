@@ -4,6 +4,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+# Blender asks this program for the folder of documents as it starts, before any extension runs: it gets the
+# environment that the person gave to Blender.
+STARTED_BY_BLENDER = b"xdg-user-dir"
+
 
 def find_in_files(folder: Path, forms: Sequence[bytes]) -> list[Path]:
     """The files below `folder` that hold any of `forms`, whatever they are."""
@@ -26,9 +30,10 @@ def find_in_processes(
     found = []
     own = _read(root, "cmdline")
     for pid in [root, *descendants(root)]:
-        is_root = pid == root or _read(pid, "cmdline") == own
+        arguments = _read(pid, "cmdline")
+        is_as_given = pid == root or arguments == own or STARTED_BY_BLENDER in arguments
         for what in ("cmdline", "environ"):
-            if is_root and what == "environ" and not is_environment_of_root_checked:
+            if is_as_given and what == "environ" and not is_environment_of_root_checked:
                 continue
             data = _read(pid, what)
             if any(form in data for form in forms):
