@@ -2,7 +2,7 @@
 """The tests inside Blender: in every Blender that can be had, against the zip as Blender installs it.
 
 pytest-blender starts Blender and pytest inside it. What it does not do is here: install the zip as an
-extension, with preferences of the run's own; several Blenders, two at a time; a time limit; the counts.
+extension, with preferences of the run's own; several Blenders, some at a time; a time limit; the counts.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ TIMEOUT_S = 2400
 # These start processes (commands, workers, batches), which are the same in every Blender, or read documents:
 # `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
 SAME_EVERYWHERE = (
-    ("test_batch.py", "test_farm.py", "test_python_docs.py", "test_secrets.py", "test_odd_deliveries.py"),
-    ("test_killed.py", "test_command.py", "test_python_api.py", "test_scripts.py"),
-)  # two parts of the same length
+    ("test_batch.py", "test_farm.py", "test_secrets.py", "test_odd_deliveries.py"),
+    ("test_killed.py", "test_python_docs.py", "test_scripts.py"),
+    ("test_command.py", "test_python_api.py", "test_sandbox_geometry.py"),
+)  # parts of much the same length
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
 INTERRUPTED = threading.Event()
 REAL_VERSION = "4.3"
@@ -265,22 +266,24 @@ def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[
 def plan_few(zip_file: Path) -> list[Run]:
     """All tests in the newest wheel, in parts beside each other; in the others, what can differ there."""
     folder = "tests/blender"
-    first, second = ([f"{folder}/{name}" for name in names] for names in SAME_EVERYWHERE)
-    rest = [folder, *(f"--ignore={name}" for name in (*first, *second))]
+    parts = [[f"{folder}/{name}" for name in names] for names in SAME_EVERYWHERE]
+    rest = [folder, *(f"--ignore={name}" for part in parts for name in part)]
     newest, *others = venvs.WHEELS
     return [
-        lambda: run_wheel(newest, zip_file, first, " batches"),
-        lambda: run_wheel(newest, zip_file, second, " commands"),
+        *(
+            lambda part=part, number=number: run_wheel(newest, zip_file, part, f" processes {number}")
+            for number, part in enumerate(parts, 1)
+        ),
         lambda: run_wheel(newest, zip_file, rest),
-        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in others),
         *plan_real(zip_file, rest),
+        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in others),
     ]
 
 
 def run_all(runs: Sequence[Run]) -> list[Outcome]:
-    """What the runs found; one more at a time than there are cores, as each waits a third of its time."""
+    """What the runs found; more at a time than there are cores, as each waits for half of its time."""
     outcomes = []
-    with ThreadPoolExecutor(max_workers=min(3, (os.cpu_count() or 1) + 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(4, 2 * (os.cpu_count() or 1))) as pool:
         try:
             for run in [pool.submit(run) for run in runs]:
                 outcomes.append(run.result())

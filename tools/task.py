@@ -114,14 +114,14 @@ def unit(rest: Rest) -> int:
 
 
 def run_unit(version: str, folder: Path, arguments: Rest, report_name: str = "") -> Outcome:
-    """Runs unit tests in an environment; where it has pytest-xdist, on two cores."""
+    """Runs unit tests; in four processes where there is pytest-xdist: half of it is waiting."""
     name = f"unit tests on Python {version}"
     report = BUILD / "tests" / f"{report_name or f'unit-{version}'}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink() if report.exists() else None
     command = [venvs.program(folder, "python"), "-m", "pytest", f"--junitxml={report}"]
     if "dev" in venvs.read_stamp(folder):
-        command += ["--numprocesses=2"]
+        command += ["--numprocesses=4"]
     else:
         command += [f"--ignore={name}" for name in NEEDS_DEVELOPMENT_TOOLS]
     say(f"- {name} ...")

@@ -79,6 +79,18 @@ def test_words_become_a_model(sandbox: Sandbox, tmp_path: Path) -> None:
     keep(target)
 
 
+@pytest.mark.skipif(bpy.app.ocio.version < (2, 2, 0), reason="this OpenColorIO brings no configuration")
+def test_a_preview_is_written_under_a_studios_colour_configuration(sandbox: Sandbox, tmp_path: Path) -> None:
+    words = ["generate", HORSE, "--param", "targetFaceNum=500", "-o", str(tmp_path / "a.glb")]
+    preview = tmp_path / "a.png"
+    done = run(*words, "--preview", str(preview), env={**sandbox.env, "OCIO": "ocio://default"})
+    assert done.returncode == 0, done.stderr
+    image = bpy.data.images.load(str(preview))
+    bright = sum(image.pixels) / len(image.pixels)
+    bpy.data.images.remove(image)
+    assert 0.3 < bright < 0.97  # neither black nor blown out; the fourth number is opacity
+
+
 def test_four_views_go_to_the_inputs_that_their_names_say(sandbox: Sandbox, tmp_path: Path) -> None:
     views = [str(EXAMPLES / "views" / f"{view}.png") for view in ("back", "front", "left", "right")]
     model = "model_tripo-v3-0-multiview-to-3d"
