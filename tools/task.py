@@ -113,8 +113,13 @@ def unit(rest: Rest) -> int:
     return blenders.summarize([run_unit(venvs.read_stamp(dev)["python"], dev, arguments)])
 
 
-def run_unit(version: str, folder: Path, arguments: Rest, report_name: str = "") -> Outcome:
-    """Runs unit tests; in four processes where there is pytest-xdist: half of it is waiting."""
+def run_unit(
+    version: str, folder: Path, arguments: Rest, report_name: str = "", log: Path | None = None
+) -> Outcome:
+    """Runs unit tests; in four processes where there is pytest-xdist: half of it is waiting.
+
+    What pytest says goes to `log`; without one to the terminal, as it is said.
+    """
     name = f"unit tests on Python {version}"
     report = BUILD / "tests" / f"{report_name or f'unit-{version}'}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -124,17 +129,19 @@ def run_unit(version: str, folder: Path, arguments: Rest, report_name: str = "")
         command += ["--numprocesses=4"]
     else:
         command += [f"--ignore={name}" for name in NEEDS_DEVELOPMENT_TOOLS]
+    command += [*(["-v"] if steps.IS_CI else []), *arguments]
     say(f"- {name} ...")
-    try:
-        run([*command, *(["-v"] if steps.IS_CI else []), *arguments], env=blenders.clean_environment())
-        code = 0
-    except steps.Failure:
-        code = 1
+    env = blenders.clean_environment()
+    if log:
+        log.unlink() if log.exists() else None
+        code = blenders.call(command, env, log, blenders.TIMEOUT_S)
+        return blenders.read_report(name, report, code)._replace(log=log)
+    code = subprocess.call([str(part) for part in command], env=env, cwd=str(ROOT))
     return blenders.read_report(name, report, code)
 
 
-def unit_outcomes(is_all: bool) -> list[Outcome]:
-    """Runs all unit tests on one Python, and on the other all or those that can differ there."""
+def plan_unit(is_all: bool) -> list[blenders.Run]:
+    """A run of all unit tests on one Python, and on the other of all or of those that can differ there."""
     try:
         browser.set_up()
     except steps.Failure as failure:  # its tests say that they are skipped
@@ -146,16 +153,19 @@ def unit_outcomes(is_all: bool) -> list[Outcome]:
         environments.setdefault(wheel.python, main)
     except steps.Failure as failure:
         say(f"  {failure}")
-    outcomes = []
-    for version in sorted({wheel.python for wheel in venvs.WHEELS}):
-        if version not in environments:
-            note = venvs.pythons.look_for(version)[1]
-            outcomes.append(Outcome(f"unit tests on Python {version}", skipped=1, note=note))
-            continue
-        folder = environments[version]
-        few = [] if is_all or folder == dev else [f"tests/unit/{name}" for name in DIFFER_BY_PYTHON]
-        outcomes.append(run_unit(version, folder, few))
-    return outcomes
+    return [
+        lambda version=version: run_unit_on(version, environments.get(version), is_all, dev)
+        for version in sorted({wheel.python for wheel in venvs.WHEELS})
+    ]
+
+
+def run_unit_on(version: str, folder: Path | None, is_all: bool, dev: Path) -> Outcome:
+    """Unit tests on one of the Pythons that Blender has; none in `folder`: skipped."""
+    if folder is None:
+        note = venvs.pythons.look_for(version)[1]
+        return Outcome(f"unit tests on Python {version}", skipped=1, note=note)
+    few = [] if is_all or folder == dev else [f"tests/unit/{name}" for name in DIFFER_BY_PYTHON]
+    return run_unit(version, folder, few, log=BUILD / "tests" / f"unit-{version}.txt")
 
 
 def blender(rest: Rest) -> int:
@@ -227,12 +237,12 @@ def test_all(rest: Rest) -> int:
 
 def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
     """Runs all checks, goes on after a failure, and sums up."""
-    outcomes = [check(lint), check(types), *unit_outcomes(is_all)]
+    outcomes = [check(lint), check(types)]
     try:
-        outcomes += blenders.run_all(plan(build_zip()))
+        outcomes += blenders.run_all([*plan_unit(is_all), *plan(build_zip())])
         outcomes.append(gltf.validate())
     except steps.Failure as failure:
-        outcomes.append(Outcome("tests in Blender", failed=1, note=str(failure)))
+        outcomes.append(Outcome("tests", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)
 
 

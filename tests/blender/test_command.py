@@ -86,7 +86,8 @@ def test_a_preview_is_written_under_a_studios_colour_configuration(sandbox: Sand
     done = run(*words, "--preview", str(preview), env={**sandbox.env, "OCIO": "ocio://default"})
     assert done.returncode == 0, done.stderr
     image = bpy.data.images.load(str(preview))
-    bright = sum(image.pixels) / len(image.pixels)
+    numbers: list[float] = list(image.pixels)  # type: ignore[arg-type]  # the stubs know one number alone
+    bright = sum(numbers) / len(numbers)
     bpy.data.images.remove(image)
     assert 0.3 < bright < 0.97  # neither black nor blown out; the fourth number is opacity
 

@@ -45,7 +45,7 @@ nested = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(st.lists(input_tables | nested, max_size=6))
 def test_any_table_becomes_properties(tables: list[dict]) -> None:
     chosen, image = properties.get(bpy.context.scene), bpy.data.images.new("x", 1, 1)
