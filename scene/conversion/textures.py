@@ -7,6 +7,7 @@ One that is not there or cannot be decoded is left out here, so that the artist'
 import os
 import re
 import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from .parts import rename_file
 MAX_TEXTURE_PX = 16_384
 MAX_PIXELS = 4 * MAX_TEXTURE_PX**2  # of all textures of a result: 4 GB in memory
 _MIXES = ("MIX", "MIX_RGB")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_PALETTE = 3
+# Bits of a number by the kind of colours: PNG 1.2, 4.1.1.
+_PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _PNG_PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
 def pack_textures(images: Iterable[bpy.types.Image], folder: Path) -> list[str]:
@@ -62,7 +67,7 @@ def _why_unusable(image: bpy.types.Image, folder: Path) -> str:
         image.pack()
     if max(_size(image)) > MAX_TEXTURE_PX:
         return f"The texture {image.name!r} has over {MAX_TEXTURE_PX} pixels a side and is left out."
-    if image.source != "GENERATED" and not _is_decoded(image):
+    if image.source != "GENERATED" and not _is_whole_png(image) and not _is_decoded(image):
         return f"Blender cannot decode the texture {image.name!r}: it is left out."
     return ""
 
@@ -79,6 +84,27 @@ def _delivered(name: str, folder: Path) -> Path | None:
     return next(
         (each for each in sorted(folder.rglob("*")) if each.name.lower() in names and each.is_file()), None
     )
+
+
+def _is_whole_png(image: bpy.types.Image) -> bool:
+    """Whether it is a PNG as its writer wrote it: its sums tell that in a tenth of decoding's time."""
+    data = image.packed_file.data if image.packed_file else b""
+    if not data.startswith(_PNG):
+        return False
+    names: list[bytes] = []
+    at = len(_PNG)
+    while at + 12 <= len(data) and names[-1:] != [b"IEND"]:
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if data[end : end + 4] != struct.pack(">I", zlib.crc32(memoryview(data)[at + 4 : end])):
+            return False
+        names.append(name)
+        at = end + 4
+    if names[:1] != [b"IHDR"] or b"IDAT" not in names or names[-1] != b"IEND" or not all(_size(image)):
+        return False
+    depth, colours, *methods = data[24:29]
+    is_usual = depth in _PNG_DEPTHS.get(colours, ()) and methods in ([0, 0, 0], [0, 0, 1])
+    return is_usual and (colours != _PNG_PALETTE or b"PLTE" in names)
 
 
 def _is_decoded(image: bpy.types.Image) -> bool:
@@ -111,7 +137,7 @@ def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]]) -> list[str]:
 def _size(image: bpy.types.Image) -> list[int]:
     """Width and height; by the header where that is easy: a small file may unpack to vast pixels."""
     data = image.packed_file.data if image.packed_file else b""
-    if data.startswith(b"\x89PNG"):
+    if data.startswith(_PNG):
         return [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
     if data.startswith(b"\xff\xd8"):  # a JPEG may also hold a preview of itself
         found = re.findall(rb"(?s)\xff[\xc0-\xc2]\0[\x0b\x11\x14]\x08(.{4})", data)

@@ -142,7 +142,7 @@ def main() -> int:
     )
     parser.add_argument("blender", nargs="+", help="the command that starts Blender")
     parser.add_argument("--faces", default="200000,500000,1500000")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     print(f"{'faces':>9} {'start':>7} {'import':>7} {'convert':>8}  ratio (goal 1.3 at most)")
     worst = 0.0

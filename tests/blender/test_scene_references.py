@@ -5,7 +5,9 @@ import base64
 import importlib
 import json
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +146,20 @@ def test_a_usd_without_its_texture_comes_in_its_own_colour_and_says_so(tmp_path:
     assert not [each for each in material.node_tree.nodes if each.type == "TEX_IMAGE"]
 
 
+def odd_png(depth: int, colours: int) -> bytes:
+    """A PNG whose header says other bits and colours than it has; all its sums agree."""
+    data = bytearray(png(64))
+    data[24:26] = depth, colours
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
 UNREAD = {
     "cut short": png(64)[:60],
+    "PNG without data": png(64)[:33] + png(64)[-12:],
+    "PNG of no kind": odd_png(8, 5),
+    "PNG of odd bits": odd_png(3, 2),
+    "PNG without its palette": odd_png(8, 3),
     "no picture": b"nothing at all",
     "KTX2": b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(64),
     "AVIF": b"\0\0\0\x1cftypavif" + bytes(64),
