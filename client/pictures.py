@@ -53,6 +53,8 @@ def is_cut_short(path: Path) -> bool:
             return _is_tiff_cut(head + file.read())
         if head[4:8] == b"ftyp":
             return _is_cut_box(file, size)
+        if head.startswith(b"GIF8"):
+            return _is_gif_cut(head + file.read())
         if head[:2] == b"BM":
             return int.from_bytes(head[2:6], "little") > size
     return False
@@ -155,6 +157,30 @@ def _is_tiff_cut(data: bytes) -> bool:
         if any(at + length > len(data) for at, length in parts):
             return True
     return False
+
+
+def _is_gif_cut(data: bytes) -> bool:
+    """By its blocks, one after the other up to the trailer (GIF 89a, 12 to 27)."""
+    at = 13 + _colours_bytes(data, 10)
+    while at < len(data):
+        if data[at] == 0x3B:  # the trailer
+            return False
+        if data[at] == 0x21:  # an extension with its label
+            at += 2
+        elif data[at] == 0x2C:  # a picture with its table of colours and the size of its codes
+            at += 11 + _colours_bytes(data, at + 9)
+        else:
+            return True
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return True
+
+
+def _colours_bytes(data: bytes, at: int) -> int:
+    """How long the table of colours is that the flags there announce."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _is_cut_box(file: BinaryIO, size: int) -> bool:

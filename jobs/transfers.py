@@ -229,7 +229,9 @@ def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str
             if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
                 raise SpoiltFileError(f"{path.name} was spoilt on the disk.")
             sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
-    wish = {"sources": sources, "target": str((folder / "result.blend").resolve()), "name": job.name}
+    wish: dict[str, JsonValue] = {"sources": sources, "name": job.name}
+    wish["target"] = str((folder / "result.blend").resolve())
+    wish["frame"] = job.placement.get("frame", 1)
     try:
         return blenders.run("convert", wish, folder, "reading the result")
     except ChildError as error:

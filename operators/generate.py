@@ -102,7 +102,6 @@ def _new_job(
     solids = reserve.solids([target] if target else context.selected_objects)
     inputs = request.inputs_of(model, values, lambda value, kind: request.save(value, kind, solids, folder))
     source = source_of(inputs)
-    size = properties.get(context.scene).size
     return NewJob(
         name=target.name if target else name_of(source, model),
         model_id=model.id,
@@ -111,7 +110,7 @@ def _new_job(
         service=desk.service,
         estimate_cu=_cost_cu(context),
         source=source,
-        placement={"size": size, "settings": properties.values_to_json(values)},
+        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)},
     )
 
 

@@ -27,9 +27,13 @@ Answer = dict[str, object]
 def convert(wish: dict[str, Any]) -> Answer:
     """Makes the file `target` of the `sources`; it appears whole. `name` is the result's.
 
+    What moves is measured as it stands at `frame`, that of the scene that it is for.
     `memory_bytes` may say how much memory that may take; else it follows from the machine's.
     """
     target = Path(wish["target"])
+    scene = bpy.context.scene
+    assert scene
+    scene.frame_set(wish.get("frame", 1))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
         part, folder = Path(work, "part"), Path(work, "files").resolve()
         try:

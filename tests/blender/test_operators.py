@@ -100,9 +100,11 @@ def test_values_of_the_panel_are_what_is_asked_for(scene: Any, desk: Any, no_wai
     properties.ensure_inputs(model)
     image = bpy.data.images.new("drawn", 64, 64)
     properties.set_values(scene.maquette, model, {"image": properties.Picture("drawn"), "steps": 20})
+    scene.frame_set(30)
     operators.generate()
     job = newest(desk)
     assert job.inputs["steps"] == 20
+    assert job.placement["frame"] == 30
     file = desk.store.job_folder(job.id) / job.inputs["image"].path
     assert file.name.endswith("drawn.png")
     assert file.read_bytes().startswith(b"\x89PNG")

@@ -131,10 +131,10 @@ def export_fbx(path: Path, **options: Any) -> None:
         bpy.ops.export_scene.fbx(filepath=str(path), **options)
 
 
-def converted(folder: Path, *files: Path) -> dict[str, Any]:
+def converted(folder: Path, *files: Path, **more: Any) -> dict[str, Any]:
     """The converter's answer, which must be good; the result is `result.blend` in the folder."""
     sources = [{"path": str(each), "name": each.name, "role": "mesh"} for each in files]
-    wish = {"sources": sources, "target": str(folder / "result.blend"), "name": "thing"}
+    wish = {"sources": sources, "target": str(folder / "result.blend"), "name": "thing", **more}
     answer = errand("convert", wish, folder)
     assert answer["ok"], answer
     return answer
@@ -176,9 +176,10 @@ def open_file(path: Path) -> None:
     bpy.context.scene.frame_set(1)
 
 
-def assert_stands(folder: Path) -> None:
+def assert_stands(folder: Path, frame: int = 1) -> None:
     """The result's longest side is 1 m, and it stands on the point where it is placed."""
     root = placed(folder, location=(3, 4, 5), size_m=1.0)
+    bpy.context.scene.frame_set(frame)
     low, high = seen(root.children_recursive)
     assert max(high - low) == pytest.approx(1, abs=1e-4)
     assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
@@ -197,6 +198,8 @@ def test_a_rig_that_moves_stands_where_it_was_placed_at_the_frame_that_is_shown(
     made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 0, 0))
     converted(tmp_path, made.write(tmp_path / "m.glb"))
     assert_stands(tmp_path)
+    converted(tmp_path, tmp_path / "m.glb", frame=13)
+    assert_stands(tmp_path, frame=13)
 
 
 def test_the_weight_of_a_morph_target_counts(tmp_path):

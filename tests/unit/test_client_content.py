@@ -90,6 +90,18 @@ def test_a_general_brand_says_by_the_others_what_it_is(tmp_path: Path) -> None:
     assert content_type(path) == "image/avif"
 
 
+def gif() -> bytes:
+    """A moving one of two pictures, of which the second has its own colours."""
+    size = struct.pack("<HH", 2, 2)
+    comment = b"\x21\xfe\x05hello\x03you\0"
+    picture = b"\x2c" + bytes(4) + size
+    content = b"\x02\x02\x4c\x01\0"
+    colours = bytes(range(24))
+    first = picture + b"\0" + content
+    second = picture + b"\x82" + colours + content
+    return b"GIF89a" + size + b"\x80\0\0" + colours[:6] + comment + first + second + b";"
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_says_which_way_up_it_is(tmp_path: Path, orientation: int) -> None:
     for number, content in enumerate(
@@ -113,11 +125,13 @@ def test_a_picture_that_does_not_say_is_upright(tmp_path: Path, content: bytes) 
     assert orientation_of(path) == 1
 
 
-@pytest.mark.parametrize("content", [jpeg(6), webp(6), png_of(6), tiff(6), boxed(b"heic"), boxed(b"avis")])
+@pytest.mark.parametrize(
+    "content", [jpeg(6), webp(6), png_of(6), tiff(6), gif(), boxed(b"heic"), boxed(b"avis")]
+)
 def test_a_picture_that_is_cut_short_shows_it_wherever_it_is_cut(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
-    # From a TIFF's directory and a HEIF's first box on.
-    for length in range(52, len(content)):
+    start = 12 if content.startswith(b"GIF") else 52  # from a TIFF's directory and a HEIF's first box on
+    for length in range(start, len(content)):
         path.write_bytes(content[:length])
         assert is_cut_short(path), length
     for more in (b"", b"\0", b"a film that a telephone hangs on"):
@@ -126,7 +140,9 @@ def test_a_picture_that_is_cut_short_shows_it_wherever_it_is_cut(tmp_path: Path,
             assert not is_cut_short(path)
 
 
-@given(st.binary(max_size=200), st.sampled_from([jpeg(6), webp(6), png_of(6), tiff(6), boxed(b"heic")]))
+@given(
+    st.binary(max_size=200), st.sampled_from([jpeg(6), webp(6), png_of(6), tiff(6), gif(), boxed(b"heic")])
+)
 def test_no_bytes_confuse_what_looks_at_them(
     tmp_path_factory: pytest.TempPathFactory, junk: bytes, good: bytes
 ) -> None:
