@@ -189,7 +189,7 @@ def _open(folder: Path, is_interactive: bool) -> "sqlite3.Connection":
         wait_s = 0.25 if is_interactive else 30.0
         database = sqlite3.connect(folder / DATABASE, timeout=wait_s, isolation_level=None)
         database.row_factory = sqlite3.Row
-        database.execute("PRAGMA journal_mode=WAL")
+        _use_write_ahead_log(database, wait_s)
         # The worker's submitted intents must survive a power cut; a person does not wait for checkpoints.
         database.execute(f"PRAGMA synchronous={'NORMAL' if is_interactive else 'FULL'}")
         database.execute(f"PRAGMA wal_autocheckpoint={0 if is_interactive else 1000}")
@@ -206,6 +206,21 @@ def _open(folder: Path, is_interactive: bool) -> "sqlite3.Connection":
             database.close()
         raise
     return database
+
+
+def _use_write_ahead_log(database: "sqlite3.Connection", wait_s: float) -> None:
+    """Waits for others, which SQLite itself does not do here: some may open a new database at once."""
+    import sqlite3
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _version(database: "sqlite3.Connection") -> int:

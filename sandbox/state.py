@@ -20,10 +20,8 @@ from typing import Any
 from .web import ApiError
 
 Record = dict[str, Any]
-SCHEMA = """
-PRAGMA journal_mode=WAL;
-CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id));
-"""
+WAIT_S = 30.0  # for other sandboxes on the same folder
+SCHEMA = "CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))"
 
 
 def new_id(prefix: str) -> str:
@@ -69,14 +67,27 @@ class State:
         self.files.mkdir(parents=True, exist_ok=True)
         make_private(folder, self.files, folder / "sandbox.db")
         self._db = sqlite3.connect(
-            folder / "sandbox.db", timeout=30, check_same_thread=False, isolation_level=None
+            folder / "sandbox.db", timeout=WAIT_S, check_same_thread=False, isolation_level=None
         )
-        self._db.executescript(SCHEMA)
+        self._use_write_ahead_log()
+        self._db.execute(SCHEMA)
         self._version = 0
 
     def close(self) -> None:
         with self.lock:
             self._db.close()
+
+    def _use_write_ahead_log(self) -> None:
+        """Wait for others, which SQLite itself does not do here: some may begin on a new folder at once."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
         with self.lock:

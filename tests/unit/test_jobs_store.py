@@ -96,6 +96,23 @@ def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_behind(store: Store
     assert add(store)
 
 
+def test_a_store_waits_for_another_process_that_is_making_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # where SQLite itself does not wait
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        other.rollback()
+
+    monkeypatch.setattr("maquette.jobs.database.time.sleep", sleep)
+    Store(tmp_path, is_interactive=True).close()
+    assert len(waits) == 1
+    other.close()
+
+
 def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
         for statement in ";".join(_MIGRATIONS[:2]).split(";"):

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -376,6 +377,23 @@ def test_where_a_sandbox_ends_another_on_its_folder_carries_its_jobs_on(tmp_path
     second.sandbox.lifecycle.tick()
     assert second.job(job_id)["status"] == "success"
     second.sandbox.close()
+
+
+def test_a_sandbox_waits_for_another_that_is_making_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "sandbox.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # where SQLite itself does not wait
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        other.rollback()
+
+    monkeypatch.setattr("maquette.sandbox.state.time.sleep", sleep)
+    State(tmp_path).close()
+    assert len(waits) == 1
+    other.close()
 
 
 def test_sandboxes_that_begin_on_a_new_folder_at_once_have_one_key(tmp_path: Path) -> None:
