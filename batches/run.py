@@ -21,7 +21,7 @@ from .plan import Item
 from .tracked import Fate, Limits, Stage, Tracked
 
 _READ = 500  # jobs read in one look
-# Why a job was not submitted, without a reason in the row: a person has mended it before running again.
+# Errors that are not the row's fault (credits, key, network) and charged nothing: the next run tries again.
 _MENDED = frozenset(
     {
         "CreditsError",
@@ -47,9 +47,11 @@ _FATES = {
 
 
 class Run:
-    """`deliver` starts to write an item's outputs; what it returns gives what is to be told of them once they
-    are there, None until then. Both may raise OSError, RuntimeError or ValueError. `wish` says what it would
-    write: it is done again where that has changed.
+    """Takes the items of a batch to their outputs, a step at a time.
+
+    `deliver(item, job)` starts writing an item's outputs and returns a function to poll: None until the files
+    exist, then the facts about them. Both may raise OSError, RuntimeError or ValueError. `wish` says what it
+    would write: it is done again where that has changed.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class Delivery:
             return False
 
     def begin(self, item: Item, job: JobRecord) -> Callable[[], Facts | None]:
-        """Start to write all outputs; what is returned gives what is to be told of them, once they are there.
+        """Start writing all outputs; returns a function to poll: None until they exist, then their facts.
 
         Both may raise OSError or RuntimeError.
         """

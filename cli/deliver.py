@@ -24,7 +24,7 @@ _PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
 
 
 class Patience:
-    """Tells on `say` what keeps the worker from going on, and for how long that is borne with."""
+    """Reports what blocks the worker through `say`, and raises after ten minutes without service."""
 
     def __init__(self, session: Session, say: Callable[[str], None], again: str) -> None:
         self._session, self._say, self._again = session, say, again

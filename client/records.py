@@ -140,7 +140,10 @@ def _output_index(asset: Fields, name: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Asset(Record):
-    """A stored file. `url` is signed and expires: use it now or ask again. `file_name` is hearsay."""
+    """A stored file. `url` is signed and expires: use it now or ask again.
+
+    `file_name` is untrusted: sanitise it before use.
+    """
 
     id: str = told(Fields.text)
     url: str = told(Fields.words)

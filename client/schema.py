@@ -195,7 +195,7 @@ def _shown(value: object) -> str:
 
 
 def _meant(kind: str, text: str) -> object:
-    """What `text` means for a type of input; where it means nothing, itself: the check says why."""
+    """Parses `text` for this type of input; returns it unchanged if it cannot, and the check says why."""
     word = text.strip()
     if kind in ("string", "model", "file"):
         return text

@@ -114,7 +114,7 @@ def _typical_cost_cu(api: Readable, model: Model) -> float | None:
 
 
 def made_up_inputs(model: Model) -> dict[str, JsonValue]:
-    """The least that the model needs, made up; and something to make a model from, where all is optional."""
+    """Minimal placeholder inputs that pass the model's checks; used to ask for a typical price."""
     specs = {spec.name: spec for spec in model.inputs}
     sources = [spec.name for spec in model.inputs if spec.is_file or "prompt" in spec.name.lower()]
     values: dict[str, JsonValue] = {}

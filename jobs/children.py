@@ -18,7 +18,7 @@ from ..client import JsonValue, without_controls
 from .environment import environment_without
 
 TIMEOUT_S = 1800
-ERRANDS_MAX = 50  # for one Blender: what it should leak goes with it
+ERRANDS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
 IDLE_S = 20.0  # one that has had nothing to do for so long is ended
 _LOOK_S = 0.02
 _END_S = 5.0

@@ -127,7 +127,7 @@ class Desk:
         return key
 
     def ask_again(self) -> None:
-        """By a person's wish: believe neither past errors nor the balance, nor that no worker can be kept."""
+        """The user asked to retry: drop cached errors and the cached balance, and start a worker anew."""
         for question in (*self.errors, ("balance", "")):
             self._good_until.pop(question, None)
         self.errors.clear()

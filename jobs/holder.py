@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desk that the window works at, and the plain facts that panels draw while there is none."""
+"""State of this Blender session: the open desk, if any, and the account status that panels show."""
 
 import subprocess
 from collections.abc import Callable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The worker's pen: every write of its is made under its lease, and logged."""
+"""Store access for the worker: each write checks that the worker still holds the lease, and is logged."""
 
 import logging
 import sqlite3  # in the worker's process, which is plain Python
@@ -62,7 +62,7 @@ class Ledger:
         return self.store.update(job, lease=self.name, **values)
 
     def end(self, job: JobRecord, state: State, **values: Any) -> JobRecord:
-        """A move after which nothing happens by itself."""
+        """Move to a final state and set `finished_at`."""
         return self.move(job, state, finished_at=self.store.clock(), **values)
 
     def fail(self, job: JobRecord, text: str, kind: str, resume: State | None) -> JobRecord:

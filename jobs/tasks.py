@@ -37,7 +37,7 @@ class Tasks:
     def start(
         self, key: str, pool: str, work: Callable[[Progress], Any], then: Callable[[Future[Any]], None]
     ) -> None:
-        """Have `work` done by a thread of `pool`; its future goes to `then`, in the loop, once it is done."""
+        """Run `work` in a thread of `pool`; the worker's loop calls `then(future)` when it has finished."""
         progress = Progress()
         self._running[key] = (self._pools[pool].submit(work, progress), then, progress)
 

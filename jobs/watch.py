@@ -61,7 +61,7 @@ class Watch:
         self._version = self._checked_at = None
 
     def forgive(self) -> None:
-        """By a person's wish: try anew to start a worker that could not be kept running."""
+        """Reset the count of failed worker starts: the user asked to retry."""
         self._starts = 0
         self.touch()
 

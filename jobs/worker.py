@@ -91,7 +91,7 @@ class Worker:
         self._is_stopping.set()
 
     def run(self) -> None:
-        """Work until nothing is left and nothing comes, or until `stop` and the end of what is under way."""
+        """Run until there was nothing to do for `linger_s`, or `stop` was called and running tasks ended."""
         try:
             while self.take_lease():
                 while self._patient_round():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the actions that spend have in common in a window: a click is one wish, and its price is seen first.
+"""Confirms paid actions: shows the price first, and ignores the second click of a double click.
 
 None of them is for Blender's own repetition: an operator without REGISTER is neither redone (F9) nor repeated
 (Shift R).
@@ -20,7 +20,10 @@ _MOST_S = 3.0
 
 @dataclass
 class _Spent:
-    """What was begun last, until a double click's second can come no more. As of time.monotonic()."""
+    """The last paid action, remembered until a second click can no longer belong to the same double click.
+
+    Times are those of time.monotonic().
+    """
 
     at: float = float("-inf")
     ticked_at: float = 0.0

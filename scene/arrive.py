@@ -78,7 +78,10 @@ def _put(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types
 
 
 def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
-    """The empty takes over what makes the root one; the root goes: nobody has seen it."""
+    """Turns the placeholder into the result's root.
+
+    Copies the root's properties to it and deletes the root, which was never shown.
+    """
     for key in PLACEHOLDER_KEYS:
         item.pop(key, None)
     for key, value in root.items():

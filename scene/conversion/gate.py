@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks into a staged file before an importer may: it names delivered files alone, and no vast memory.
+"""Checks a file before Blender's importer reads it: its references, and the sizes that it declares.
 
 Files may carry paths of the machine that made them. Those of a network are taken out here, as merely looking
 would contact a stranger's server; images from elsewhere on the disk go after the import.

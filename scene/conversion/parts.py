@@ -77,7 +77,10 @@ def _vacant(folder: Path, suffix: str) -> Path:
 
 
 def _take_out_mesh(mesh: bpy.types.Mesh, *, is_rigged: bool, folder: Path) -> None:
-    """Leaves faces over a single vertex, or the whole topology where the mesh has what cannot be copied."""
+    """Replaces the mesh by one that has only its face sizes.
+
+    If it has data that cannot be stored as arrays, takes its large attributes away instead.
+    """
     has_odd = any(each.data_type not in _VALUES for each in mesh.attributes)
     has_old_normals = mesh.has_custom_normals and "custom_normal" not in mesh.attributes  # before 4.5
     is_hollow = not (has_odd or has_old_normals or is_rigged or mesh.shape_keys)
