@@ -47,11 +47,9 @@ _FATES = {
 
 
 class Run:
-    """Takes the items of a batch to their outputs, a step at a time.
-
-    `deliver(item, job)` starts writing an item's outputs and returns a function to poll: None until the files
-    exist, then the facts about them. Both may raise OSError, RuntimeError or ValueError. `wish` says what it
-    would write: it is done again where that has changed.
+    """`deliver(item, job)` starts writing outputs and returns a function to poll: None until they exist, then
+    their facts. Both may raise OSError, RuntimeError or ValueError. `wish` says what it would write: it is
+    done again where that has changed.
     """
 
     def __init__(
