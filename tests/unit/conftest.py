@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No test leaves this machine."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +38,26 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     yield made
     for worker in made.workers:
         worker.close()
+
+
+@pytest.fixture
+def locked_until_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Path], AbstractContextManager[None]]:
+    """Has another hold a new database, in a way in which SQLite does not wait, until somebody sleeps."""
+
+    @contextmanager
+    def hold(path: Path) -> Iterator[None]:
+        waits: list[float] = []
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+            def sleep(seconds: float) -> None:
+                waits.append(seconds)
+                other.rollback()
+
+            monkeypatch.setattr("time.sleep", sleep)
+            yield
+        assert len(waits) == 1
+
+    return hold

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -97,20 +99,10 @@ def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_behind(store: Store
 
 
 def test_a_store_waits_for_another_process_that_is_making_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, locked_until_waited_for: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
-    other = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # where SQLite itself does not wait
-    waits: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        other.rollback()
-
-    monkeypatch.setattr("maquette.jobs.database.time.sleep", sleep)
-    Store(tmp_path, is_interactive=True).close()
-    assert len(waits) == 1
-    other.close()
+    with locked_until_waited_for(tmp_path / DATABASE):
+        Store(tmp_path, is_interactive=True).close()
 
 
 def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@
 import base64
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -380,20 +380,10 @@ def test_where_a_sandbox_ends_another_on_its_folder_carries_its_jobs_on(tmp_path
 
 
 def test_a_sandbox_waits_for_another_that_is_making_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, locked_until_waited_for: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
-    other = sqlite3.connect(tmp_path / "sandbox.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # where SQLite itself does not wait
-    waits: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        other.rollback()
-
-    monkeypatch.setattr("maquette.sandbox.state.time.sleep", sleep)
-    State(tmp_path).close()
-    assert len(waits) == 1
-    other.close()
+    with locked_until_waited_for(tmp_path / "sandbox.db"):
+        State(tmp_path).close()
 
 
 def test_sandboxes_that_begin_on_a_new_folder_at_once_have_one_key(tmp_path: Path) -> None:
