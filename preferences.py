@@ -11,7 +11,7 @@ from typing import cast
 
 import bpy
 
-from .jobs import holder
+from .session_state import state
 
 PACKAGE = cast("str", __package__)
 _LETTER = 6.5  # the width of one in a text, in points
@@ -25,7 +25,7 @@ _ACCOUNTS = {
 
 def _reopen(_self: object, _context: object) -> None:
     """The watch opens the jobs anew at its next tick: no file is touched in here."""
-    holder.state.account = "unknown"
+    state.account = "unknown"
 
 
 class MaquettePreferences(bpy.types.AddonPreferences):
@@ -72,7 +72,7 @@ class MaquettePreferences(bpy.types.AddonPreferences):
     recent: bpy.props.StringProperty(options={"HIDDEN"})
 
     def draw(self, context: bpy.types.Context) -> None:
-        holder.state.drawn_at = time.monotonic()
+        state.drawn_at = time.monotonic()
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -96,7 +96,7 @@ class MaquettePreferences(bpy.types.AddonPreferences):
 
 
 def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
-    state, desk = holder.state, holder.current()
+    desk = state.desk
     column.label(text=_ACCOUNTS.get(state.account, "Looking for the key…"))
     problem = state.problem or (desk and (desk.last_answer_error or desk.trouble)) or ""
     if desk and not state.online:

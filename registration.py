@@ -9,7 +9,7 @@ PARTS = (
     "operators",
     "panels.sidebar",
     "panels.overlay",
-    "operators.watch",
+    "window.timer",
     "cli.command",
 )
 _registered: list[str] = []

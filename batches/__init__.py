@@ -2,14 +2,30 @@
 """Many items at once: a manifest's rows become jobs, each paid for once, and a contact sheet. No bpy."""
 
 from .claims import Claims
+from .host_lock import HostLock
 from .manifest import Manifest, Problem, Row, read_manifest, read_rows
 from .plan import OUTPUTS, Defaults, Item, make_items
-from .presence import Presence
+from .row_state import Fate, RowState, RowStatus, RunLimits
 from .run import Run
 from .sheet import write_sheet, write_table
-from .tracked import Fate, Limits, Stage, Tracked
 
 __all__ = [
-    "OUTPUTS", "Claims", "Defaults", "Fate", "Item", "Limits", "Manifest", "Presence", "Problem", "Row",
-    "Run", "Stage", "Tracked", "make_items", "read_manifest", "read_rows", "write_sheet", "write_table",
+    "OUTPUTS",
+    "Claims",
+    "Defaults",
+    "Fate",
+    "HostLock",
+    "Item",
+    "Manifest",
+    "Problem",
+    "Row",
+    "RowState",
+    "RowStatus",
+    "Run",
+    "RunLimits",
+    "make_items",
+    "read_manifest",
+    "read_rows",
+    "write_sheet",
+    "write_table",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ class Claims:
         for name in ("claims", "current", "failures"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
-    def holder(self, job_id: str) -> str | None:
+    def owner(self, job_id: str) -> str | None:
         """The machine that has claimed the job."""
         path = self.folder / "claims" / job_id / "claim.json"
         claim = _read(path)
@@ -38,9 +38,9 @@ class Claims:
             raise InputError(_unreadable(path))
         return machine
 
-    def take(self, job_id: str, price_cu: float | None) -> bool:
+    def acquire(self, job_id: str, price_cu: float | None) -> bool:
         """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
-        if (holder := self.holder(job_id)) is not None:  # one look: of many machines, most come too late
+        if (holder := self.owner(job_id)) is not None:  # one look: of many machines, most come too late
             return holder == self.machine
         target, part = self.folder / "claims" / job_id, self.folder / f"new-{secrets.token_hex(6)}"
         part.mkdir()
@@ -53,7 +53,7 @@ class Claims:
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._others.pop(job_id, None)  # whose it was before
-        return self.holder(job_id) == self.machine
+        return self.owner(job_id) == self.machine
 
     def result(self, job_id: str) -> Facts | None:
         return _read(self.folder / "claims" / job_id / "result.json")
@@ -93,7 +93,7 @@ class Claims:
         shutil.rmtree(part, ignore_errors=True)
         self._others.pop(job_id, None)  # it may be another machine's at once
 
-    def others_cu(self) -> float:
+    def cost_of_others_cu(self) -> float:
         """What the jobs of other machines cost, or are to cost; each claim is read once."""
         names = set(os.listdir(self.folder / "claims"))
         for name in self._others.keys() - names:  # released

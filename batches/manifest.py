@@ -21,7 +21,7 @@ from typing import cast
 from ..client import InputError, JsonValue
 from ..client.content import content_type
 from ..jobs.files import as_text, cut, safe_name
-from ..jobs.request import is_file
+from ..jobs.parse_inputs import is_file
 
 MAX_BYTES = 64 << 20
 MAX_ROWS = 100_000

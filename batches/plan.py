@@ -26,7 +26,7 @@ from ..jobs import (
     source_of,
 )
 from ..jobs.files import sha256_of
-from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs, read_size
+from ..jobs.parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, read_size
 from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, file_names, named
 
 T = TypeVar("T")
@@ -230,9 +230,9 @@ def job_id(key: str, service: str, model_id: str, given: Mapping[str, InputValue
 
 
 def _job_id(key: str, service: str, model_id: str, plain: Mapping[str, InputValue]) -> str:
-    wish = json.dumps([key, service, model_id, plain], sort_keys=True)
+    identity = json.dumps([key, service, model_id, plain], sort_keys=True)
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", named(key)).strip("-")[:32] or "row"
-    return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"
+    return f"{readable}-{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 def _content(file: InputFile) -> InputValue:

@@ -13,12 +13,12 @@ from typing import cast
 
 from ..client import JsonValue
 from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
-from ..jobs.inputs import InputFileError
+from ..jobs.input_files import InputFileError
 from ..jobs.record import LEFT_KIND
 from ..jobs.store import StaleError
 from .claims import Claims, Facts
 from .plan import Item
-from .tracked import Fate, Limits, Stage, Tracked
+from .row_state import Fate, RowState, RowStatus, RunLimits
 
 _READ = 500  # jobs read in one look
 # Errors that are not the row's fault (credits, key, network) and charged nothing: the next run tries again.
@@ -38,11 +38,11 @@ _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid f
 OVER_COST = "over --max-cost"
 NOT_STARTED = "Not started: it would exceed the limit on cost."
 _FATES = {
-    Stage.DONE: Fate.THERE,
-    Stage.RUNNING: Fate.UNDER_WAY,
-    Stage.FAILED: Fate.FAILED,
-    Stage.ELSEWHERE: Fate.ELSEWHERE,
-    Stage.LATER: Fate.LATER,
+    RowStatus.DONE: Fate.THERE,
+    RowStatus.RUNNING: Fate.UNDER_WAY,
+    RowStatus.FAILED: Fate.FAILED,
+    RowStatus.ELSEWHERE: Fate.ELSEWHERE,
+    RowStatus.LATER: Fate.LATER,
 }
 
 
@@ -58,7 +58,7 @@ class Run:
         service: str,
         claims: Claims,
         items: Sequence[Item],
-        limits: Limits,
+        limits: RunLimits,
         *,
         deliver: Callable[[Item, JobRecord], Callable[[], Facts | None]],
         wish: Callable[[Item], JsonValue],
@@ -70,20 +70,20 @@ class Run:
         self._deliver, self._wish, self._is_there = deliver, wish, is_there
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
-        self._others_cu, self.stopped = claims.others_cu(), ""
-        self._ready: deque[Tracked] = deque()  # made, and not written yet
-        self._writing: list[Tracked] = []
+        self._others_cu, self.stopped = claims.cost_of_others_cu(), ""
+        self._ready: deque[RowState] = deque()  # made, and not written yet
+        self._writing: list[RowState] = []
         self._left: set[str] = set()  # unpaid jobs of runs that have ended
-        self._by_id: dict[str, Tracked] = {}
+        self._by_id: dict[str, RowState] = {}
         self._look_for_left()
         self.rows = [self._found(item) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
         counts, self._started_at = self.counts(), time.monotonic()
-        self._ended_before = counts[Stage.DONE] + counts[Stage.FAILED]
+        self._ended_before = counts[RowStatus.DONE] + counts[RowStatus.FAILED]
 
     # What is seen.
 
-    def counts(self) -> Counter[Stage]:
+    def counts(self) -> Counter[RowStatus]:
         return Counter(row.stage for row in self.rows)
 
     def spent_cu(self) -> float:
@@ -97,9 +97,9 @@ class Run:
         """What was given back for jobs of this machine that have failed."""
         return sum(job.refunded_cu for job in self.jobs.values())
 
-    def fate(self, row: Tracked) -> Fate:
+    def fate(self, row: RowState) -> Fate:
         """What is to be done about a row, before the first step."""
-        if row.stage is not Stage.WAITING:
+        if row.stage is not RowStatus.WAITING:
             return _FATES[row.stage]
         if row.job_id in self.jobs:
             return Fate.UNPAID
@@ -109,11 +109,11 @@ class Run:
 
     def to_pay_cu(self) -> float:
         """What is still to be paid for, without what has no price yet."""
-        return sum(row.item.price_cu or 0.0 for row in self.rows if row.stage is Stage.WAITING)
+        return sum(row.item.price_cu or 0.0 for row in self.rows if row.stage is RowStatus.WAITING)
 
     def without_price(self) -> int:
         """How many of what is still to be paid for have no price before their upload."""
-        return sum(row.item.price_cu is None for row in self.rows if row.stage is Stage.WAITING)
+        return sum(row.item.price_cu is None for row in self.rows if row.stage is RowStatus.WAITING)
 
     def is_all_affordable(self) -> bool:
         most = self._limits.max_cost_cu
@@ -128,20 +128,20 @@ class Run:
     def left_s(self) -> float | None:
         """How long it takes at the pace so far; None while that is unknown."""
         counts = self.counts()
-        ended = counts[Stage.DONE] + counts[Stage.FAILED] - self._ended_before
-        todo = counts[Stage.WAITING] + counts[Stage.RUNNING]
+        ended = counts[RowStatus.DONE] + counts[RowStatus.FAILED] - self._ended_before
+        todo = counts[RowStatus.WAITING] + counts[RowStatus.RUNNING]
         return (time.monotonic() - self._started_at) / ended * todo if ended > 0 else None
 
     def keep_to(self, most: int) -> None:
         """Leave all but the first `most` items that are not done to another run."""
-        left = [row for row in self.rows if row.stage in (Stage.WAITING, Stage.RUNNING)]
-        for row in sorted(left, key=lambda row: row.stage is Stage.WAITING)[most:]:
-            row.stage = Stage.LATER
+        left = [row for row in self.rows if row.stage in (RowStatus.WAITING, RowStatus.RUNNING)]
+        for row in sorted(left, key=lambda row: row.stage is RowStatus.WAITING)[most:]:
+            row.stage = RowStatus.LATER
 
     def look_elsewhere(self) -> None:
         """See what other machines have finished since."""
         for row in self.rows:
-            if row.stage is Stage.ELSEWHERE:
+            if row.stage is RowStatus.ELSEWHERE:
                 self._is_anothers(row)
 
     # What happens.
@@ -158,33 +158,33 @@ class Run:
         while self._ready and len(self._writing) < self._limits.deliveries:
             self._begin_delivery(self._ready.popleft())
         counts = self.counts()
-        return bool(counts[Stage.RUNNING]) or (bool(counts[Stage.WAITING]) and not self.stopped)
+        return bool(counts[RowStatus.RUNNING]) or (bool(counts[RowStatus.WAITING]) and not self.stopped)
 
-    def _found(self, item: Item) -> Tracked:
+    def _found(self, item: Item) -> RowState:
         """Where an item stands when the run begins."""
         number, job_id = 1, item.id
         while self._is_known(f"{item.id}-{number + 1}"):  # the last time that a person had it tried anew
             number += 1
             job_id = f"{item.id}-{number}"
-        row = Tracked(item, job_id, was_here=job_id in self.jobs)
+        row = RowState(item, job_id, was_here=job_id in self.jobs)
         job, facts = self.jobs.get(job_id), self._claims.result(job_id)
         if job is None and self._is_anothers(row):
             is_made = row.facts is not None and row.facts.get("is_kept") is True
-            is_anew = row.stage is Stage.FAILED and self._limits.is_retrying and not is_made
-            return Tracked(item, f"{item.id}-{number + 1}") if is_anew else row
+            is_anew = row.stage is RowStatus.FAILED and self._limits.is_retrying and not is_made
+            return RowState(item, f"{item.id}-{number + 1}") if is_anew else row
         if job is not None and self._store.is_gone(job) and not (facts and self._is_delivered(row, facts)):
             if self._limits.is_dry:
-                row.stage = Stage.RUNNING
+                row.stage = RowStatus.RUNNING
                 return row
             job = self.jobs[job_id] = self._store.resume(job, self._session)
         elif job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
             if job.resume_state in _FREE and self._limits.is_dry:
-                row.stage = Stage.RUNNING
+                row.stage = RowStatus.RUNNING
                 return row
             if job.resume_state in _FREE:
                 job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
             elif self._limits.is_retrying and not job.resume_state:
-                return Tracked(item, f"{item.id}-{number + 1}")
+                return RowState(item, f"{item.id}-{number + 1}")
         if job is not None:
             if job.state in DONE and facts is not None and self._is_delivered(row, facts):
                 row.stage, row.facts, row.message = _stage_of(facts), facts, str(facts.get("message") or "")
@@ -192,21 +192,21 @@ class Run:
                 self._settle(row, job)
         return row
 
-    def _is_delivered(self, row: Tracked, facts: Facts) -> bool:
+    def _is_delivered(self, row: RowState, facts: Facts) -> bool:
         is_current = self._claims.current(row.item.row.stem) == row.job_id
         return is_current and facts.get("wish") == self._wish(row.item) and self._is_there(facts)
 
     def _is_known(self, job_id: str) -> bool:
-        return job_id in self.jobs or self._claims.holder(job_id) is not None
+        return job_id in self.jobs or self._claims.owner(job_id) is not None
 
-    def _is_anothers(self, row: Tracked) -> bool:
-        holder = self._claims.holder(row.job_id)
+    def _is_anothers(self, row: RowState) -> bool:
+        holder = self._claims.owner(row.job_id)
         if holder in (None, self._claims.machine):
             return False
         facts = self._claims.result(row.job_id)
-        row.stage, row.facts, row.message = Stage.ELSEWHERE, facts, f"claimed by {holder}"
+        row.stage, row.facts, row.message = RowStatus.ELSEWHERE, facts, f"claimed by {holder}"
         if facts is not None and "wish" not in facts:
-            row.stage, row.message = Stage.FAILED, f"{facts.get('message')} (on {holder})"
+            row.stage, row.message = RowStatus.FAILED, f"{facts.get('message')} (on {holder})"
         elif facts is not None and self._is_there(facts):
             row.stage, row.message = _stage_of(facts), f"made by {holder}"
             if facts.get("is_kept"):
@@ -216,7 +216,7 @@ class Run:
     def _put(self, job: JobRecord) -> None:
         self.jobs[job.id] = job
         row = self._by_id.get(job.id)
-        if row is not None and row.stage in (Stage.RUNNING, Stage.WAITING):
+        if row is not None and row.stage in (RowStatus.RUNNING, RowStatus.WAITING):
             self._settle(row, job)
 
     def _look_for_left(self) -> None:
@@ -229,7 +229,7 @@ class Run:
         self._left = {job.id for job in unpaid if job.session in ended}
         for job_id in self._left:
             row = self._by_id.get(job_id)
-            if row is not None and row.stage is Stage.RUNNING:
+            if row is not None and row.stage is RowStatus.RUNNING:
                 row.was_here = True
                 self._settle(row, self.jobs[job_id])
 
@@ -243,16 +243,16 @@ class Run:
         is_mended = not job.error_kind or job.error_kind in _MENDED
         return self._limits.is_retrying or (is_mended and not was_lost)
 
-    def _settle(self, row: Tracked, job: JobRecord) -> None:
+    def _settle(self, row: RowState, job: JobRecord) -> None:
         row.is_changed, row.message = True, job.message
         if row.was_here and self._is_to_submit(job):
-            row.stage = Stage.WAITING
+            row.stage = RowStatus.WAITING
         elif job.is_working or job.state in DONE:
-            row.stage = Stage.RUNNING
+            row.stage = RowStatus.RUNNING
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)
         else:
-            row.stage = Stage.FAILED
+            row.stage = RowStatus.FAILED
             if job.state is State.UNCERTAIN and not job.doubts:
                 row.message = f"{job.message} `--retry-failed` does that."
             if job.error_kind in _STOPPING:
@@ -264,7 +264,7 @@ class Run:
         for row in self.rows:
             if self.stopped or at_service >= self._limits.concurrency:
                 return
-            if row.stage is not Stage.WAITING:
+            if row.stage is not RowStatus.WAITING:
                 continue
             if not self._is_affordable(row.item):
                 if not self._at_service():  # nothing may turn out cheaper
@@ -275,7 +275,7 @@ class Run:
     def _stop_over_cost(self) -> None:
         self.stopped = OVER_COST
         for row in self.rows:
-            if row.stage is Stage.WAITING:
+            if row.stage is RowStatus.WAITING:
                 row.is_changed, row.message = True, NOT_STARTED
 
     def _at_service(self) -> int:
@@ -285,12 +285,12 @@ class Run:
         most = self._limits.max_cost_cu
         if most is None:
             return True
-        self._others_cu = self._claims.others_cu()
+        self._others_cu = self._claims.cost_of_others_cu()
         return item.price_cu is not None and self.spent_cu() + item.price_cu <= most + 1e-9
 
-    def _start(self, row: Tracked) -> bool:
+    def _start(self, row: RowState) -> bool:
         item, row.is_changed = row.item, True
-        if not self._claims.take(row.job_id, item.price_cu):
+        if not self._claims.acquire(row.job_id, item.price_cu):
             self._is_anothers(row)
             return False
         if not self._is_affordable(item):  # another machine was faster: each sees the claims of the other
@@ -300,21 +300,21 @@ class Run:
         try:
             job = self._resumed(row) if row.job_id in self.jobs else self._added(row)
         except InputFileError as error:  # gone since it was read
-            row.stage, row.message = Stage.FAILED, str(error)
+            row.stage, row.message = RowStatus.FAILED, str(error)
             return False
         self.jobs[job.id] = job
         self._by_id[job.id] = row
         self._left.discard(job.id)  # from now on it counts as spent
-        row.stage = Stage.RUNNING
+        row.stage = RowStatus.RUNNING
         return True
 
-    def _resumed(self, row: Tracked) -> JobRecord:
+    def _resumed(self, row: RowState) -> JobRecord:
         row.was_here = False
         with contextlib.suppress(StaleError, StoreError):  # another process has, or its run has shown life
             return self._store.resume(self.jobs[row.job_id], self._session, may_spend=True)
         return self._store.get(row.job_id)
 
-    def _added(self, row: Tracked) -> JobRecord:
+    def _added(self, row: RowState) -> JobRecord:
         item = row.item
         try:
             return self._store.add(
@@ -336,8 +336,8 @@ class Run:
                 raise
             return self._store.get(row.job_id)  # another process was first
 
-    def _begin_delivery(self, row: Tracked) -> None:
-        if row.stage is not Stage.RUNNING:  # left to another run
+    def _begin_delivery(self, row: RowState) -> None:
+        if row.stage is not RowStatus.RUNNING:  # left to another run
             return
         job = self.jobs[row.job_id]
         try:
@@ -345,13 +345,13 @@ class Run:
                 job = self.jobs[job.id] = self._store.move(job, State.PLACED, message=job.message)
             row.writing = self._deliver(row.item, job)
         except StaleError:
-            row.is_changed, row.stage, row.message = True, Stage.DONE, "written by another process"
+            row.is_changed, row.stage, row.message = True, RowStatus.DONE, "written by another process"
         except (OSError, RuntimeError, ValueError) as error:
             self._fail_delivery(row, error)
         else:
             self._writing.append(row)
 
-    def _look_at(self, row: Tracked) -> None:
+    def _look_at(self, row: RowState) -> None:
         assert row.writing
         try:
             facts = row.writing()
@@ -367,12 +367,12 @@ class Run:
             self._note(row, self.jobs[row.job_id], {**facts, "wish": self._wish(row.item)})
         self._writing.remove(row)
 
-    def _fail_delivery(self, row: Tracked, error: Exception) -> None:
-        row.is_changed, row.stage = True, Stage.FAILED
+    def _fail_delivery(self, row: RowState, error: Exception) -> None:
+        row.is_changed, row.stage = True, RowStatus.FAILED
         row.message = f"It is made and paid for, but could not be written: {error} Run the batch again."
         self._note(row, self.jobs[row.job_id], {"outputs": []})
 
-    def _note(self, row: Tracked, job: JobRecord, facts: Facts) -> None:
+    def _note(self, row: RowState, job: JobRecord, facts: Facts) -> None:
         if self._limits.is_dry:
             return
         row.facts = {
@@ -386,13 +386,13 @@ class Run:
             "seconds": None if job.finished_at is None else job.finished_at - job.created_at,
             **facts,
         }
-        self._claims.take(job.id, job.estimate_cu)
+        self._claims.acquire(job.id, job.estimate_cu)
         self._claims.write_result(job.id, row.facts)
 
 
-def _stage_of(facts: Facts) -> Stage:
+def _stage_of(facts: Facts) -> RowStatus:
     """Of what was delivered: a row is not done without the outputs that it was to have."""
-    return Stage.FAILED if facts.get("is_kept") else Stage.DONE
+    return RowStatus.FAILED if facts.get("is_kept") else RowStatus.DONE
 
 
 def _is_at_service(job: JobRecord) -> bool:

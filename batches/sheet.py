@@ -20,7 +20,7 @@ from ..jobs import InputFile, mapped
 from .claims import Facts
 from .manifest import Problem
 from .plan import Item
-from .run import Tracked
+from .run import RowState
 
 COLUMNS = (
     *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-def write_table(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]) -> None:
+def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem]) -> None:
     """One line for each row of the manifest, those that are wrong last."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
@@ -46,7 +46,7 @@ def write_table(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]
     _replace(path, text.getvalue())
 
 
-def write_sheet(path: Path, rows: Sequence[Tracked], problems: Sequence[Problem]) -> None:
+def write_sheet(path: Path, rows: Sequence[RowState], problems: Sequence[Problem]) -> None:
     shown = [_shown(row) for row in rows]
     for wrong in problems:
         empty: Facts = {**dict.fromkeys(_EMPTY), "words": "", "parameters": "", "model": "", "files": []}
@@ -68,7 +68,7 @@ def parameters_of(item: Item) -> Facts:
 _EMPTY = ("picture", "preview", "turntable", "cost", "faces", "size", "seconds")
 
 
-def _shown(row: Tracked) -> Facts:
+def _shown(row: RowState) -> Facts:
     item, facts = row.item, row.facts or {}
     files: list[JsonValue] = [
         {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)}

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ..batches import Defaults, read_manifest
+from .batch_progress import BatchProgress
 from .batching import Batch, BatchOptions, output_folder
-from .board import Board
 from .exits import CommandError
 from .farm import choose_rows
 from .generate import named_values
@@ -47,7 +47,9 @@ def run_batch(arguments: Namespace) -> int:
         record_failures=arguments.record_failures,
     )
     on_event = _print_json if arguments.json else None
-    with closing(Board(folder, words=sys.stderr, on_event=on_event, is_openjd=arguments.openjd)) as board:
+    with closing(
+        BatchProgress(folder, words=sys.stderr, on_event=on_event, is_openjd=arguments.openjd)
+    ) as board:
         batch = Batch(folder, options, where_of(arguments), board)
         try:
             batch.make(lambda: read_manifest(Path(arguments.manifest).expanduser()))
@@ -74,7 +76,7 @@ def _print_json(event: dict[str, object]) -> None:
     print(json.dumps(event), flush=True)
 
 
-def _notify(command: str, folder: Path, code: int, board: Board) -> None:
+def _notify(command: str, folder: Path, code: int, board: BatchProgress) -> None:
     """Run the command with facts in its environment: nothing of the manifest becomes part of a command."""
     words = shlex.split(command, posix=os.name != "nt")
     facts = {"BATCH_FOLDER": str(folder), "BATCH_EXIT_CODE": str(int(code))}

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import cast
 
 from .. import scene
-from ..batches import Claims, Item, Stage, Tracked
+from ..batches import Claims, Item, RowState, RowStatus
 from ..batches.claims import Facts
 from ..client import JsonValue
 from ..client.pictures import UPRIGHT, orientation_of
 from ..jobs import JobRecord, new_id, provenance_of
-from ..jobs.children import Blenders
+from ..jobs.blender_pool import BlenderPool
 from ..jobs.files import sha256_of
-from .deliver import delivered_files, quiet
+from .outputs import delivered_files, quiet
 from .session import Session, blender_binary
 
 
@@ -30,7 +30,7 @@ class Delivery:
     ) -> None:
         self._session, self._folder, self._claims = session, folder, claims
         self._has_turntable, self.most = has_turntable, most
-        self._blenders = Blenders(blender_binary())
+        self._blenders = BlenderPool(blender_binary())
 
     def close(self) -> None:
         self._blenders.tidy(0)
@@ -71,7 +71,7 @@ class Delivery:
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
         thumbnail = self._thumbnail(item)
-        wish: dict[str, JsonValue] = {
+        request: dict[str, JsonValue] = {
             "result": str(job_folder.resolve() / "result.blend"),
             "outputs": [str(path) for path in outputs],
             "turntable": strip and str(strip),
@@ -83,10 +83,10 @@ class Delivery:
             "provenance": dict(provenance_of(job)),
             "threads": (os.cpu_count() or 1) // self.most if self.most > 1 else 0,
         }
-        errand = self._blenders.begin("write", wish, job_folder, "writing the outputs")
+        task = self._blenders.begin("write", request, job_folder, "writing the outputs")
 
         def facts() -> Facts | None:
-            if (answer := errand.look()) is None:
+            if (answer := task.poll()) is None:
                 return None
             picture = self._relative(thumbnail) if answer["has_thumbnail"] else None
             return self._facts(item, job, outputs, strip, picture)
@@ -122,10 +122,10 @@ class Delivery:
     def _thumbnail(self, item: Item) -> Path:
         return self._folder / "sheet" / f"{item.row.stem}.jpg"
 
-    def add_pictures(self, rows: Sequence[Tracked]) -> None:
+    def add_pictures(self, rows: Sequence[RowState]) -> None:
         """The input's picture also for items that have failed."""
         for row in rows:
-            if row.stage is Stage.FAILED and "picture" not in (row.facts or {}):
+            if row.stage is RowStatus.FAILED and "picture" not in (row.facts or {}):
                 row.facts = {"outputs": [], **(row.facts or {}), "picture": self._picture(row.item)}
 
     def _target(self, stem: str, ending: str) -> Path:

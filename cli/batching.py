@@ -20,14 +20,14 @@ from ..batches import (
     Claims,
     Defaults,
     Fate,
+    HostLock,
     Item,
-    Limits,
     Manifest,
-    Presence,
     Problem,
+    RowState,
+    RowStatus,
     Run,
-    Stage,
-    Tracked,
+    RunLimits,
     make_items,
     write_sheet,
     write_table,
@@ -39,12 +39,12 @@ from ..client import InputError, NotFoundError
 from ..jobs import UNPAID, State, cost_text, safe_name
 from ..scene import can_export
 from .batch_files import Delivery
-from .board import Board, summary
-from .deliver import TICK_S, Patience
+from .batch_progress import BatchProgress, summary
 from .exits import EXPECTED, CommandError, Exit, code_of
 from .farm import assemble, recorded, tell_failures
 from .generate import stopped
-from .order import check_space, price_or_none
+from .generate_request import check_space, price_or_none
+from .outputs import TICK_S, OutageTimer
 from .session import Session, Where
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
@@ -104,7 +104,7 @@ def output_folder(name: str | os.PathLike[str]) -> Path:
 class Batch:
     """`make` does it, once; the attributes then say how it went, also where `make` has raised."""
 
-    def __init__(self, folder: Path, options: BatchOptions, where: Where, board: Board) -> None:
+    def __init__(self, folder: Path, options: BatchOptions, where: Where, board: BatchProgress) -> None:
         self.folder, self._options, self._board = folder, options, board
         self._where = replace(where, state=folder / ".maquette" / "machines" / options.machine)
         self.code: Exit = Exit.JOB_FAILED
@@ -116,7 +116,7 @@ class Batch:
         self.run: Run | None = None  # once something may be started
 
     @property
-    def rows(self) -> list[Tracked]:
+    def rows(self) -> list[RowState]:
         return sorted(self.run.rows if self.run else (), key=lambda row: row.item.row.number)
 
     @property
@@ -132,11 +132,11 @@ class Batch:
         """Raises CommandError or one of EXPECTED; what was submitted until then goes on at the service."""
         try:
             with ExitStack() as stack:
-                presence = Presence(Path(self._where.state or ""))
-                presence.enter(self._board.line)
-                stack.callback(presence.leave)
+                host_lock = HostLock(Path(self._where.state or ""))
+                host_lock.acquire(self._board.line)
+                stack.callback(host_lock.release)
                 session = stack.enter_context(Session(self._where, converters=self._options.converters))
-                self.code = self._make(read, session, presence)
+                self.code = self._make(read, session, host_lock)
         except KeyboardInterrupt:
             self.code = Exit.INTERRUPTED
             raise
@@ -150,7 +150,7 @@ class Batch:
             facts |= {"ok": not self.code, "error": self.error}
             self._board.event("end", exit_code=int(self.code), **facts)
 
-    def _make(self, read: Callable[[], Manifest], session: Session, presence: Presence) -> Exit:
+    def _make(self, read: Callable[[], Manifest], session: Session, host_lock: HostLock) -> Exit:
         options = self._options
         board = self._board
         folder = self.folder
@@ -167,7 +167,7 @@ class Batch:
         delivery = Delivery(session, folder, claims, has_turntable=options.turntable, most=most)
         is_dry = options.dry_run or is_wrong
         concurrency = 1 if is_dry else self._concurrency(session)
-        limits = Limits(concurrency, most, options.max_cost, options.retry_failed, is_dry)
+        limits = RunLimits(concurrency, most, options.max_cost, options.retry_failed, is_dry)
         run = Run(
             *(session.store, session.service, claims, self.items, limits),
             deliver=delivery.begin,
@@ -188,7 +188,7 @@ class Batch:
             if options.assemble:
                 tell_failures(claims, run.rows)
             else:
-                self._follow(run, session, presence, delivery)
+                self._follow(run, session, host_lock, delivery)
         finally:
             delivery.close()
             self._publish(run, delivery)
@@ -210,18 +210,20 @@ class Batch:
             return recorded(run, claims, self.problems)
         if self._options.assemble:
             for row in self.rows:
-                if row.stage is not Stage.DONE:
+                if row.stage is not RowStatus.DONE:
                     board.line(f"{row.item.key}: {row.stage}: {row.message}")
             path = assemble(self.folder, claims, self.rows)
             board.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
-            return Exit.JOB_FAILED if self.problems or counts[Stage.DONE] < len(run.rows) else Exit.DONE
+            return Exit.JOB_FAILED if self.problems or counts[RowStatus.DONE] < len(run.rows) else Exit.DONE
         if run.stopped == OVER_COST:
-            board.line(f"{_rows(counts[Stage.WAITING])} left: the next one would exceed the limit on cost.")
+            board.line(
+                f"{_rows(counts[RowStatus.WAITING])} left: the next one would exceed the limit on cost."
+            )
             return Exit.OVER_COST
         if run.stopped:
             board.line(f"Stopped: {run.stopped}")
             return Exit.NOT_ALLOWED
-        return Exit.JOB_FAILED if counts[Stage.FAILED] or self.problems else Exit.DONE
+        return Exit.JOB_FAILED if counts[RowStatus.FAILED] or self.problems else Exit.DONE
 
     def _check(self, manifest: Manifest, session: Session) -> None:
         """Every row checked and priced; nothing is spent."""
@@ -337,17 +339,20 @@ class Batch:
         balance = session.api.get_balance()
         return (balance and balance.parallel_jobs) or _CONCURRENCY
 
-    def _follow(self, run: Run, session: Session, presence: Presence, delivery: Delivery) -> None:
+    def _follow(self, run: Run, session: Session, host_lock: HostLock, delivery: Delivery) -> None:
         """Until nothing is left to do. Raises CommandError if the service is gone."""
-        watch, patience = session.watch(), Patience(session, self._tell_trouble, "do the same once more")
+        supervisor, outage = (
+            session.supervisor(),
+            OutageTimer(session, self._tell_trouble, "do the same once more"),
+        )
         published_at, pause_s = time.monotonic(), _PUBLISH_S
         try:
-            presence.beat()
+            host_lock.renew()
             while run.step():
                 self._board.tell(run)
-                watch.touch()  # what the run itself has written is no news to `look`
-                watch.look()
-                patience.look()
+                supervisor.invalidate()  # what the run itself has written is no news to `check`
+                supervisor.check()
+                outage.check()
                 if (now := time.monotonic()) - published_at > pause_s:
                     try:
                         self._publish(run, delivery)
@@ -356,10 +361,10 @@ class Batch:
                     published_at = time.monotonic()
                     pause_s = max(_PUBLISH_S, 50 * (published_at - now))
                 time.sleep(TICK_S / 4 if run.is_writing else TICK_S)
-                presence.beat()  # before the next submission
+                host_lock.renew()  # before the next submission
             self._board.tell(run)
         finally:
-            watch.close()
+            supervisor.close()
             unpaid = session.store.list_jobs(session=session.id, states=UNPAID)
             if count := sum(stopped(session, job, is_resuming=True).state is State.FAILED for job in unpaid):
                 self._board.line(f"Not submitted, and nothing paid: {count} of the rows.")

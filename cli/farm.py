@@ -12,7 +12,7 @@ from typing import cast
 import bpy
 
 from .. import scene
-from ..batches import Claims, Problem, Run, Stage, Tracked, read_manifest
+from ..batches import Claims, Problem, RowState, RowStatus, Run, read_manifest
 from ..batches.manifest import stem_of
 from ..batches.run import OVER_COST
 from ..client import TransferError
@@ -43,11 +43,11 @@ def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
     for row in run.rows:
         job = run.jobs.get(row.job_id)
         message: str | None = None
-        if row.stage is Stage.WAITING and run.stopped != OVER_COST:
+        if row.stage is RowStatus.WAITING and run.stopped != OVER_COST:
             code = max(code, Exit.NOT_ALLOWED)
-        elif row.stage is Stage.WAITING:
+        elif row.stage is RowStatus.WAITING:
             message = row.message
-        elif row.stage is Stage.FAILED:
+        elif row.stage is RowStatus.FAILED:
             is_kept = (row.facts or {}).get("is_kept")  # what this Blender cannot read, that of no host can
             code = code if is_kept else max(code, _task_code(job))
             message = row.message
@@ -67,15 +67,15 @@ def _task_code(job: JobRecord | None) -> Exit:
     return code if code in (Exit.NOT_ALLOWED, Exit.NO_SERVICE) else Exit.DONE
 
 
-def tell_failures(claims: Claims, rows: Sequence[Tracked]) -> None:
+def tell_failures(claims: Claims, rows: Sequence[RowState]) -> None:
     """What tasks have written down of rows that have no job."""
     for row in rows:
-        if row.stage is Stage.WAITING:
+        if row.stage is RowStatus.WAITING:
             row.message = claims.failure(row.item.row.stem) or "not made yet"
-            row.stage = Stage.FAILED
+            row.stage = RowStatus.FAILED
 
 
-def assemble(folder: Path, claims: Claims, rows: Sequence[Tracked]) -> Path | None:
+def assemble(folder: Path, claims: Claims, rows: Sequence[RowState]) -> Path | None:
     """Puts all results into `folder`/all.blend, each in its size, on a grid; None if there is none."""
     bpy.data.batch_remove([*bpy.data.objects, *bpy.data.collections])
     roots: list[bpy.types.Object] = []
@@ -99,13 +99,13 @@ def assemble(folder: Path, claims: Claims, rows: Sequence[Tracked]) -> Path | No
     return folder / "all.blend"
 
 
-def blend_of(folder: Path, claims: Claims, row: Tracked) -> Path | None:
+def blend_of(folder: Path, claims: Claims, row: RowState) -> Path | None:
     """The result of a row that is done, to append, whichever machine has made it; None if there is none."""
-    machine = claims.holder(row.job_id)
+    machine = claims.owner(row.job_id)
     blend = folder / ".maquette" / "machines" / str(machine) / "jobs" / row.job_id / "result.blend"
-    return blend if row.stage is Stage.DONE and blend.exists() else None
+    return blend if row.stage is RowStatus.DONE and blend.exists() else None
 
 
-def provenance_of_row(row: Tracked) -> dict[str, str | int | float]:
+def provenance_of_row(row: RowState) -> dict[str, str | int | float]:
     item = row.item
     return {"job": row.job_id, "key": item.key, "model": item.model.id, "source": item.source}

@@ -12,9 +12,9 @@ from typing import TextIO
 from ..client import JsonValue
 from ..jobs import DONE, SANDBOX, UNPAID, JobRecord, State, cost_text
 from ..jobs.store import StaleError
-from .deliver import deliver, delivered_files, wait_for, wanted_outputs
 from .exits import CommandError, Exit, exit_for_job
-from .order import Order, check_cost, price_of_job, read_order, start
+from .generate_request import GenerateRequest, check_cost, price_of_job, read_request, start
+from .outputs import deliver, delivered_files, wait_for, wanted_outputs
 from .progress import ProgressLine
 from .session import Session, where_of
 
@@ -26,15 +26,15 @@ def run_generate(arguments: Namespace) -> int:
     preview = _output(arguments.preview, ".png") if arguments.preview else None
     with Session(where_of(arguments)) as session:
         try:
-            order = _read(session, arguments, sys.stderr)
-            check_cost(order.cost_cu, arguments.max_cost)
+            request = _read(session, arguments, sys.stderr)
+            check_cost(request.cost_cu, arguments.max_cost)
             if arguments.dry_run:
                 if arguments.json:
-                    print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu}))
+                    print(json.dumps({"model": request.model.id, "cost_cu": request.cost_cu}))
                 return Exit.DONE
             placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview}
             job = start(
-                session, order, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost
+                session, request, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost
             )
             return _finish(session, [job], is_json=arguments.json)
         except KeyboardInterrupt:
@@ -45,11 +45,13 @@ def run_cost(arguments: Namespace) -> int:
     """The price of what `generate` would do, and the balance where the key may read it; spends nothing."""
     with Session(where_of(arguments)) as session:
         out = sys.stderr if arguments.json else sys.stdout
-        order = _read(session, arguments, out)
+        request = _read(session, arguments, out)
         balance = session.api.get_balance()
         balance_cu = balance and balance.remaining_cu
         if arguments.json:
-            print(json.dumps({"model": order.model.id, "cost_cu": order.cost_cu, "balance_cu": balance_cu}))
+            print(
+                json.dumps({"model": request.model.id, "cost_cu": request.cost_cu, "balance_cu": balance_cu})
+            )
         elif balance_cu is not None:
             print(f"Balance: {cost_text(balance_cu)}")
     return Exit.DONE
@@ -234,12 +236,12 @@ def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, 
     }
 
 
-def _read(session: Session, arguments: Namespace, out: TextIO) -> Order:
+def _read(session: Session, arguments: Namespace, out: TextIO) -> GenerateRequest:
     """What was asked for, its price told on `out`."""
     parameters = named_values(arguments.param)
-    order = read_order(session, arguments.images, arguments.prompt, arguments.model, parameters)
-    print(f"{order.model.name}: {_price_text(order.cost_cu)}", file=out)
-    return order
+    request = read_request(session, arguments.images, arguments.prompt, arguments.model, parameters)
+    print(f"{request.model.name}: {_price_text(request.cost_cu)}", file=out)
+    return request
 
 
 def _price_text(cost_cu: float | None) -> str:

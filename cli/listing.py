@@ -8,10 +8,10 @@ from argparse import Namespace
 from ..client import CAPABILITIES, Model, describe_input
 from ..jobs import JobRecord, State, cost_text
 from ..jobs.candidates import refuse_candidate, take_candidate
-from .deliver import wanted_outputs
 from .exits import Exit
 from .generate import job_json
-from .order import get_model
+from .generate_request import get_model
+from .outputs import wanted_outputs
 from .session import Session, where_of
 
 _MAKES = {

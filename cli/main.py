@@ -16,7 +16,7 @@ from typing import NoReturn
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
 from ..jobs import start_sandbox, stop_sandbox
-from ..jobs.request import read_size
+from ..jobs.parse_inputs import read_size
 from .batch import run_batch
 from .exits import EXPECTED, CommandError, Exit, code_of
 from .generate import run_cost, run_generate, run_resume

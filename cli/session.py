@@ -21,7 +21,7 @@ from ..jobs import (
     SANDBOX,
     JobRecord,
     Store,
-    Watch,
+    Supervisor,
     WorkerSettings,
     new_id,
     open_sandbox,
@@ -117,7 +117,7 @@ class Session:
             )
         return self._credentials
 
-    def watch(self) -> Watch:
+    def supervisor(self) -> Supervisor:
         settings = WorkerSettings(
             credentials=self.credentials,
             api_url=self._api_url,
@@ -127,7 +127,9 @@ class Session:
             project_id=self._project_id,
             converters=self.converters,
         )
-        return Watch(self.store, self.service, lambda: start_worker(self.folder, settings), session=self.id)
+        return Supervisor(
+            self.store, self.service, lambda: start_worker(self.folder, settings), session=self.id
+        )
 
     def wait_for_sign_of_life(self, jobs: Iterable[JobRecord]) -> None:
         """Return once it is known of each job under way whether its session is alive: after LEASE_S at most.

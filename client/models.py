@@ -8,7 +8,7 @@ from typing import Self
 
 from .errors import AnswerError, plan_name
 from .fields import Fields, JsonValue, Record, has_reserved_name, told, without_controls
-from .titles import readable_name
+from .labels import readable_name
 
 ASSET_ID = re.compile(r"asset_[A-Za-z0-9_-]+")
 CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D

@@ -46,8 +46,8 @@ def upload(
             progress(size, size)
         return Asset.from_json(answer.any("asset")).id
     count = -(-size // PART_BYTES)
-    wish = {"fileName": name, "contentType": mime, "fileSize": size, "kind": kind, "parts": count}
-    parts = transport.ask("uploads", body=wish).section("upload")
+    body = {"fileName": name, "contentType": mime, "fileSize": size, "kind": kind, "parts": count}
+    parts = transport.ask("uploads", body=body).section("upload")
     urls = {part.count("number"): part.text("url") for part in parts.tables("parts")}
     if set(urls) != set(range(1, count + 1)):
         raise AnswerError(f"The service offers other parts than the {count} asked for. Try again later.")

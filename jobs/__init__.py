@@ -9,8 +9,8 @@ from .account import AccountError, erase_credentials, read_credentials, write_cr
 from .database import StoreError
 from .desk import Desk
 from .files import safe_name
-from .inputs import again
-from .naming import DEFAULT_IMAGE_MODEL, cost_text, name_of, provenance_of, source_of, view_in
+from .input_files import again
+from .lookups import Price
 from .process import (
     SANDBOX,
     SandboxError,
@@ -21,7 +21,7 @@ from .process import (
     start_worker,
     stop_sandbox,
 )
-from .questions import Price
+from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, provenance_of, source_of, view_in
 from .record import (
     InputFile,
     InputValue,
@@ -35,12 +35,12 @@ from .record import (
 )
 from .states import DONE, UNPAID, WORKING, State
 from .store import Store
-from .watch import Watch, WorkerError
+from .supervisor import Supervisor, WorkerError
 
 __all__ = [
     "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "UNPAID", "WORKING", "AccountError", "Credentials", "Desk",
     "Input", "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "KeptFile", "Model", "NewJob",
-    "Price", "SandboxError", "State", "Store", "StoreError", "Watch", "WorkerError", "WorkerSettings",
+    "Price", "SandboxError", "State", "Store", "StoreError", "Supervisor", "WorkerError", "WorkerSettings",
     "again", "check_inputs", "cost_text", "erase_credentials", "leaves", "mapped", "name_of", "new_id",
     "open_sandbox", "placeholder_inputs", "provenance_of", "read_credentials", "safe_name",
     "service_name", "source_of", "start_sandbox", "start_worker", "stop_sandbox", "view_in",

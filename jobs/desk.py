@@ -16,11 +16,11 @@ from pathlib import Path
 from ..client import AnswerError, JsonValue, Model
 from .candidates import refuse_candidate, take_candidate
 from .database import is_damage, mark_damaged
-from .questions import ABANDONED_S, Price, Question
+from .lookups import ABANDONED_S, Lookup, Price
 from .record import InputValue, JobRecord, NewJob, placeholder_inputs
 from .states import DONE, State
 from .store import StaleError, Store, StoreError
-from .watch import Watch, WorkerError
+from .supervisor import Supervisor, WorkerError
 
 BATCH = 50  # jobs read in one tick
 ANSWERS = 5  # answers read in one tick: a model's inputs take up to a millisecond to understand
@@ -57,7 +57,7 @@ class Desk:
         self.errors: dict[tuple[str, str], str] = {}  # of questions whose last answer is one, by (kind, key)
         self.revision = 0  # rises when anything of the above has changed
         self._can_ask, self._clock, self._opened_at = start is not None, clock, clock()
-        self._watch = Watch(self.store, service, start, clock=clock)
+        self._watch = Supervisor(self.store, service, start, clock=clock)
         self._working: set[str] = set()
         self._change = self._older = self.store.last_change()  # jobs are read from here on, and back
         self._answer_change, self._read_to = 0, -1  # all writes up to the latter have been taken in
@@ -73,7 +73,7 @@ class Desk:
             self.store.questions.prune(service)
 
     def close(self) -> "subprocess.Popen[bytes] | None":
-        """Let the worker finish its transfers; returns its process, see `Watch.give_up_worker`."""
+        """Let the worker finish its transfers; returns its process, see `Supervisor.give_up_worker`."""
         self.store.close()
         return self._watch.give_up_worker()
 
@@ -93,7 +93,7 @@ class Desk:
         return self._prices.get(key)
 
     def expected_s(self, model_id: str) -> float | None:
-        """Median time from the wish to the finished result in this model's past runs here."""
+        """Median time from the request to the finished result in this model's past runs here."""
         if model_id not in self._expected_s:
             past = [
                 job.finished_at - job.created_at
@@ -131,7 +131,7 @@ class Desk:
         for question in (*self.errors, ("balance", "")):
             self._good_until.pop(question, None)
         self.errors.clear()
-        self._watch.forgive()
+        self._watch.reset_failures()
 
     def _ask(self, kind: str, key: str = "", request: JsonValue = None) -> None:
         question, now = (kind, key), self._clock()
@@ -141,7 +141,7 @@ class Desk:
         self.store.questions.ask(self.service, kind, (key,), request=request)
         self._asked[question] = now
         self._background.discard(question)
-        self._watch.touch()
+        self._watch.invalidate()
 
     def _ask_about_models(self) -> None:
         """Have the inputs of models looked up that are not known, or of long ago: in the background."""
@@ -152,7 +152,7 @@ class Desk:
             self.store.questions.ask(self.service, "model", [key for _, key in gaps], is_background=True)
             self._asked |= dict.fromkeys(gaps, self._clock())
             self._background |= gaps
-            self._watch.touch()
+            self._watch.invalidate()
 
     # What the artist wishes. Raise StoreError.
 
@@ -205,7 +205,7 @@ class Desk:
 
     def _written(self, job: JobRecord) -> JobRecord:
         self._put([job])
-        self._watch.forgive()
+        self._watch.reset_failures()
         return job
 
     # The tick.
@@ -219,12 +219,12 @@ class Desk:
 
         try:
             try:
-                is_changed, problem = self._watch.look(), ""
+                is_changed, problem = self._watch.check(), ""
             except WorkerError as error:
                 is_changed, problem = True, str(error)
             return self._read(problem) if is_changed else []
         except (sqlite3.Error, OSError, StoreError) as error:
-            self._watch.touch()
+            self._watch.invalidate()
             text = f"The job store in {self.folder} does not answer: {error}."
             if is_damage(error):
                 mark_damaged(self.folder)
@@ -250,7 +250,7 @@ class Desk:
                 self._take(answer)
         self._put([*jobs, *history])
         if self._older or len(jobs) == BATCH or len(answers) == ANSWERS:
-            self._watch.touch()  # there may be more
+            self._watch.invalidate()  # there may be more
         else:
             self._read_to = change
             self._drop(self.jobs.keys() - self.store.ids(self.service))  # which another process removed
@@ -283,7 +283,7 @@ class Desk:
         self.revision += text != self.trouble
         self.trouble = text
 
-    def _take(self, answer: Question) -> None:
+    def _take(self, answer: Lookup) -> None:
         """Learn what the worker has answered."""
         self._answer_change = answer.change
         question, at = (answer.kind, answer.key), answer.answered_at or 0.0

@@ -107,7 +107,7 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
         process.stdin.write(json.dumps(line).encode() + b"\n")
         process.stdin.flush()
     except BrokenPipeError:
-        log.close()  # it ended before it read: `Watch` sees the exit code and tells where the log is
+        log.close()  # it ended before it read: `Supervisor` sees the exit code and tells where the log is
     return process
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..client import Job as RemoteJob
 from ..client import JobStatus, Scenario, ScenarioError
-from .ledger import STORE_TROUBLE, Ledger, log, retry_delay_s
+from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .states import State
 from .tasks import Tasks
 
@@ -18,15 +18,15 @@ from .tasks import Tasks
 class Rebuilder:
     """Asks for the list once for each service, again after a while where that fails."""
 
-    def __init__(self, ledger: Ledger, api: Scenario, tasks: Tasks) -> None:
-        self._ledger, self._api, self._tasks = ledger, api, tasks
+    def __init__(self, leased: LeasedStore, api: Scenario, tasks: Tasks) -> None:
+        self._leased, self._api, self._tasks = leased, api, tasks
         self._next_try, self._failures = 0.0, 0
 
     def take(self) -> None:
-        store, service = self._ledger.store, self._ledger.service
+        store, service = self._leased.store, self._leased.service
         if (
             "rebuild" in self._tasks
-            or self._ledger.clock() < self._next_try
+            or self._leased.clock() < self._next_try
             or not store.aside.needs_rebuild(service)
         ):
             return
@@ -46,18 +46,18 @@ class Rebuilder:
                 error = defect
         if not isinstance(error, ScenarioError | OSError):
             log.error("rebuilding: a defect", exc_info=error)
-        self._next_try = self._ledger.clock() + retry_delay_s(error, self._failures)
+        self._next_try = self._leased.clock() + retry_delay_s(error, self._failures)
         self._failures += 1
-        self._ledger.set_trouble(error)
+        self._leased.set_trouble(error)
 
     def _take_over(self, remotes: list[RemoteJob]) -> None:
-        store, service = self._ledger.store, self._ledger.service
+        store, service = self._leased.store, self._leased.service
         told = (
             f"The job store was damaged and lies in {store.aside.place()}. The service's list has this job."
         )
         rows = [_row(remote, told) for remote in sorted(remotes, key=lambda remote: remote.created_at)]
-        count = store.aside.rebuild(service, self._ledger.session, rows)
-        self._ledger.set_trouble(None)
+        count = store.aside.rebuild(service, self._leased.session, rows)
+        self._leased.set_trouble(None)
         log.warning("%d jobs were taken over from the service's list: %s", count, told)
 
 

@@ -19,14 +19,14 @@ from ..client import (
     ScenarioError,
     Submission,
 )
-from .children import Blenders, ChildError
+from .blender_pool import BlenderPool, ChildError
 from .database import RemoteTakenError
-from .follower import Follower
-from .inputs import is_for_blender, is_prepared, prepare_files, upload_inputs
+from .input_files import is_for_blender, is_prepared, prepare_files, upload_inputs
 from .lease import may_send
-from .ledger import STORE_TROUBLE, Ledger, log
+from .leased_store import STORE_TROUBLE, LeasedStore, log
+from .poller import Poller
 from .record import JobRecord
-from .shared import take_remote
+from .remote_claims import take_remote
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
@@ -49,15 +49,15 @@ class Steps:
 
     def __init__(
         self,
-        ledger: Ledger,
+        leased: LeasedStore,
         api: Scenario,
         tasks: Tasks,
-        follower: Follower,
+        poller: Poller,
         *,
-        blenders: Blenders,
+        blenders: BlenderPool,
         is_keeping_downloads: bool,
     ) -> None:
-        self._ledger, self._api, self._tasks, self._follower = ledger, api, tasks, follower
+        self._leased, self._api, self._tasks, self._poller = leased, api, tasks, poller
         self._blenders, self._is_keeping_downloads = blenders, is_keeping_downloads
         self._is_clock_known = False
         self._submitting = ""  # id of the job whose submission is under way: one at a time
@@ -66,9 +66,9 @@ class Steps:
         """The next step of a job that has one to be taken now."""
         match job.state:
             case State.PREPARED:
-                self.take(self._ledger.move(job, State.UPLOADING, sent={}))
+                self.take(self._leased.move(job, State.UPLOADING, sent={}))
             case State.UPLOADING if job.cancel:
-                self._ledger.end(job, State.CANCELED)
+                self._leased.end(job, State.CANCELED)
             case State.UPLOADING if job.sent and self._is_clock_known:
                 self._submit(job)
             case State.UPLOADING if not is_prepared(job, self._folder(job)):
@@ -87,7 +87,7 @@ class Steps:
                 raise AssertionError(job.state)
 
     def _folder(self, job: JobRecord) -> Path:
-        return self._ledger.store.job_folder(job.id)
+        return self._leased.store.job_folder(job.id)
 
     def _prepare(self, job: JobRecord) -> None:
         folder = self._folder(job)
@@ -99,15 +99,15 @@ class Steps:
         )
 
     def _prepared(self, job: JobRecord, future: Future[Any]) -> None:
-        job = self._ledger.since(job)
+        job = self._leased.since(job)
         error = future.exception()
         if error is None:
-            self._ledger.update(job, input_files=future.result())
+            self._leased.update(job, input_files=future.result())
         else:
-            self._ledger.fail(job, str(error), type(error).__name__, State.PREPARED)
+            self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _upload(self, job: JobRecord) -> None:
-        folder, store = self._folder(job), self._ledger.store
+        folder, store = self._folder(job), self._leased.store
         keys = {(file.sha256, file.kind) for file in job.input_files}
         found = {key: store.find_upload(job, *key) for key in keys}
         known = {key: asset_id for key, asset_id in found.items() if asset_id}
@@ -121,24 +121,24 @@ class Steps:
         self._tasks.start(job.id, "transfer", work, lambda future: self._uploaded(job, future))
 
     def _uploaded(self, job: JobRecord, future: Future[Any]) -> None:
-        job = self._ledger.since(job)
+        job = self._leased.since(job)
         error = future.exception()
         if error is not None:
-            self._ledger.postpone_or_fail(job, error, State.PREPARED)
+            self._leased.postpone_or_fail(job, error, State.PREPARED)
             return
         sent, made = future.result()
         for (sha256, kind), asset_id in made.items():
-            self._ledger.store.remember_upload(job, sha256, kind, asset_id)
-        self._ledger.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
+            self._leased.store.remember_upload(job, sha256, kind, asset_id)
+        self._leased.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
 
     def _submit(self, job: JobRecord) -> None:
         if self._submitting in self._tasks:
             return
-        ledger = self._ledger
-        intended_at = ledger.clock()
+        leased = self._leased
+        intended_at = leased.clock()
         told_at = self._api.told_at()
         # The intent is on disk before the one POST that spends.
-        job = ledger.move(
+        job = leased.move(
             job,
             State.SUBMITTING,
             submitted_at=self._api.now() if told_at is None else told_at,
@@ -148,9 +148,9 @@ class Steps:
 
         def check() -> None:
             """Right before the first byte: this machine may have slept since, and another worker be at it."""
-            is_late = ledger.clock() - intended_at > MAX_INTENT_AGE_S
+            is_late = leased.clock() - intended_at > MAX_INTENT_AGE_S
             try:
-                is_allowed = not is_late and may_send(ledger.store.folder, job.id, ledger.name)
+                is_allowed = not is_late and may_send(leased.store.folder, job.id, leased.name)
             except STORE_TROUBLE as error:
                 raise NetworkError(f"It was not sent: the job store says {error}.") from error
             if not is_allowed:
@@ -169,39 +169,39 @@ class Steps:
         self._submitting = ""
         error = future.exception()
         # Another worker may have taken over and be looking for the job that is here.
-        job = self._ledger.since(job, *(() if error else (State.UNCERTAIN,)))
+        job = self._leased.since(job, *(() if error else (State.UNCERTAIN,)))
         if error is None:
             self._accept(job, future.result())
         elif not isinstance(error, ScenarioError) or error.may_have_arrived:
             self._lose(job, error)
         elif isinstance(error, RateLimitedError | NetworkError):
             # Refused, or never reached: nothing was spent, so it may wait and be submitted then.
-            job = self._ledger.move(job, State.UPLOADING)
+            job = self._leased.move(job, State.UPLOADING)
             if job.cancel:
-                self._ledger.end(job, State.CANCELED)
+                self._leased.end(job, State.CANCELED)
             else:
-                self._ledger.postpone_or_fail(job, error, State.PREPARED)
+                self._leased.postpone_or_fail(job, error, State.PREPARED)
         else:
             if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
-                self._ledger.store.forget_uploads(job.service, _texts(list(job.sent.values())))
-            self._ledger.fail(job, str(error), type(error).__name__, State.PREPARED)
+                self._leased.store.forget_uploads(job.service, _texts(list(job.sent.values())))
+            self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _accept(self, job: JobRecord, answer: Submission) -> None:
         cost = answer.cost.creative_units if answer.cost else answer.job.cost_cu
         try:
-            job = self._ledger.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
+            job = self._leased.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
         except RemoteTakenError as error:  # another of our jobs was taken for it, or it was answered twice
             self._lose(job, error)
             return
-        self._follower.note(job)
-        self._follower.hasten(1.0)
+        self._poller.mark_seen(job)
+        self._poller.poll_soon(1.0)
 
     def _lose(self, job: JobRecord, error: BaseException | None = None) -> None:
         """Look at the service for what the submission has made."""
         log.warning("job %s: the answer to the submission is unknown: %s", job.id, error)
         if job.state is State.SUBMITTING:
-            self._ledger.move(job, State.UNCERTAIN, message=_LOOKING)
-        self._follower.hasten()
+            self._leased.move(job, State.UNCERTAIN, message=_LOOKING)
+        self._poller.poll_soon()
 
     def _cancel(self, job: JobRecord) -> None:
         remote_id = job.remote_id or ""
@@ -213,15 +213,15 @@ class Steps:
         )
 
     def _canceled(self, job: JobRecord, future: Future[Any]) -> None:
-        job = self._ledger.since(job, *REMOTE)
+        job = self._leased.since(job, *REMOTE)
         error = future.exception()
         if error is None:
-            self._follower.apply(self._ledger.update(job, cancel=""), future.result())
+            self._poller.apply(self._leased.update(job, cancel=""), future.result())
         elif isinstance(error, CancelRefusedError):
-            self._ledger.update(job, cancel="refused", message=REFUSED)
+            self._leased.update(job, cancel="refused", message=REFUSED)
         else:
             text = f"Canceling did not work, the job goes on. {error}"
-            self._ledger.update(job, cancel="", message=text)
+            self._leased.update(job, cancel="", message=text)
 
     def _download(self, job: JobRecord) -> None:
         folder = self._folder(job)
@@ -235,22 +235,22 @@ class Steps:
         self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
 
     def _downloaded(self, job: JobRecord, future: Future[Any]) -> None:
-        job = self._ledger.since(job)
+        job = self._leased.since(job)
         error = future.exception()
         if error is None:
             files = future.result()
             if job.error_kind == UnreadableResultError.__name__ and _hashes(files) == _hashes(job.files):
                 kept = self._folder(job) / "result"
                 text = f"{job.message} The service delivers the same file again; it is kept in {kept}."
-                self._ledger.fail(job, text, job.error_kind, State.DOWNLOADING)
+                self._leased.fail(job, text, job.error_kind, State.DOWNLOADING)
                 return
-            self._ledger.move(job, State.CONVERTING, files=files, progress=None, attempts=0)
+            self._leased.move(job, State.CONVERTING, files=files, progress=None, attempts=0)
         elif isinstance(error, NotFoundError):
             text = f"The service no longer has the result. {error}"
             kind = type(error).__name__
-            self._ledger.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
+            self._leased.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
         else:
-            self._ledger.postpone_or_fail(job, error, State.DOWNLOADING)
+            self._leased.postpone_or_fail(job, error, State.DOWNLOADING)
 
     def _convert(self, job: JobRecord) -> None:
         folder = self._folder(job)
@@ -262,11 +262,11 @@ class Steps:
         )
 
     def _converted(self, job: JobRecord, future: Future[Any]) -> None:
-        job = self._ledger.since(job)
+        job = self._leased.since(job)
         error = future.exception()
         if error is None and not (future.result().get("objects") or future.result().get("kept")):
             text = "The service delivered no 3D model. Resume the job to look again."
-            self._ledger.fail(job, text, UnreadableResultError.__name__, State.DOWNLOADING)
+            self._leased.fail(job, text, UnreadableResultError.__name__, State.DOWNLOADING)
         elif error is None:
             answer = future.result()
             told = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
@@ -276,7 +276,7 @@ class Steps:
             if not (self._is_keeping_downloads or answer.get("kept")):
                 shutil.rmtree(self._folder(job) / "result", ignore_errors=True)
                 files = []
-            self._ledger.end(job, State.READY, result=answer, files=files, cancel="", message=" ".join(told))
+            self._leased.end(job, State.READY, result=answer, files=files, cancel="", message=" ".join(told))
         else:
             if isinstance(error, SpoiltFileError):
                 self._download_again(job, error)
@@ -284,7 +284,7 @@ class Steps:
             text = (
                 str(error) if isinstance(error, ChildError) else f"The result could not be converted: {error}"
             )
-            self._ledger.fail(job, text, type(error).__name__, State.CONVERTING)
+            self._leased.fail(job, text, type(error).__name__, State.CONVERTING)
 
     def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
         """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a
@@ -299,10 +299,10 @@ class Steps:
         count = rejected + 1 if isinstance(rejected, int) else 1
         text, kind = str(error), type(error).__name__
         if count > MAX_REJECTED:
-            self._ledger.fail(job, text, kind, State.DOWNLOADING)
+            self._leased.fail(job, text, kind, State.DOWNLOADING)
         else:
             found = {"rejected": count}
-            self._ledger.move(
+            self._leased.move(
                 job,
                 State.DOWNLOADING,
                 result=found,

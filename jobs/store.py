@@ -14,7 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-from .aside import DAMAGED, Aside
+from .damaged_store import DAMAGED, DamagedStore
 from .database import (
     InDoubtError,
     JobGoneError,
@@ -27,9 +27,9 @@ from .database import (
     transaction,
 )
 from .files import as_text
-from .inputs import keep_files
-from .odd import job_of
-from .questions import Questions
+from .input_files import keep_files
+from .lookups import Questions
+from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .states import UNPAID, WORKING, State, check_move
 from .transfers import is_result_gone
@@ -72,7 +72,7 @@ class Store:
         self.folder, self.clock, self._is_interactive = folder, clock, is_interactive
         self._db, place = open_database(folder, is_interactive=is_interactive)
         self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
-        self.aside = Aside(self._db, folder, clock)
+        self.aside = DamagedStore(self._db, folder, clock)
         self.questions = Questions(self._db, clock)
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class Store:
         return {str(row[0]) for row in self._db.execute("SELECT id FROM jobs WHERE service = ?", (service,))}
 
     def typical_duration_s(self, model_id: str) -> float | None:
-        """Median time from the wish to the finished result in this model's past runs here."""
+        """Median time from the request to the finished result in this model's past runs here."""
         rows = self._db.execute(
             "SELECT finished_at - created_at FROM jobs WHERE model_id = ? AND finished_at IS NOT NULL"
             " AND state IN ('ready', 'placed') ORDER BY finished_at DESC LIMIT 21",

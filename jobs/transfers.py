@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..client import Asset, Download, JsonValue, NotFoundError, Scenario, ServerError, TransferError
 from ..client.content import content_type
-from .children import Blenders, ChildError
+from .blender_pool import BlenderPool, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
 from .states import DONE
@@ -214,7 +214,7 @@ def _keys(name: str) -> set[str]:
     return {folded, f"{folded}.part", f"{folded}.bad"}
 
 
-def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
+def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
     """Have a background Blender make `folder`/result.blend of the downloaded files; returns its answer.
 
     Raises ChildError with the converter's own words, or if the child crashed or took too long;
@@ -229,11 +229,11 @@ def convert_result(blenders: Blenders, job: JobRecord, folder: Path) -> dict[str
             if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
                 raise SpoiltFileError(f"{path.name} was spoilt on the disk.")
             sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
-    wish: dict[str, JsonValue] = {"sources": sources, "name": job.name}
-    wish["target"] = str((folder / "result.blend").resolve())
-    wish["frame"] = job.placement.get("frame", 1)
+    request: dict[str, JsonValue] = {"sources": sources, "name": job.name}
+    request["target"] = str((folder / "result.blend").resolve())
+    request["frame"] = job.placement.get("frame", 1)
     try:
-        return blenders.run("convert", wish, folder, "reading the result")
+        return blenders.run("convert", request, folder, "reading the result")
     except ChildError as error:
         if error.is_unreadable:
             raise UnreadableResultError(str(error)) from error

@@ -20,12 +20,12 @@ from typing import Any
 
 from ..client import Credentials, Scenario
 from ..client.elapsed import elapsed_s
-from .answers import Answers
-from .children import Blenders
+from .blender_pool import BlenderPool
 from .database import is_damage, mark_damaged
-from .follower import Follower
-from .ledger import STORE_TROUBLE, Ledger, log
+from .leased_store import STORE_TROUBLE, LeasedStore, log
+from .lookup_runner import LookupRunner
 from .matching import GRACE_S
+from .poller import Poller
 from .process import open_sandbox, stop_sandbox
 from .rebuild import Rebuilder
 from .steps import Steps
@@ -62,21 +62,21 @@ class Worker:
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.tasks = Tasks(converters)
-        self._blenders = Blenders(blender)
+        self._blenders = BlenderPool(blender)
         self._store = store
         self._service = service
         self._session = session
         self._clock, self._linger_s = clock, linger_s
-        ledger = Ledger(store, service, self.name, clock, session)
-        self._follower = Follower(ledger, api, self.tasks, grace_s)
-        self._answers = Answers(ledger, api, self.tasks)
-        self._rebuilder = Rebuilder(ledger, api, self.tasks)
+        leased = LeasedStore(store, service, self.name, clock, session)
+        self._poller = Poller(leased, api, self.tasks, grace_s)
+        self._answers = LookupRunner(leased, api, self.tasks)
+        self._rebuilder = Rebuilder(leased, api, self.tasks)
         self._steps = Steps(
-            *(ledger, api, self.tasks, self._follower),
+            *(leased, api, self.tasks, self._poller),
             blenders=self._blenders,
             is_keeping_downloads=is_keeping_downloads,
         )
-        self._ledger = ledger
+        self._leased = leased
         self._is_stopping = threading.Event()
         self._next_lease = self._next_progress = 0.0
         self._trouble_since: float | None = None
@@ -155,25 +155,25 @@ class Worker:
             if not self._is_stopping.is_set():
                 self._store.adopt(self._service, self._session)
         for key, step in self.tasks.collect():
-            self._ledger.guarded(key, step)
+            self._leased.guarded(key, step)
         if self._is_stopping.is_set():
             return len(self.tasks) > 0
         for job in self._store.list_actionable(self._service, 4 * self.tasks.most, self._session):
             if job.id not in self.tasks and not self.tasks.is_full:
-                self._ledger.guarded(job.id, lambda job=job: self._steps.take(job))
+                self._leased.guarded(job.id, lambda job=job: self._steps.take(job))
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
-                self._ledger.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
+                self._leased.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
         if not self._session:  # questions are the window's
             self._answers.take()
         self._rebuilder.take()
-        self._follower.poll()
+        self._poller.poll()
         self._blenders.tidy()
         return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)
 
     def _tell_progress(self, job_id: str, value: float) -> None:
-        self._ledger.update(self._store.get(job_id), progress=value)
+        self._leased.update(self._store.get(job_id), progress=value)
 
 
 def main() -> int:

@@ -26,9 +26,9 @@ def register() -> None:
 
 
 def unregister() -> None:
-    from . import spending
+    from ..window import confirm
 
-    spending.unregister()
+    confirm.unregister()
     bpy.types.VIEW3D_MT_object.remove(_draw_menu)
     _unregister_classes()
 

@@ -4,8 +4,8 @@
 import bpy
 
 from ..jobs import Desk, JobRecord, State
-from . import reserve
-from .job import JobOperator
+from ..window import placeholders
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_cancel_job(JobOperator, bpy.types.Operator):
@@ -16,7 +16,7 @@ class MAQUETTE_OT_cancel_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         job = desk.cancel(job)
-        reserve.release(job.id)
+        placeholders.release(job.id)
         if job.state in (State.CANCELED, State.UPLOADING):
             text = f"{job.name} is canceled before it is sent. It costs nothing."
         elif job.cancel == "refused":

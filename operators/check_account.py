@@ -3,8 +3,9 @@
 
 import bpy
 
-from ..jobs import StoreError, holder
-from . import session
+from ..jobs import StoreError
+from ..session_state import state
+from ..window import connection
 
 
 class MAQUETTE_OT_check_account(bpy.types.Operator):
@@ -13,9 +14,9 @@ class MAQUETTE_OT_check_account(bpy.types.Operator):
     bl_description = "Ask the service whether it accepts the key, and for the balance"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        desk = holder.current()
-        if desk is None or not holder.state.online:
-            self.report({"ERROR"}, session.why_offline())
+        desk = state.desk
+        if desk is None or not state.online:
+            self.report({"ERROR"}, connection.why_offline())
             return {"CANCELLED"}
         try:
             desk.ask_again()

@@ -6,7 +6,7 @@ import textwrap
 import bpy
 
 from .. import preferences, properties
-from ..jobs import holder
+from ..session_state import state
 
 RECENT_MAX = 8
 ROWS, LINES = 8, 4  # so that it fits on a small screen at interface scale 2
@@ -22,13 +22,13 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        desk = holder.current()
+        desk = state.desk
         return desk is not None and bool(desk.models)
 
     @classmethod
     def description(cls, context: bpy.types.Context, _properties: object) -> str:
         """The tooltip, with what the chosen model is."""
-        model = properties.model_of(properties.get(context.scene), holder.current())
+        model = properties.model_of(properties.get(context.scene), state.desk)
         if model is None or not model.short_description:
             return cls.bl_description
         return f"{cls.bl_description}.\n\n{model.name}: {model.short_description.rstrip('.')}"
@@ -36,7 +36,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         shown = properties.window(context.window_manager)
         shown.search = ""  # fills the list, too
-        chosen = properties.model_of(properties.get(context.scene), holder.current())
+        chosen = properties.model_of(properties.get(context.scene), state.desk)
         ids = [item.model_id for item in shown.models]
         shown.active_model = ids.index(chosen.id) if chosen and chosen.id in ids else 0
         return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Choose")
@@ -50,7 +50,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         layout.template_list(
             "MAQUETTE_UL_models", "", shown, "models", shown, "active_model", rows=ROWS, sort_lock=True
         )
-        desk = holder.current()
+        desk = state.desk
         model = desk.models.get(_chosen_id(context)) if desk else None
         column = layout.column(align=True)
         column.scale_y = 0.8
@@ -64,7 +64,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
             column.label(text=line)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        desk = holder.current()
+        desk = state.desk
         chosen = self.model_id or _chosen_id(context)
         model = (desk.schema(chosen) or desk.models.get(chosen)) if desk else None
         if desk is None or model is None:

@@ -4,8 +4,9 @@
 import bpy
 
 from .. import properties
-from ..jobs import JobRecord, State, StoreError, holder
-from . import reserve
+from ..jobs import JobRecord, State, StoreError
+from ..session_state import state
+from ..window import placeholders
 
 _FINISHED = (State.PLACED, State.FAILED, State.CANCELED, State.EXPIRED)
 
@@ -30,11 +31,11 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        desk = holder.current()
+        desk = state.desk
         try:
             for job in _finished() if desk else ():
                 desk.remove(job)
-                reserve.release(job.id)
+                placeholders.release(job.id)
         except StoreError as error:
             self.report({"ERROR"}, str(error))
         properties.sync_jobs(context.window_manager, desk)
@@ -42,6 +43,6 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
 
 
 def _finished() -> list[JobRecord]:
-    desk = holder.current()
+    desk = state.desk
     ended = [job for job in desk.jobs.values() if job.state in _FINISHED] if desk else []
     return [job for job in ended if not (job.remote_id and job.resume_state)]

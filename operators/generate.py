@@ -11,8 +11,9 @@ from pathlib import Path
 import bpy
 
 from .. import properties
-from ..jobs import Desk, InputError, Model, NewJob, StoreError, holder, name_of, source_of
-from . import arrivals, blocking, request, reserve, session, spending
+from ..jobs import Desk, InputError, Model, NewJob, StoreError, name_of, source_of
+from ..session_state import state
+from ..window import collect_inputs, confirm, connection, placeholders, placing, wait
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
 
@@ -31,17 +32,17 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = "" if bpy.app.background else session.why_unready(context)
+        reason = "" if bpy.app.background else connection.why_unready(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if reason := session.why_not(context):
+        if reason := connection.why_not(context):
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
-        count, cost_cu = len(reserve.targets(context)), _cost_cu(context)
-        return spending.invoke(
+        count, cost_cu = len(placeholders.targets(context)), _cost_cu(context)
+        return confirm.invoke(
             self,
             context,
             event,
@@ -54,26 +55,33 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         started: list[str] = []
         try:
             if bpy.app.background:
-                blocking.await_model(context)
-            desk = holder.current()
+                wait.await_model(context)
+            desk = state.desk
             model = properties.model_of(properties.get(context.scene), desk)
-            if desk is None or model is None or session.why_unready(context):
-                raise request.RequestError(session.why_unready(context))
+            if desk is None or model is None or connection.why_unready(context):
+                raise collect_inputs.RequestError(connection.why_unready(context))
             values = properties.values_of(properties.get(context.scene), model) | _values_in(self.inputs)
             with tempfile.TemporaryDirectory(dir=desk.folder, prefix="asked-") as folder:
                 # All are complete before the first is written down.
                 wanted = [
                     (target, _new_job(context, desk, model, values, target, Path(folder)))
-                    for target in reserve.targets(context)
+                    for target in placeholders.targets(context)
                 ]
                 for target, new in wanted:
-                    started.append(reserve.start(context, desk, new, target).id)
-            problem = blocking.see_through(started)
-        except (request.RequestError, InputError, StoreError, OSError, ValueError, RecursionError) as error:
+                    started.append(placeholders.start(context, desk, new, target).id)
+            problem = wait.see_through(started)
+        except (
+            collect_inputs.RequestError,
+            InputError,
+            StoreError,
+            OSError,
+            ValueError,
+            RecursionError,
+        ) as error:
             problem = f"{error} {len(started)} were started." if started else str(error)
         finally:
-            properties.sync_jobs(context.window_manager, holder.current())
-            arrivals.scan()
+            properties.sync_jobs(context.window_manager, state.desk)
+            placing.scan()
         if problem:
             self.report({"ERROR"}, problem)
         return {"FINISHED"} if started else {"CANCELLED"}
@@ -84,9 +92,9 @@ def _values_in(text: str) -> properties.Values:
     try:
         content = json.loads(text) if text else {}
     except (ValueError, RecursionError) as error:
-        raise request.RequestError(f"{_HOW} {error}.") from error
+        raise collect_inputs.RequestError(f"{_HOW} {error}.") from error
     if not isinstance(content, dict):
-        raise request.RequestError(_HOW)
+        raise collect_inputs.RequestError(_HOW)
     return properties.values_from_json(content)
 
 
@@ -99,8 +107,10 @@ def _new_job(
     folder: Path,
 ) -> NewJob:
     """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
-    solids = reserve.solids([target] if target else context.selected_objects)
-    inputs = request.inputs_of(model, values, lambda value, kind: request.save(value, kind, solids, folder))
+    solids = placeholders.solids([target] if target else context.selected_objects)
+    inputs = collect_inputs.inputs_of(
+        model, values, lambda value, kind: collect_inputs.save(value, kind, solids, folder)
+    )
     source = source_of(inputs)
     return NewJob(
         name=target.name if target else name_of(source, model),
@@ -116,8 +126,8 @@ def _new_job(
 
 def _cost_cu(context: bpy.types.Context) -> float | None:
     """What the button says that one costs."""
-    desk = holder.current()
-    price = desk.price(holder.state.price_keys.get(context.scene.name, "")) if desk else None
+    desk = state.desk
+    price = desk.price(state.price_keys.get(context.scene.name, "")) if desk else None
     return price.cost_cu if price else None
 
 

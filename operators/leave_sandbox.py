@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import session
+from ..window import connection
 
 
 class MAQUETTE_OT_leave_sandbox(bpy.types.Operator):
@@ -12,5 +12,5 @@ class MAQUETTE_OT_leave_sandbox(bpy.types.Operator):
     bl_description = "Work with the real service again; the sandbox's jobs are kept for the next time"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        session.choose_sandbox(False)
+        connection.choose_sandbox(False)
         return {"FINISHED"}

@@ -3,8 +3,6 @@
 
 import bpy
 
-from .. import preferences
-
 
 class MAQUETTE_OT_notify(bpy.types.Operator):
     bl_idname = "maquette.notify"
@@ -28,11 +26,3 @@ class MAQUETTE_OT_notify(bpy.types.Operator):
             return {"PASS_THROUGH"}
         context.window_manager.event_timer_remove(self._timer)
         return self.execute(context)
-
-
-def tell(message: str, *, is_error: bool = False) -> None:
-    """Shows it in the first window's status bar, if the person wants to be told, errors in any case."""
-    chosen, windows = preferences.get(), bpy.context.window_manager.windows
-    if (is_error or (chosen and chosen.is_notifying)) and windows and not bpy.app.background:
-        with bpy.context.temp_override(window=windows[0]):
-            bpy.ops.maquette.notify("INVOKE_DEFAULT", message=message)

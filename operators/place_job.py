@@ -5,8 +5,8 @@ import bpy
 
 from .. import scene
 from ..jobs import DONE, Desk, JobRecord
-from . import arrivals, reserve
-from .job import JobOperator
+from ..window import placeholders, placing
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
@@ -19,10 +19,10 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
         if job.state not in DONE:
             return f"{job.name} has no 3D model to place."
         if not scene.find_placeholders([job.id]):
-            for target in reserve.targets(context):
-                reserve.reserve(context, job, target)
+            for target in placeholders.targets(context):
+                placeholders.reserve(context, job, target)
         if bpy.app.background:
-            arrivals.bring(desk, job)
+            placing.bring(desk, job)
         else:
-            arrivals.expect(job.id)
+            placing.expect(job.id)
         return None

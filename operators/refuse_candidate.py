@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import Desk, JobRecord
-from .job import JobOperator
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_refuse_candidate(JobOperator, bpy.types.Operator):

@@ -4,8 +4,8 @@
 import bpy
 
 from ..jobs import Desk, JobRecord, State
-from . import reserve
-from .job import JobOperator
+from ..window import placeholders
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_remove_job(JobOperator, bpy.types.Operator):
@@ -28,5 +28,5 @@ class MAQUETTE_OT_remove_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         desk.remove(job)
-        reserve.release(job.id)
+        placeholders.release(job.id)
         return None

@@ -4,8 +4,8 @@
 import bpy
 
 from ..jobs import Desk, JobRecord, again
-from . import blocking, reserve, session, spending
-from .job import JobOperator
+from ..window import confirm, connection, placeholders, wait
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
@@ -21,10 +21,10 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
             return self.execute(context)
         cost_cu = job.estimate_cu if job.cost_cu is None else job.cost_cu
         question, is_shown = f"Make {job.name} Again?", bool(self.job_id)
-        return spending.invoke(self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown)
+        return confirm.invoke(self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown)
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        if reason := session.why_offline():
+        if reason := connection.why_offline():
             return reason
-        made = reserve.start(context, desk, again(job, desk.store.job_folder(job.id)), None)
-        return blocking.see_through([made.id])
+        made = placeholders.start(context, desk, again(job, desk.store.job_folder(job.id)), None)
+        return wait.see_through([made.id])

@@ -4,8 +4,8 @@
 import bpy
 
 from ..jobs import Desk, JobRecord
-from . import blocking, session
-from .job import JobOperator
+from ..window import connection, wait
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_resume_job(JobOperator, bpy.types.Operator):
@@ -17,5 +17,5 @@ class MAQUETTE_OT_resume_job(JobOperator, bpy.types.Operator):
         if not (bpy.app.background and job.is_working):
             desk.resume(job)
         if bpy.app.background:  # with another worker, which does not wait for what was in the way of the last
-            session.open_desk()
-        return blocking.see_through([job.id])
+            connection.open_desk()
+        return wait.see_through([job.id])

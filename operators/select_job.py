@@ -5,7 +5,7 @@ import bpy
 
 from .. import scene
 from ..jobs import Desk, JobRecord
-from .job import JobOperator
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):

@@ -5,7 +5,7 @@ import bpy
 
 from .. import preferences
 from ..jobs import Credentials, write_credentials
-from . import session
+from ..window import connection
 
 
 class MAQUETTE_OT_sign_in(bpy.types.Operator):
@@ -46,8 +46,8 @@ class MAQUETTE_OT_sign_in(bpy.types.Operator):
         except OSError as error:
             self.report({"ERROR"}, f"The key could not be kept: {error}.")
             return {"CANCELLED"}
-        session.choose_sandbox(False)
-        session.open_desk()
+        connection.choose_sandbox(False)
+        connection.open_desk()
         if bpy.ops.maquette.check_account.poll():
             bpy.ops.maquette.check_account()
         return {"FINISHED"}

@@ -5,7 +5,7 @@ import bpy
 
 from .. import preferences
 from ..jobs import erase_credentials
-from . import session
+from ..window import connection
 
 
 class MAQUETTE_OT_sign_out(bpy.types.Operator):
@@ -19,5 +19,5 @@ class MAQUETTE_OT_sign_out(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         erase_credentials(preferences.user_folder())
-        session.open_desk()
+        connection.open_desk()
         return {"FINISHED"}

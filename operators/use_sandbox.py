@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import session
+from ..window import connection
 
 
 class MAQUETTE_OT_use_sandbox(bpy.types.Operator):
@@ -12,5 +12,5 @@ class MAQUETTE_OT_use_sandbox(bpy.types.Operator):
     bl_description = "Try everything with a stand-in for the service on this computer: no account, no cost"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        session.choose_sandbox(True)
+        connection.choose_sandbox(True)
         return {"FINISHED"}

@@ -9,7 +9,7 @@ import bpy
 
 from .. import properties
 from ..jobs import Desk, JobRecord, KeptFile
-from .job import JobOperator
+from .job_operator import JobOperator
 
 
 class MAQUETTE_OT_use_settings(JobOperator, bpy.types.Operator):

@@ -6,8 +6,9 @@ import time
 import bpy
 
 from .. import properties
-from ..jobs import DONE, Desk, JobRecord, State, holder
+from ..jobs import DONE, Desk, JobRecord, State
 from ..jobs.candidates import date_text
+from ..session_state import state
 from .text import Ruler, cost_text, draw_text, time_text
 from .thumbnails import icon_of_job
 
@@ -34,7 +35,7 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
     def draw_item(
         self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
     ) -> None:
-        desk = holder.current()
+        desk = state.desk
         job = desk.jobs.get(item.job_id) if desk else None
         if job is None:
             return
@@ -63,11 +64,11 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return holder.current() is not None
+        return state.desk is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        holder.state.drawn_at = time.monotonic()
-        desk, layout = holder.current(), self.layout
+        state.drawn_at = time.monotonic()
+        desk, layout = state.desk, self.layout
         shown = properties.window(context.window_manager)
         if desk is None or not desk.jobs:
             draw_text(layout, Ruler.of(context), "What you generate appears here")
@@ -97,7 +98,7 @@ def progress_of(desk: Desk, job: JobRecord) -> float | None:
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: JobRecord) -> None:
     draw_text(layout, ruler, job.name, icon=STATES[job.state][1], inset=0.8)
     draw_text(layout, ruler, " · ".join(_facts(desk, job)), inset=0.8)
-    if job.is_working and not holder.state.online:
+    if job.is_working and not state.online:
         text = "It goes on when Blender's online access is on again"
         draw_text(layout, ruler, text, icon="INFO", inset=0.8)
     if job.message:

@@ -4,7 +4,8 @@
 import bpy
 
 from .. import properties
-from ..jobs import Desk, Model, holder
+from ..jobs import Desk, Model
+from ..session_state import state
 from .text import Ruler, cost_text
 
 TAKES = {
@@ -19,7 +20,7 @@ class MAQUETTE_UL_models(bpy.types.UIList):
     def draw_item(
         self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
     ) -> None:
-        desk = holder.current()
+        desk = state.desk
         model = desk.models.get(item.model_id) if desk else None
         if desk is None or model is None:
             return

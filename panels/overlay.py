@@ -12,7 +12,8 @@ from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
 from .. import properties, scene
-from ..jobs import JobRecord, State, holder
+from ..jobs import JobRecord, State
+from ..session_state import state
 from .joblist import STATES, progress_of
 
 WIDTH, HEIGHT = 120, 5  # of a bar, in points
@@ -25,12 +26,12 @@ _handles: list[object] = []
 
 def _draw_labels() -> None:
     """Above each box: name, what is happening and how far it is."""
-    context, desk = bpy.context, holder.current()
+    context, desk = bpy.context, state.desk
     space = context.space_data
-    if desk is None or not holder.state.placeholders or not space.overlay.show_overlays:
+    if desk is None or not state.placeholders or not space.overlay.show_overlays:
         return
     seen: list[tuple[float, Vector, str, JobRecord]] = []  # how near, and where
-    for name, job_id in holder.state.placeholders.items():
+    for name, job_id in state.placeholders.items():
         item, job = context.view_layer.objects.get(name), desk.jobs.get(job_id)
         if item and job and item.visible_get(viewport=space):
             top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
@@ -84,9 +85,9 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 
 def _label(name: str, job: JobRecord) -> str:
-    share = progress_of(holder.current(), job)
-    state = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
-    return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else state}"
+    share = progress_of(state.desk, job)
+    word = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
+    return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else word}"
 
 
 def _draw_label(place: Vector, unit: float, text: str, taken: list[tuple[float, float, float]]) -> None:

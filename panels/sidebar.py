@@ -9,9 +9,10 @@ import time
 import bpy
 
 from .. import properties
-from ..jobs import Desk, holder
-from ..operators.reserve import targets
-from ..operators.session import why_not
+from ..jobs import Desk
+from ..session_state import state
+from ..window.connection import why_not
+from ..window.placeholders import targets
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
@@ -27,7 +28,8 @@ class MAQUETTE_PT_make(bpy.types.Panel):
     bl_order = 0
 
     def draw(self, context: bpy.types.Context) -> None:
-        state, desk, layout = holder.state, holder.current(), self.layout
+        desk = state.desk
+        layout = self.layout
         state.drawn_at = time.monotonic()
         layout.use_property_decorate = False
         settings, ruler = properties.get(context.scene), Ruler.of(context)
@@ -87,7 +89,7 @@ def _draw_generate(
 ) -> None:
     layout.separator()
     reason = why_not(context)
-    price = desk.price(holder.state.price_keys.get(context.scene.name, "")) if desk else None
+    price = desk.price(state.price_keys.get(context.scene.name, "")) if desk else None
     count = len(targets(context))
     text = f"Generate {count}" if count > 1 else "Generate"
     if not reason and price is None:
@@ -100,7 +102,7 @@ def _draw_generate(
     row.operator("maquette.generate", text=text, icon="PLAY")
     if reason:
         draw_text(layout, ruler, reason, icon="INFO")
-        if not holder.state.online:
+        if not state.online:
             layout.operator("maquette.allow_online")
     elif price and price.error:
         draw_text(layout, ruler, price.error, icon="ERROR")

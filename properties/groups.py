@@ -29,8 +29,9 @@ from bpy.props import (
     StringProperty,
 )  # fmt: skip
 
-from ..jobs import Input, Model, holder
-from .words import choice_label, notes_of, tip_of, title_of, words_for
+from ..jobs import Input, Model
+from ..session_state import state
+from .labels import choice_label, notes_of, tip_of, title_of, words_for
 
 INT_MAX, FLOAT_MAX = 2**31 - 1, 3.0e38
 CHOICES_MAX = 31  # bits of a set of choices
@@ -89,7 +90,7 @@ _owner: list[Any] = []  # the settings' class, while it is registered
 def note_change(_self: object = None, _context: object = None) -> None:
     """Something that goes into the model was changed: the prices that were told no longer hold."""
     edits.changed_at = time.monotonic()
-    holder.state.price_keys.clear()
+    state.price_keys.clear()
 
 
 class MaquetteFile(bpy.types.PropertyGroup):

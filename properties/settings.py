@@ -6,7 +6,8 @@ from typing import Any, cast
 import bpy
 
 from .. import preferences
-from ..jobs import DEFAULT_IMAGE_MODEL, Desk, JobRecord, Model, holder
+from ..jobs import DEFAULT_IMAGE_MODEL, Desk, JobRecord, Model
+from ..session_state import state
 from .groups import (
     LISTS,
     MaquetteFile,
@@ -136,7 +137,7 @@ def items_of(settings: MaquetteSettings, desk: Desk | None, input_name: str) -> 
 
 def list_models(shown: MaquetteWindow) -> None:
     """Fill the list of models: what fits the search, favourites first, then those last used."""
-    desk = holder.current()
+    desk = state.desk
     favourites, recent = favourite_ids(), recent_ids()
     words = shown.search.lower().split()
 
@@ -187,7 +188,7 @@ def sync_jobs(manager: bpy.types.WindowManager, desk: Desk | None) -> None:
 
 
 def _filter_jobs(shown: MaquetteWindow) -> None:
-    sync_jobs(cast(bpy.types.WindowManager, shown.id_data), holder.current())
+    sync_jobs(cast(bpy.types.WindowManager, shown.id_data), state.desk)
 
 
 def _kind_of(job: JobRecord) -> str:
@@ -217,7 +218,7 @@ def _default_size(scene: bpy.types.Scene) -> float:
 def _after_load_or_undo(_path: object) -> None:
     drop_stale_choices()
     note_change()
-    sync_jobs(bpy.context.window_manager, holder.current())  # a file may bring a window manager of its own
+    sync_jobs(bpy.context.window_manager, state.desk)  # a file may bring a window manager of its own
 
 
 CLASSES = (MaquetteFile, MaquetteSettings, MaquetteListItem, MaquetteWindow)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
-from .append import Gone, Loading, append_result
+from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use
 from .custom_properties import AWAITS, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_fbx, export_glb, export_usd, save_blend
@@ -14,7 +14,7 @@ from .write import write_form
 __all__ = [
     "AWAITS",
     "ExportError",
-    "Gone",
+    "GoneError",
     "Loading",
     "Placement",
     "add_placeholder",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import bpy
 
-from .conversion import parts
-from .conversion.parts import Gone
+from .conversion import sidecar
+from .conversion.sidecar import GoneError
 from .custom_properties import PREFIX, bounds_or_none
 from .place import Placement, place
 
@@ -45,8 +45,8 @@ class Loading:
     """A result on its way in from a file, in steps of some milliseconds; nothing of it is in a scene yet.
 
     Keeps names and no references, so the artist may do anything between two steps. Raises OSError if a file
-    cannot be read, ValueError if it is no result, and Gone if the artist has undone what was loaded; then
-    nothing stays behind.
+    cannot be read, ValueError if it is no result, and GoneError if the artist has undone what was loaded;
+    then nothing stays behind.
     """
 
     def __init__(self, blend_path: Path) -> None:
@@ -72,7 +72,7 @@ class Loading:
         objects = self._found()
         is_all_there = len(objects) == len(self._names)
         if not is_all_there or bounds_or_none(objects[0]) is None or objects[0].users_collection:
-            raise Gone(self._path.name)
+            raise GoneError(self._path.name)
         return objects[0], objects
 
     def _found(self) -> list[bpy.types.Object]:
@@ -97,7 +97,7 @@ class Loading:
         self._names.sort(key=lambda name: name != root)
         del objects, roots  # none is kept across a step
         for kind, name in incomplete:
-            yield from parts.put_in(kind, name, self._path.with_suffix(".parts"))
+            yield from sidecar.restore_arrays(kind, name, self._path.with_suffix(".parts"))
         yield
 
 
@@ -113,12 +113,12 @@ def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]]]:
         for library in [each for each in bpy.data.libraries if each not in libraries]:
             bpy.data.libraries.remove(library)
     for image in [each for each in target.images if each is not None]:
-        parts.rename_file(image)
+        sidecar.rename_file(image)
     incomplete = [
         (kind, each.name)
         for kind in ("meshes", "images")
         for each in getattr(target, kind)
-        if each is not None and parts.PROPERTY in each
+        if each is not None and sidecar.PROPERTY in each
     ]
     return [each for each in target.objects if each is not None], incomplete
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import bpy
 
 from .append import Loading, collection_of, note_provenance
-from .conversion.parts import PART
+from .conversion.sidecar import PART
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
 
 

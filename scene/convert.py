@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The converter: in a background Blender of its own, delivered files become one clean .blend to append.
 
-An errand of child.py, never imported elsewhere: the artist's Blender parses no downloaded file.
+An task of background_main.py, never imported elsewhere: the artist's Blender parses no downloaded file.
 """
 
 import os
@@ -12,38 +12,38 @@ from typing import Any
 
 import bpy
 
-from .conversion import gate, memory, parts, result
+from .conversion import memory, preflight, result, sidecar
 from .conversion.bounds import Bounds, seen_bounds
 from .conversion.colours import colour_by_vertices
 from .conversion.joining import join
 from .conversion.pictures import use_picture_beside
-from .conversion.staging import Format, Model, Problem, Unreadable, Unsupported, stage
 from .conversion.textures import fit_textures, pack_textures
+from .conversion.unpack import Format, Model, Problem, UnreadableError, UnsupportedError, stage
 from .conversion.versions import Imported
 
 Answer = dict[str, object]
 
 
-def convert(wish: dict[str, Any]) -> Answer:
+def convert(request: dict[str, Any]) -> Answer:
     """Makes the file `target` of the `sources`; it appears whole. `name` is the result's.
 
     What moves is measured as it stands at `frame`, that of the scene that it is for.
     `memory_bytes` may say how much memory that may take; else it follows from the machine's.
     """
-    target = Path(wish["target"])
+    target = Path(request["target"])
     scene = bpy.context.scene
     assert scene
-    scene.frame_set(wish.get("frame", 1))
+    scene.frame_set(request.get("frame", 1))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
         part, folder = Path(work, "part"), Path(work, "files").resolve()
         try:
-            with memory.bounded(wish.get("memory_bytes", 0)):
-                answer = _converted(wish["sources"], folder, part, wish["name"])
+            with memory.bounded(request.get("memory_bytes", 0)):
+                answer = _converted(request["sources"], folder, part, request["name"])
             if part.exists():
                 _move_in(part, target)
-        except Unreadable as error:  # perhaps it did not come as it was sent
+        except UnreadableError as error:  # perhaps it did not come as it was sent
             return {"ok": False, "error": str(error), "is_unreadable": True}
-        except Unsupported as error:
+        except UnsupportedError as error:
             return {"ok": False, "error": str(error)}
         except MemoryError:
             return {"ok": False, "error": "The result needs more memory than a conversion may take."}
@@ -73,7 +73,7 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
         if chosen and (kind == Format.STL or any(each.has_colours for each in chosen)):
             for model in group:
                 why = f"{model.name} is kept as a file: {chosen[0].model.name} brings the model already."
-                problems.append((model.name, Unsupported(why)))
+                problems.append((model.name, UnsupportedError(why)))
             continue
         found = _imported(group, folder, problems)
         if chosen and not any(each.has_colours for each in found):
@@ -81,7 +81,7 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
         for each in chosen if found else ():
             _keep_as_file(each, found[0], problems)
         chosen = found or chosen
-    broken = [why for _, why in problems if isinstance(why, Unreadable)]
+    broken = [why for _, why in problems if isinstance(why, UnreadableError)]
     if broken and not chosen:
         raise broken[0]
     return {
@@ -99,13 +99,13 @@ def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> lis
     chosen: list[Imported] = []
     for model in models:
         try:
-            left_out = gate.check(model, folder)
+            left_out = preflight.check(model, folder)
             images = set(bpy.data.images)
             objects, baked = result.import_model(model)
             baked += use_picture_beside(model, objects, folder)
             baked += pack_textures(set(bpy.data.images) - images, folder)
             found = Imported(model, objects, left_out + baked, _measured(objects))
-        except (Unreadable, Unsupported) as why:
+        except (UnreadableError, UnsupportedError) as why:
             problems.append((model.name, why))
             continue
         earlier = next((each for each in chosen if found.is_version_of(each)), None)
@@ -120,10 +120,10 @@ def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> lis
 
 
 def _measured(objects: list[bpy.types.Object]) -> Bounds:
-    """The bounds. Raises Unreadable if there are none; then the objects are gone."""
+    """The bounds. Raises UnreadableError if there are none; then the objects are gone."""
     try:
         return seen_bounds(objects)
-    except Unreadable:
+    except UnreadableError:
         result.discard(objects)
         raise
 
@@ -132,7 +132,7 @@ def _keep_as_file(version: Imported, better: Imported, problems: list[Problem]) 
     result.discard(version.objects)
     name = version.model.name
     why = f"{name} is kept as a file: {better.model.name} is the most complete version of the same model."
-    problems.append((name, Unsupported(why)))
+    problems.append((name, UnsupportedError(why)))
 
 
 def _written(models: list[Imported], folder: Path, target: Path, name: str) -> Answer:
@@ -145,7 +145,7 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     result.slim_down(objects)
     collection = result.root_over(objects, name, bounds.low, bounds.high)
     textures, smaller = fit_textures()
-    parts.take_out(objects, target.with_suffix(".parts"))
+    sidecar.extract_arrays(objects, target.with_suffix(".parts"))
     try:
         bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
     except RuntimeError as error:  # Blender tells no reason ("Error: Success")

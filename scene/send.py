@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the GLB that is uploaded, of objects in a .blend of their own: an errand of child.py.
+"""Makes the GLB that is uploaded, of objects in a .blend of their own: a task of background_main.py.
 
 Modifiers are applied; what the objects refer to (parents, cutters) counts but is not sent.
 """
@@ -11,13 +11,13 @@ import bpy
 WITH_FACES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
-def send(wish: dict[str, Any]) -> dict[str, object]:
+def send(request: dict[str, Any]) -> dict[str, object]:
     """Makes the file `target` of those `objects` in the .blend `source`; of all if none is named."""
     try:
-        _load(wish["source"], set(wish["objects"]))
+        _load(request["source"], set(request["objects"]))
         # A name that ends in .glb, else the exporter adds that.
         bpy.ops.export_scene.gltf(
-            filepath=wish["target"], export_format="GLB", use_selection=True, export_apply=True
+            filepath=request["target"], export_format="GLB", use_selection=True, export_apply=True
         )
     except (OSError, RuntimeError, ValueError) as error:  # Blender's operators raise RuntimeError
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:300]

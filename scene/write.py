@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A result's other forms: files in a format each by the name's ending, a preview, a turntable.
 
-`write` does it for one result alone, as an errand of child.py.
+`write` does it for one result alone, as a task of background_main.py.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .render import render_preview
 from .thumbnails import render_turntable, write_thumbnail
 
 
-def write(wish: dict[str, Any]) -> dict[str, object]:
+def write(request: dict[str, Any]) -> dict[str, object]:
     """Writes the result in the .blend `result` to each of the paths `outputs`, its longest side `size_m`.
 
     `name` and `provenance` go along. `turntable` and `picture` (of the input, small, as the JPEG `thumbnail`)
@@ -26,30 +26,31 @@ def write(wish: dict[str, Any]) -> dict[str, object]:
     """
     scene = bpy.context.scene
     assert scene
-    if wish["threads"]:
-        scene.render.threads_mode, scene.render.threads = "FIXED", wish["threads"]
-    has_thumbnail = bool(wish["picture"])
+    if request["threads"]:
+        scene.render.threads_mode, scene.render.threads = "FIXED", request["threads"]
+    has_thumbnail = bool(request["picture"])
     try:
-        if wish["picture"]:
+        if request["picture"]:
             try:
                 write_thumbnail(
-                    *(Path(wish["picture"]), Path(wish["thumbnail"])), orientation=wish["orientation"]
+                    *(Path(request["picture"]), Path(request["thumbnail"])),
+                    orientation=request["orientation"],
                 )
             except ExportError:
                 has_thumbnail = False  # the page shows a dash
-        placement = Placement(size_m=wish["size_m"])
+        placement = Placement(size_m=request["size_m"])
         root = append_result(
-            Path(wish["result"]),
-            name=wish["name"],
+            Path(request["result"]),
+            name=request["name"],
             scene=scene,
             placement=placement,
-            provenance=wish["provenance"],
+            provenance=request["provenance"],
         )
-        _name_data(root, wish["name"])
-        for output in wish["outputs"]:
+        _name_data(root, request["name"])
+        for output in request["outputs"]:
             write_form([root], Path(output))
-        if wish["turntable"]:
-            render_turntable([root], Path(wish["turntable"]))
+        if request["turntable"]:
+            render_turntable([root], Path(request["turntable"]))
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True, "has_thumbnail": has_thumbnail}

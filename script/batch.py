@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from ..batches import Defaults, Manifest, Problem, Tracked, read_manifest, read_rows
+from ..batches import Defaults, Manifest, Problem, RowState, read_manifest, read_rows
+from ..cli.batch_progress import BatchProgress
 from ..cli.batching import Batch, BatchOptions, output_folder
-from ..cli.board import Board
 from ..cli.exits import EXPECTED, Exit, code_of
 from ..cli.farm import blend_of, provenance_of_row
 from ..cli.session import Where
-from ..jobs.request import read_size
+from ..jobs.parse_inputs import read_size
 from .errors import MaquetteError, refuse_in_window
 from .generate import given
 
@@ -37,7 +37,7 @@ class BatchRow:
     price_cu: float | None  # in creative units, before; None: not known before the upload
     cost_cu: float | None  # what it cost
     refunded_cu: float  # what of that was given back
-    seconds: float | None  # from the wish to the finished result
+    seconds: float | None  # from the request to the finished result
     message: str  # why it failed, or what a person should know
     provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
 
@@ -127,7 +127,7 @@ def batch(
             turntable=turntable,
             machine=machine,
         )
-        with closing(Board(folder, words=None, on_event=on_event)) as board:
+        with closing(BatchProgress(folder, words=None, on_event=on_event)) as board:
             work = Batch(folder, options, Where(sandbox, api_url, project), board)
             work.make(read)
     except EXPECTED as error:
@@ -138,7 +138,7 @@ def batch(
         ) from error
     if work.problems and not (dry_run or skip_wrong):
         raise _wrong(work.problems)
-    rows = work.rows or [Tracked(item, item.id) for item in work.items]
+    rows = work.rows or [RowState(item, item.id) for item in work.items]
     return BatchResult(
         rows=tuple(_row_of(work, row) for row in rows),
         problems=tuple(work.problems),
@@ -156,7 +156,7 @@ def _wrong(problems: Sequence[Problem]) -> MaquetteError:
     return MaquetteError(text, code=Exit.USAGE, problems=problems)
 
 
-def _row_of(work: Batch, row: Tracked) -> BatchRow:
+def _row_of(work: Batch, row: RowState) -> BatchRow:
     item, facts = row.item, row.facts or {}
     faces, cost_cu, seconds = facts.get("faces"), facts.get("cost_cu"), facts.get("seconds")
     refunded_cu = facts.get("refunded_cu")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal, cast
 
 from ..batches.manifest import INPUT_MARK, plain
-from ..cli.deliver import wait_for
 from ..cli.exits import EXPECTED, CommandError, code_of, exit_for_job
-from ..cli.order import read_order, start
+from ..cli.generate_request import read_request, start
+from ..cli.outputs import wait_for
 from ..cli.session import Session, Where
 from ..client import JsonValue
 from ..jobs import DONE, JobRecord, State, provenance_of
-from ..jobs.request import read_size
+from ..jobs.parse_inputs import read_size
 from ..jobs.store import StaleError
 from .errors import MaquetteError, refuse_in_window
 
@@ -33,7 +33,7 @@ class Result:
     dimensions_m: tuple[float, float, float] | None  # X, Y and Z in metres, at `size_m`
     size_m: float | None  # longest side in metres that `place` gives it; None: as delivered
     cost_cu: float | None  # in creative units; None where the service did not tell
-    seconds: float | None  # from the wish to the finished result
+    seconds: float | None  # from the request to the finished result
     message: str  # what a person should know of it: a missing texture, a file that was left out
     provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
 
@@ -88,9 +88,9 @@ def generate(
     try:
         size_m, values = read_size(size), given(parameters)
         with Session(Where(sandbox, api_url, project, state)) as session:
-            order = read_order(session, [os.fspath(image) for image in images], prompt, model, values)
+            request = read_request(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
-            job = start(session, order, name=name, placement=placement, max_cost_cu=max_cost, key=key)
+            job = start(session, request, name=name, placement=placement, max_cost_cu=max_cost, key=key)
             by_command = f"run `{session.command('resume', job.id)}`"
             told.job, again = job, again if key is not None else by_command
             (job,) = wait_for(session, [job], told, again=again)

@@ -10,7 +10,7 @@ import bpy
 from .. import scene as scenes
 from ..cli.exits import Exit
 from ..client import InputError
-from ..jobs.request import read_size
+from ..jobs.parse_inputs import read_size
 from .batch import BatchRow
 from .errors import MaquetteError
 from .generate import Result

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from errands import errand
+from background_tasks import run_task
 
 COMPANIONS = (".mtl", ".mtlx", ".png", ".jpg", ".bin")
 CORNERS = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]
@@ -200,7 +200,7 @@ def converted(folder: Path, files: dict[str, bytes], *, role: str = "") -> dict[
         }
         for path, name in written(folder / "delivered", files)
     ]
-    return errand(
+    return run_task(
         "convert", {"sources": sources, "target": str(folder / "result.blend"), "name": "box"}, folder
     )
 

@@ -248,14 +248,14 @@ def fake_blender(folder: Path, answer: dict[str, Any] | None) -> str:
         "import json, os, pathlib, sys\n"
         f"answer = json.loads({json.dumps(answer)!r})\n"
         "for line in sys.stdin:\n"
-        "    errand = json.loads(line)\n"
-        "    with open(errand['log'], 'a') as log:\n"
+        "    task = json.loads(line)\n"
+        "    with open(task['log'], 'a') as log:\n"
         "        print('secrets:', [n for n in os.environ if n.startswith('SCENARIO_')], file=log)\n"
-        "        print('objects:', errand.get('objects'), file=log)\n"
+        "        print('objects:', task.get('objects'), file=log)\n"
         "    if answer is None: sys.exit(11)\n"
-        "    pathlib.Path(errand['target']).write_bytes(b'BLENDER')\n"
-        "    pathlib.Path(errand['answer'] + '.part').write_text(json.dumps(answer))\n"
-        "    os.replace(errand['answer'] + '.part', errand['answer'])\n"
+        "    pathlib.Path(task['target']).write_bytes(b'BLENDER')\n"
+        "    pathlib.Path(task['answer'] + '.part').write_text(json.dumps(answer))\n"
+        "    os.replace(task['answer'] + '.part', task['answer'])\n"
     )
     script.chmod(0o755)
     return str(script)

@@ -89,7 +89,7 @@ def clean_environment() -> dict[str, str]:
 def call(command: list[object], env: dict[str, str], log: Path, timeout_s: float) -> int:
     """Runs a command, its output in `log`; one that takes too long is ended with its children: 124.
 
-    Raises Failure where all runs have been interrupted.
+    Raises TaskError where all runs have been interrupted.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -154,7 +154,7 @@ def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra
     log, report = folder / "log.txt", folder / "report.xml"
     try:
         env = prepare(blender, zip_file, folder)
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         return Outcome(name, failed=1, note=str(failure), log=log)
     python = venvs.program(venvs.make_runner(), "python")
     options = ["-v", "--durations=30", "-p", "no:cacheprovider"]
@@ -173,9 +173,9 @@ def run_wheel(wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: st
     name = f"Blender {wheel.version}{part}"
     try:
         venv = venvs.make_test_wheel(wheel)
-    except steps.Missing as reason:
+    except steps.MissingError as reason:
         return Outcome(name, skipped=1, note=str(reason))
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         return Outcome(name, failed=1, note=str(failure))
     say(f"- tests in {name} ...")
     return run_in(name, venvs.launcher(venv), zip_file, arguments)
@@ -187,7 +187,7 @@ def set_up_real() -> Path:
         script = ROOT / "tools" / "real_blender.sh"
         if not steps.is_root_on_debian() or not shutil.which("unshare"):
             text = "needs Debian and root. Elsewhere set MAQUETTE_BLENDERS to paths of Blenders, 4.2 on"
-            raise steps.Missing(text)
+            raise steps.MissingError(text)
         quietly(["bash", script, "setup", REAL])
         REAL_COMMAND.write_text(f'#!/bin/sh\nexec bash "{script}" run "{REAL}" -- blender "$@"\n')
         REAL_COMMAND.chmod(0o755)
@@ -222,7 +222,7 @@ def run_real(blender: Path, zip_file: Path, arguments: list[str]) -> Outcome:
         return Outcome(name, skipped=1, note="the extension needs 4.2. Set MAQUETTE_BLENDERS to newer ones")
     try:
         extra_path = pytest_for_others()
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         return Outcome(name, failed=1, note=str(failure))
     say(f"- tests in {name} ...")
     return run_in(name, blender, zip_file, arguments, str(extra_path))
@@ -243,8 +243,8 @@ def plan_real(zip_file: Path, arguments: list[str], versions: Sequence[str] = ()
         return []
     try:
         found = find_real()
-    except steps.Failure as failure:
-        is_failure = IS_CI or not isinstance(failure, steps.Missing)
+    except steps.TaskError as failure:
+        is_failure = IS_CI or not isinstance(failure, steps.MissingError)
         outcome = Outcome("genuine Blender", failed=is_failure, skipped=not is_failure, note=str(failure))
         return [lambda: outcome]
     if not found:

@@ -21,7 +21,9 @@ def set_up() -> None:
     if find_or_none():
         return
     if not steps.is_root_on_debian():
-        raise steps.Missing("no Chromium for the tests of the contact sheet: sudo apt-get install chromium")
+        raise steps.MissingError(
+            "no Chromium for the tests of the contact sheet: sudo apt-get install chromium"
+        )
     with step("Chromium, for the tests of the contact sheet"):
         quietly(["apt-get", "update", "-qq"])
         quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])

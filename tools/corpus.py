@@ -33,7 +33,7 @@ from steps import BUILD, ROOT, fail, say
 MEASURER = ROOT / "tools" / "corpus_blender.py"
 CODE = (
     "scene/**/*.py",
-    "jobs/children.py",
+    "jobs/blender_pool.py",
     "tools/corpus.py",
     "tools/corpus_files.py",
     "tools/corpus_blender.py",
@@ -48,7 +48,7 @@ def children_module() -> Any:
         package = types.ModuleType("maquette")
         package.__path__ = [str(ROOT)]
         sys.modules["maquette"] = package
-    return importlib.import_module("maquette.jobs.children")
+    return importlib.import_module("maquette.jobs.blender_pool")
 
 
 class Trial:
@@ -57,8 +57,8 @@ class Trial:
     def __init__(self, blender: str, timeout_s: float = TIMEOUT_S) -> None:
         self._children = children_module()
         self._children.TIMEOUT_S = timeout_s
-        self._converters = self._children.Blenders(blender)
-        self._measurers = self._children.Blenders(blender, MEASURER)
+        self._converters = self._children.BlenderPool(blender)
+        self._measurers = self._children.BlenderPool(blender, MEASURER)
 
     def record(self, model: Path, base: Path) -> Record:
         """What Blender and what Maquette make of the model."""
@@ -99,9 +99,9 @@ class Trial:
             self._run(self._measurers, "imported", {"paths": [str(each) for each in paths]}, folder)
         )
 
-    def _run(self, blenders: Any, do: str, request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    def _run(self, blenders: Any, command: str, request: dict[str, Any], folder: Path) -> dict[str, Any]:
         try:
-            return blenders.run(do, request, folder, "reading it")
+            return blenders.run(command, request, folder, "reading it")
         except self._children.ChildError as error:  # in words, or a crash, or too slow
             return {"ok": False, "error": str(error)}
 

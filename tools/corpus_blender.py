@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A background Blender that measures for `make corpus`: what Blender's own import and what a result shows.
 
-Uses the loop of scene/child.py; what can be asked for are the functions `imported` and `placed` below.
+Uses the loop of scene/background_main.py, with the functions `imported` and `placed` below.
 """
 
 import importlib
@@ -29,7 +29,7 @@ OPERATORS = {
     ".usdc": ("wm.usd_import",),
     ".usdz": ("wm.usd_import",),
 }
-LOOP = Path(__file__).resolve().parents[1] / "scene" / "child.py"
+LOOP = Path(__file__).resolve().parents[1] / "scene" / "background_main.py"
 
 
 def imported(request: dict[str, Any]) -> Facts:
@@ -51,7 +51,7 @@ def placed(request: dict[str, Any]) -> Facts:
     append = importlib.import_module("maquette.scene.append")
     try:
         _, objects = append.Loading(Path(request["path"])).finish()
-    except (OSError, ValueError, append.Gone) as error:
+    except (OSError, ValueError, append.GoneError) as error:
         return {"ok": True, "facts": {"error": f"the result does not arrive: {error}"}}
     for each in objects:
         bpy.context.scene.collection.objects.link(each)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import blenders
-from steps import ROOT, Failure, fail, say, step
+from steps import ROOT, TaskError, fail, say, step
 
 OUT = ROOT / "out"
 EXAMPLES = ROOT / "examples"
@@ -114,7 +114,7 @@ if __name__ == "__main__":
     os.chdir(ROOT)
     try:
         main(*sys.argv[1:3])
-    except Failure as failure:
+    except TaskError as failure:
         sys.exit(f"demo: {failure}")
     except subprocess.TimeoutExpired as slow:
         sys.exit(f"demo: no end after {slow.timeout:.0f} s of {' '.join(map(str, slow.cmd))}")

@@ -7,7 +7,7 @@ import shutil
 
 import steps
 from blenders import Outcome
-from steps import BUILD, ROOT, Failure, quietly, step
+from steps import BUILD, ROOT, TaskError, quietly, step
 
 PACKAGE = "gltf-validator@2.0.0-dev.3.10"
 
@@ -29,7 +29,7 @@ def validate() -> Outcome:
                 quietly([npm, "install", "--silent", "--no-save", "--prefix", home, PACKAGE])
             shutil.copyfile(ROOT / "tools" / "validate_gltf.js", home / "validate.js")
             code, output = steps.ask([node, home / "validate.js", *files], timeout_s=300)
-    except Failure as failure:
+    except TaskError as failure:
         return Outcome(name, failed=1, note=str(failure))
     steps.say(output.rstrip())
     return Outcome(name, passed=0 if code else len(files), failed=1 if code else 0)

@@ -17,16 +17,16 @@ IS_CI = os.environ.get("CI") == "true"
 IS_WINDOWS = os.name == "nt"
 
 
-class Failure(Exception):
+class TaskError(Exception):
     """A step could not be done; the text says why and what to do."""
 
 
-class Missing(Failure):
+class MissingError(TaskError):
     """This machine cannot have what the step needs; the text says what that is."""
 
 
 def fail(message: str) -> NoReturn:
-    raise Failure(message)
+    raise TaskError(message)
 
 
 def say(text: str) -> None:
@@ -41,13 +41,13 @@ def step(title: str) -> Iterator[None]:
     start = time.monotonic()
     try:
         yield
-    except Failure as failure:
+    except TaskError as failure:
         raise type(failure)(f"{title}: {failure}") from None
     say(f"  {title}: {time.monotonic() - start:.1f} s")
 
 
 def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
-    """Runs a command in the project's folder, its output on the screen; an exit code but 0 is a Failure."""
+    """Runs a command in the project's folder, its output on the screen; an exit code but 0 is a TaskError."""
     code = subprocess.call([str(part) for part in command], cwd=ROOT, env=env)
     if code:
         fail(f"{Path(command[0]).name} ended with exit code {code}")
@@ -72,7 +72,7 @@ def ask(command: Sequence[str | Path], *, timeout_s: float = 60) -> tuple[int, s
 
 
 def quietly(command: Sequence[str | Path], *, timeout_s: float = 1800) -> None:
-    """Runs a command that has nothing to say unless it fails: then the Failure has the end of its output."""
+    """Runs a command without showing its output. Raises TaskError with the output's end if it fails."""
     code, output = ask(command, timeout_s=timeout_s)
     if code:
         end = "\n    ".join(output.strip().splitlines()[-25:])

@@ -33,7 +33,7 @@ Rest = List[str]
 DIFFER_BY_PYTHON = (
     "test_layers.py",
     "test_package.py",
-    "test_jobs_children.py",
+    "test_jobs_blender_pool.py",
     "test_jobs_parts.py",
     "test_jobs_store.py",
     "test_client_transfers.py",
@@ -144,14 +144,14 @@ def plan_unit(is_all: bool) -> list[blenders.Run]:
     """A run of all unit tests on one Python, and on the other of all or of those that can differ there."""
     try:
         browser.set_up()
-    except steps.Failure as failure:  # its tests say that they are skipped
+    except steps.TaskError as failure:  # its tests say that they are skipped
         say(f"  {failure}")
     dev = venvs.make_dev()
     environments = {venvs.read_stamp(dev)["python"]: dev}
     try:
         wheel, main = venvs.make_main(("test",))
         environments.setdefault(wheel.python, main)
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         say(f"  {failure}")
     return [
         lambda version=version: run_unit_on(version, environments.get(version), is_all, dev)
@@ -241,7 +241,7 @@ def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
     try:
         outcomes += blenders.run_all([lambda: check(types), *plan_unit(is_all), *plan(build_zip())])
         outcomes.append(gltf.validate())
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         outcomes.append(Outcome("tests", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)
 
@@ -268,7 +268,7 @@ def check(task: Callable[[Rest], int]) -> Outcome:
     """Runs a task as one check of many."""
     try:
         task([])
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         say(f"  FAILED: {failure}")
         return Outcome(task.__name__, failed=1, note=str(failure))
     return Outcome(task.__name__, passed=1)
@@ -369,7 +369,7 @@ def main(argv: Rest) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     try:
         return TASKS[chosen.name](rest)
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         sys.stdout.flush()
         print(f"\n{chosen.name} failed: {failure}", file=sys.stderr)
         return 1

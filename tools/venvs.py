@@ -93,9 +93,9 @@ def install(venv: Path, what: list[str]) -> None:
     """Runs pip in the environment; the index and proxy are those that the machine's pip is set to."""
     try:
         quietly([program(venv, "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q", *what])
-    except steps.Failure as failure:
+    except steps.TaskError as failure:
         if "No matching distribution" in str(failure) and what[0].startswith("bpy"):
-            raise steps.Missing(f"the package index has no {what[0]} for this machine") from None
+            raise steps.MissingError(f"the package index has no {what[0]} for this machine") from None
         raise
 
 
@@ -121,10 +121,10 @@ def check_import(venv: Path) -> None:
 
 
 def make_wheel(wheel: Wheel, venv: Path, groups: tuple[str, ...] = ()) -> Path:
-    """An environment with this bpy and a `blender` command; steps.Missing if this machine cannot have it."""
+    """An environment with this bpy and a `blender` command. Raises MissingError where there is none."""
     python, reason = pythons.look_for(wheel.python)
     if not python:
-        raise steps.Missing(reason)
+        raise steps.MissingError(reason)
     with LOCKS[venv], step(
         f"Blender {wheel.version} (bpy on Python {wheel.python}) in {venv.relative_to(ROOT)}"
     ):
@@ -133,7 +133,7 @@ def make_wheel(wheel: Wheel, venv: Path, groups: tuple[str, ...] = ()) -> Path:
         if is_new:
             try:
                 check_import(venv)
-            except steps.Failure:
+            except steps.TaskError:
                 (venv / STAMP).unlink()
                 raise
         quietly([program(venv, "python"), TOOLS / "bpy_blender.py", "--install"])
@@ -149,7 +149,7 @@ def make_main(groups: tuple[str, ...] = ()) -> tuple[Wheel, Path]:
     for wheel in WHEELS:
         try:
             return wheel, make_wheel(wheel, ROOT / ".venv", groups)
-        except steps.Missing as reason:
+        except steps.MissingError as reason:
             reasons.append(f"Blender {wheel.blender}: {reason}")
     fail("no Blender for this machine. One of these is enough:\n  " + "\n  ".join(reasons))
 

@@ -59,17 +59,17 @@ def set_up_programs() -> None:
     if not missing:
         return
     if sys.platform != "linux":
-        raise steps.Missing("the tests in a window need Linux: a virtual screen of X11")
+        raise steps.MissingError("the tests in a window need Linux: a virtual screen of X11")
     if not steps.is_root_on_debian():
         what = f"no {', '.join(missing)}. Install what a window needs: sudo apt-get install {APT}"
-        raise steps.Missing(what)
+        raise steps.MissingError(what)
     with step(f"a virtual screen ({', '.join(missing)} missing)"):
         quietly(["apt-get", "update", "-qq"])
         quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *APT.split()])
 
 
 def set_up(version: str) -> Window:
-    """The Blender of this version; steps.Missing if this machine cannot have it."""
+    """The Blender of this version; steps.MissingError if this machine cannot have it."""
     if version == REAL:
         background = blenders.set_up_real()
         script = ROOT / "tools" / "real_blender.sh"
@@ -114,7 +114,7 @@ def screen(env: dict[str, str], log: Path) -> Iterator[dict[str, str]]:
 
 
 def install(window: Window, folder: Path, zip_file: Path) -> Path:
-    """A user's folder with the zip installed and enabled, to copy for each scenario; steps.Failure if not."""
+    """A user's folder with the zip installed and enabled, to copy for each scenario. Raises TaskError."""
     user, log = folder / "installed", folder / "install.txt"
     shutil.rmtree(folder, ignore_errors=True)
     user.mkdir(parents=True)
@@ -191,8 +191,10 @@ def run_all(versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out
         try:
             window = set_up(version)
             installed = install(window, out / version, zip_file)
-        except steps.Failure as failure:
-            is_skipped = isinstance(failure, steps.Missing) and not steps.IS_CI  # CI has to have them all
+        except steps.TaskError as failure:
+            is_skipped = (
+                isinstance(failure, steps.MissingError) and not steps.IS_CI
+            )  # CI has to have them all
             outcome = Outcome(f"window {version}", note=str(failure))
             outcomes.append(outcome._replace(**{"skipped" if is_skipped else "failed": 1}))
             say(f"  {blenders.describe(outcomes[-1])}")

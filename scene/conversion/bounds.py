@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
 MAX_POINTS = 100_000_000  # instances of a large mesh may be more; from there on the boxes of meshes serve
@@ -40,7 +40,7 @@ def seen_bounds(objects: Sequence[bpy.types.Object]) -> Bounds:
     """The bounds of what is seen of the objects, all in the scene.
 
     What has no size at this frame (it grows out of a point, say) is measured where its animation ends, else
-    at rest. Raises Unreadable where that is no shape either.
+    at rest. Raises UnreadableError where that is no shape either.
     """
     scene = bpy.context.scene
     assert scene
@@ -57,9 +57,9 @@ def seen_bounds(objects: Sequence[bpy.types.Object]) -> Bounds:
         scene.frame_set(now)
     low, high = _union(list(boxes.values()))
     if not np.isfinite([low, high]).all() or np.abs([low, high]).max() > MAX_METRES:
-        raise Unreadable("The model has vertices at no place or absurdly far away; it cannot be shown.")
+        raise UnreadableError("The model has vertices at no place or absurdly far away; it cannot be shown.")
     if (high - low).max() <= 0:
-        raise Unreadable("All vertices of the model lie in one point; there is nothing to show.")
+        raise UnreadableError("All vertices of the model lie in one point; there is nothing to show.")
     backdrops = _backdrops(boxes)
     if not backdrops:
         return Bounds(low, high, [])

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from .references import MAX_ROUNDS, bring, last_name, leads_out, neutralised, read_text, replace_content
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 _ALPHABETS = (
     b"utf-8",
@@ -38,7 +38,7 @@ _COUNT = re.compile(rb"\bcount\s*=\s*[\"']\s*(\d{1,18})")
 
 
 def clean_collada(path: Path, name: str, folder: Path) -> list[str]:
-    """Takes out what leads elsewhere; returns the files that were meant. Raises Unreadable."""
+    """Takes out what leads elsewhere; returns the files that were meant. Raises UnreadableError."""
     before = read_text(path)
     content = _plain(before, name)
     pieces: list[bytes] = []
@@ -75,13 +75,17 @@ def clean_collada(path: Path, name: str, folder: Path) -> list[str]:
 
 
 def _plain(content: bytes, name: str) -> bytes:
-    """The text with nothing in it that a parser would put together. Raises Unreadable."""
+    """The text with nothing in it that a parser would put together. Raises UnreadableError."""
     if any(each.strip().lower() not in _ALPHABETS for each in _ALPHABET.findall(content)):
-        raise Unreadable(f"{name} is written in an alphabet that is not looked through; it is not imported.")
+        raise UnreadableError(
+            f"{name} is written in an alphabet that is not looked through; it is not imported."
+        )
     for _ in range(MAX_ROUNDS):
         content = _INSERTED.sub(b"", content)
     if b"<!" in content or _INSERTED.search(content):
-        raise Unreadable(f"{name} defines entities of its own, which may hide anything; it is not imported.")
+        raise UnreadableError(
+            f"{name} defines entities of its own, which may hide anything; it is not imported."
+        )
     if sum(int(count) for count in _COUNT.findall(content)) > len(content) * 2:  # some are counted twice
-        raise Unreadable(f"{name} claims more numbers than it holds; it is not imported.")
+        raise UnreadableError(f"{name} claims more numbers than it holds; it is not imported.")
     return _HIDDEN.sub(b"_", content)

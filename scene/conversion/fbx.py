@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .references import neutralised, replace_content
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 MAX_ARRAY_BYTES = 4 << 30
 MAX_ARRAY_RATIO = 64  # honest coordinates compress to a tenth at best; zlib can pack a thousand times
@@ -32,13 +32,13 @@ class _Node:
 
 
 def clean_fbx(path: Path, name: str) -> list[str]:
-    """Takes out what leads to a network; returns the files that were meant. Raises Unreadable."""
+    """Takes out what leads to a network; returns the files that were meant. Raises UnreadableError."""
     found: list[str] = []
     content = path.read_bytes()
     try:
         nodes, texts = _walked(content)
     except (struct.error, ValueError, OverflowError, IndexError) as error:
-        raise Unreadable(f"Blender could not read {name}: {error}. Download it again.") from error
+        raise UnreadableError(f"Blender could not read {name}: {error}. Download it again.") from error
     edits: list[tuple[int, int, bytes]] = []
     for start, end in texts:
         text, named = neutralised(content[start:end])

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from .references import neutralised, read_text, replace_content
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 _TOKEN = re.compile(rb';[^\r\n]*|"[^"]*"|[A-Za-z_]\w*\s*:|[{}]')
 _EMBEDDED = re.compile(rb'"[A-Za-z0-9+/=\s]*"')
@@ -16,10 +16,10 @@ _COUNT = re.compile(rb":\s*\*\s*(\d{1,18})")
 
 
 def clean_fbx_text(path: Path, name: str) -> list[str]:
-    """Takes out what leads to a network; returns the files that were meant. Raises Unreadable."""
+    """Takes out what leads to a network; returns the files that were meant. Raises UnreadableError."""
     before = read_text(path)
     if sum(int(count) for count in _COUNT.findall(before)) > len(before):  # each number takes two bytes
-        raise Unreadable(f"Blender could not read {name}: it claims more numbers than it holds.")
+        raise UnreadableError(f"Blender could not read {name}: it claims more numbers than it holds.")
     pieces: list[bytes] = []
     found: list[str] = []
     done = 0

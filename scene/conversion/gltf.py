@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from .gltf_extensions import leave_out
 from .references import bring, last_name, leads_out
 from .shown import hidden_words, keep_shown_nodes
-from .staging import Model, Unreadable, Unsupported, replace_content
+from .unpack import Model, UnreadableError, UnsupportedError, replace_content
 
 MAX_JSON_BYTES = 256 << 20
 MAX_ELEMENTS = 200_000_000  # vertices plus indices: some 30 times the largest model that generators deliver
@@ -27,14 +27,14 @@ _COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 
 def check_gltf(model: Model, folder: Path) -> tuple[list[str], list[str]]:
     """Puts what it names in place; returns what led elsewhere, and in words what else does not stay.
 
-    Raises Unreadable or Unsupported.
+    Raises UnreadableError or UnsupportedError.
     """
     _cut_to_length(model)
     odd: list[str] = []  # numbers that JSON does not have, and Blender's importer refuses
     try:
         document = json.loads(_gltf_json(model), parse_constant=lambda name: odd.append(name) or 0)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(
+        raise UnreadableError(
             f"{model.name} is damaged: its description is no JSON. Download it again."
         ) from error
     try:
@@ -46,7 +46,7 @@ def check_gltf(model: Model, folder: Path) -> tuple[list[str], list[str]]:
         messages = leave_out(model.name, document)
         is_changed |= bool(found or messages or odd) or extensions != _extensions(document)
     except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
-        raise Unreadable(f"{model.name} is JSON, but no glTF model. Download it again.") from error
+        raise UnreadableError(f"{model.name} is JSON, but no glTF model. Download it again.") from error
     if is_changed:
         _write_gltf_json(model, document)
     return found, messages + hidden_words(model.name, hidden)
@@ -83,7 +83,9 @@ def without_materials(model: Model) -> bool:
 def _check_version(name: str, document: dict[str, Any]) -> None:
     version = str(document["asset"].get("version", "1.0"))
     if version.startswith("1") or isinstance(document.get("meshes"), dict):
-        raise Unsupported(f"{name} is glTF {version}, and Blender reads 2.0 alone; it is kept as a file.")
+        raise UnsupportedError(
+            f"{name} is glTF {version}, and Blender reads 2.0 alone; it is kept as a file."
+        )
 
 
 def _check_claims(model: Model, document: dict[str, Any]) -> None:
@@ -100,7 +102,7 @@ def _check_claims(model: Model, document: dict[str, Any]) -> None:
     total = sum(counts[index] for index in used if index >= 0)
     most = min(MAX_ELEMENTS, USUAL_ELEMENTS + _bytes_of(model, document) * ELEMENTS_PER_BYTE)
     if max([total, *counts]) > most or objects > MAX_NODES or len(parts) > MAX_NODES:
-        raise Unreadable(f"{model.name} claims more vertices or parts than Blender could hold.")
+        raise UnreadableError(f"{model.name} claims more vertices or parts than Blender could hold.")
     views = document.get("bufferViews", [])
     for each in accessors:
         view = views[each["bufferView"]] if "bufferView" in each else None
@@ -110,7 +112,7 @@ def _check_claims(model: Model, document: dict[str, Any]) -> None:
         stride = _whole(view.get("byteStride", width))
         needed = _whole(each.get("byteOffset", 0)) + (each["count"] - 1) * stride + width
         if each["count"] and needed > _whole(view["byteLength"]):
-            raise Unreadable(f"{model.name} claims more vertices than it brings. Download it again.")
+            raise UnreadableError(f"{model.name} claims more vertices than it brings. Download it again.")
 
 
 def _whole(value: object) -> int:
@@ -146,7 +148,7 @@ def _bring_files(model: Model, document: dict[str, Any], folder: Path) -> list[s
             each["uri"] = quote(name)
         is_there = bring(model.path.parent, name, folder)
         if not is_there and any(each is buffer for buffer in buffers):
-            raise Unreadable(
+            raise UnreadableError(
                 f"{model.name} refers to a file outside its folder ({found[-1][:80]!r}); it is not imported."
                 if found
                 else f"{model.name} needs the file {uri[:80]!r}, which was not delivered."
@@ -166,9 +168,11 @@ def _gltf_json(model: Model) -> bytes:
         if not head.startswith(b"glTF"):
             return head + file.read(MAX_JSON_BYTES)
         if head[4:8] == b"\1\0\0\0":
-            raise Unsupported(f"{model.name} is glTF 1.0, and Blender reads 2.0 alone; it is kept as a file.")
+            raise UnsupportedError(
+                f"{model.name} is glTF 1.0, and Blender reads 2.0 alone; it is kept as a file."
+            )
         if len(head) < 20 or struct.unpack_from("<I", head, 8)[0] > size:
-            raise Unreadable(f"{model.name} is cut short after {size} bytes. Download it again.")
+            raise UnreadableError(f"{model.name} is cut short after {size} bytes. Download it again.")
         return file.read(min(struct.unpack_from("<I", head, 12)[0], MAX_JSON_BYTES))
 
 

@@ -9,7 +9,7 @@ import importlib
 import re
 from typing import Any
 
-from .staging import Unsupported
+from .unpack import UnsupportedError
 
 _DRACO = "KHR_draco_mesh_compression"
 _MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
@@ -39,7 +39,7 @@ def _known_extensions() -> set[str]:
 
 
 def leave_out(name: str, document: dict[str, Any]) -> list[str]:
-    """Takes out what is not read, and says so in words. Raises Unsupported where the shape depends on it."""
+    """Takes out what is not read, and says so. Raises UnsupportedError where the shape depends on it."""
     required: list[str] = document.get("extensionsRequired", [])
     used: list[str] = document.get("extensionsUsed", [])
     compressions = [each for each in (_DRACO, *_MESHOPT) if each in used]
@@ -47,13 +47,15 @@ def leave_out(name: str, document: dict[str, Any]) -> list[str]:
     lacking = [each for each in dict.fromkeys([*required, *compressions]) if each not in known]
     compressed = [each for each in lacking if each in (_DRACO, *_MESHOPT) and not _uncompress(document, each)]
     if compressed:
-        raise Unsupported(
+        raise UnsupportedError(
             f"{name} is compressed by {compressed[0]}, and this Blender has no decoder for it; "
             f"it is kept as a file. {_where_to_get(compressed[0])}"
         )
     shapes = [each for each in lacking if _SHAPE.search(each) and each not in compressions]
     if shapes:
-        raise Unsupported(f"{name} needs {shapes[0]}, which this Blender cannot read; it is kept as a file.")
+        raise UnsupportedError(
+            f"{name} needs {shapes[0]}, which this Blender cannot read; it is kept as a file."
+        )
     if used or required:  # what is required has to be among what is used
         document["extensionsUsed"] = [
             each for each in dict.fromkeys([*used, *required]) if each not in lacking

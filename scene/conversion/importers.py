@@ -7,7 +7,7 @@ What a Blender lacks is asked of the Blender itself: builds differ as well as ve
 import bpy
 
 from .gltf import without_materials
-from .staging import SPLAT, Format, Model, Unreadable, Unsupported, is_binary_fbx
+from .unpack import SPLAT, Format, Model, UnreadableError, UnsupportedError, is_binary_fbx
 
 _USD = ("wm.usd_import",)
 _OPERATORS: dict[Format, tuple[str, ...]] = {
@@ -47,19 +47,19 @@ def can_import_splats() -> bool:
 def run_importer(model: Model) -> list[str]:
     """Imports the model into the open file; returns in words what it had to do without.
 
-    Raises Unreadable or Unsupported.
+    Raises UnreadableError or UnsupportedError.
     """
     before = {each for kind in (bpy.data.objects, bpy.data.materials, bpy.data.images) for each in kind}
     try:
         _run(model)
-    except Unreadable as why:
+    except UnreadableError as why:
         if model.format != Format.GLTF or not without_materials(model):
             raise
         made = {each for kind in (bpy.data.objects, bpy.data.materials, bpy.data.images) for each in kind}
         bpy.data.batch_remove(made - before)
         try:
             _run(model)
-        except Unreadable:
+        except UnreadableError:
             raise why from None
         return [f"{model.name} comes without materials and textures, which could not be read."]
     return []
@@ -70,7 +70,7 @@ def _run(model: Model) -> None:
     is_text_fbx = model.format == Format.FBX and not is_binary_fbx(model.path)
     name = next((name for name in names[: 1 if is_text_fbx else None] if has_operator(name)), None)
     if name is None:
-        raise Unsupported(f"{model.name} is {_lack(model, is_text_fbx=is_text_fbx)}")
+        raise UnsupportedError(f"{model.name} is {_lack(model, is_text_fbx=is_text_fbx)}")
     group, _, verb = name.partition(".")
     options = _OPTIONS.get(model.format, {})
     try:
@@ -79,7 +79,7 @@ def _run(model: Model) -> None:
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).replace(str(model.path), model.name).splitlines()]
         reason = [line for line in lines if line and not line.startswith("Location:")][-1][:300]
-        raise Unreadable(f"Blender could not read {model.name}: {reason.rstrip('.')}.") from error
+        raise UnreadableError(f"Blender could not read {model.name}: {reason.rstrip('.')}.") from error
 
 
 def _lack(model: Model, *, is_text_fbx: bool) -> str:

@@ -3,7 +3,7 @@
 
 import bpy
 
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 MAX_USES = 100_000
 
@@ -11,7 +11,7 @@ MAX_USES = 100_000
 def realise_instances() -> None:
     """Each use of a mesh that points show becomes an object at its place; the hidden prototypes go.
 
-    Raises Unreadable where there are more than Blender could hold.
+    Raises UnreadableError where there are more than Blender could hold.
     """
     if not any(each.type == "POINTCLOUD" and each.modifiers for each in bpy.data.objects):
         return
@@ -22,7 +22,7 @@ def realise_instances() -> None:
         if use.is_instance and use.object.type == "MESH"
     ]
     if len(uses) > MAX_USES:
-        raise Unreadable(f"The model shows {len(uses):,} instances, more than Blender could hold.")
+        raise UnreadableError(f"The model shows {len(uses):,} instances, more than Blender could hold.")
     prototypes = {item for item, _ in uses if not item.visible_get()}
     for item, place in uses:
         made = bpy.data.objects.new(item.name, item.data)

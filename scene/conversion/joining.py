@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 MAX_OBJECTS = 500  # some 30 ms to append
 MAX_FACES = 10_000_000  # of the joined mesh: instances of a large one may be far more than was delivered
@@ -31,7 +31,7 @@ _Arrays = dict[str, np.ndarray]
 
 
 def join(objects: list[bpy.types.Object]) -> tuple[list[bpy.types.Object], list[str]]:
-    """The objects, at most MAX_OBJECTS of them, and in words what became of them. Raises Unreadable."""
+    """The objects, at most MAX_OBJECTS of them, and in words what became of them. Raises UnreadableError."""
     if len(objects) <= MAX_OBJECTS:
         return objects, []
     count = len(objects)
@@ -65,7 +65,7 @@ def _joined(
     if not meshes:
         return objects
     if sum(len(each.data.polygons) for each in meshes) > MAX_FACES:
-        raise Unreadable(
+        raise UnreadableError(
             f"The model has {len(objects):,} objects with over {MAX_FACES:,} faces, too many to be shown."
         )
     made = bpy.data.objects.new("Joined", _one_mesh(meshes))

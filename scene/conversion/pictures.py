@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from .colours import new_material, surface_of
-from .staging import Format, Model, header_of_ply, is_picture
+from .unpack import Format, Model, header_of_ply, is_picture
 
 _COLOUR = re.compile(r"albedo|diffuse|base[-_ ]?colou?r|(?<![a-z])(colou?r|col)(?![a-z])", re.IGNORECASE)
 _OTHER_MAP = re.compile(

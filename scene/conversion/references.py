@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-from .staging import Unreadable, link, replace_content
+from .unpack import UnreadableError, link, replace_content
 
 MAX_TEXT_BYTES = 512 << 20
 MAX_ROUNDS = 5
@@ -32,7 +32,7 @@ def neutralised(content: bytes) -> tuple[bytes, list[str]]:
         content, is_changed = _once_neutralised(content, found)
         if not is_changed:
             return content, found
-    raise Unreadable("A file hides paths within paths; it is not imported.")
+    raise UnreadableError("A file hides paths within paths; it is not imported.")
 
 
 def _once_neutralised(content: bytes, found: list[str]) -> tuple[bytes, bool]:
@@ -116,5 +116,7 @@ def bring(base: Path, reference: str, folder: Path) -> bool:
 
 def read_text(path: Path) -> bytes:
     if path.stat().st_size > MAX_TEXT_BYTES:
-        raise Unreadable(f"{path.name} has more text than is looked through, over {MAX_TEXT_BYTES >> 20} MB.")
+        raise UnreadableError(
+            f"{path.name} has more text than is looked through, over {MAX_TEXT_BYTES >> 20} MB."
+        )
     return path.read_bytes()

@@ -14,10 +14,10 @@ from ..custom_properties import HIGHEST, LOWEST, PREFIX
 from .importers import run_importer
 from .instances import realise_instances
 from .names import make_readable
-from .parts import PART
 from .shown import hidden_words, include_all_collections, shown_meshes
-from .staging import Format, Model, Unreadable, Unsupported
+from .sidecar import PART
 from .takes import keep_takes
+from .unpack import Format, Model, UnreadableError, UnsupportedError
 
 RESULT_COLLECTION = "Maquette result"
 _EMPTY_IF_ZERO = ("material_index", "sharp_face", "sharp_edge")
@@ -26,7 +26,7 @@ _EMPTY_IF_ZERO = ("material_index", "sharp_face", "sharp_edge")
 def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
     """The meshes and rigs of the file, and in words what of it does not stay.
 
-    Raises Unreadable or Unsupported; then no object of it stays.
+    Raises UnreadableError or UnsupportedError; then no object of it stays.
     """
     before = set(bpy.data.objects)
     actions = set(bpy.data.actions)
@@ -41,9 +41,11 @@ def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
         objects, left_out = _cleaned(made, has_splats=model.format in (Format.SPZ, Format.PLY))
         messages += hidden_words(model.name, left_out)
         if not any(faces([each]) or each.type == "POINTCLOUD" for each in objects):
-            raise Unsupported(f"{model.name} holds no faces (points or lines at most); it is kept as a file.")
+            raise UnsupportedError(
+                f"{model.name} holds no faces (points or lines at most); it is kept as a file."
+            )
         keep_takes(objects, set(bpy.data.actions) - actions)
-    except (Unreadable, Unsupported):
+    except (UnreadableError, UnsupportedError):
         discard(set(bpy.data.objects) - before)
         raise
     return objects, messages

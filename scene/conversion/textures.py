@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import bpy
 
-from .parts import rename_file
+from .sidecar import rename_file
 
 MAX_TEXTURE_PX = 16_384
 MAX_PIXELS = 4 * MAX_TEXTURE_PX**2  # of all textures of a result: 4 GB in memory

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 
 from .references import last_name, leads_out, neutralised, read_text, replace_content
-from .staging import Unreadable
+from .unpack import UnreadableError
 
 MAX_TOKEN_BYTES = 64 << 20
 MAX_SECTIONS = 64
@@ -24,7 +24,7 @@ _FILE = re.compile(r"\.[A-Za-z]\w{1,5}(\W.*)?$", re.DOTALL)
 
 
 def clean_layer(path: Path, folder: Path) -> list[str]:
-    """Takes it out; returns the files that were meant. Raises Unreadable if a binary layer is damaged."""
+    """Takes it out; returns the files that were meant. Raises UnreadableError if a layer is damaged."""
     return _clean_binary(path, folder) if _is_binary(path) else _clean_text(path, folder)
 
 
@@ -133,7 +133,7 @@ def _tokens(content: bytes) -> tuple[int, list[bytes]]:
         if len(joined) != length or len(table) != number or not joined.endswith(b"\0"):
             raise ValueError("another number of names")
     except (struct.error, ValueError, IndexError, OverflowError) as error:
-        raise Unreadable(f"The USD file is damaged ({error}). Download it again.") from error
+        raise UnreadableError(f"The USD file is damaged ({error}). Download it again.") from error
     return entry, table
 
 

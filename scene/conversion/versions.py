@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from .bounds import Bounds
-from .staging import Model
+from .unpack import Model
 
 TOLERANCE = 0.05  # of the longest side: fewer faces shave something off
 _LEVEL = re.compile(r"(?<![a-z])lod[ _.-]?(\d+)", re.IGNORECASE)

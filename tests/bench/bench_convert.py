@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "child.py"
+CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "background_main.py"
 TEXTURE_PX = 2048
 START = "import os; os._exit(0)"
 IMPORT = "import bpy, os, sys; bpy.ops.import_scene.gltf(filepath=sys.argv[-1]); os._exit(0)"
@@ -120,9 +120,9 @@ def measure(blender: list[str], folder: Path, faces: int, runs: int) -> tuple[in
     """The triangles of the file, and the fastest start, direct import and conversion in seconds."""
     model, answer = folder / "model.glb", folder / "answer.json"
     count = write_glb(model, faces)
-    wish = {"sources": [{"path": str(model), "role": "mesh", "name": "model.glb"}], "name": "model"}
-    wish |= {"target": str(folder / "result.blend"), "answer": str(answer), "log": str(folder / "log")}
-    line = json.dumps({**wish, "do": "convert"}).encode() + b"\n"
+    request = {"sources": [{"path": str(model), "role": "mesh", "name": "model.glb"}], "name": "model"}
+    request |= {"target": str(folder / "result.blend"), "answer": str(answer), "log": str(folder / "log")}
+    line = json.dumps({**request, "command": "convert"}).encode() + b"\n"
     base = [*blender, "--background", "--factory-startup", "--python-exit-code", "3"]
     commands = (
         [*base, "--python-expr", START],

@@ -49,8 +49,8 @@ def measure(folder: Path, rows: int) -> dict[str, float]:
     from maquette.batches import (
         Claims,
         Defaults,
-        Limits,
         Run,
+        RunLimits,
         make_items,
         read_manifest,
         write_sheet,
@@ -83,16 +83,16 @@ def measure(folder: Path, rows: int) -> dict[str, float]:
         (claim / "result.json").write_text(
             json.dumps(facts | {"key": item.key, "job": item.id}), encoding="utf-8"
         )
-    times = [seconds(lambda n=n: claims.take(f"extra-{n}", 1.0))[0] for n in range(100)]
+    times = [seconds(lambda n=n: claims.acquire(f"extra-{n}", 1.0))[0] for n in range(100)]
     found["one claim, ms"] = statistics.median(times) * 1000
     claims = Claims(folder, "here")
-    times = [seconds(lambda n=n: claims.take(f"extra-{n}", 1.0))[0] for n in range(100)]
+    times = [seconds(lambda n=n: claims.acquire(f"extra-{n}", 1.0))[0] for n in range(100)]
     found["another's claim, ms"] = statistics.median(times) * 1000
-    found["others' cost, s"] = seconds(claims.others_cu)[0]
-    found["their cost again, ms"] = seconds(claims.others_cu)[0] * 1000
+    found["others' cost, s"] = seconds(claims.cost_of_others_cu)[0]
+    found["their cost again, ms"] = seconds(claims.cost_of_others_cu)[0] * 1000
     store = Store(folder / "store")
     options: dict[str, Any] = {"wish": lambda _: [], "is_there": lambda _: True, "deliver": None}
-    found["run opened, s"], run = seconds(lambda: Run(store, "bench", claims, items, Limits(), **options))
+    found["run opened, s"], run = seconds(lambda: Run(store, "bench", claims, items, RunLimits(), **options))
     run.step()  # admits the one row that is left; from now on it waits
     steps = [seconds(run.step)[0] for _ in range(20)]
     found["one look, ms"] = statistics.median(steps) * 1000

@@ -42,6 +42,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish() -> None:
     if "bpy" in sys.modules:
-        import errands
+        import background_tasks
 
-        errands.blenders.tidy(0)
+        background_tasks.blenders.tidy(0)

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import background_tasks
 import bpy
-import errands
 import pytest
 from model_files import text_fbx
 
@@ -152,11 +152,11 @@ def test_each_mutated_file_ends_as_a_result_or_as_an_error_in_words(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, Any], None],
 ) -> None:
-    errands.blenders.tidy(0)
+    background_tasks.blenders.tidy(0)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    monkeypatch.setattr(errands._children, "TIMEOUT_S", SLOW_S)
+    monkeypatch.setattr(background_tasks._pool, "TIMEOUT_S", SLOW_S)
     work = tmp_path / "work"
     count = int(str(request.config.getoption("--mutated")))
 
@@ -166,8 +166,10 @@ def test_each_mutated_file_ends_as_a_result_or_as_an_error_in_words(
         name, data = mutated(seeds, number)
         source = folder / name
         source.write_bytes(data)
-        wish = {"sources": [{"path": str(source), "role": "mesh", "name": name}], "name": "x"}
-        answer = errands.errand("convert", {**wish, "target": str(folder / "result.blend")}, folder)
+        request = {"sources": [{"path": str(source), "role": "mesh", "name": name}], "name": "x"}
+        answer = background_tasks.run_task(
+            "convert", {**request, "target": str(folder / "result.blend")}, folder
+        )
         left = {path.name for path in folder.iterdir()} - {name, "convert.log", "result.blend", "result.json"}
         # The last is of a child that crashed and was replaced: the worker deletes it.
         left = {each for each in left if not re.fullmatch(r"preview\.png|result\.\w+|\.converting-\w+", each)}
@@ -187,7 +189,7 @@ def test_each_mutated_file_ends_as_a_result_or_as_an_error_in_words(
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # in a Blender that draws nothing meanwhile
         kinds = dict(pool.map(convert, range(count)))
-    errands.blenders.tidy(0)
+    background_tasks.blenders.tidy(0)
     counts = Counter(kinds.values())
     record_property("files", json.dumps(dict(counts)))
     print(f"{count} mutated files: {dict(counts)}")

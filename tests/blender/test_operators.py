@@ -24,10 +24,10 @@ def part(name: str) -> Any:
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-holder, session, watch, properties, blocking = map(
-    part, ("jobs.holder", "operators.session", "operators.watch", "properties", "operators.blocking")
+session_state, connection, timer, properties, wait = map(
+    part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
 )
-jobs, request, reserve = map(part, ("jobs", "operators.request", "operators.reserve"))
+jobs, collect_inputs, placeholders = map(part, ("jobs", "window.collect_inputs", "window.placeholders"))
 operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 
 
@@ -35,10 +35,10 @@ operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
-    session.open_desk()
-    until(lambda: holder.current().schema(MODEL))
-    yield holder.current()
-    session.close_desk()
+    connection.open_desk()
+    until(lambda: session_state.state.desk.schema(MODEL))
+    yield session_state.state.desk
+    connection.close_desk()
     preferences.folder, preferences.is_sandbox = "", False
 
 
@@ -52,16 +52,16 @@ def scene(desk: Any) -> Any:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generate returns at once, as in a window."""
-    monkeypatch.setattr(blocking, "see_through", lambda _jobs: None)
+    monkeypatch.setattr(wait, "see_through", lambda _jobs: None)
 
 
 def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
     end = time.monotonic() + timeout_s
     while not is_done():
-        holder.state.drawn_at = time.monotonic()
-        watch.tick()
-        assert time.monotonic() < end, holder.current().trouble
-        assert not holder.state.problem
+        session_state.state.drawn_at = time.monotonic()
+        timer.tick()
+        assert time.monotonic() < end, session_state.state.desk.trouble
+        assert not session_state.state.problem
         time.sleep(0.05)
 
 
@@ -198,7 +198,7 @@ def test_a_deleted_placeholder_leaves_the_result_in_the_list(scene: Any, desk: A
     bpy.data.objects.remove(placeholder)
     until(lambda: desk.jobs[job.id].state == "ready")
     for _ in range(3):
-        watch.tick()
+        timer.tick()
     assert not bpy.data.objects
     operators.place_job(job_id=job.id)
     assert len(roots(job)) == 1
@@ -216,7 +216,7 @@ def test_another_file_gets_nothing_and_the_first_its_model(
     bpy.ops.wm.read_homefile(use_empty=True)
     until(lambda: desk.jobs[job.id].state == "ready")
     for _ in range(3):
-        watch.tick()
+        timer.tick()
     assert not bpy.data.objects
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "first.blend"))
     assert waiting(job)
@@ -272,9 +272,9 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, desk: Any, no
     folder.mkdir()
 
     def save(value: Any, kind: str) -> Any:
-        return request.save(value, kind, [], folder)
+        return collect_inputs.save(value, kind, [], folder)
 
-    inputs = request.inputs_of(model, set_up, save)
+    inputs = collect_inputs.inputs_of(model, set_up, save)
     assert [item["image"].path.name for item in inputs["views"]] == ["drawn.png", "horse.png"]
     assert repr(inputs["views"][0]["n"]) == "2"
     job = desk.add(jobs.NewJob(name="n", model_id=model.id, inputs=inputs, service=desk.service))
@@ -285,10 +285,10 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, desk: Any, no
     assert newest(desk).id != job.id
     assert [file.path for file in newest(desk).input_files] == [file.path for file in job.input_files]
     with pytest.raises(jobs.InputError, match=r"views\[1\]\.image: must be a file"):
-        request.inputs_of(model, {"views": [{"image": 5}]}, save)
+        collect_inputs.inputs_of(model, {"views": [{"image": 5}]}, save)
     odd = jobs.Model.from_json({"id": "o", "name": "Odd", "inputs": [{"name": "thing", "type": "new_kind"}]})
-    with pytest.raises(request.RequestError, match=r"Odd takes no file where drawn\.png was given"):
-        request.inputs_of(odd, {"thing": [properties.Picture("drawn")]}, save)
+    with pytest.raises(collect_inputs.RequestError, match=r"Odd takes no file where drawn\.png was given"):
+        collect_inputs.inputs_of(odd, {"thing": [properties.Picture("drawn")]}, save)
     for each in (job, newest(desk)):
         operators.cancel_job(job_id=each.id)
 
@@ -322,7 +322,7 @@ def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_
         raise RuntimeError("no place")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reserve.scene, "add_placeholder", fail)
+        patch.setattr(placeholders.scene, "add_placeholder", fail)
         with pytest.raises(RuntimeError, match="no place"):
             operators.generate(inputs=INPUTS)
     with monkeypatch.context() as patch:
@@ -382,7 +382,7 @@ def test_a_cancel_that_the_service_refuses_keeps_the_result_out_of_the_scene(
     assert desk.jobs[job.id].state == "ready"
     assert "did not stop it" in desk.jobs[job.id].message
     for _ in range(3):
-        watch.tick()
+        timer.tick()
     assert not bpy.data.objects
     operators.place_job(job_id=job.id)
     assert len(roots(job)) == 1
@@ -454,7 +454,7 @@ SIGN_IN = f"""
 import bpy, importlib, sys
 part = lambda name: importlib.import_module({PACKAGE!r} + "." + name)
 bpy.ops.maquette.sign_in(key={KEY!r}, secret={SECRET!r})
-holder, folder = part("jobs.holder"), part("preferences").user_folder()
+holder, folder = part("session_state"), part("preferences").user_folder()
 assert holder.state.account == "key", holder.state
 bpy.ops.ed.undo_push(message="after")
 for operator in bpy.context.window_manager.operators:

@@ -19,8 +19,8 @@ inputs, joblist, models, sidebar, text = (
     importlib.import_module(f"{PACKAGE}.panels.{name}")
     for name in ("inputs", "joblist", "models", "sidebar", "text")
 )
-holder = importlib.import_module(f"{PACKAGE}.jobs.holder")
-words = importlib.import_module(f"{PACKAGE}.properties.words")
+session_state = importlib.import_module(f"{PACKAGE}.session_state")
+words = importlib.import_module(f"{PACKAGE}.properties.labels")
 State = jobs.State
 SMALL = ("a", "and", "at", "by", "from", "in", "m", "of", "on", "or", "px", "s", "the", "to")
 forbidden: list[str] = []
@@ -58,17 +58,17 @@ def draw(panel: type, selected: tuple = ()) -> list[str]:
 def desk(tmp_path) -> Iterator[object]:
     """A desk with all models and no worker."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    before, made = dataclasses.replace(holder.state), jobs.Desk(tmp_path, "sandbox", None)
+    before, made = dataclasses.replace(session_state.state), jobs.Desk(tmp_path, "sandbox", None)
     made.models = dict(MODELS)
     made._schemas = {model.id: (model, 12.5) for model in MODELS.values()}
     for model in MODELS.values():
         properties.ensure_inputs(model)
-    holder.hold(made)
-    holder.state.account, holder.state.online = "sandbox", True
+    session_state.state.desk = made
+    session_state.state.account, session_state.state.online = "sandbox", True
     yield made
-    holder.hold(None)
+    session_state.state.desk = None
     made.close()
-    vars(holder.state).update(vars(before))
+    vars(session_state.state).update(vars(before))
     properties.sync_jobs(bpy.context.window_manager, None)
 
 
@@ -88,7 +88,7 @@ def test_every_model_draws_empty_and_filled(model, desk) -> None:
     assert "Generate" in said
     set_something(model, properties.inputs_of(chosen, model.id), bpy.data.images.new("cup", 4, 4))
     chosen.place_mode = "CURSOR"
-    key = holder.state.price_keys[bpy.context.scene.name] = "key"
+    key = session_state.state.price_keys[bpy.context.scene.name] = "key"
     assert "Generate · …" in draw(sidebar.MAQUETTE_PT_make)
     desk._prices[key] = jobs.Price(12.25)
     assert "Generate · 12.25 CU" in draw(sidebar.MAQUETTE_PT_make)
@@ -136,20 +136,20 @@ def test_many_objects_show_the_price_of_all(desk) -> None:
     chosen = properties.get(bpy.context.scene)
     chosen.model_id, chosen.place_mode = "model_scenario-voxels", "SELECTED"
     properties.inputs_of(chosen, chosen.model_id).prompt = "a tree"
-    holder.state.price_keys[bpy.context.scene.name] = "key"
+    session_state.state.price_keys[bpy.context.scene.name] = "key"
     desk._prices["key"] = jobs.Price(12.0)
     cubes = [bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube")) for _ in range(30)]
     assert "Generate 30 · 360 CU" in draw(sidebar.MAQUETTE_PT_make, tuple(cubes))
 
 
 def test_the_ways_in_are_offered(desk) -> None:
-    holder.state.account = "signed_out"
+    session_state.state.account = "signed_out"
     said = draw(sidebar.MAQUETTE_PT_make)
     assert {"maquette.open_preferences", "maquette.use_sandbox"} <= set(said)
     assert "maquette.generate" not in said
-    holder.state.account, holder.state.online = "key", False
+    session_state.state.account, session_state.state.online = "key", False
     assert "maquette.allow_online" in draw(sidebar.MAQUETTE_PT_make)
-    holder.hold(None)
+    session_state.state.desk = None
     assert "maquette.generate" in draw(sidebar.MAQUETTE_PT_make)
 
 
@@ -265,9 +265,9 @@ def test_a_change_takes_the_price_off_the_button(desk) -> None:
         lambda: setattr(chosen, "model_id", "model_meshy-txt23d"),
         lambda: bpy.ops.maquette.reset_parameters(),
     ):
-        holder.state.price_keys[bpy.context.scene.name] = "key"
+        session_state.state.price_keys[bpy.context.scene.name] = "key"
         change()
-        assert holder.state.price_keys == {}
+        assert session_state.state.price_keys == {}
 
 
 def test_inputs_that_depend_on_others_come_and_go(desk) -> None:

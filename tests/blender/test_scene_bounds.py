@@ -14,7 +14,7 @@ from typing import Any, cast
 import bpy
 import numpy as np
 import pytest
-from errands import errand
+from background_tasks import run_task
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 scene_package = importlib.import_module(PACKAGE + ".scene")
@@ -134,8 +134,8 @@ def export_fbx(path: Path, **options: Any) -> None:
 def converted(folder: Path, *files: Path, **more: Any) -> dict[str, Any]:
     """The converter's answer, which must be good; the result is `result.blend` in the folder."""
     sources = [{"path": str(each), "name": each.name, "role": "mesh"} for each in files]
-    wish = {"sources": sources, "target": str(folder / "result.blend"), "name": "thing", **more}
-    answer = errand("convert", wish, folder)
+    request = {"sources": sources, "target": str(folder / "result.blend"), "name": "thing", **more}
+    answer = run_task("convert", request, folder)
     assert answer["ok"], answer
     return answer
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from errands import errand
+from background_tasks import run_task
 from model_files import glb
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
@@ -110,8 +110,8 @@ def converted(folder: Path, *files: Path | tuple[Path, str]) -> dict:
         }
         for path, name in named
     ]
-    wish = {"sources": sources, "target": str(folder / "result.blend"), "name": "horse"}
-    found = errand("convert", wish, folder)
+    request = {"sources": sources, "target": str(folder / "result.blend"), "name": "horse"}
+    found = run_task("convert", request, folder)
     left = {each.name for each in folder.iterdir()} - {path.name for path, _ in named}
     assert left == {"convert.log"} | ({"result.blend"} if found.get("objects") else set())
     return found

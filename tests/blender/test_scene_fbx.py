@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from errands import errand
+from background_tasks import run_task
 from model_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
@@ -87,7 +87,7 @@ def converted(folder: Path, content: bytes) -> dict:
     (folder / "model.fbx").write_bytes(content)
     sources = [{"path": str(folder / "model.fbx"), "name": "model.fbx", "role": "mesh"}]
     request = {"sources": sources, "target": str(folder / "result.blend"), "name": "x"}
-    return errand("convert", request, folder)
+    return run_task("convert", request, folder)
 
 
 def test_an_embedded_picture_arrives_with_every_byte_whatever_is_in_it(tmp_path: Path) -> None:

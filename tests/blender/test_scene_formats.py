@@ -39,7 +39,7 @@ def part(name: str) -> Any:
 
 def looked_through(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
     """The files as an importer would see them, by name, and what was said of them."""
-    staging = part("scene.conversion.staging")
+    staging = part("scene.conversion.unpack")
     sources = [
         {"path": str(path), "name": name, "role": "companion" if number else "mesh"}
         for number, (path, name) in enumerate(written(folder / "delivered", files))
@@ -48,7 +48,7 @@ def looked_through(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, byt
     staged.mkdir()
     models, problems = staging.stage(sources, staged)
     assert not problems
-    said = [line for model in models for line in part("scene.conversion.gate").check(model, staged)]
+    said = [line for model in models for line in part("scene.conversion.preflight").check(model, staged)]
     return {each.name: each.read_bytes() for each in staged.rglob("*") if each.is_file()}, said
 
 

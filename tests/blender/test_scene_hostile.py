@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from errands import errand
+from background_tasks import run_task
 from model_files import NETWORK, glb
 
 with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
@@ -31,7 +31,7 @@ def part(name: str) -> Any:
 
 
 scene_package = part("scene")
-parts = part("scene.conversion.parts")
+parts = part("scene.conversion.sidecar")
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +62,8 @@ def convert(folder: Path, *files: Path, **more: object) -> dict[str, Any]:
         {"path": str(file), "name": file.name, "role": "companion" if number else "mesh"}
         for number, file in enumerate(files)
     ]
-    wish = {"sources": sources, "name": "model", "target": str(folder / "result.blend"), **more}
-    return errand("convert", wish, folder)
+    request = {"sources": sources, "name": "model", "target": str(folder / "result.blend"), **more}
+    return run_task("convert", request, folder)
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -252,21 +252,21 @@ def test_a_file_of_a_stranger_opens_whatever_its_objects_say(tmp_path: Path, val
     assert scene_package.find_placeholders(None) == ({"x": ["Item", "Item.001"]} if value == "x" else {})
     scene_package.row_place(bpy.context.scene, 1.0)
     for item in bpy.context.scene.objects:
-        assert not part("operators.reserve").is_root(item)
+        assert not part("window.placeholders").is_root(item)
         low, high = scene_package.box_of(item)
         assert len(low) == len(high) == 3
-    part("operators.arrivals").scan()
-    assert part("operators.reserve").targets(bpy.context) == [None]
+    part("window.placing").scan()
+    assert part("window.placeholders").targets(bpy.context) == [None]
 
 
 def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrivals, jobs = part("operators.arrivals"), part("jobs")
+    placing, jobs = part("window.placing"), part("jobs")
     preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.folder, preferences.is_sandbox = str(tmp_path / "state"), True
-    part("operators.session").open_desk()
-    desk = part("jobs.holder").current()
+    part("window.connection").open_desk()
+    desk = part("session_state").state.desk
     try:
         made = []
         for number, lie in enumerate(({"counts": [7, 7]}, {})):
@@ -284,18 +284,18 @@ def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_com
                 bpy.context.scene, job_id=job.id, name="p", location=(0, 0, 0), size=1.0
             )
             desk.get(job.id)
-            arrivals.expect(job.id)
+            placing.expect(job.id)
             made.append(job.id)
         for _ in range(100):
-            arrivals.note(desk, desk.tick())
-            if arrivals.are_waiting():
-                arrivals.step(desk)
+            placing.note(desk, desk.tick())
+            if placing.are_waiting():
+                placing.step(desk)
         bad, good = (desk.get(each) for each in made)
         assert (bad.state, good.state) == ("ready", "placed")
         assert "Convert the result again." in bad.message
-        assert not arrivals.are_waiting()
+        assert not placing.are_waiting()
     finally:
-        part("operators.session").close_desk()
+        part("window.connection").close_desk()
         preferences.folder, preferences.is_sandbox = "", False
 
 
@@ -315,7 +315,7 @@ MTL = [
 
 def looked_through(folder: Path, *files: Path) -> tuple[dict[str, bytes], list[str]]:
     """The files as an importer would see them, by name, and what was said of them."""
-    staging, gate = part("scene.conversion.staging"), part("scene.conversion.gate")
+    staging, gate = part("scene.conversion.unpack"), part("scene.conversion.preflight")
     sources = [
         {"path": str(file), "name": file.name, "role": "companion" if number else "mesh"}
         for number, file in enumerate(files)
@@ -591,7 +591,7 @@ def test_a_damaged_binary_usd_is_refused_in_words(tmp_path: Path) -> None:
             content[place] = generator.integers(256)
         content = content[: generator.integers(9, len(content))] if generator.random() < 0.3 else content
         written(model, b"PXR-USDC" + content[8:])
-        with contextlib.suppress(part("scene.conversion.staging").Unreadable):
+        with contextlib.suppress(part("scene.conversion.unpack").UnreadableError):
             part("scene.conversion.usd").clean_layer(model, tmp_path)
 
 
@@ -606,7 +606,7 @@ def test_a_damaged_fbx_is_refused_in_words(tmp_path: Path) -> None:
         written(
             model, content[: generator.integers(27, len(content))] if generator.random() < 0.3 else content
         )
-        with contextlib.suppress(part("scene.conversion.staging").Unreadable):
+        with contextlib.suppress(part("scene.conversion.unpack").UnreadableError):
             part("scene.conversion.fbx").clean_fbx(model, "m.fbx")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from errands import errand
+from background_tasks import run_task
 
 pytestmark = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
 SCENE = """#usda 1.0
@@ -38,7 +38,7 @@ def converted(folder: Path, count: int) -> dict:
     model = folder / "model.usda"
     model.write_text(SCENE.format(indices=", ".join("0" * count), positions=positions), "utf-8")
     sources = [{"path": str(model), "name": model.name, "role": "mesh"}]
-    return errand(
+    return run_task(
         "convert", {"sources": sources, "target": str(folder / "result.blend"), "name": "x"}, folder
     )
 

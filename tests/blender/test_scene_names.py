@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from errands import errand
+from background_tasks import run_task
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 append = importlib.import_module(f"{PACKAGE}.scene.append")
@@ -23,7 +23,7 @@ def test_a_name_in_another_encoding_costs_no_model(tmp_path: Path, name: bytes) 
         for each, role in (("m.obj", "mesh"), ("m.mtl", "companion"))
     ]
     request = {"sources": sources, "target": str(tmp_path / "result.blend"), "name": "x"}
-    answer = errand("convert", request, tmp_path)
+    answer = run_task("convert", request, tmp_path)
     assert answer["ok"], answer
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     _, objects = append.Loading(tmp_path / "result.blend").finish()

@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from errands import errand
+from background_tasks import run_task
 from mathutils import Vector
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
@@ -88,8 +88,11 @@ def result(tmp_path_factory) -> Path:
     """The box, converted by the real child."""
     folder = tmp_path_factory.mktemp("result")
     glb(folder / "box.glb")
-    wish = {"sources": [{"path": str(folder / "box.glb"), "role": "mesh", "name": "box.glb"}], "name": "box"}
-    assert errand("convert", wish | {"target": str(folder / "result.blend")}, folder)["ok"]
+    request = {
+        "sources": [{"path": str(folder / "box.glb"), "role": "mesh", "name": "box.glb"}],
+        "name": "box",
+    }
+    assert run_task("convert", request | {"target": str(folder / "result.blend")}, folder)["ok"]
     return folder / "result.blend"
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from errands import errand
+from background_tasks import run_task
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
 TEXTURE_PX = 1536  # of noise: no compression makes it small
 
 scene_package = importlib.import_module(PACKAGE + ".scene")
-parts = importlib.import_module(PACKAGE + ".scene.conversion.parts")
+parts = importlib.import_module(PACKAGE + ".scene.conversion.sidecar")
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +59,8 @@ def convert(folder: Path, make: Callable[[], object]) -> Path:
     bpy.ops.export_scene.gltf(filepath=str(folder / "model.glb"), export_format="GLB")
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     source = {"path": str(folder / "model.glb"), "role": "mesh", "name": "model.glb"}
-    wish = {"sources": [source], "name": "model", "target": str(folder / "result.blend")}
-    assert errand("convert", wish, folder)["ok"]
+    request = {"sources": [source], "name": "model", "target": str(folder / "result.blend")}
+    assert run_task("convert", request, folder)["ok"]
     return folder / "result.blend"
 
 
@@ -135,7 +135,7 @@ def test_a_result_that_is_undone_half_way_says_so_and_leaves_nothing(large):
     for _ in range(4):
         loading.step()
     bpy.data.batch_remove(list(bpy.data.meshes))  # as undo does
-    with pytest.raises(scene_package.Gone):
+    with pytest.raises(scene_package.GoneError):
         loading.finish()
     assert not bpy.data.objects
 

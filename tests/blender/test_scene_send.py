@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 import pytest
-from errands import errand
+from background_tasks import run_task
 
 
 def cube(name: str, location: tuple[float, float, float] = (0, 0, 0)) -> bpy.types.Object:
@@ -23,7 +23,7 @@ def send(folder: Path, objects: set[bpy.types.Object]) -> dict[str, Any]:
     source, target = folder / "in.blend", folder / "part-out.glb"
     bpy.data.libraries.write(str(source), objects, path_remap="ABSOLUTE")
     names = [each.name for each in objects]
-    told = errand("send", {"source": str(source), "target": str(target), "objects": names}, folder)
+    told = run_task("send", {"source": str(source), "target": str(target), "objects": names}, folder)
     if target.exists():
         data = target.read_bytes()
         told["glb"] = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])

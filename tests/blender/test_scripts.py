@@ -24,7 +24,7 @@ def part(name: str) -> Any:
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-holder, session, blocking = map(part, ("jobs.holder", "operators.session", "operators.blocking"))
+session_state, connection, wait = map(part, ("session_state", "window.connection", "window.wait"))
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,13 @@ def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
     """Signed out, with an empty history and an empty scene; little patience."""
     for name in ("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "MAQUETTE_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(blocking, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(wait, "PATIENCE_S", 4.0)
     found: Any = bpy.context.preferences.addons[PACKAGE].preferences
     found.folder, found.is_sandbox, found.recent = str(tmp_path / "state"), False, ""
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.context.scene.maquette.model_id = MODEL  # type: ignore[attr-defined]
     yield found
-    session.close_desk()
+    connection.close_desk()
     found.folder, found.is_sandbox = "", False
 
 
@@ -54,7 +54,7 @@ def service(preferences: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch)
     proxy = HoldingProxy(sandbox.api)
     sign_in(monkeypatch, sandbox, proxy.api)
     yield proxy
-    session.close_desk()
+    connection.close_desk()
     proxy.close()
 
 
@@ -66,7 +66,7 @@ def sign_in(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, api: str, secret:
 
 
 def jobs() -> list[Any]:
-    return list(holder.current().jobs.values())
+    return list(session_state.state.desk.jobs.values())
 
 
 def resume_told_in(text: str) -> str:
@@ -83,7 +83,7 @@ def is_placed(name: str) -> bool:
 def test_the_sandbox_is_switched_on_in_the_script_that_uses_it(preferences: Any) -> None:
     with pytest.raises(RuntimeError, match="Sign in, or try the sandbox"):
         operators.generate(inputs=INPUTS)
-    assert holder.current()  # a desk is open, of the service
+    assert session_state.state.desk  # a desk is open, of the service
     preferences.is_sandbox = True
     assert operators.generate(inputs=INPUTS) == {"FINISHED"}
     assert is_placed("horse")
@@ -142,7 +142,7 @@ def test_a_service_that_does_not_answer_ends_the_wait_and_a_later_script_goes_on
     path = str(tmp_path / "waiting.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.read_homefile(use_empty=True)
-    session.close_desk()  # as if Blender was started again
+    connection.close_desk()  # as if Blender was started again
     service.refusals.clear()
     bpy.ops.wm.open_mainfile(filepath=path)
     operators.resume_job(job_id=resume_told_in(str(told.value)))
@@ -162,7 +162,7 @@ def test_without_a_network_nothing_is_started(
 def test_a_service_that_is_silent_is_not_waited_for_without_end(
     service: HoldingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocking, "ANSWER_S", 4.0)
+    monkeypatch.setattr(wait, "ANSWER_S", 4.0)
     service.hold(r"GET /v1/models", "answer")
     with pytest.raises(RuntimeError, match=r"does not answer.*Nothing was started"):
         operators.generate(inputs=INPUTS)

@@ -106,7 +106,9 @@ def test_a_command_leaves_the_secret_nowhere(sandbox: Sandbox, tmp_path: Path) -
         assert watched.look_to_the_end() == 0, (tmp_path / "output").read_text()
     finally:
         watched.close()
-    assert any("child.py" in words for words in watched.names), watched.names  # the converter was looked at
+    assert any("background_main.py" in words for words in watched.names), (
+        watched.names
+    )  # the converter was looked at
     watched.check()
 
 

@@ -16,7 +16,7 @@ from commands import HORSE
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 scene_of = importlib.import_module(f"{PACKAGE}.scene")
-children = importlib.import_module(f"{PACKAGE}.jobs.children")
+children = importlib.import_module(f"{PACKAGE}.jobs.blender_pool")
 pictures = importlib.import_module(f"{PACKAGE}.client.pictures")
 HAS_OWN_ACES = bpy.app.ocio.version >= (2, 2, 0)
 
@@ -97,7 +97,7 @@ def blenders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             monkeypatch.setenv("OCIO", ocio)
         else:
             monkeypatch.delenv("OCIO", raising=False)
-        made.append(children.Blenders(os.environ["MAQUETTE_BLENDER"]))
+        made.append(children.BlenderPool(os.environ["MAQUETTE_BLENDER"]))
         return made[-1]
 
     yield start
@@ -110,11 +110,11 @@ def written(blenders: Any, source: Path, folder: Path, has_turntable: bool = Tru
     folder.mkdir()
     result = folder / "result.blend"
     sources = [{"path": str(source), "role": "mesh", "name": source.name}]
-    wish = {"sources": sources, "target": str(result), "name": "cube"}
-    assert blenders.run("convert", wish, folder, "reading")["objects"] == 1
+    request = {"sources": sources, "target": str(result), "name": "cube"}
+    assert blenders.run("convert", request, folder, "reading")["objects"] == 1
     names = ["preview.png", "thumbnail.jpg", *(["turn.jpg"] if has_turntable else [])]
     paths = {name: folder / name for name in names}
-    wish = {
+    request = {
         "result": str(result),
         "outputs": [str(paths["preview.png"])],
         "turntable": str(paths["turn.jpg"]) if has_turntable else "",
@@ -126,7 +126,7 @@ def written(blenders: Any, source: Path, folder: Path, has_turntable: bool = Tru
         "provenance": {},
         "threads": 1,
     }
-    assert blenders.run("write", wish, folder, "writing")["has_thumbnail"]
+    assert blenders.run("write", request, folder, "writing")["has_thumbnail"]
     return {name: pixels_of(path) for name, path in paths.items()}
 
 
@@ -254,8 +254,8 @@ def test_a_photo_is_upright_where_it_is_sent_and_on_the_page(tmp_path: Path, ble
         path = photo(tmp_path / f"{orientation}.jpg", orientation)
         sent = tmp_path / f"{orientation}-sent.jpg"
         page = tmp_path / f"{orientation}-page.jpg"
-        wish = {"source": str(path), "target": str(sent), "orientation": orientation, "is_jpeg": True}
-        assert child.run("turn", wish, tmp_path, "turning")["ok"]
+        request = {"source": str(path), "target": str(sent), "orientation": orientation, "is_jpeg": True}
+        assert child.run("turn", request, tmp_path, "turning")["ok"]
         scene_of.write_thumbnail(path, page, orientation=orientation)
         for name in (sent, page):
             made = pixels_of(name)

@@ -17,7 +17,7 @@ from maquette.client import Credentials, Scenario
 from maquette.client import api as client_api
 from maquette.client import transport as client_transport
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
-from maquette.jobs.children import ChildError
+from maquette.jobs.blender_pool import ChildError
 from maquette.jobs.worker import Worker
 from maquette.sandbox.server import Sandbox
 from sandbox_client import GLB, HUNYUAN, build_nothing, png
@@ -50,12 +50,12 @@ class Backend:
 class QuickBlenders:
     """Stands for the background Blenders where they are not the point: makes a result at once."""
 
-    def run(self, do: str, wish: Mapping[str, Any], folder: Path, doing: str) -> dict[str, Any]:
-        for source in wish.get("sources", ()):
+    def run(self, command: str, request: Mapping[str, Any], folder: Path, purpose: str) -> dict[str, Any]:
+        for source in request.get("sources", ()):
             content = Path(source["path"]).read_bytes()
             if not content.startswith(b"glTF") or len(content) < len(GLB):
                 raise ChildError("This is no 3D model that can be read.", is_unreadable=True)
-        Path(str(wish["target"])).write_bytes(b"BLENDER")
+        Path(str(request["target"])).write_bytes(b"BLENDER")
         return dict(ANSWER)
 
     def tidy(self, idle_s: float = 0.0) -> None:

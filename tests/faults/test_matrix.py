@@ -14,7 +14,7 @@ import pytest
 from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
 from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
 from maquette.client import transport
-from maquette.jobs import InputFile, JobRecord, State, ledger
+from maquette.jobs import InputFile, JobRecord, State, leased_store
 
 pytestmark = pytest.mark.slow
 STEPS = {
@@ -144,7 +144,7 @@ def test_a_fault_at_a_step_loses_nothing_and_pays_once(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, Any], None],
 ) -> None:
-    monkeypatch.setattr(ledger, "MAX_ATTEMPTS", 3)  # instead of a dozen, for the test's own time
+    monkeypatch.setattr(leased_store, "MAX_ATTEMPTS", 3)  # instead of a dozen, for the test's own time
     if fault in NEVER_ANSWERED:
         monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", SHORT_PATIENCE_S)
     job = add(rig, step)

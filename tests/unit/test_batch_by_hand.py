@@ -186,9 +186,9 @@ def old_id(key: str, plain: dict[str, Any]) -> str:
 
     name = safe_name(key, max_bytes=10**6)
     stem = name if name == key else f"{name[:60]}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
-    wish = json.dumps([key, "test", MODEL.id, plain], sort_keys=True)
+    identity = json.dumps([key, "test", MODEL.id, plain], sort_keys=True)
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", stem).strip("-")[:32] or "row"
-    return f"{readable}-{hashlib.sha256(wish.encode()).hexdigest()[:20]}"
+    return f"{readable}-{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 @pytest.mark.parametrize(

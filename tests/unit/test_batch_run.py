@@ -13,12 +13,12 @@ import pytest
 from maquette.batches import (
     Claims,
     Defaults,
-    Limits,
-    Presence,
+    HostLock,
+    RowStatus,
     Run,
-    Stage,
+    RunLimits,
+    host_lock,
     make_items,
-    presence,
     read_manifest,
 )
 from maquette.batches.claims import Facts
@@ -92,7 +92,7 @@ class World:
         self.store = Store(self.folder / "machines" / machine, clock=self.clock)
         self.claims = Claims(self.folder, machine)
         return Run(
-            *(self.store, "test", self.claims, items, Limits(**limits)),
+            *(self.store, "test", self.claims, items, RunLimits(**limits)),
             deliver=self.deliver,
             wish=lambda item: [*item.outputs],
             is_there=lambda facts: all((self.folder / str(name)).exists() for name in facts["outputs"]),  # type: ignore[union-attr]
@@ -140,7 +140,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def stages(run: Run) -> list[Stage]:
+def stages(run: Run) -> list[RowStatus]:
     return [row.stage for row in run.rows]
 
 
@@ -160,7 +160,7 @@ def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_fo
     for machine in ("main", "other"):
         for is_retrying in (False, True):
             run = world.run(items, machine=machine, is_retrying=is_retrying)
-            assert stages(run) == [Stage.FAILED]
+            assert stages(run) == [RowStatus.FAILED]
             assert run.rows[0].message.startswith(f"{why} Delivered: a.ply.")
             assert run.rows[0].facts
             assert run.rows[0].facts["outputs"] == ["a.ply"]
@@ -170,12 +170,12 @@ def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_fo
 def test_a_batch_is_made_and_running_it_again_does_nothing(world: World) -> None:
     items = world.items("a", "b", "c")
     run = world.run(items, concurrency=2)
-    assert stages(run) == [Stage.DONE] * 3
+    assert stages(run) == [RowStatus.DONE] * 3
     assert run.spent_cu() == 7.5
     assert len(world.service.paid) == 3
     assert world.most_at_service <= 2
     run = world.run(items)
-    assert stages(run) == [Stage.DONE] * 3
+    assert stages(run) == [RowStatus.DONE] * 3
     assert len(world.service.paid) == 3
     assert len(world.delivered) == 3
 
@@ -187,7 +187,7 @@ def test_a_changed_row_is_a_new_job_and_going_back_costs_nothing(world: World) -
     assert len(world.service.paid) == 3
     assert len(set(world.delivered)) == 3
     run = world.run(world.items("a", "b"))
-    assert stages(run) == [Stage.DONE] * 2
+    assert stages(run) == [RowStatus.DONE] * 2
     assert len(world.service.paid) == 3
     assert world.delivered[-1] == world.delivered[0] or world.delivered[-1] == world.delivered[1]
 
@@ -196,7 +196,7 @@ def test_a_file_that_is_gone_is_written_again_from_the_kept_result(world: World)
     items = world.items("a", "b")
     world.run(items)
     (world.folder / "a.glb").unlink()
-    assert stages(world.run(items)) == [Stage.DONE] * 2
+    assert stages(world.run(items)) == [RowStatus.DONE] * 2
     assert len(world.delivered) == 3
     assert len(world.service.paid) == 2
 
@@ -206,7 +206,7 @@ def test_the_batch_stops_before_it_costs_too_much(world: World) -> None:
     run = world.run(items, max_cost_cu=5.0)
     assert len(world.service.paid) == 2
     assert run.stopped
-    assert run.counts()[Stage.WAITING] == 2
+    assert run.counts()[RowStatus.WAITING] == 2
     run = world.run(items, max_cost_cu=7.4)  # what was spent before counts
     assert len(world.service.paid) == 2
     run = world.run(items, max_cost_cu=7.5)
@@ -219,10 +219,10 @@ def test_a_result_that_is_gone_with_its_outputs_is_fetched_again(world: World) -
     world.run(items)
     blend = world.store.job_folder(world.delivered[0]) / "result.blend"
     blend.unlink()
-    assert stages(world.run(items)) == [Stage.DONE]  # its outputs are there: that is what counts
+    assert stages(world.run(items)) == [RowStatus.DONE]  # its outputs are there: that is what counts
     assert not blend.exists()
     (world.folder / "a.glb").unlink()
-    assert stages(world.run(items)) == [Stage.DONE]
+    assert stages(world.run(items)) == [RowStatus.DONE]
     assert blend.exists()
     assert len(world.service.paid) == 1
 
@@ -240,13 +240,13 @@ def test_what_a_killed_run_left_is_submitted_under_the_next_runs_limit_alone(wor
     run = world.run(world.items("a", "b", "c"), session="second", max_cost_cu=5.0)
     assert len(world.service.paid) == 2
     assert run.stopped
-    assert stages(world.run(world.items("a", "b", "c"), session="third")) == [Stage.DONE] * 3
+    assert stages(world.run(world.items("a", "b", "c"), session="third")) == [RowStatus.DONE] * 3
     assert len(world.service.paid) == 3
 
 
 def test_what_a_killed_run_left_of_other_rows_is_not_submitted(world: World) -> None:
     left_by_a_killed_run(world, "a", "b")
-    assert stages(world.run(world.items("b"), session="second")) == [Stage.DONE]
+    assert stages(world.run(world.items("b"), session="second")) == [RowStatus.DONE]
     assert [inputs["prompt"] for _, inputs in world.service.paid] == ["b"]
 
 
@@ -261,7 +261,7 @@ def test_of_two_processes_that_begin_at_once_neither_gives_a_row_up(world: World
             world.turn(second, worker)
     finally:
         world.end(worker)
-    assert stages(first) == stages(second) == [Stage.DONE]
+    assert stages(first) == stages(second) == [RowStatus.DONE]
     assert len(world.service.paid) == 1
 
 
@@ -269,23 +269,23 @@ def test_what_has_no_price_is_not_started_under_a_limit(world: World) -> None:
     run = world.run(world.items("a", price_cu=None), max_cost_cu=100.0)
     assert run.stopped
     assert not world.service.paid
-    assert stages(world.run(world.items("a", price_cu=None))) == [Stage.DONE]
+    assert stages(world.run(world.items("a", price_cu=None))) == [RowStatus.DONE]
 
 
 def test_a_failed_row_is_tried_anew_by_a_persons_wish_alone(world: World) -> None:
     world.service.final = JobStatus.FAILURE
     items = world.items("a")
     run = world.run(items)
-    assert stages(run) == [Stage.FAILED]
+    assert stages(run) == [RowStatus.FAILED]
     assert "another picture" in run.rows[0].message
     world.service.final = JobStatus.SUCCESS
-    assert stages(world.run(items)) == [Stage.FAILED]
+    assert stages(world.run(items)) == [RowStatus.FAILED]
     assert len(world.service.paid) == 1
     run = world.run(items, is_retrying=True)
-    assert stages(run) == [Stage.DONE]
+    assert stages(run) == [RowStatus.DONE]
     assert len(world.service.paid) == 2
     for is_retrying in (True, False):
-        assert stages(world.run(items, is_retrying=is_retrying)) == [Stage.DONE]
+        assert stages(world.run(items, is_retrying=is_retrying)) == [RowStatus.DONE]
     assert len(world.service.paid) == 2
 
 
@@ -304,11 +304,11 @@ def test_a_run_of_other_rows_never_submits_what_an_interrupted_run_has_left(worl
     a, b = world.items("a", "b")
     left_by_an_interrupted_run(world, [a])
     run = world.run([b], session="two", max_cost_cu=2.5, concurrency=1)
-    assert stages(run) == [Stage.DONE]
+    assert stages(run) == [RowStatus.DONE]
     assert prompts(world) == ["b"]
     assert run.spent_cu() == 2.5
     run = world.run([a, b], session="three", max_cost_cu=5.0)
-    assert stages(run) == [Stage.DONE] * 2
+    assert stages(run) == [RowStatus.DONE] * 2
     assert len(world.service.paid) == 2
 
 
@@ -319,7 +319,7 @@ def test_what_an_interrupted_run_has_left_for_long_is_submitted_by_the_next_run_
     left_by_an_interrupted_run(world, items)
     world.clock.time += 2 * ABANDONED_S
     run = world.run(items, session="two", concurrency=1)  # while its worker gives up what was left
-    assert stages(run) == [Stage.DONE] * 3
+    assert stages(run) == [RowStatus.DONE] * 3
     assert len(world.service.paid) == 3
 
 
@@ -333,12 +333,12 @@ def test_a_row_that_another_run_works_on_is_waited_for_and_taken_over_once_that_
     worker = world.worker()
     assert run.step()
     world.turn(run, worker)
-    assert (stages(run), world.service.paid) == ([Stage.RUNNING], [])
+    assert (stages(run), world.service.paid) == ([RowStatus.RUNNING], [])
     world.clock.time += 2 * LEASE_S
     while run.step():
         world.turn(run, worker)
     world.end(worker)
-    assert stages(run) == [Stage.DONE]
+    assert stages(run) == [RowStatus.DONE]
     assert len(world.service.paid) == 1
 
 
@@ -351,33 +351,33 @@ def test_only_what_is_proven_unpaid_is_submitted_again_by_the_next_run(
 ) -> None:
     lost, unsent = world.items("a", "b")
     world.service.fail["generate"] = [error]
-    assert stages(world.run([lost])) == [Stage.FAILED]
-    assert stages(world.run([lost])) == [Stage.FAILED]
+    assert stages(world.run([lost])) == [RowStatus.FAILED]
+    assert stages(world.run([lost])) == [RowStatus.FAILED]
     assert world.service.calls["generate"] == 1
     world.service.fail["upload"] = world.service.fail["get_model"] = [NOT_SENT] * 50
     world.service.fail["generate"] = [NOT_SENT] * 50
-    assert stages(world.run([unsent], rounds=9000)) == [Stage.FAILED]
+    assert stages(world.run([unsent], rounds=9000)) == [RowStatus.FAILED]
     world.service.fail.clear()
-    assert stages(world.run([lost, unsent])) == [Stage.FAILED, Stage.DONE]
+    assert stages(world.run([lost, unsent])) == [RowStatus.FAILED, RowStatus.DONE]
     assert prompts(world) == ["b"]
 
 
 def test_a_lost_row_that_was_to_be_tried_anew_and_was_not_sent_waits_for_another_wish(world: World) -> None:
     items = world.items("a")
     world.service.fail["generate"] = [LOST, SignInError("The key is refused.")]
-    assert stages(world.run(items)) == [Stage.FAILED]
-    assert stages(world.run(items, is_retrying=True)) == [Stage.FAILED]
-    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert stages(world.run(items)) == [RowStatus.FAILED]
+    assert stages(world.run(items, is_retrying=True)) == [RowStatus.FAILED]
+    assert stages(world.run(items, is_retrying=True)) == [RowStatus.DONE]
     assert len(world.service.paid) == 1
 
 
 def test_a_refused_row_waits_for_a_persons_wish(world: World) -> None:
     world.service.fail["generate"] = [InputError("The picture is too dark.")]
     items = world.items("a")
-    assert stages(world.run(items)) == [Stage.FAILED]
-    assert stages(world.run(items)) == [Stage.FAILED]
+    assert stages(world.run(items)) == [RowStatus.FAILED]
+    assert stages(world.run(items)) == [RowStatus.FAILED]
     assert world.service.calls["generate"] == 1
-    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert stages(world.run(items, is_retrying=True)) == [RowStatus.DONE]
     assert len(world.service.paid) == 1
 
 
@@ -386,10 +386,10 @@ def test_a_lost_row_is_not_submitted_again_by_running_the_batch_again(world: Wor
     items = world.items("a")
     for _ in range(3):
         run = world.run(items)
-        assert stages(run) == [Stage.FAILED]
+        assert stages(run) == [RowStatus.FAILED]
         assert "does not list this job" in run.rows[0].message
     assert world.service.calls["generate"] == 1
-    assert stages(world.run(items, is_retrying=True)) == [Stage.DONE]
+    assert stages(world.run(items, is_retrying=True)) == [RowStatus.DONE]
     assert len(world.service.paid) == 1
 
 
@@ -399,7 +399,7 @@ def test_a_row_in_doubt_is_not_submitted_again_by_any_run_and_counts_as_spent(wo
     items = world.items("a")
     for is_retrying in (False, True, True):
         run = world.run(items, is_retrying=is_retrying)
-        assert stages(run) == [Stage.FAILED]
+        assert stages(run) == [RowStatus.FAILED]
         assert "job_1" in run.rows[0].message
         assert run.spent_cu() == 2.5
     assert world.service.calls["generate"] == 1
@@ -418,15 +418,15 @@ def test_without_credits_nothing_more_is_started_and_the_next_run_goes_on(world:
     run = world.run(items, concurrency=1)
     assert run.stopped == "Too few credits."
     assert not world.service.paid
-    assert stages(world.run(items)) == [Stage.DONE] * 4
+    assert stages(world.run(items)) == [RowStatus.DONE] * 4
     assert len(world.service.paid) == 4
 
 
 def test_a_download_that_failed_goes_on_in_the_next_run_for_nothing(world: World) -> None:
     world.service.fail["download"] = [TransferError("The disk is full.")]
     items = world.items("a")
-    assert stages(world.run(items)) == [Stage.FAILED]
-    assert stages(world.run(items)) == [Stage.DONE]
+    assert stages(world.run(items)) == [RowStatus.FAILED]
+    assert stages(world.run(items)) == [RowStatus.DONE]
     assert len(world.service.paid) == 1
 
 
@@ -434,10 +434,10 @@ def test_what_could_not_be_written_is_written_by_the_next_run(world: World) -> N
     items = world.items("a", "b")
     world.failing = RuntimeError("no room")
     run = world.run(items)
-    assert stages(run) == [Stage.FAILED] * 2
+    assert stages(run) == [RowStatus.FAILED] * 2
     assert "paid for" in run.rows[0].message
     world.failing = None
-    assert stages(world.run(items)) == [Stage.DONE] * 2
+    assert stages(world.run(items)) == [RowStatus.DONE] * 2
     assert len(world.service.paid) == 2
 
 
@@ -445,11 +445,11 @@ def test_what_was_refunded_is_not_spent_here_and_on_other_machines(world: World)
     world.service.final = JobStatus.FAILURE
     items = world.items("a", "b")
     run = world.run(items[:1], machine="one")
-    assert stages(run) == [Stage.FAILED]
+    assert stages(run) == [RowStatus.FAILED]
     assert (run.spent_cu(), run.refunded_cu()) == (0.0, 2.5)
     world.service.final = JobStatus.SUCCESS
     run = world.run(items[1:], machine="two", max_cost_cu=2.5)
-    assert stages(run) == [Stage.DONE]
+    assert stages(run) == [RowStatus.DONE]
     assert run.spent_cu() == 2.5
     world.service.final = JobStatus.FAILURE
     world.service.listed = lambda job: replace(job, has_refund=False)
@@ -492,8 +492,8 @@ def test_a_dry_run_tells_each_rows_fate_and_what_is_still_to_be_paid_and_changes
 
 def test_a_limit_leaves_the_rest_to_the_next_run(world: World) -> None:
     items = world.items("a", "b", "c")
-    assert stages(world.run(items, most=2)) == [Stage.DONE, Stage.DONE, Stage.LATER]
-    assert stages(world.run(items, most=2)) == [Stage.DONE] * 3
+    assert stages(world.run(items, most=2)) == [RowStatus.DONE, RowStatus.DONE, RowStatus.LATER]
+    assert stages(world.run(items, most=2)) == [RowStatus.DONE] * 3
     assert len(world.service.paid) == 3
 
 
@@ -504,10 +504,10 @@ def test_two_machines_share_a_folder_and_pay_for_each_row_once(world: World) -> 
     first.step()
     world.store.close()
     run = world.run(items, machine="two")
-    assert run.counts() == {Stage.DONE: 4, Stage.ELSEWHERE: 2}
+    assert run.counts() == {RowStatus.DONE: 4, RowStatus.ELSEWHERE: 2}
     assert run.spent_cu() == 6 * 2.5
     run = world.run(items, machine="one")
-    assert stages(run) == [Stage.DONE] * 6
+    assert stages(run) == [RowStatus.DONE] * 6
     assert len(world.service.paid) == 6
 
 
@@ -515,7 +515,7 @@ def test_machines_that_start_at_the_same_time_keep_to_one_limit_on_cost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = world.items(*"abc")
-    take, other = Claims.take, Claims(world.folder, "two")
+    take, other = Claims.acquire, Claims(world.folder, "two")
 
     def take_both(claims: Claims, job_id: str, price_cu: float | None) -> bool:
         """The other machine, too, has found that there is enough left, and claims the next row."""
@@ -523,32 +523,32 @@ def test_machines_that_start_at_the_same_time_keep_to_one_limit_on_cost(
             take(other, items[2].id, price_cu)
         return take(claims, job_id, price_cu)
 
-    monkeypatch.setattr(Claims, "take", take_both)
+    monkeypatch.setattr(Claims, "acquire", take_both)
     run = world.run(items[:2], machine="one", max_cost_cu=2.5)
-    assert (run.stopped, stages(run)) == ("over --max-cost", [Stage.WAITING] * 2)
-    assert other.holder(items[0].id) is None
+    assert (run.stopped, stages(run)) == ("over --max-cost", [RowStatus.WAITING] * 2)
+    assert other.owner(items[0].id) is None
     assert world.service.paid == []
     run = world.run(items[:2], machine="one", max_cost_cu=5.0)
-    assert stages(run) == [Stage.DONE, Stage.WAITING]
+    assert stages(run) == [RowStatus.DONE, RowStatus.WAITING]
     assert run.spent_cu() == 5.0
 
 
 def test_what_others_cost_is_known_whatever_became_of_their_claims(tmp_path: Path) -> None:
     one, two = Claims(tmp_path, "one"), Claims(tmp_path, "two")
-    assert one.take("a", 2.0)
-    assert one.others_cu() == 0.0
+    assert one.acquire("a", 2.0)
+    assert one.cost_of_others_cu() == 0.0
     one.release("a")
-    assert two.take("a", 2.0)
-    assert one.others_cu() == 2.0  # not what it was while it was one's own
-    assert two.take("b", 3.0)
+    assert two.acquire("a", 2.0)
+    assert one.cost_of_others_cu() == 2.0  # not what it was while it was one's own
+    assert two.acquire("b", 3.0)
     two.write_result("b", {"cost_cu": None})  # the service did not tell: the price stands
-    assert two.take("c", 3.0)
+    assert two.acquire("c", 3.0)
     two.write_result("c", {"cost_cu": 1.0})
-    assert one.others_cu() == 6.0
+    assert one.cost_of_others_cu() == 6.0
     two.release("a")
-    assert one.others_cu() == 4.0
-    assert one.take("a", 2.0)
-    assert two.others_cu() == 2.0
+    assert one.cost_of_others_cu() == 4.0
+    assert one.acquire("a", 2.0)
+    assert two.cost_of_others_cu() == 2.0
 
 
 def test_what_failed_on_another_machine_has_failed_and_may_be_tried_anew_here(world: World) -> None:
@@ -557,33 +557,33 @@ def test_what_failed_on_another_machine_has_failed_and_may_be_tried_anew_here(wo
     world.run(items, machine="one")
     world.service.final = JobStatus.SUCCESS
     run = world.run(items, machine="two")
-    assert stages(run) == [Stage.FAILED]
+    assert stages(run) == [RowStatus.FAILED]
     assert "on one" in run.rows[0].message
     assert len(world.service.paid) == 1
-    assert stages(world.run(items, machine="two", is_retrying=True)) == [Stage.DONE]
-    assert stages(world.run(items, machine="one")) == [Stage.DONE]
+    assert stages(world.run(items, machine="two", is_retrying=True)) == [RowStatus.DONE]
+    assert stages(world.run(items, machine="one")) == [RowStatus.DONE]
     assert len(world.service.paid) == 2
 
 
 def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does_not(tmp_path: Path) -> None:
     clock, said, is_alive = Clock(), list[str](), [True]
-    one = Presence(tmp_path, host="one", clock=clock)
-    two = Presence(tmp_path, host="two", clock=clock)
+    one = HostLock(tmp_path, host="one", clock=clock)
+    two = HostLock(tmp_path, host="two", clock=clock)
 
     def sleep(seconds: float) -> None:
         clock.time += seconds
         if is_alive[0]:
-            one.beat()
+            one.renew()
 
-    one.enter(said.append, sleep)
-    Presence(tmp_path, host="one", clock=clock).enter(said.append, sleep)  # the same host, at once
+    one.acquire(said.append, sleep)
+    HostLock(tmp_path, host="one", clock=clock).acquire(said.append, sleep)  # the same host, at once
     assert not said
     with pytest.raises(InputError, match="a name of its own"):
-        two.enter(said.append, sleep)
+        two.acquire(said.append, sleep)
     is_alive[0] = False
-    two.enter(said.append, sleep)
-    two.leave()
-    one.enter(said.append, sleep)
+    two.acquire(said.append, sleep)
+    two.release()
+    one.acquire(said.append, sleep)
     assert len(said) == 2
 
 
@@ -604,7 +604,7 @@ def test_of_two_hosts_that_start_at_once_exactly_one_is_let_in(
 
     def is_in(host: str) -> bool:
         try:
-            Presence(tmp_path, host=host).enter(lambda _text: None)
+            HostLock(tmp_path, host=host).acquire(lambda _text: None)
         except InputError:
             return False
         return True
@@ -615,16 +615,16 @@ def test_of_two_hosts_that_start_at_once_exactly_one_is_let_in(
 
 def test_a_host_that_was_taken_over_stops_at_its_next_beat(tmp_path: Path) -> None:
     clock = Clock()
-    one, two = (Presence(tmp_path, host=host, clock=clock) for host in ("one", "two"))
+    one, two = (HostLock(tmp_path, host=host, clock=clock) for host in ("one", "two"))
 
     def sleep(seconds: float) -> None:
         clock.time += seconds
 
-    one.enter(lambda _text: None, sleep)
-    two.enter(lambda _text: None, sleep)
+    one.acquire(lambda _text: None, sleep)
+    two.acquire(lambda _text: None, sleep)
     with pytest.raises(InputError, match="Another host"):
-        one.beat()
-    two.beat()
+        one.renew()
+    two.renew()
 
 
 @pytest.mark.parametrize("has_boot_id", [True, False])
@@ -632,33 +632,33 @@ def test_processes_with_temporary_folders_of_their_own_are_of_one_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_boot_id: bool
 ) -> None:
     if not has_boot_id:
-        monkeypatch.setattr(presence, "_BOOT_ID", tmp_path / "no such file")
+        monkeypatch.setattr(host_lock, "_BOOT_ID", tmp_path / "no such file")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv("TMPDIR", str(tmp_path / name))
         monkeypatch.setattr("tempfile.tempdir", None)
-        Presence(tmp_path / "batch").enter(lambda _text: None)
+        HostLock(tmp_path / "batch").acquire(lambda _text: None)
     assert [path.name for path in (tmp_path / "batch").iterdir()] == ["present-1"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{"])
 def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     claims = Claims(tmp_path, "one")
-    assert claims.take("job", 1.0)
+    assert claims.acquire("job", 1.0)
     path = tmp_path / "claims" / "job" / "claim.json"
     path.write_text(text)
     for machine in ("one", "two"):
         with pytest.raises(InputError, match="may be paid for") as caught:
-            Claims(tmp_path, machine).take("job", 1.0)
+            Claims(tmp_path, machine).acquire("job", 1.0)
         assert str(path) in str(caught.value)
 
 
 def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = (Claims(tmp_path, name) for name in ("one", "two"))
-    assert one.take("job", 1.0)
+    assert one.acquire("job", 1.0)
     monkeypatch.setattr(Path, "mkdir", None)
-    assert one.take("job", 1.0)
-    assert not two.take("job", 1.0)
+    assert one.acquire("job", 1.0)
+    assert not two.acquire("job", 1.0)
 
 
 def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
@@ -682,7 +682,7 @@ def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
     for owner, names in (
         (Store, ("add", "move", "resume", "update")),
-        (Claims, ("take", "write_result", "set_current")),
+        (Claims, ("acquire", "write_result", "set_current")),
         (World, ("deliver", "written")),
     ):
         for name in names:
@@ -719,7 +719,7 @@ def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
     world.service.fail.clear()
     world.run(items, is_retrying=True)  # a submission that was lost after the last kill may need one more
     run = world.run(items, is_retrying=True)
-    assert stages(run) == [Stage.DONE] * 4
+    assert stages(run) == [RowStatus.DONE] * 4
     assert len(world.service.paid) == 4
     for row in run.rows:
         assert (world.folder / f"{row.item.key}.glb").read_text() == row.job_id

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.batches import Item, Problem, Row, Stage, Tracked, write_sheet, write_table
+from maquette.batches import Item, Problem, Row, RowState, RowStatus, write_sheet, write_table
 from maquette.client import Model
 
 MODEL = Model.from_json({"id": "model_x", "name": "X", "inputs": []})
 
 
-def tracked(key: str, message: str = "", files: tuple[str, ...] = ()) -> Tracked:
+def tracked(key: str, message: str = "", files: tuple[str, ...] = ()) -> RowState:
     item = Item(Row(2, key, "stem", {}), MODEL, {"prompt": key}, key, key, 1.0, (".glb",), "id-1", 2.5)
     facts = {"outputs": [*files], "cost_cu": 2.5, "faces": 12, "seconds": 1.2, "preview": "a b#.png"}
-    return Tracked(item, "id-1", Stage.DONE, message, facts)  # type: ignore[arg-type]
+    return RowState(item, "id-1", RowStatus.DONE, message, facts)  # type: ignore[arg-type]
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:

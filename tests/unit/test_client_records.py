@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from maquette.client import AnswerError, Asset, Credentials, Input, Job, JobStatus, Model, Required
-from maquette.client.titles import readable_name
+from maquette.client.labels import readable_name
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from maquette.client import JobStatus, ServerError
-from maquette.jobs import State, Store, StoreError, Watch, WorkerError
+from maquette.jobs import State, Store, StoreError, Supervisor, WorkerError
 from maquette.jobs.database import DATABASE, mark_damaged
 from maquette.jobs.worker import Worker
 from service import Clock, Service, fake_blender
@@ -134,7 +134,7 @@ def test_who_has_the_damaged_store_open_is_told_to_start_anew(tmp_path: Path) ->
     new.questions.ask("s", "balance")
     old.questions.ask("s", "balance")
     with pytest.raises(WorkerError, match="set it aside"):
-        Watch(old, "s", lambda: pytest.fail("no worker is started")).look()
+        Supervisor(old, "s", lambda: pytest.fail("no worker is started")).check()
 
 
 def test_a_store_that_another_process_holds_is_not_taken_for_damaged(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from maquette.client.elapsed import elapsed_s
 from maquette.jobs import InputFile, JobRecord, State, Store
 from maquette.jobs import steps as steps_module
 from maquette.jobs.database import StoreTroubleError
-from maquette.jobs.follower import Follower
-from maquette.jobs.ledger import Ledger, retry_delay_s
+from maquette.jobs.leased_store import LeasedStore, retry_delay_s
 from maquette.jobs.matching import GRACE_S, WINDOW_S
+from maquette.jobs.poller import Poller
 from maquette.jobs.store import LEASE_S, MAX_DELAY_S
 from maquette.jobs.worker import Worker
 from service import Clock
@@ -57,7 +57,7 @@ DEFECT = "Maquette met a defect (KeyError: 'kind'). worker.log tells more."
         (steps_module.Steps, "_download", State.FAILED, State.DOWNLOADING),
         (steps_module.Steps, "_converted", State.FAILED, State.CONVERTING),
         (steps_module.Steps, "_convert", State.FAILED, State.CONVERTING),
-        (Follower, "apply", State.FAILED, State.QUEUED),
+        (Poller, "apply", State.FAILED, State.QUEUED),
     ],
 )
 def test_one_jobs_defect_is_its_own_and_the_others_are_made(
@@ -111,8 +111,8 @@ def test_a_share_that_may_not_be_read_is_the_jobs_error_in_the_disks_words(
 def test_a_defect_in_looking_for_a_lost_job_holds_no_other_up(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Follower._reconcile
-    monkeypatch.setattr(Follower, "_reconcile", raising(KeyError("kind"), real))
+    real = Poller._reconcile
+    monkeypatch.setattr(Poller, "_reconcile", raising(KeyError("kind"), real))
     scene.service.fail["answer"] = [LOST]
     jobs = both(scene)
     with pytest.raises(AssertionError):
@@ -120,7 +120,7 @@ def test_a_defect_in_looking_for_a_lost_job_holds_no_other_up(
     bad, good = (scene.store.get(job.id) for job in jobs)
     assert (bad.state, bad.resume_state, bad.message) == (State.UNCERTAIN, None, DEFECT)
     assert good.state is State.READY
-    monkeypatch.setattr(Follower, "_reconcile", real)
+    monkeypatch.setattr(Poller, "_reconcile", real)
     scene.run()
     assert scene.store.get(bad.id).state is State.READY
     assert len(scene.service.paid) == 2
@@ -354,7 +354,7 @@ def test_a_worker_measures_by_a_clock_that_nobody_sets(scene: Scene, monkeypatch
     monkeypatch.setattr("time.time", lambda: 0.0)
     worker = Worker(scene.store, scene.service, service="test", blender="")  # type: ignore[arg-type]
     scene.workers.append(worker)
-    ledger: Ledger = worker._ledger
-    assert ledger.clock is elapsed_s
+    leased: LeasedStore = worker._leased
+    assert leased.clock is elapsed_s
     first = elapsed_s()
     assert 0 <= elapsed_s() - first < 60

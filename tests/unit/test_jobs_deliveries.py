@@ -14,11 +14,12 @@ from unittest.mock import Mock
 import pytest
 from job_scene import Scene
 from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
-from maquette.jobs import Desk, NewJob, State, Store, WorkerSettings, holder, start_worker
+from maquette.jobs import Desk, NewJob, State, Store, WorkerSettings, start_worker
 from maquette.jobs.process import end_at_once, let_go
 from maquette.jobs.store import MAX_DELAY_S
+from maquette.jobs.supervisor import Supervisor
 from maquette.jobs.transfers import BAD_BYTES, MAX_ATTEMPTS, damage_of, file_name
-from maquette.jobs.watch import Watch
+from maquette.session_state import SessionState
 from service import asset, fake_blender
 
 from .fake_api import FakeApi, Say
@@ -277,8 +278,8 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
             started.append(start_worker(tmp_path, settings))
             return started[-1]
 
-        watch = Watch(store, "s", start)
-        watch.look()
+        watch = Supervisor(store, "s", start)
+        watch.check()
         deadline = time.monotonic() + 60
         part = store.job_folder(job.id) / "result" / "a.glb.part"
         while not (part.exists() and part.stat().st_size):
@@ -307,18 +308,20 @@ def test_the_worker_of_a_closed_desk_hears_of_online_access_that_goes_off(tmp_pa
         Mock(spec=Desk, service=name, close=Mock(return_value=worker))
         for name, worker in zip("ab", workers, strict=True)
     ]
+    state = SessionState()
     try:
         for desk in desks:
-            holder.close(desk)
-        holder.end_offline(lambda service: True)
+            state.desk = desk
+            state.close_desk()
+        state.end_offline(lambda service: True)
         assert workers[0].poll() is None
-        holder.end_offline(lambda service: service == "b")
+        state.end_offline(lambda service: service == "b")
         workers[0].returncode = None
         assert workers[0].wait(30)
         assert workers[1].poll() is None
-        holder.let_go_of_workers()
+        state.let_go_of_workers()
     finally:
-        holder.let_go_of_workers()
+        state.let_go_of_workers()
         for worker in workers:
             worker.returncode = None
             worker.kill()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from maquette.client import InputError, Model, NetworkError, SignInError
-from maquette.jobs import Desk, InputFile, JobRecord, NewJob, State, Store, StoreError, holder
-from maquette.jobs.answers import PAUSE_S, made_up_inputs
+from maquette.jobs import Desk, InputFile, JobRecord, NewJob, State, Store, StoreError
 from maquette.jobs.desk import ANSWERS, BATCH
+from maquette.jobs.lookup_runner import PAUSE_S, made_up_inputs
 from maquette.jobs.worker import Worker
 from service import Clock, Service
 
@@ -402,11 +402,3 @@ def test_made_up_inputs_are_what_the_model_takes(model: Model) -> None:
     service = Service(Clock())
     service.models = MODELS
     assert service.estimate_cost(model.id, made_up_inputs(model)).creative_units
-
-
-def test_the_holder_holds_one_desk(room: Room) -> None:
-    assert holder.current() is None
-    holder.hold(room.desk)
-    assert holder.current() is room.desk
-    holder.hold(None)
-    assert holder.current() is None

@@ -25,8 +25,8 @@ from maquette.jobs import (
     provenance_of,
     source_of,
 )
-from maquette.jobs.inputs import QUICK_BYTES
-from maquette.jobs.request import gather_inputs
+from maquette.jobs.input_files import QUICK_BYTES
+from maquette.jobs.parse_inputs import gather_inputs
 from maquette.jobs.worker import Worker
 from sandbox_client import png
 from service import MODEL, Clock, Service, fake_blender
@@ -245,7 +245,7 @@ def test_input_files_are_read_once_and_never_in_the_workers_loop(
         threads.append(threading.current_thread())
         return files.sha256_of(path)
 
-    monkeypatch.setattr("maquette.jobs.inputs.sha256_of", sha256_of)
+    monkeypatch.setattr("maquette.jobs.input_files.sha256_of", sha256_of)
     job = scene.add(image=scene.file("a.png"))
     assert scene.run().state is State.READY
     assert len(threads) == 1
@@ -263,7 +263,7 @@ def test_a_large_file_holds_neither_the_lease_nor_other_jobs_up(
         assert path.name != "large.png" or may_go_on.wait(30)
         return files.sha256_of(path)
 
-    monkeypatch.setattr("maquette.jobs.inputs.sha256_of", sha256_of)
+    monkeypatch.setattr("maquette.jobs.input_files.sha256_of", sha256_of)
     large = scene.add(image=scene.file("large.png", LARGE))
     other = scene.add(image=scene.file("a.png"))
     worker = scene.worker()

@@ -14,7 +14,7 @@ from maquette.jobs import JobRecord, State, StoreError
 from maquette.jobs.candidates import refuse_candidate, take_candidate
 from maquette.jobs.database import InDoubtError, WouldSpendError
 from maquette.jobs.matching import GRACE_S, WINDOW_S
-from maquette.jobs.shared import take_remote
+from maquette.jobs.remote_claims import take_remote
 from maquette.jobs.worker import Worker
 from service import Clock, Service
 

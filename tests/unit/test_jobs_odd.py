@@ -181,7 +181,7 @@ def test_a_job_that_moves_on_while_its_defect_is_written_stops_nothing(
         monkeypatch.setattr(scene.store, "get", get)
         raise KeyError("kind")
 
-    worker._ledger.guarded(job.id, step)
+    worker._leased.guarded(job.id, step)
     assert scene.store.get(job.id).state is State.CANCELED
 
 

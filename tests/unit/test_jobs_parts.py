@@ -18,7 +18,7 @@ from maquette.jobs import (
     Desk,
     NewJob,
     Store,
-    Watch,
+    Supervisor,
     WorkerError,
     WorkerSettings,
     erase_credentials,
@@ -30,7 +30,7 @@ from maquette.jobs import (
 )
 from maquette.jobs.environment import environment_without
 from maquette.jobs.matching import Likeness, compare, likeness
-from maquette.jobs.polling import POLL_MAX_S, POLL_MIN_S, poll_interval_s
+from maquette.jobs.poll_schedule import POLL_MAX_S, POLL_MIN_S, poll_interval_s
 from service import Clock, Service
 
 _OPENING = ("open", "os.scandir", "os.listdir", "sqlite3.connect", "socket.connect", "subprocess.Popen")
@@ -174,15 +174,15 @@ def test_a_broken_key_file_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_watch_tells_of_changes_by_others_and_of_its_own_on_touch(tmp_path: Path) -> None:
     store, other = Store(tmp_path), Store(tmp_path)
-    watch = Watch(store, "s", lambda: pytest.fail("nothing to do, no worker"))
-    assert watch.look()
-    assert not watch.look()
+    watch = Supervisor(store, "s", lambda: pytest.fail("nothing to do, no worker"))
+    assert watch.check()
+    assert not watch.check()
     job = other.add(NewJob(name="n", model_id="m", inputs={}, service="elsewhere"))
-    assert watch.look()
-    assert not watch.look()
+    assert watch.check()
+    assert not watch.check()
     store.request_cancel(job)
-    watch.touch()
-    assert watch.look()
+    watch.invalidate()
+    assert watch.check()
 
 
 def test_a_worker_that_dies_at_once_is_not_started_for_ever(tmp_path: Path) -> None:
@@ -195,12 +195,12 @@ def test_a_worker_that_dies_at_once_is_not_started_for_ever(tmp_path: Path) -> N
         process.wait()
         return process
 
-    watch = Watch(store, "s", start, clock=clock)
+    watch = Supervisor(store, "s", start, clock=clock)
     for _ in range(3):
-        watch.look()
+        watch.check()
         clock.time += 2
     with pytest.raises(WorkerError, match=r"worker\.log"):
-        watch.look()
+        watch.check()
 
 
 def test_a_watch_starts_a_worker_for_its_own_sessions_jobs_alone(tmp_path: Path) -> None:
@@ -210,15 +210,15 @@ def test_a_watch_starts_a_worker_for_its_own_sessions_jobs_alone(tmp_path: Path)
         started.append("mine")
         return subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
 
-    watch = Watch(store, "s", start, session="mine")
+    watch = Supervisor(store, "s", start, session="mine")
     store.add(NewJob(name="n", model_id="m", inputs={}, service="s", session="another"))
     store.add(NewJob(name="n", model_id="m", inputs={}, service="s"))
-    watch.look()
+    watch.check()
     assert not started
     store.add(NewJob(name="n", model_id="m", inputs={}, service="s", session="mine"))
     assert store.take_lease("s", "window")  # which is not this session's
-    watch.touch()
-    watch.look()
+    watch.invalidate()
+    watch.check()
     assert started == ["mine"]
     watch.close()
 
@@ -304,7 +304,7 @@ def test_a_worker_brings_its_sandbox_and_takes_it_along_even_when_it_is_killed(t
 def test_reading_jobs_loads_neither_the_http_library_nor_sqlite() -> None:
     """Blender's start is not to wait for them: the one is the worker's alone, the other the first tick's."""
     conftest = Path(__file__).parents[1] / "conftest.py"
-    code = f"import runpy, sys; runpy.run_path({str(conftest)!r}); import maquette.jobs.holder; "
+    code = f"import runpy, sys; runpy.run_path({str(conftest)!r}); import maquette.session_state; "
     code += "sys.exit(not {'requests', 'urllib3', 'sqlite3'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 

@@ -110,7 +110,7 @@ def test_without_any_usable_python_a_task_says_so_in_words(monkeypatch: pytest.M
     )
     monkeypatch.setattr(pythons, "uv_or_none", lambda: "uv")
     with pytest.raises(
-        steps.Failure, match=r"no Blender for this machine(.|\n)*no Python 3\.11\. Install it: somehow"
+        steps.TaskError, match=r"no Blender for this machine(.|\n)*no Python 3\.11\. Install it: somehow"
     ):
         venvs.make_main()
 
@@ -143,7 +143,9 @@ def test_a_missing_system_library_comes_with_the_command_that_installs_it(
     monkeypatch.setattr(venvs, "IS_CI", False, raising=False)
     monkeypatch.setattr(venvs.shutil, "which", lambda name: name if name == tool else None)
     package = "libxfixes3" if tool == "apt-get" else "libXfixes"
-    with pytest.raises(steps.Failure, match=rf"system library libXfixes\.so\.3.*{tool} install .*{package}"):
+    with pytest.raises(
+        steps.TaskError, match=rf"system library libXfixes\.so\.3.*{tool} install .*{package}"
+    ):
         venvs.check_import(tmp_path)
 
 
@@ -209,7 +211,7 @@ def test_a_window_that_this_machine_cannot_have_is_skipped_with_the_reason_but_n
 ) -> None:
     def set_up(version: str) -> windows.Window:
         with steps.step(f"Blender {version}"):
-            raise steps.Missing("there is no screen")
+            raise steps.MissingError("there is no screen")
 
     monkeypatch.setattr(windows, "set_up", set_up)
     monkeypatch.setattr(steps, "IS_CI", is_ci)
@@ -257,7 +259,7 @@ def test_the_newest_blender_has_all_tests_and_the_others_those_that_can_differ(
 def test_one_version_and_one_test_can_be_named(runs: list[tuple[str, list[str]]]) -> None:
     blenders.run_all(blenders.plan(Path("x.zip"), ["5.2"], ["-k", "name"]))
     assert runs == [("5.2", ["-k", "name"])]
-    with pytest.raises(steps.Failure, match=r"no Blender 3\.6 here, but 4\.2, 4\.3"):
+    with pytest.raises(steps.TaskError, match=r"no Blender 3\.6 here, but 4\.2, 4\.3"):
         blenders.plan(Path("x.zip"), ["3.6"], [])
 
 
@@ -273,7 +275,7 @@ def test_official_builds_are_named_with_their_paths(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("MAQUETTE_BLENDERS", os.pathsep.join(map(str, builds)))
     assert blenders.find_real() == builds
     monkeypatch.setenv("MAQUETTE_BLENDERS", str(tmp_path / "three"))
-    with pytest.raises(steps.Failure, match=r"there is no .*three"):
+    with pytest.raises(steps.TaskError, match=r"there is no .*three"):
         blenders.find_real()
 
 
@@ -335,5 +337,8 @@ def test_the_tests_see_no_account_of_the_user(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_command_that_fails_names_itself_and_shows_its_last_words() -> None:
-    with pytest.raises(steps.Failure, match=r"work: exit code 3 from (.|\n)*last words"), steps.step("work"):
+    with (
+        pytest.raises(steps.TaskError, match=r"work: exit code 3 from (.|\n)*last words"),
+        steps.step("work"),
+    ):
         steps.quietly([sys.executable, "-c", "import sys; print('last words'); sys.exit(3)"])

@@ -83,13 +83,13 @@ def idle(w: Window) -> Generator[float, None, dict[str, float]]:
     """Nothing goes on: first with the sidebar in sight, for the ticks; then without, for the heartbeat."""
     yield IDLE_S * 2  # what is learned of the models is read
     recorder.holds.clear()
-    recorder.watch_alone("operators.watch.tick")
+    recorder.watch_alone("window.timer.tick")
     yield from w.move(w.view_point())
     end = time.monotonic() + IDLE_S
     while time.monotonic() < end:
         w.region("UI").tag_redraw()  # a panel that is not drawn for some seconds is not seen
         yield 1.0
-    ticks = recorder.summary(recorder.holds["operators.watch.tick"])
+    ticks = recorder.summary(recorder.holds["window.timer.tick"])
     recorder.watch_all()
     place = hide(w)
     yield 1.0
@@ -169,7 +169,7 @@ def history(w: Window) -> Steps:
             marks = ",".join("?" * len(row))
             database.execute(f"INSERT INTO jobs ({','.join(row)}) VALUES ({marks})", tuple(row.values()))
         database.execute("UPDATE counter SET value = ?", (change + HISTORY + 1,))
-    desk._watch.touch()
+    desk._watch.invalidate()
     yield from w.until(lambda: len(desk.jobs) >= HISTORY, 30, "the jobs are in the list")
 
 

@@ -34,7 +34,7 @@ def part(w: Window, name: str) -> Any:
 
 
 def desk(w: Window) -> Any:
-    return part(w, "jobs.holder").current()
+    return part(w, "session_state").state.desk
 
 
 def settings_of(w: Window) -> Any:
@@ -74,7 +74,7 @@ def inputs_shown(w: Window, model_id: str) -> Generator[float, None, Callable[[]
 
 
 def price(w: Window) -> float | None:
-    key = part(w, "jobs.holder").state.price_keys.get(w.window.scene.name, "")
+    key = part(w, "session_state").state.price_keys.get(w.window.scene.name, "")
     found = desk(w).price(key)
     return found and found.cost_cu
 

@@ -44,7 +44,7 @@ class Preferences(Window):
 
 
 def steps(w: Window) -> Steps:
-    state = expected.part(w, "jobs.holder").state
+    state = expected.part(w, "session_state").state
     _sandbox, api, account = expected.part(w, "jobs").open_sandbox(w.folder / "service", bpy.app.binary_path)
     recorder.opened.clear()  # what was just done is no work of the window
     recorder.holds.clear()
@@ -180,7 +180,7 @@ def sign_out(p: Preferences) -> Steps:
 
 
 def problem(w: Window) -> str:
-    desk, state = expected.desk(w), expected.part(w, "jobs.holder").state
+    desk, state = expected.desk(w), expected.part(w, "session_state").state
     return state.problem or (desk and (desk.last_answer_error or desk.trouble)) or ""
 
 

@@ -9,7 +9,7 @@ from driver import Steps, Window
 def steps(w: Window) -> Steps:
     expected.slow_down(20)
     yield from w.open_sidebar()
-    state = expected.part(w, "jobs.holder").state
+    state = expected.part(w, "session_state").state
     yield from w.until(lambda: state.account == "signed_out", 20, "the two ways in are offered")
     yield 1.0
     w.picture("start", w.region("UI"))

@@ -8,7 +8,7 @@ from driver import Steps, Window
 def steps(w: Window) -> Steps:
     expected.slow_down(2)
     yield from w.open_sidebar()
-    state = expected.part(w, "jobs.holder").state
+    state = expected.part(w, "session_state").state
     yield from w.until(lambda: state.account == "signed_out", 20, "nobody is signed in")
     yield from w.search("use the sandbox", picture="sandbox")
     yield from w.until(lambda: state.account == "sandbox", 20, "F3 finds the sandbox")

@@ -48,7 +48,7 @@ def steps(w: Window) -> Steps:
     w.picture("run-again")
     w.check(count(w) == 2, "Run Again from the search asks first", count(w))
     yield from w.key("Escape")
-    expected.part(w, "jobs.holder").state.price_keys.clear()
+    expected.part(w, "session_state").state.price_keys.clear()
     yield from w.click(button, times=2)
     yield 0.7
     w.picture("no-price")

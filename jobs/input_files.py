@@ -15,7 +15,7 @@ from ..client import JsonValue, Scenario
 from ..client.content import content_type
 from ..client.fields import has_reserved_name
 from ..client.pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
-from .children import Blenders
+from .blender_pool import BlenderPool
 from .database import StoreError
 from .files import safe_name, sha256_of
 from .record import InputFile, InputValue, JobRecord, KeptFile, KeptValue, NewJob, mapped
@@ -123,7 +123,7 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     )
 
 
-def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> list[KeptFile]:
+def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[KeptFile]:
     """Make what is missing of the job's input files, each whole or not at all, and read each once.
 
     Pictures are turned upright. Returns the files with their SHA-256. Takes long with large files. Raises
@@ -132,7 +132,7 @@ def prepare_files(blenders: Blenders, job: JobRecord, folder: Path) -> list[Kept
     return [_prepare_file(blenders, file, folder) for file in job.input_files]
 
 
-def _prepare_file(blenders: Blenders, file: KeptFile, folder: Path) -> KeptFile:
+def _prepare_file(blenders: BlenderPool, file: KeptFile, folder: Path) -> KeptFile:
     target = path_in(folder, file.path)
     part = target.with_name(f"part-{target.name}")
     try:
@@ -142,9 +142,12 @@ def _prepare_file(blenders: Blenders, file: KeptFile, folder: Path) -> KeptFile:
                 _copy(file, part)
             elif file.source:
                 source = path_in(folder, file.source)
-                wish: dict[str, JsonValue] = {"source": str(source.resolve()), "target": str(part.resolve())}
-                wish["objects"] = list(file.objects)
-                blenders.run("send", wish, folder, "preparing the mesh")
+                request: dict[str, JsonValue] = {
+                    "source": str(source.resolve()),
+                    "target": str(part.resolve()),
+                }
+                request["objects"] = list(file.objects)
+                blenders.run("send", request, folder, "preparing the mesh")
             os.replace(part, target)
         if is_there and file.sha256:
             return file
@@ -157,7 +160,7 @@ def _prepare_file(blenders: Blenders, file: KeptFile, folder: Path) -> KeptFile:
         part.unlink(missing_ok=True)
 
 
-def _make_upright(blenders: Blenders, picture: Path, part: Path, name: str) -> None:
+def _make_upright(blenders: BlenderPool, picture: Path, part: Path, name: str) -> None:
     """A picture that lies as its camera lay is turned: whether a service would do that, nobody knows.
 
     Raises InputFileError where its end is missing.
@@ -168,10 +171,10 @@ def _make_upright(blenders: Blenders, picture: Path, part: Path, name: str) -> N
     if orientation == UPRIGHT:
         return
     is_jpeg = content_type(picture) == "image/jpeg"
-    wish: dict[str, JsonValue] = {"source": str(picture.resolve()), "target": str(part.resolve())}
-    wish |= {"orientation": orientation, "is_jpeg": is_jpeg}
+    request: dict[str, JsonValue] = {"source": str(picture.resolve()), "target": str(part.resolve())}
+    request |= {"orientation": orientation, "is_jpeg": is_jpeg}
     profile = colour_profile(picture)
-    blenders.run("turn", wish, picture.parent, "turning a picture upright")
+    blenders.run("turn", request, picture.parent, "turning a picture upright")
     if is_jpeg and profile:  # Blender writes none, and without it the colours would be others
         part.write_bytes(with_profile(part.read_bytes(), profile))
     os.replace(part, picture)

@@ -21,8 +21,8 @@ from ..client import (
     SignInError,
     check_inputs,
 )
-from .ledger import STORE_TROUBLE, Ledger, log
-from .questions import Question
+from .leased_store import STORE_TROUBLE, LeasedStore, log
+from .lookups import Lookup
 from .record import PLACEHOLDER_ASSET
 from .tasks import Tasks
 
@@ -39,22 +39,22 @@ class Readable(Protocol):
     def get_balance(self) -> Balance | None: ...
 
 
-class Answers:
+class LookupRunner:
     """Takes up open questions, one look at a time."""
 
-    def __init__(self, ledger: Ledger, api: Readable, tasks: Tasks) -> None:
-        self._ledger, self._api, self._tasks = ledger, api, tasks
-        self._questions = ledger.store.questions
+    def __init__(self, leased: LeasedStore, api: Readable, tasks: Tasks) -> None:
+        self._leased, self._api, self._tasks = leased, api, tasks
+        self._questions = leased.store.questions
         self._background = ""  # key of the last background task
         self._next_background = 0.0
 
     def take(self) -> None:
-        for question in self._questions.list_open(self._ledger.service, _AT_ONCE):
+        for question in self._questions.list_open(self._leased.service, _AT_ONCE):
             key = f"{question.kind} {question.key}"
             if key in self._tasks:
                 continue
             if question.is_background:
-                if self._background in self._tasks or self._ledger.clock() < self._next_background:
+                if self._background in self._tasks or self._leased.clock() < self._next_background:
                     return
                 self._background = key
             self._tasks.start(
@@ -64,9 +64,9 @@ class Answers:
                 lambda future, question=question: self._answered(question, future),
             )
 
-    def _answered(self, question: Question, future: Future[Any]) -> None:
-        error, service = future.exception(), self._ledger.service
-        self._next_background = self._ledger.clock() + PAUSE_S
+    def _answered(self, question: Lookup, future: Future[Any]) -> None:
+        error, service = future.exception(), self._leased.service
+        self._next_background = self._leased.clock() + PAUSE_S
         if error is None:
             try:
                 self._questions.answer(service, question, future.result())
@@ -87,7 +87,7 @@ class Answers:
                     self._questions.answer(service, other, None, text)
 
 
-def answer_to(api: Readable, question: Question) -> JsonValue:
+def answer_to(api: Readable, question: Lookup) -> JsonValue:
     """What the service says to the question; raises ScenarioError."""
     match question.kind, question.request:
         case "models", _:

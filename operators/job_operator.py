@@ -4,8 +4,9 @@
 import bpy
 
 from .. import properties
-from ..jobs import Desk, JobRecord, StoreError, holder
-from . import arrivals, session
+from ..jobs import Desk, JobRecord, StoreError
+from ..session_state import state
+from ..window import connection, placing
 
 
 class JobOperator:
@@ -15,12 +16,12 @@ class JobOperator:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        desk = holder.current()
+        desk = state.desk
         return bpy.app.background or (desk is not None and bool(desk.jobs))
 
     def find(self, context: bpy.types.Context) -> JobRecord | None:
         """The job; in a script, where no timer does it, the desk is opened for it. Raises StoreError."""
-        desk = session.current_desk() if bpy.app.background else holder.current()
+        desk = connection.current_desk() if bpy.app.background else state.desk
         job_id = self.job_id or properties.active_job_id(context.window_manager)
         if desk and job_id and job_id not in desk.jobs and bpy.app.background:
             return desk.get(job_id)
@@ -28,12 +29,12 @@ class JobOperator:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            job, desk = self.find(context), holder.current()
+            job, desk = self.find(context), state.desk
             problem = self.act(context, desk, job) if desk and job else "Choose a job in the list."
         except (StoreError, OSError, ValueError, RuntimeError) as error:
             problem = str(error)
-        properties.sync_jobs(context.window_manager, holder.current())
-        arrivals.scan()
+        properties.sync_jobs(context.window_manager, state.desk)
+        placing.scan()
         if problem:
             self.report({"ERROR"}, problem)  # pyright: ignore[reportAttributeAccessIssue] # an operator's
         return {"CANCELLED"} if problem else {"FINISHED"}

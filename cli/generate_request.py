@@ -22,7 +22,7 @@ from ..jobs import (
     placeholder_inputs,
     source_of,
 )
-from ..jobs.request import DEFAULT_TEXT_MODEL, gather_inputs
+from ..jobs.parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs
 from ..jobs.store import StaleError
 from .exits import CommandError, Exit
 from .session import Session
@@ -31,7 +31,7 @@ _FREE_BYTES = 200 << 20  # less than this free is too little for a result and it
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class GenerateRequest:
     """What a job would be made of. `cost_cu` None: the service prices real files only."""
 
     model: Model
@@ -40,13 +40,13 @@ class Order:
     cost_cu: float | None
 
 
-def read_order(
+def read_request(
     session: Session,
     files: Sequence[str],
     prompt: str | None,
     model_id: str | None,
     parameters: Mapping[str, JsonValue],
-) -> Order:
+) -> GenerateRequest:
     """Raises CommandError, or the client's errors; nothing is spent and no file sent."""
     if not files and prompt is None and not parameters:
         raise CommandError("There is nothing to make a model from. Give an image, or a prompt in words.")
@@ -54,7 +54,7 @@ def read_order(
     model_id = model_id or (DEFAULT_IMAGE_MODEL if files else DEFAULT_TEXT_MODEL)
     model = get_model(session, model_id)
     inputs, given = gather_inputs(model, files, prompt, parameters)
-    return Order(model, inputs, given, price_or_none(session, model, inputs))
+    return GenerateRequest(model, inputs, given, price_or_none(session, model, inputs))
 
 
 def get_model(session: Session, model_id: str) -> Model:
@@ -103,7 +103,7 @@ def check_space(folder: Path, what: str) -> None:
 
 def start(
     session: Session,
-    order: Order,
+    request: GenerateRequest,
     *,
     name: str | None,
     placement: Mapping[str, JsonValue],
@@ -114,19 +114,19 @@ def start(
     earlier one is taken up where nothing is paid twice; one that may have been paid for is left to a person.
     Raises CommandError if it may not be paid for.
     """
-    store, given = session.store, {each: order.inputs[each] for each in order.given}
-    wanted = new_id() if key is None else job_id(key, session.service, order.model.id, given)
+    store, given = session.store, {each: request.inputs[each] for each in request.given}
+    wanted = new_id() if key is None else job_id(key, session.service, request.model.id, given)
     if wanted not in store.ids(session.service):
-        check_cost(order.cost_cu, max_cost_cu)
+        check_cost(request.cost_cu, max_cost_cu)
         check_space(session.folder, "state")
-        source = source_of(order.inputs)
+        source = source_of(request.inputs)
         new = NewJob(
-            name=name or name_of(source, order.model),
-            model_id=order.model.id,
-            model_name=order.model.name,
-            inputs=order.inputs,
+            name=name or name_of(source, request.model),
+            model_id=request.model.id,
+            model_name=request.model.name,
+            inputs=request.inputs,
             service=session.service,
-            estimate_cu=order.cost_cu,
+            estimate_cu=request.cost_cu,
             source=source,
             placement=placement,
             session=session.id,
@@ -143,7 +143,7 @@ def start(
     session.wait_for_sign_of_life([job])
     job = store.get(wanted)
     if is_unpaid := store.is_unpaid(job):
-        check_cost(order.cost_cu, max_cost_cu)
+        check_cost(request.cost_cu, max_cost_cu)
     if is_unpaid or job.resume_state:
         with contextlib.suppress(StaleError):  # another process has
             return store.resume(job, session.id, may_spend=True)

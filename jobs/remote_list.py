@@ -12,11 +12,11 @@ from itertools import islice
 
 from ..client import AnswerError, NotAllowedError, NotFoundError, Scenario, ScenarioError
 from ..client import Job as RemoteJob
-from .ledger import log
+from .leased_store import log
 from .matching import WINDOW_S, Likeness, likeness
-from .polling import OVERLAP_S
+from .poll_schedule import OVERLAP_S
 from .record import JobRecord
-from .shared import is_anothers
+from .remote_claims import is_anothers
 
 _MOST_ALONE = 20  # jobs in doubt that one look asks for by their ids
 

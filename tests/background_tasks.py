@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has the product's background Blenders do errands for tests inside Blender, many in the same one."""
+"""Has the product's background Blenders do tasks for tests inside Blender, many in the same one."""
 
 import importlib
 import os
@@ -10,14 +10,14 @@ from typing import Any
 import bpy
 import leftovers
 
-_children = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.children")
-blenders: Any = _children.Blenders(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
+_children = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.blender_pool")
+blenders: Any = _children.BlenderPool(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
 blenders.take = leftovers.outliving(blenders.take)  # kept from test to test; the session's end ends them
 
 
-def errand(do: str, wish: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def run_task(command: str, request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The answer, also where it is that it could not be done. Nothing else stays in `folder` but a log."""
     try:
-        return blenders.run(do, wish, folder, "doing it")
+        return blenders.run(command, request, folder, "doing it")
     except _children.ChildError as error:
         return {"ok": False, "error": str(error)}

@@ -14,7 +14,7 @@ from ..client import Input, InputError, JsonValue, Model, check_inputs, parse_va
 from ..client.content import content_type
 from ..client.models import ASSET_ID
 from ..client.pictures import is_cut_short
-from .naming import view_in
+from .provenance import view_in
 from .record import InputFile, InputValue
 
 DEFAULT_TEXT_MODEL = "model_meshy-txt23d"

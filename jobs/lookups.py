@@ -23,7 +23,7 @@ _COLUMNS = "kind, key, request, is_background, is_open, answer, error, answered_
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Lookup:
     """One row; `answer` is the last good one, also while `is_open` or after an error."""
 
     kind: str
@@ -74,7 +74,7 @@ class Questions:
                     ),
                 )
 
-    def list_open(self, service: str, limit: int) -> list[Question]:
+    def list_open(self, service: str, limit: int) -> list[Lookup]:
         """Questions that wait for an answer: those of a person first, then the newest."""
         order = "is_background, asked_at DESC, rowid"
         return self._read(f"WHERE service = ? AND is_open ORDER BY {order} LIMIT ?", service, limit)
@@ -83,7 +83,7 @@ class Questions:
         found = self._db.execute("SELECT 1 FROM questions WHERE service = ? AND is_open LIMIT 1", (service,))
         return found.fetchone() is not None
 
-    def answer(self, service: str, question: Question, answer: JsonValue, error: str = "") -> None:
+    def answer(self, service: str, question: Lookup, answer: JsonValue, error: str = "") -> None:
         """Write the answer down; with an error, the last good one is kept."""
         kept = "answer" if error else "?1"
         with transaction(self._db):
@@ -96,7 +96,7 @@ class Questions:
                 ),
             )
 
-    def answered_since(self, service: str, change: int, limit: int) -> list[Question]:
+    def answered_since(self, service: str, change: int, limit: int) -> list[Lookup]:
         """Questions answered after the write numbered `change`, oldest write first."""
         return self._read(
             "WHERE service = ? AND change > ? AND answered_at IS NOT NULL ORDER BY change LIMIT ?",
@@ -114,15 +114,15 @@ class Questions:
                 (service, now - ABANDONED_S, now - _PRICE_S, _MOST_PRICES),
             )
 
-    def _read(self, where: str, *values: str | int) -> list[Question]:
+    def _read(self, where: str, *values: str | int) -> list[Lookup]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM questions {where}", values)
         return [_question(row) for row in rows]
 
 
-def _question(row: "sqlite3.Row") -> Question:
+def _question(row: "sqlite3.Row") -> Lookup:
     values = dict(row)
     for name in ("request", "answer"):
         values[name] = None if values[name] is None else json.loads(values[name])
     for name in ("is_background", "is_open"):
         values[name] = bool(values[name])
-    return Question(**values)
+    return Lookup(**values)

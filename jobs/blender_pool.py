@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Background Blenders that do errands (see scene/child.py): a line of JSON in, a file of JSON out.
+"""Background Blenders that do tasks (see scene/background_main.py): a line of JSON in, a file of JSON out.
 
-One that has started takes milliseconds for the next errand instead of a second, so it is kept for a while.
+One that has started takes milliseconds for the next task instead of a second, so it is kept for a while.
 """
 
 import json
@@ -18,11 +18,11 @@ from ..client import JsonValue, without_controls
 from .environment import environment_without
 
 TIMEOUT_S = 1800
-ERRANDS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
+TASKS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
 IDLE_S = 20.0  # one that has had nothing to do for so long is ended
 _LOOK_S = 0.02
 _END_S = 5.0
-_CHILD = Path(__file__).resolve().parent.parent / "scene" / "child.py"
+_CHILD = Path(__file__).resolve().parent.parent / "scene" / "background_main.py"
 _ARGUMENTS = ("--background", "--factory-startup", "--python-exit-code", "3", "--python")
 
 
@@ -37,26 +37,30 @@ class ChildError(RuntimeError):
         self.is_unreadable = is_unreadable
 
 
-class Blenders:
-    """As many background Blenders as there are errands at a time. May be used by several threads at once."""
+class BlenderPool:
+    """As many background Blenders as there are tasks at a time. May be used by several threads at once."""
 
     def __init__(self, blender: str, script: Path = _CHILD) -> None:
         self._blender, self._script = blender, script
         self._idle: deque[_Child] = deque()  # the one used last comes last; each operation on it is atomic
 
-    def run(self, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str) -> dict[str, JsonValue]:
+    def run(
+        self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
+    ) -> dict[str, JsonValue]:
         """As `begin`, and waits for the answer."""
-        errand = self.begin(do, wish, folder, doing)
-        while (answer := errand.look()) is None:
+        task = self.begin(command, request, folder, purpose)
+        while (answer := task.poll()) is None:
             time.sleep(_LOOK_S)
         return answer
 
-    def begin(self, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str) -> "Errand":
-        """Start the errand `do`; its log in `folder` is named after it. `doing` is for errors.
+    def begin(
+        self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
+    ) -> "BlenderTask":
+        """Start the task `command`; its log in `folder` is named after it. `purpose` is for error texts.
 
         Raises ChildError if Blender cannot be started.
         """
-        return Errand(self, do, wish, folder, doing)
+        return BlenderTask(self, command, request, folder, purpose)
 
     def take(self, log: Path, *, is_fresh: bool) -> "_Child":
         while self._idle and not is_fresh:
@@ -70,7 +74,7 @@ class Blenders:
         return _Child(self._blender, self._script, log)
 
     def give_back(self, child: "_Child") -> None:
-        if child.errands >= ERRANDS_MAX:
+        if child.tasks >= TASKS_MAX:
             child.end()
         else:
             child.idle_since = time.monotonic()
@@ -91,7 +95,7 @@ class Blenders:
 
 class _Child:
     def __init__(self, blender: str, script: Path, log: Path) -> None:
-        self.errands, self.idle_since = 0, 0.0
+        self.tasks, self.idle_since = 0, 0.0
         flags = 0
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -115,14 +119,14 @@ class _Child:
 
     def tell(self, line: bytes) -> None:
         assert self.process.stdin is not None
-        self.errands += 1
+        self.tasks += 1
         try:
             self.process.stdin.write(line)
         except OSError:  # it has ended: whoever waits for the answer sees that
             self.process.poll()
 
     def end(self) -> None:
-        """One that waits for an errand ends at once when its stdin does."""
+        """One that waits for a task ends at once when its stdin does."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
@@ -141,18 +145,26 @@ def _readable(value: Any) -> Any:
     return without_controls(value) if isinstance(value, str) else value
 
 
-class Errand:
-    """One errand under way."""
+class BlenderTask:
+    """One task under way."""
 
     def __init__(
-        self, blenders: Blenders, do: str, wish: Mapping[str, JsonValue], folder: Path, doing: str
+        self,
+        blenders: BlenderPool,
+        command: str,
+        request: Mapping[str, JsonValue],
+        folder: Path,
+        purpose: str,
     ) -> None:
         folder = folder.resolve()
-        self._blenders, self._doing = blenders, doing
+        self._blenders, self._purpose = blenders, purpose
         # One that outlives a parent that was killed answers to nobody, under a name of its own.
-        self._log, self._answer = folder / f"{do}.log", folder / f".{do}-{secrets.token_hex(4)}.json"
+        self._log, self._answer = (
+            folder / f"{command}.log",
+            folder / f".{command}-{secrets.token_hex(4)}.json",
+        )
         self._log.unlink(missing_ok=True)
-        line = {**wish, "do": do, "log": str(self._log), "answer": str(self._answer)}
+        line = {**request, "command": command, "log": str(self._log), "answer": str(self._answer)}
         self._line = json.dumps(line).encode() + b"\n"
         self._start(is_fresh=False)
 
@@ -161,7 +173,7 @@ class Errand:
         self._child.tell(self._line)
         self._deadline = time.monotonic() + TIMEOUT_S
 
-    def look(self) -> dict[str, JsonValue] | None:
+    def poll(self) -> dict[str, JsonValue] | None:
         """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed."""
         code = self._child.process.poll()
         if self._answer.exists():
@@ -169,19 +181,19 @@ class Errand:
             answer: dict[str, Any] = _readable(json.loads(self._answer.read_text(encoding="utf-8")))
             self._answer.unlink()
             if answer.get("ok") is not True:
-                text = str(answer.get("error") or f"Blender failed at {self._doing}.")
+                text = str(answer.get("error") or f"Blender failed at {self._purpose}.")
                 raise ChildError(text, is_unreadable=answer.get("is_unreadable") is True)
             return answer
         if code is not None:
             self._child.end()
-            if self._child.errands == 1:
-                text = f"Blender crashed while {self._doing} (exit code {code}): a file may be damaged, "
+            if self._child.tasks == 1:
+                text = f"Blender crashed while {self._purpose} (exit code {code}): a file may be damaged, "
                 text += f"or need more memory than a conversion may take. Details are in {self._log}."
                 raise ChildError(text, is_unreadable=True)
-            self._start(is_fresh=True)  # an earlier errand may be to blame
+            self._start(is_fresh=True)  # an earlier task may be to blame
         elif time.monotonic() > self._deadline:
             self._child.process.kill()
             self._child.end()
-            text = f"Blender, {self._doing}, took over {TIMEOUT_S // 60} minutes and was stopped."
+            text = f"Blender, {self._purpose}, took over {TIMEOUT_S // 60} minutes and was stopped."
             raise ChildError(text, is_unreadable=True)
         return None

@@ -23,14 +23,14 @@ _NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to
 _PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
 
 
-class Patience:
+class OutageTimer:
     """Reports what blocks the worker through `say`, and raises after ten minutes without service."""
 
     def __init__(self, session: Session, say: Callable[[str], None], again: str) -> None:
         self._session, self._say, self._again = session, say, again
         self._told, self._well_at = "", time.monotonic()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Raises CommandError if the key is refused or the service is gone for ten minutes."""
         text, kind = self._session.store.get_trouble(self._session.service, self._session.id)
         if text and text != self._told:
@@ -50,17 +50,17 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: Progress, *, aga
     Raises CommandError, which says to do what `again` says, if the key is refused or the service is gone for
     ten minutes.
     """
-    watch, patience = session.watch(), Patience(session, progress.line, again)
+    supervisor, outage = session.supervisor(), OutageTimer(session, progress.line, again)
     try:
         while any(job.is_working for job in jobs):
-            if watch.look():
+            if supervisor.check():
                 jobs = [session.store.get(job.id) for job in jobs]
             progress.tell(jobs)
-            patience.look()
+            outage.check()
             time.sleep(TICK_S)
     finally:
         progress.end()
-        watch.close()
+        supervisor.close()
     return jobs
 
 

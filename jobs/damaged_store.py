@@ -20,7 +20,7 @@ DAMAGED = (
 )
 
 
-class Aside:
+class DamagedStore:
     """The tables `aside` and `rebuilt` of the store in `folder`."""
 
     def __init__(self, database: "sqlite3.Connection", folder: Path, clock: Callable[[], float]) -> None:

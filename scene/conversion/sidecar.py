@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Large arrays and textures travel beside the .blend, a file each, so that a result comes in short steps.
 
-Appending takes about 0.6 ms for each megabyte, in one piece. `take_out` is the converter's half; `put_in` is
-for the artist's Blender, which copies one array a step as a block, and parses nothing. What it is told is
-looked at first: the files are regular ones of the result's own folder, and as long as the counts say.
+Appending takes about 0.6 ms for each megabyte, in one piece. So the converter calls `extract_arrays`, and
+the artist's Blender calls `restore_arrays`, which copies one array a step as a block and parses nothing. It
+checks first that each file is a regular one of the result's own folder and as long as the counts say.
 """
 
 import json
@@ -43,11 +43,11 @@ _VALUES: dict[str, tuple[str, Literal["?", "b", "f", "h", "i"], int]] = {
 _AGAIN = "Convert the result again."
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """What was being put together is no longer in the file: something was undone, say. Begin again."""
 
 
-def take_out(objects: Iterable[bpy.types.Object], folder: Path) -> None:
+def extract_arrays(objects: Iterable[bpy.types.Object], folder: Path) -> None:
     """Moves what is large into files in `folder`, which is made if need be."""
     users: dict[bpy.types.Mesh, list[bpy.types.Object]] = {}
     for each in objects:
@@ -56,7 +56,7 @@ def take_out(objects: Iterable[bpy.types.Object], folder: Path) -> None:
     for mesh, its_users in users.items():
         if sum(map(_size, mesh.attributes)) >= LARGE_BYTES:
             folder.mkdir(exist_ok=True)
-            _take_out_mesh(mesh, is_rigged=any(each.vertex_groups for each in its_users), folder=folder)
+            _extract_mesh(mesh, is_rigged=any(each.vertex_groups for each in its_users), folder=folder)
     for image in [each for each in bpy.data.images if each.users and each.source == "FILE"]:
         if image.packed_file and image.packed_file.size >= LARGE_BYTES:
             folder.mkdir(exist_ok=True)
@@ -76,7 +76,7 @@ def _vacant(folder: Path, suffix: str) -> Path:
     return folder / (name if _PLAIN_NAME.fullmatch(name) else Path(name).stem)
 
 
-def _take_out_mesh(mesh: bpy.types.Mesh, *, is_rigged: bool, folder: Path) -> None:
+def _extract_mesh(mesh: bpy.types.Mesh, *, is_rigged: bool, folder: Path) -> None:
     """Replaces the mesh by one that has only its face sizes.
 
     If it has data that cannot be stored as arrays, takes its large attributes away instead.
@@ -101,7 +101,7 @@ def _take_out_mesh(mesh: bpy.types.Mesh, *, is_rigged: bool, folder: Path) -> No
             arrays.append((file.name, name, attribute.data_type, attribute.domain))
             if not is_hollow:
                 mesh.attributes.remove(attribute)
-    left = _hollowed(mesh) if is_hollow else mesh
+    left = _placeholder_mesh(mesh) if is_hollow else mesh
     left[PROPERTY] = json.dumps(record | {"arrays": arrays})
 
 
@@ -114,7 +114,7 @@ def _write(attribute: bpy.types.Attribute, file: Path) -> None:
     values.tofile(file)
 
 
-def _hollowed(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
+def _placeholder_mesh(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
     """The same faces, each corner at one and the same vertex; takes the place of the mesh.
 
     Where faces begin is the one array that Python can only set value by value.
@@ -140,15 +140,15 @@ def _hollowed(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
     return hollow
 
 
-def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
+def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[None]:
     """Makes `bpy.data.KIND[name]` whole again, a step for each `next`: at most some 40 MB each.
 
-    Keeps no reference between two steps. Raises Gone, OSError if a file is missing or none of a result's, and
-    ValueError if what the data-block says is not what `take_out` writes.
+    Keeps no reference between two steps. Raises GoneError, OSError if a file is missing or is not of this
+    result, and ValueError if what the data-block says is not what `extract_arrays` writes.
     """
     if kind == "images":
         yield
-        _pack(_incomplete(kind, name), folder)
+        _restore_image(_incomplete(kind, name), folder)
         return
     record = _checked(_incomplete(kind, name), folder)
     for elements, count in zip(("vertices", "edges"), record["counts"], strict=True):
@@ -161,9 +161,9 @@ def put_in(kind: str, name: str, folder: Path) -> Iterator[None]:
             _incomplete(kind, name).attributes.new(attribute, data_type, domain)
             yield
             for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), SLICE):
-                _touch(_incomplete(kind, name).attributes[attribute], start)
+                _prefault(_incomplete(kind, name).attributes[attribute], start)
                 yield
-        _fill(_incomplete(kind, name).attributes[attribute], folder, file)
+        _restore_array(_incomplete(kind, name).attributes[attribute], folder, file)
     mesh = _incomplete(kind, name)
     if layer := mesh.uv_layers.get(record["uv"]):
         mesh.uv_layers.active = layer
@@ -186,7 +186,7 @@ def rename_file(image: bpy.types.Image) -> None:
 def _incomplete(kind: str, name: str) -> bpy.types.Mesh | bpy.types.Image:
     found = getattr(bpy.data, kind).get(name)
     if found is None or PROPERTY not in found:
-        raise Gone(name)
+        raise GoneError(name)
     return found
 
 
@@ -222,7 +222,7 @@ def _checked(mesh: bpy.types.Mesh, folder: Path) -> dict[str, Any]:
 
 
 def _opened(folder: Path, name: object) -> IO[bytes]:
-    """A file that `take_out` wrote into `folder`: a plain name, and no link, pipe or device."""
+    """A file that `extract_arrays` wrote into `folder`: a plain name, and no link, pipe or device."""
     if not isinstance(name, str) or not _PLAIN_NAME.fullmatch(name):
         raise OSError(f"{name!r} is no part of a result. {_AGAIN}")
     flags = (
@@ -238,7 +238,7 @@ def _opened(folder: Path, name: object) -> IO[bytes]:
     return file
 
 
-def _touch(attribute: bpy.types.Attribute, start: int) -> None:
+def _prefault(attribute: bpy.types.Attribute, start: int) -> None:
     """Has the system find the memory of SLICE values: it does so when a page is first written to.
 
     That takes several times as long as copying the values, which can be set in one piece only.
@@ -249,7 +249,7 @@ def _touch(attribute: bpy.types.Attribute, start: int) -> None:
         setattr(data[index], name, nothing)
 
 
-def _fill(attribute: bpy.types.Attribute, folder: Path, file: str) -> None:
+def _restore_array(attribute: bpy.types.Attribute, folder: Path, file: str) -> None:
     name, code, width = _VALUES[attribute.data_type]
     with (
         _opened(folder, file) as opened,
@@ -262,7 +262,7 @@ def _fill(attribute: bpy.types.Attribute, folder: Path, file: str) -> None:
         attribute.data.foreach_set(name, values)
 
 
-def _pack(image: bpy.types.Image, folder: Path) -> None:
+def _restore_image(image: bpy.types.Image, folder: Path) -> None:
     """Blender reads the file as it is, without looking into it."""
     _opened(folder, image[PROPERTY]).close()
     name = image.filepath_raw

@@ -22,15 +22,15 @@ MAX_RATIO = 200  # text meshes compress to about a tenth, nothing honest to a tw
 HEAD_BYTES = 1 << 20  # comments may fill many lines before the first vertex of an OBJ
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The file is damaged, unsafe or no model; the text is a sentence for a person."""
 
 
-class NoModelError(Unreadable):
+class NoModelError(UnreadableError):
     """Nothing in the file says that it is a model; beside one, notes and licences are not worth a word."""
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The file is sound, but Blender has no importer for it; the text says so."""
 
 
@@ -75,11 +75,15 @@ _IMAGES = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|v/1\x01|#\?RADIA
 _PACKED = b"\x1f\x8b"
 SPLAT = "a Gaussian splat, which this Blender cannot import; it is kept as a file."
 _OTHERS = (
-    (b"vox ", Unsupported, "a voxel model (.vox), which Blender cannot import; it is kept as a file."),
-    (b"blender", Unreadable, "a .blend file; those can carry scripts, so downloaded ones are not opened."),
-    (_PACKED, Unsupported, "compressed and no model that Blender reads; it is kept as a file."),
-    (b"<!doctype html", Unreadable, "a web page and not a model. The download link may have expired."),
-    (b"<html", Unreadable, "a web page and not a model. The download link may have expired."),
+    (b"vox ", UnsupportedError, "a voxel model (.vox), which Blender cannot import; it is kept as a file."),
+    (
+        b"blender",
+        UnreadableError,
+        "a .blend file; those can carry scripts, so downloaded ones are not opened.",
+    ),
+    (_PACKED, UnsupportedError, "compressed and no model that Blender reads; it is kept as a file."),
+    (b"<!doctype html", UnreadableError, "a web page and not a model. The download link may have expired."),
+    (b"<html", UnreadableError, "a web page and not a model. The download link may have expired."),
 )
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which Blender's importers do not skip
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, as Windows' Notepad writes it
@@ -97,10 +101,10 @@ _SPLAT_SUFFIXES = (".splat", ".ksplat", ".sog")  # formats without a mark of the
 
 
 def detect(path: Path, name: str) -> Format | None:
-    """The format by content, None for a texture or material file. Raises Unreadable or Unsupported."""
+    """The format by content, None for a texture or material. Raises UnreadableError or UnsupportedError."""
     size = path.stat().st_size
     if size == 0:
-        raise Unreadable(f"{name} is empty. Download it again.")
+        raise UnreadableError(f"{name} is empty. Download it again.")
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     start = head[:4096].lstrip(_MARK + b" \t\r\n").lower()
@@ -117,7 +121,7 @@ def detect(path: Path, name: str) -> Format | None:
     if _IMAGES.match(head):
         return None
     if name.lower().endswith(_SPLAT_SUFFIXES):
-        raise Unsupported(f"{name} is {SPLAT}")
+        raise UnsupportedError(f"{name} is {SPLAT}")
     if start.startswith(b"pk\3\4"):  # a USDZ is a zip whose first file is a USD
         first = head[30 : 30 + int.from_bytes(head[26:28], "little")].lower()
         return Format.USDZ if first.endswith((b".usd", b".usda", b".usdc")) else Format.ZIP
@@ -129,7 +133,7 @@ def detect(path: Path, name: str) -> Format | None:
         for pattern, found in _TEXTS:
             if pattern.search(head):
                 return found
-    no_model = NoModelError if path.suffix.lower() not in (*Format, ".gltf") else Unreadable
+    no_model = NoModelError if path.suffix.lower() not in (*Format, ".gltf") else UnreadableError
     raise no_model(f"{name} is no 3D file that Blender knows, or it is damaged. Download it again.")
 
 
@@ -160,7 +164,7 @@ def is_picture(path: Path) -> bool:
         return bool(_IMAGES.match(file.read(16))) or path.suffix.lower() == ".tga"
 
 
-Problem = tuple[str, Unreadable | Unsupported]
+Problem = tuple[str, UnreadableError | UnsupportedError]
 
 
 def stage(sources: list[dict[str, str]], folder: Path) -> tuple[list[Model], list[Problem]]:
@@ -188,7 +192,7 @@ def stage(sources: list[dict[str, str]], folder: Path) -> tuple[list[Model], lis
 def _look_into(path: Path, models: list[Model], problems: list[Problem]) -> None:
     try:
         models += _models(path)
-    except (Unreadable, Unsupported) as why:
+    except (UnreadableError, UnsupportedError) as why:
         problems.append((path.name, why))
 
 
@@ -274,7 +278,7 @@ def _first_layer(path: Path) -> Model:
     layer = inside / names[0] if names else inside
     found = detect(layer, path.name) if layer.is_file() else None
     if found not in (Format.USDA, Format.USDC):
-        raise Unreadable(f"{path.name} does not begin with a USD layer. Download it again.")
+        raise UnreadableError(f"{path.name} does not begin with a USD layer. Download it again.")
     return Model(layer.rename(layer.with_suffix(found)), Format.USDZ, path.name)
 
 
@@ -284,18 +288,22 @@ def _extract(path: Path, inside: Path) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if len(entries) > MAX_ENTRIES:
-                raise Unreadable(f"{path.name} holds over {MAX_ENTRIES} files, more than is unpacked.")
+                raise UnreadableError(f"{path.name} holds over {MAX_ENTRIES} files, more than is unpacked.")
             size = sum(entry.file_size for entry in entries)  # zipfile reads no more than is declared
             if size > min(MAX_UNPACKED_BYTES, (1 << 20) + path.stat().st_size * MAX_RATIO):
-                raise Unreadable(f"{path.name} unpacks to far more than its size allows; it is not unpacked.")
+                raise UnreadableError(
+                    f"{path.name} unpacks to far more than its size allows; it is not unpacked."
+                )
             for entry in entries:  # Windows' own tools write backslashes
                 entry.filename = entry.filename.replace("\\", "/")
             if any(re.search(r"^/|^\w:|(^|/)\.\.(/|$)", entry.filename) for entry in entries):
-                raise Unreadable(f"{path.name} wants to write outside its folder; it is not unpacked.")
+                raise UnreadableError(f"{path.name} wants to write outside its folder; it is not unpacked.")
             archive.extractall(inside, entries)
             return [entry.filename for entry in entries]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise Unreadable(f"{path.name} is a damaged zip archive ({error}). Download it again.") from error
+        raise UnreadableError(
+            f"{path.name} is a damaged zip archive ({error}). Download it again."
+        ) from error
 
 
 def _unpacked(path: Path) -> list[Model]:
@@ -309,9 +317,14 @@ def _unpacked(path: Path) -> list[Model]:
     for file in files:
         try:
             models += _models(file, is_inner=True)
-        except (Unreadable, Unsupported) as why:  # a text or licence file is no fault of the archive
+        except (
+            UnreadableError,
+            UnsupportedError,
+        ) as why:  # a text or licence file is no fault of the archive
             refused.append(why)
     if not models:
         refused.sort(key=lambda why: isinstance(why, NoModelError))
-        raise refused[0] if refused else Unsupported(f"{path.name} holds no model; it is kept as a file.")
+        raise (
+            refused[0] if refused else UnsupportedError(f"{path.name} holds no model; it is kept as a file.")
+        )
     return models

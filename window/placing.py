@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import bpy
 
 from .. import scene
-from ..jobs import Desk, JobRecord, State, StoreError, holder, provenance_of
-from .notify import tell
+from ..jobs import Desk, JobRecord, State, StoreError, provenance_of
+from ..session_state import state
+from .status import tell
 
 STEP_S = 0.004  # for so long another piece of work is begun in the same tick
 TRIES_MAX = 3  # if the artist undoes what is being loaded
@@ -57,7 +58,7 @@ def has_file_placeholders() -> bool:
         _is_file_new[0] = False
         scan()
         _of_file.clear()
-        _of_file.update(holder.state.placeholders.values())
+        _of_file.update(state.placeholders.values())
     return bool(_of_file)
 
 
@@ -103,7 +104,7 @@ def is_artist_busy() -> bool:
 def scan() -> None:
     """Looks which objects wait for a result: the artist may have copied, renamed or deleted some."""
     found = scene.find_placeholders(None)
-    holder.state.placeholders = {name: job_id for job_id, names in found.items() for name in names}
+    state.placeholders = {name: job_id for job_id, names in found.items() for name in names}
 
 
 def step(desk: Desk) -> bool:
@@ -126,7 +127,7 @@ def step(desk: Desk) -> bool:
             _push_undo(job.name)
             tell(f"{job.name} is in the scene")
             mark_placed(desk)
-    except scene.Gone:
+    except scene.GoneError:
         if arrival.tries < TRIES_MAX:
             _under_way[:] = [_Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)]
             return True
@@ -169,7 +170,7 @@ def bring(desk: Desk, job: JobRecord) -> None:
     """All of it at once, for scripts. Raises OSError or ValueError."""
     try:
         _arrive(_loading(desk, job.id), job)
-    except scene.Gone as error:  # nobody can have undone anything meanwhile
+    except scene.GoneError as error:  # nobody can have undone anything meanwhile
         raise ValueError(f"{error} is not whole. Convert the result again.") from error
     mark_placed(desk)
 

@@ -9,12 +9,12 @@ from ..client import Job as RemoteJob
 from ..client import JobStatus, Scenario, ScenarioError, SignInError
 from .candidates import NOT_LISTED, doubt_text
 from .database import RemoteTakenError
-from .ledger import STORE_TROUBLE, Ledger, log, retry_delay_s
-from .listing import Alone, Look, look, settled_at
+from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .matching import Likeness, likeness
-from .polling import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
+from .poll_schedule import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
 from .record import JobRecord
-from .shared import take_remote
+from .remote_claims import take_remote
+from .remote_list import Alone, Look, look, settled_at
 from .states import REMOTE, State
 from .store import ASKED_AGAIN, StaleError
 from .tasks import Tasks
@@ -24,13 +24,13 @@ _FOLLOWED = REMOTE | {State.UNCERTAIN}
 _SIGN_IN_DELAY_S = 30.0
 
 
-class Follower:
+class Poller:
     """Polls when it is time. That the service does not have an uncertain job is believed when a list says so
     that was asked for `grace_s` after the last moment at which the job can have come to be.
     """
 
-    def __init__(self, ledger: Ledger, api: Scenario, tasks: Tasks, grace_s: float) -> None:
-        self._ledger, self._api, self._tasks, self._grace_s = ledger, api, tasks, grace_s
+    def __init__(self, leased: LeasedStore, api: Scenario, tasks: Tasks, grace_s: float) -> None:
+        self._leased, self._api, self._tasks, self._grace_s = leased, api, tasks, grace_s
         self._seen: dict[str, float] = {}  # job id → when the service last told of it
         self._alone: dict[str, Alone] = {}  # written by the polling thread
         self._synced_at: float | None = None  # service's clock, of the last complete list
@@ -38,16 +38,16 @@ class Follower:
         self._pages = 1  # of the last list: the more, the less often it is asked for
         self._failures = 0
 
-    def hasten(self, delay_s: float = 0.0) -> None:
+    def poll_soon(self, delay_s: float = 0.0) -> None:
         """Poll no later than in `delay_s`, if the list is short."""
-        self._next_poll = min(self._next_poll, self._ledger.clock() + delay_s * self._pages)
+        self._next_poll = min(self._next_poll, self._leased.clock() + delay_s * self._pages)
 
     def poll(self) -> None:
         """Ask the service about the jobs that it has, if it is time and there are any."""
-        now = self._ledger.clock()
+        now = self._leased.clock()
         if now < self._next_poll or "poll" in self._tasks:
             return
-        jobs = self._ledger.list_working(_FOLLOWED)
+        jobs = self._leased.list_working(_FOLLOWED)
         if not jobs:
             return
         known = [job for job in jobs if job.state is not State.UNCERTAIN]
@@ -57,7 +57,7 @@ class Follower:
             updated_after = max(updated_after, self._synced_at or 0.0) - OVERLAP_S
         silent = [job for job in known if now - self._seen.get(job.id, 0.0) > SILENT_S]
         silent.sort(key=lambda job: self._seen.get(job.id, 0.0))
-        claimed = self._ledger.store.remote_ids(self._ledger.service) if lost else set[str]()
+        claimed = self._leased.store.remote_ids(self._leased.service) if lost else set[str]()
 
         def work(_: Progress) -> Look:
             return look(
@@ -89,16 +89,16 @@ class Follower:
             log.error("polling: a defect", exc_info=error)
         delay = _SIGN_IN_DELAY_S if isinstance(error, SignInError) else retry_delay_s(error, self._failures)
         self._failures += 1
-        self._next_poll = self._ledger.clock() + delay
+        self._next_poll = self._leased.clock() + delay
         log.warning("polling failed, again in %.0f s: %s", delay, error)
-        self._ledger.set_trouble(error)
+        self._leased.set_trouble(error)
 
     def _take_in(self, seen: Look) -> None:
-        store, now = self._ledger.store, self._ledger.clock()
-        jobs = self._ledger.list_working(_FOLLOWED)
+        store, now = self._leased.store, self._leased.clock()
+        jobs = self._leased.list_working(_FOLLOWED)
         if self._failures:
             self._failures = 0
-            self._ledger.set_trouble(None)
+            self._leased.set_trouble(None)
         typical = {model: store.typical_duration_s(model) for model in {job.model_id for job in jobs}}
         self._pages = 1 + len(seen.jobs) // PAGE
         self._next_poll = now + poll_interval_s(jobs, self._api.now(), typical) * self._pages
@@ -109,7 +109,7 @@ class Follower:
             if job := by_remote.get(remote.id):
                 self._guarded(job, lambda job=job, remote=remote: self.apply(job, remote))
         if job := by_remote.get(seen.not_understood):
-            self.note(job)  # the next of the silent ones has its turn
+            self.mark_seen(job)  # the next of the silent ones has its turn
         for job in jobs:
             if error := seen.unknown.get(job.remote_id or ""):
                 self._guarded(job, lambda job=job, error=error: self._expire(job, error))
@@ -119,27 +119,27 @@ class Follower:
             self._guarded(job, lambda job=job: self._reconcile(job, seen))
 
     def _guarded(self, job: JobRecord, step: Callable[[], object]) -> None:
-        self._ledger.guarded(job.id, step)
+        self._leased.guarded(job.id, step)
 
     def _expire(self, job: JobRecord, error: ScenarioError) -> None:
         text = f"The service does not show this job, which it was paid for, to this account. {error}"
         kind = type(error).__name__
-        self._ledger.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
+        self._leased.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
 
     def apply(self, job: JobRecord, remote: RemoteJob) -> None:
         """Bring a queued or running job to where the service says it is."""
-        self._seen[job.id] = self._ledger.clock()
+        self._seen[job.id] = self._leased.clock()
         cost = {} if remote.cost_cu is None else {"cost_cu": remote.cost_cu}
         try:
             if remote.status is JobStatus.CANCELED:
-                self._ledger.end(job, State.CANCELED, **cost)
+                self._leased.end(job, State.CANCELED, **cost)
             elif remote.is_success:
-                self._ledger.move(job, State.DOWNLOADING, progress=None, **cost)
+                self._leased.move(job, State.DOWNLOADING, progress=None, **cost)
             elif remote.is_done:
                 text = remote.error or "The service could not make this model."
                 text = f"{text.rstrip('. ')}. {remote.hint}" if remote.hint else text
                 cost["refunded_cu"] = remote.refunded_cu
-                self._ledger.end(job, State.FAILED, message=text, error_kind="JobFailed", **cost)
+                self._leased.end(job, State.FAILED, message=text, error_kind="JobFailed", **cost)
             else:
                 self._tell_progress(job, remote)
         except StaleError as error:
@@ -151,25 +151,25 @@ class Follower:
         if remote.status is JobStatus.UNKNOWN:
             state = job.state
         if state is not job.state:
-            self._ledger.move(job, state, progress=remote.progress)
+            self._leased.move(job, state, progress=remote.progress)
         elif remote.progress != job.progress:
-            self._ledger.update(job, progress=remote.progress)
+            self._leased.update(job, progress=remote.progress)
 
-    def note(self, job: JobRecord) -> None:
+    def mark_seen(self, job: JobRecord) -> None:
         """The service has just told of this job by other means."""
-        self._seen[job.id] = self._ledger.clock()
+        self._seen[job.id] = self._leased.clock()
 
     # Of jobs whose submission's answer was lost.
 
     def _reconcile(self, job: JobRecord, seen: Look) -> None:
         """Find the service's job that the submission made, or say that there is none, or ask a person."""
-        alike = seen.alike(job, self._ledger.store.remote_ids(job.service))
+        alike = seen.alike(job, self._leased.store.remote_ids(job.service))
         for remote in alike:
             if likeness(job, remote) is Likeness.SAME and self._adopt(job, remote):
                 return
         if job.lost_at is None:
             if seen.told_at is not None:
-                self._ledger.update(job, lost_at=max(seen.told_at, job.submitted_at or 0.0))
+                self._leased.update(job, lost_at=max(seen.told_at, job.submitted_at or 0.0))
             return
         settled = settled_at(job, self._grace_s)
         if seen.asked_at is None or seen.asked_at <= settled or not seen.was_each_asked(alike, settled):
@@ -177,17 +177,17 @@ class Follower:
         if alike:
             self._ask_a_person(job, alike)
         elif job.cancel:
-            self._ledger.end(job, State.CANCELED, message="The service does not list it: nothing was paid.")
+            self._leased.end(job, State.CANCELED, message="The service does not list it: nothing was paid.")
         elif job.attempts == ASKED_AGAIN:
-            self._ledger.move(job, State.PREPARED, attempts=0)
+            self._leased.move(job, State.PREPARED, attempts=0)
         else:
-            self._ledger.update(job, message=NOT_LISTED, error_kind="", resume_state=State.PREPARED)
+            self._leased.update(job, message=NOT_LISTED, error_kind="", resume_state=State.PREPARED)
 
     def _adopt(self, job: JobRecord, remote: RemoteJob) -> bool:
         if job.claims and not take_remote(job.claims, remote.id, job.id):
             return False
         try:
-            found = self._ledger.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
+            found = self._leased.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
         except RemoteTakenError:  # since the list was read
             return False
         self.apply(found, remote)
@@ -201,7 +201,7 @@ class Follower:
         refused = [entry for entry in job.candidates if entry not in job.doubts]
         text = doubt_text(job.id, doubts)
         log.warning("job %s: %s", job.id, text)
-        self._ledger.update(
+        self._leased.update(
             job,
             candidates=[*refused, *doubts],
             message=text,

@@ -15,12 +15,12 @@ from .fbx_text import clean_fbx_text
 from .gltf import check_gltf
 from .importers import can_import_splats
 from .references import bring, clean_text, leads_out, neutralised, replace_content
-from .staging import (
+from .unpack import (
     SPLAT,
     Format,
     Model,
-    Unreadable,
-    Unsupported,
+    UnreadableError,
+    UnsupportedError,
     header_of_ply,
     is_binary_fbx,
     is_text,
@@ -38,7 +38,7 @@ _MODELS = (*_LAYERS, *_PACKED_LAYERS, *Format, ".gltf", ".bin")
 def check(model: Model, folder: Path) -> list[str]:
     """Puts what it names in place, and takes out what leads elsewhere; returns in words what that was.
 
-    Raises Unreadable or Unsupported for what must not be imported.
+    Raises UnreadableError or UnsupportedError for what must not be imported.
     """
     found = _clean_texts(folder)
     messages: list[str] = []
@@ -79,7 +79,7 @@ def _clean_texts(folder: Path) -> list[str]:
         if suffix == ".mtl" or (suffix not in _MODELS and is_text(file)):
             try:
                 found += clean_text(file)
-            except Unreadable:
+            except UnreadableError:
                 file.unlink()
     return found
 
@@ -130,19 +130,21 @@ def _check_ply(model: Model) -> None:
         kind: int(count) for kind, count in re.findall(r"(?m)^element[ \t]+(\w+)[ \t]+(\d{1,18})", header)
     }
     if sum(counts.values()) > model.path.stat().st_size:  # an element takes at least one byte
-        raise Unreadable(
+        raise UnreadableError(
             f"{model.name} is cut short: its header promises more than it holds. Download it again."
         )
     if re.search(r"(?m)^property[ \t]+float[ \t]+f_dc_0", header):
         if not can_import_splats():
-            raise Unsupported(f"{model.name} is {SPLAT}")
+            raise UnsupportedError(f"{model.name} is {SPLAT}")
     elif not counts.get("vertex"):
-        raise Unsupported(f"{model.name} is empty: it holds no points and no faces. It is kept as a file.")
+        raise UnsupportedError(
+            f"{model.name} is empty: it holds no points and no faces. It is kept as a file."
+        )
     elif not counts.get("face"):
         what = "a point cloud without faces"
         if counts.get("tristrips"):
             what = "made of strips of triangles (tristrips), which Blender cannot read"
-        raise Unsupported(f"{model.name} is {what}; it is kept as a file.")
+        raise UnsupportedError(f"{model.name} is {what}; it is kept as a file.")
 
 
 def _check_usd(model: Model, folder: Path) -> list[str]:
@@ -157,7 +159,7 @@ def _check_usd(model: Model, folder: Path) -> list[str]:
                 file.unlink()
             elif file.suffix.lower() in _LAYERS:
                 found += clean_layer(file, folder)
-        except Unreadable:
+        except UnreadableError:
             found.append(file.name)
             file.unlink()
     found += clean_layer(model.path, folder)

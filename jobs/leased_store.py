@@ -27,7 +27,7 @@ _RESUMES = {
 STORE_TROUBLE = (StoreTroubleError, sqlite3.Error)  # no job's fault: tried again later
 
 
-class Ledger:
+class LeasedStore:
     """Writes to `store` for the worker called `name`, about jobs of `session` at `service`.
 
     Each method raises StaleError if the job has moved on, LeaseLostError if another worker has taken over.

@@ -23,7 +23,7 @@ class Fate(StrEnum):
     LATER = "later"
 
 
-class Stage(StrEnum):
+class RowStatus(StrEnum):
     DONE = "done"
     RUNNING = "running"
     WAITING = "waiting"
@@ -33,12 +33,12 @@ class Stage(StrEnum):
 
 
 @dataclass(slots=True, eq=False)
-class Tracked:
+class RowState:
     """An item, its job here if there is one, and how far it is."""
 
     item: Item
     job_id: str
-    stage: Stage = Stage.WAITING
+    stage: RowStatus = RowStatus.WAITING
     message: str = ""
     facts: Facts | None = None
     was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
@@ -47,7 +47,7 @@ class Tracked:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RunLimits:
     concurrency: int = 4
     deliveries: int = 1  # items whose outputs are written at a time
     max_cost_cu: float | None = None

@@ -19,7 +19,7 @@ _BEAT_S = 5.0
 _AT_WORK = "Another host is at work here. Give each machine a name of its own."
 
 
-class Presence:
+class HostLock:
     """The folder `present-N` with the highest N belongs to the host whose random id is in it.
 
     It is renamed into place with its content, so one starter alone gets a number. Each process has a file in
@@ -32,7 +32,7 @@ class Presence:
         self._sign = f"sign-{secrets.token_hex(8)}"
         self._number, self._beaten_at = 0, -_BEAT_S
 
-    def enter(self, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
+    def acquire(self, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
         """Raises InputError if another host is at work under this machine's name."""
         self._folder.mkdir(parents=True, exist_ok=True)
         before = self._latest()
@@ -44,14 +44,14 @@ class Presence:
         self._beaten_at = self._clock()
         self._check()
 
-    def beat(self) -> None:
+    def renew(self) -> None:
         """Raises InputError if another host has come in since."""
         self._check()
         if self._clock() - self._beaten_at >= _BEAT_S:
             self._beaten_at = self._clock()
             self._touch()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         (self._path(self._number) / self._sign).unlink(missing_ok=True)
 
     def _check(self) -> None:

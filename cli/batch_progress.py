@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..batches import Run, Stage, Tracked
+from ..batches import RowState, RowStatus, Run
 from ..jobs import JobRecord, State, cost_text
 
 _REDRAW_S = 0.5
@@ -20,7 +20,7 @@ _SHOWN = 8  # rows under way that the table shows
 _SHARE_AT = {State.QUEUED: 0.05, State.DOWNLOADING: 0.85, State.CONVERTING: 0.9, State.READY: 1.0}
 
 
-class Board:
+class BatchProgress:
     """Writes words on `words` (None: nowhere), and the log into `folder`.
 
     `line` for words, `tell` after each step, `close` at the end.
@@ -78,19 +78,19 @@ class Board:
             self._told_openjd = lines
             print(lines, flush=True)
 
-    def _tell_row(self, run: Run, row: Tracked) -> None:
+    def _tell_row(self, run: Run, row: RowState) -> None:
         job = run.jobs.get(row.job_id)
-        state = str(job.state) if job is not None and row.stage is Stage.RUNNING else str(row.stage)
+        state = str(job.state) if job is not None and row.stage is RowStatus.RUNNING else str(row.stage)
         if self._told.get(row.job_id) == (state, row.message):
             return
         self._told[row.job_id] = (state, row.message)
         facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
         facts |= {"cost_cu": job and job.cost_cu, "refunded_cu": job.refunded_cu if job else 0.0}
         facts["message"] = row.message
-        if row.stage is Stage.DONE and row.facts:
+        if row.stage is RowStatus.DONE and row.facts:
             facts["outputs"] = row.facts.get("outputs")
         self.event("row", **facts)
-        if not (self._is_live or self._on_event) or row.stage is Stage.FAILED:
+        if not (self._is_live or self._on_event) or row.stage is RowStatus.FAILED:
             self._erase()
             self._say(f"{row.item.key}: {state}" + (f": {row.message}" if row.message else ""))
 
@@ -111,19 +111,19 @@ class Board:
 def summary(run: Run, *, is_over: bool = False) -> str:
     """One line of counts, cost and, unless it is over, the time that is left."""
     counts = run.counts()
-    words = [f"{counts[stage]} {stage}" for stage in Stage if counts[stage] or stage is Stage.DONE]
+    words = [f"{counts[stage]} {stage}" for stage in RowStatus if counts[stage] or stage is RowStatus.DONE]
     words.append(cost_text(run.spent_cu()))
     left_s = run.left_s()
-    if not is_over and left_s and counts[Stage.WAITING] + counts[Stage.RUNNING]:
+    if not is_over and left_s and counts[RowStatus.WAITING] + counts[RowStatus.RUNNING]:
         words.append(f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left")
     return " · ".join(words)
 
 
 def _share(run: Run) -> float:
     """How much of all is done, 0..1."""
-    todo = float(run.counts()[Stage.WAITING])
+    todo = float(run.counts()[RowStatus.WAITING])
     for row in run.rows:
-        if row.stage is Stage.RUNNING:
+        if row.stage is RowStatus.RUNNING:
             todo += 1 - _share_of_job(run.jobs[row.job_id])
     return 1 - todo / max(1, len(run.rows))
 
@@ -137,7 +137,7 @@ def _share_of_job(job: JobRecord) -> float:
 
 def _table(run: Run) -> list[str]:
     lines = [summary(run)]
-    for row in [row for row in run.rows if row.stage is Stage.RUNNING][:_SHOWN]:
+    for row in [row for row in run.rows if row.stage is RowStatus.RUNNING][:_SHOWN]:
         job = run.jobs.get(row.job_id)
         state, progress = (str(job.state), job.progress or 0.0) if job else ("", 0.0)
         bar = "█" * round(progress * 12)

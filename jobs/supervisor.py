@@ -20,7 +20,7 @@ class WorkerError(Exception):
     """The worker cannot be kept running; the text says where its log is."""
 
 
-class Watch:
+class Supervisor:
     """Looks at `store` for one session of a service; `start` starts its worker and returns the process
     (None: no worker).
     """
@@ -43,7 +43,7 @@ class Watch:
         self._starts = 0
         self._checked_at: float | None = None
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """Whether anything was written since the last look; starts the worker if it is missing.
 
         Raises WorkerError if the worker died several times in a row.
@@ -56,14 +56,14 @@ class Watch:
             self._keep_worker()
         return is_changed
 
-    def touch(self) -> None:
+    def invalidate(self) -> None:
         """After a write through the same store, which data_version does not show: look again."""
         self._version = self._checked_at = None
 
-    def forgive(self) -> None:
+    def reset_failures(self) -> None:
         """Reset the count of failed worker starts: the user asked to retry."""
         self._starts = 0
-        self.touch()
+        self.invalidate()
 
     def _keep_worker(self) -> None:
         if self._worker is not None:

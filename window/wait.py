@@ -10,9 +10,10 @@ from collections.abc import Callable
 import bpy
 
 from .. import properties, scene
-from ..jobs import JobRecord, State, holder
-from . import arrivals, session, watch
-from .request import RequestError
+from ..jobs import JobRecord, State
+from ..session_state import state
+from . import connection, placing, timer
+from .collect_inputs import RequestError
 
 ANSWER_S = 120.0  # how long the service may take to tell about a model
 PATIENCE_S = 60.0  # how long what holds a job up may last
@@ -21,14 +22,14 @@ _TICK_S = 0.1
 
 def await_model(context: bpy.types.Context) -> None:
     """Waits until the inputs of the scene's model are known. Raises RequestError: why they will not be."""
-    desk = session.current_desk()
-    if desk is None or session.why_offline():
-        raise RequestError(session.why_offline())
+    desk = connection.current_desk()
+    if desk is None or connection.why_offline():
+        raise RequestError(connection.why_offline())
     desk.ask_again()
     settings, errors = properties.get(context.scene), list[str]()
 
     def is_answered() -> bool:
-        desk = holder.current()
+        desk = state.desk
         if desk is None:
             return False
         if not settings.model_id:
@@ -59,13 +60,13 @@ def see_through(job_ids: list[str]) -> str | None:
         return None
 
     def found() -> list[JobRecord]:
-        desk = holder.current()
+        desk = state.desk
         return [desk.jobs[job_id] for job_id in job_ids if job_id in desk.jobs] if desk else []
 
     def is_done() -> bool:
         jobs = found()
         is_over = len(jobs) == len(job_ids) and not any(job.is_working for job in jobs)
-        return is_over and not arrivals.are_waiting()
+        return is_over and not placing.are_waiting()
 
     held = _wait(is_done, lambda: _what_holds(found(), len(job_ids)), PATIENCE_S)
     problems = [held] if held else []
@@ -95,17 +96,17 @@ def _what_holds(jobs: list[JobRecord], count: int) -> str:
 
 
 def _trouble() -> str:
-    desk = holder.current()
-    return session.why_offline() or holder.state.problem or (desk.trouble if desk else "")
+    desk = state.desk
+    return connection.why_offline() or state.problem or (desk.trouble if desk else "")
 
 
 def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], patience_s: float) -> str:
     """Ticks until it is done, and returns ""; else what has held it up all through the last `patience_s`."""
     since = None
     while not is_done():
-        if holder.current():
-            holder.state.problem = ""
-        pause_s = watch.tick()
+        if state.desk:
+            state.problem = ""
+        pause_s = timer.tick()
         held, now = what_holds(), time.monotonic()
         since = (now if since is None else since) if held else None
         if since is not None and now - since > patience_s:

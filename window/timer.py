@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import bpy
 
 from .. import properties
-from ..jobs import Desk, InputError, StoreError, holder
-from . import arrivals, request, session
+from ..jobs import Desk, InputError, StoreError
+from ..session_state import state
+from . import collect_inputs, connection, placing
 
 FAST_S, SLOW_S, AFTER_ERROR_S = 0.2, 1.0, 10.0
 DRAWN_S = 3.0  # a panel drawn within this time counts as seen
@@ -48,45 +49,44 @@ def tick() -> float:
         return SLOW_S
     except Exception:  # whatever it was, a timer that raises is gone for good: tell, and go on later
         log.exception("the watch stumbled")
-        holder.state.problem = "Something went wrong in Maquette. The system console tells what."
+        state.problem = "Something went wrong in Maquette. The system console tells what."
         return AFTER_ERROR_S
 
 
 def _look(now: float) -> float:
-    state = holder.state
     is_seen = now - state.drawn_at < DRAWN_S
-    holder.end_offline(session.is_online)
-    if state.account == "unknown" and (is_seen or holder.current() or arrivals.has_file_placeholders()):
-        session.open_desk()
+    state.end_offline(connection.is_online)
+    if state.account == "unknown" and (is_seen or state.desk or placing.has_file_placeholders()):
+        connection.open_desk()
         _memory.revision = -1
         _memory.priced_at.clear()
-        properties.sync_jobs(bpy.context.window_manager, holder.current())
+        properties.sync_jobs(bpy.context.window_manager, state.desk)
         return 0.0  # the worker is started in the next one: each takes some milliseconds
-    desk = holder.current()
+    desk = state.desk
     if desk is None:
         return FAST_S if is_seen else SLOW_S
-    if session.is_online(desk.service) != state.online:
+    if connection.is_online(desk.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the desk anew, with a worker or without
     news = desk.tick()
     if desk.revision != _memory.revision:
         properties.sync_jobs(bpy.context.window_manager, desk)
-    arrivals.note(desk, news)
+    placing.note(desk, news)
     if is_seen and (not state.price_keys or now - _memory.asked_at >= SLOW_S):
         _ask(desk, now)
         _memory.asked_at = now
     goes_on = False
-    if arrivals.are_waiting() and not arrivals.is_artist_busy():
-        goes_on = arrivals.step(desk)
+    if placing.are_waiting() and not placing.is_artist_busy():
+        goes_on = placing.step(desk)
         _memory.scanned_at = now if goes_on else 0.0
     is_working = desk.has_work()
     if (is_working or state.placeholders) and now - _memory.scanned_at >= SLOW_S:
-        arrivals.scan()
+        placing.scan()
         _memory.scanned_at = now
     _redraw(desk, now, is_working)
     if goes_on:
         return 0.0
-    return FAST_S if is_seen or is_working or arrivals.are_waiting() else SLOW_S
+    return FAST_S if is_seen or is_working or placing.are_waiting() else SLOW_S
 
 
 def _ask(desk: Desk, now: float) -> None:
@@ -105,13 +105,13 @@ def _ask(desk: Desk, now: float) -> None:
         changed_at, priced_at = properties.edits.changed_at, _memory.priced_at.get(scene.name, -PRICE_AGE_S)
         if changed_at < priced_at and now - priced_at < PRICE_AGE_S:
             continue
-        holder.state.price_keys.pop(scene.name, None)
+        state.price_keys.pop(scene.name, None)
         if now - changed_at < PRICE_DELAY_S:
             continue
         _memory.priced_at[scene.name] = now
         try:
-            inputs = request.priced_inputs(model, properties.values_of(settings, model))
-            holder.state.price_keys[scene.name] = desk.ask_price(model.id, inputs)
+            inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model))
+            state.price_keys[scene.name] = desk.ask_price(model.id, inputs)
         except InputError:  # not complete yet
             continue
 
@@ -122,7 +122,7 @@ def _redraw(desk: Desk, now: float, is_working: bool) -> None:
     if is_new or (is_working and now - _memory.sidebar_at >= SLOW_S):
         _memory.revision, _memory.sidebar_at = desk.revision, now
         _tag("UI")
-    placeholders = holder.state.placeholders
+    placeholders = state.placeholders
     jobs = [desk.jobs[job_id] for job_id in placeholders.values() if job_id in desk.jobs]
     view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
     if view != _memory.view and now - _memory.view_at >= REDRAW_S:
@@ -141,14 +141,14 @@ def _tag(kind: str) -> None:
 
 
 def register() -> None:
-    bpy.app.handlers.load_post.append(arrivals.note_file)
+    bpy.app.handlers.load_post.append(placing.note_file)
     bpy.app.timers.register(tick, first_interval=SLOW_S, persistent=True)
 
 
 def unregister() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
-    bpy.app.handlers.load_post.remove(arrivals.note_file)
-    session.close_desk()
-    holder.let_go_of_workers()
-    holder.state.placeholders.clear()
+    bpy.app.handlers.load_post.remove(placing.note_file)
+    connection.close_desk()
+    state.let_go_of_workers()
+    state.placeholders.clear()

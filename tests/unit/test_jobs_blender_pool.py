@@ -7,45 +7,45 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from maquette.jobs import children
-from maquette.jobs.children import Blenders, ChildError
+from maquette.jobs import blender_pool
+from maquette.jobs.blender_pool import BlenderPool, ChildError
 
 BLENDER = f"""#!{sys.executable}
 import json, os, pathlib, sys, time
 for line in sys.stdin:
-    errand = json.loads(line)
-    with open(errand["log"], "a") as log:
-        print("at", errand["do"], file=log)
-    if errand.get("crash"):
+    task = json.loads(line)
+    with open(task["log"], "a") as log:
+        print("at", task["command"], file=log)
+    if task.get("crash"):
         os._exit(11)
-    time.sleep(errand.get("takes_s", 0))
-    part = pathlib.Path(errand["answer"] + ".part")
+    time.sleep(task.get("takes_s", 0))
+    part = pathlib.Path(task["answer"] + ".part")
     secrets = [name for name, text in os.environ.items() if "planted" in text]
     part.write_text(json.dumps({{"ok": True, "pid": os.getpid(), "secrets": secrets}}))
-    os.replace(part, errand["answer"])
-    if errand.get("crash_after"):
+    os.replace(part, task["answer"])
+    if task.get("crash_after"):
         os._exit(12)
 """
 
 
 @pytest.fixture
-def blenders(tmp_path: Path) -> Iterator[Blenders]:
+def blenders(tmp_path: Path) -> Iterator[BlenderPool]:
     script = tmp_path / "blender"
     script.write_text(BLENDER)
     script.chmod(0o755)
-    made = Blenders(str(script))
+    made = BlenderPool(str(script))
     yield made
     made.tidy(0)
 
 
-def pid(blenders: Blenders, folder: Path, **wish: int | bool) -> int:
-    return int(str(blenders.run("convert", wish, folder, "reading the result")["pid"]))
+def pid(blenders: BlenderPool, folder: Path, **request: int | bool) -> int:
+    return int(str(blenders.run("convert", request, folder, "reading the result")["pid"]))
 
 
-def test_one_blender_does_many_errands_and_not_too_many(
-    blenders: Blenders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_one_blender_does_many_tasks_and_not_too_many(
+    blenders: BlenderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "ERRANDS_MAX", 3)
+    monkeypatch.setattr(blender_pool, "TASKS_MAX", 3)
     for name in ("SCENARIO_SDK_API_KEY", "MAQUETTE_X", "HTTPS_PROXY", "GITHUB_TOKEN", "db_password"):
         monkeypatch.setenv(name, "http://me:planted@host")
     pids = [pid(blenders, tmp_path) for _ in range(4)]
@@ -55,20 +55,20 @@ def test_one_blender_does_many_errands_and_not_too_many(
     assert {path.name for path in tmp_path.iterdir()} == {"blender", "convert.log", "send.log"}
 
 
-def test_errands_at_the_same_time_have_a_blender_each(blenders: Blenders, tmp_path: Path) -> None:
+def test_tasks_at_the_same_time_have_a_blender_each(blenders: BlenderPool, tmp_path: Path) -> None:
     first, second = (blenders.begin(do, {"takes_s": 0.2}, tmp_path, "it") for do in ("convert", "send"))
     answers = []
     while len(answers) < 2:
-        for errand in (first, second):
-            answer = errand.look() if errand not in [each for each, _ in answers] else None
+        for task in (first, second):
+            answer = task.poll() if task not in [each for each, _ in answers] else None
             if answer is not None:
-                answers.append((errand, answer["pid"]))
+                answers.append((task, answer["pid"]))
         time.sleep(0.01)
     assert answers[0][1] != answers[1][1]
 
 
-def test_a_crash_is_told_in_words_and_the_next_errand_has_a_new_blender(
-    blenders: Blenders, tmp_path: Path
+def test_a_crash_is_told_in_words_and_the_next_task_has_a_new_blender(
+    blenders: BlenderPool, tmp_path: Path
 ) -> None:
     with pytest.raises(ChildError, match=r"crashed while reading the result \(exit code 11\).*convert\.log"):
         pid(blenders, tmp_path, crash=True)
@@ -76,13 +76,13 @@ def test_a_crash_is_told_in_words_and_the_next_errand_has_a_new_blender(
     assert pid(blenders, tmp_path)
 
 
-def test_an_errand_does_not_pay_for_the_one_before_it(blenders: Blenders, tmp_path: Path) -> None:
+def test_a_task_does_not_pay_for_the_one_before_it(blenders: BlenderPool, tmp_path: Path) -> None:
     first = pid(blenders, tmp_path, crash_after=True)
-    assert pid(blenders, tmp_path) != first  # dead, or dying: either way the errand is done
+    assert pid(blenders, tmp_path) != first  # dead, or dying: either way the task is done
 
 
-def test_a_bad_errand_in_a_used_blender_is_tried_in_a_new_one_and_then_told(
-    blenders: Blenders, tmp_path: Path
+def test_a_bad_task_in_a_used_blender_is_tried_in_a_new_one_and_then_told(
+    blenders: BlenderPool, tmp_path: Path
 ) -> None:
     first = pid(blenders, tmp_path)
     with pytest.raises(ChildError, match="crashed"):
@@ -91,14 +91,14 @@ def test_a_bad_errand_in_a_used_blender_is_tried_in_a_new_one_and_then_told(
 
 
 def test_one_that_takes_too_long_is_ended(
-    blenders: Blenders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blenders: BlenderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(blender_pool, "TIMEOUT_S", 0.2)
     with pytest.raises(ChildError, match="took over"):
         pid(blenders, tmp_path, takes_s=60)
 
 
-def test_idle_blenders_end(blenders: Blenders, tmp_path: Path) -> None:
+def test_idle_blenders_end(blenders: BlenderPool, tmp_path: Path) -> None:
     first = pid(blenders, tmp_path)
     blenders.tidy()
     assert pid(blenders, tmp_path) == first
@@ -108,4 +108,4 @@ def test_idle_blenders_end(blenders: Blenders, tmp_path: Path) -> None:
 
 def test_a_missing_blender_is_told(tmp_path: Path) -> None:
     with pytest.raises(ChildError, match=r"could not be started \(none\): No such file"):
-        Blenders("none").run("convert", {}, tmp_path, "it")
+        BlenderPool("none").run("convert", {}, tmp_path, "it")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Opens and closes the desk that the window works at: which account, which service, may its worker go online.
 
-What hinders it stands in `holder.state` for the panels.
+What hinders it stands in `state` for the panels.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ from ..jobs import (
     Desk,
     StoreError,
     WorkerSettings,
-    holder,
     read_credentials,
     service_name,
     start_worker,
 )
 from ..jobs.account import KEY_VARIABLE
-from . import reserve
+from ..session_state import state
+from . import placeholders
 
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
 _opened_with: list[WorkerSettings | None] = [None]
@@ -34,37 +34,35 @@ _REASONS = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sa
 def open_desk() -> None:
     """Opens the desk that preferences and environment name; the one before is closed."""
     close_desk()
-    state, folder = holder.state, preferences.state_folder()
-    state.account, state.problem = "signed_out", ""
+    folder = preferences.state_folder()
+    state.account = "signed_out"
+    state.problem = ""
     try:
         settings = _opened_with[0] = _settings()
         state.online = is_online(settings.service)
         can_work = state.account != "signed_out" and state.online
         start = (lambda: start_worker(folder, settings)) if can_work else None
-        holder.hold(Desk(folder, settings.service, start))
+        state.desk = Desk(folder, settings.service, start)
     except (AccountError, StoreError) as error:
         state.problem = str(error)
 
 
 def current_desk() -> Desk | None:
     """The desk as account and folder are now, opened anew if need be. For scripts: no timer does it."""
-    desk, is_same = holder.current(), False
+    desk, is_same = state.desk, False
     if desk and not why_offline():
         with contextlib.suppress(AccountError):  # opening says why
             is_same = _settings() == _opened_with[0] and preferences.state_folder() == desk.folder
     if not is_same:
         open_desk()
-    return holder.current()
+    return state.desk
 
 
 def close_desk() -> None:
     """Closes the desk, if any; its worker finishes its transfers and ends by itself, unless it is offline."""
-    desk = holder.current()
-    holder.hold(None)
-    holder.state.account = "unknown"
-    if desk:
-        holder.close(desk)
-        holder.end_offline(is_online)
+    state.close_desk()
+    state.account = "unknown"
+    state.end_offline(is_online)
 
 
 def is_online(service: str) -> bool:
@@ -82,21 +80,20 @@ def choose_sandbox(is_wanted: bool) -> None:
 
 def why_offline() -> str:
     """Why nothing can be sent, in words for a person; "" if it can. From memory alone."""
-    state = holder.state
-    if holder.current() is None or state.account in _REASONS:
+    if state.desk is None or state.account in _REASONS:
         return state.problem or _REASONS.get(state.account, "Getting ready…")
     return "" if state.online else "Blender's online access is off"
 
 
 def why_unready(context: bpy.types.Context) -> str:
     """Why nothing can be generated, whatever the inputs are; "" if it can. From memory alone."""
-    desk, reason = holder.current(), why_offline()
+    desk, reason = state.desk, why_offline()
     if desk is None or reason:
         return reason
     model = properties.model_of(properties.get(context.scene), desk)
     if model is None or desk.schema(model.id) is None:
         return desk.trouble or desk.last_answer_error or "Fetching the models…"
-    if reserve.targets(context):
+    if placeholders.targets(context):
         return ""
     is_chosen = bool(context.selected_objects)
     return "What is selected waits for a 3D model" if is_chosen else "Select the objects to replace"
@@ -107,15 +104,15 @@ def why_not(context: bpy.types.Context) -> str:
     if reason := why_unready(context):
         return reason
     settings = properties.get(context.scene)
-    model = properties.model_of(settings, holder.current())
+    model = properties.model_of(settings, state.desk)
     chosen = context.selected_objects
-    solid = sum(item.type in properties.MESH_TYPES or reserve.is_root(item) for item in chosen)
+    solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
     return properties.missing(settings, model, solid)
 
 
 def _settings() -> WorkerSettings:
-    """What the worker needs to know; says in `holder.state` whose account it is. Raises AccountError."""
-    chosen, state = preferences.get(), holder.state
+    """What the worker needs to know; says in `state` whose account it is. Raises AccountError."""
+    chosen = preferences.get()
     api_url = (os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL).rstrip("/")
     project_id = (chosen.project_id if chosen else "") or None
     service, credentials = service_name(api_url, project_id), None

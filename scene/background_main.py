@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A background Blender that does one task after the other: convert, send, write.
+
+Run by path (`blender -b --factory-startup --python background_main.py`), never imported. Each line on
+stdin is a task: a JSON object with `command`, the paths `log` and `answer`, and what the task itself needs.
+What a person should know goes into the answer's file; an error that nobody foresaw ends the process. So does
+the end of stdin.
+"""
+
+import importlib
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+import bpy
+
+
+def main() -> None:
+    package = types.ModuleType("maquette")  # under its plain name, and nothing else of its folder's
+    package.__path__ = [str(Path(__file__).resolve().parents[1])]
+    sys.modules["maquette"] = package
+    if hasattr(os, "nice"):
+        os.nice(5)  # whoever works at this machine comes first
+    tasks = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 # read until our end
+    while line := tasks.readline():
+        request = json.loads(line)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with open(request["log"], "ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        # The user's preferences stay away, and nothing is left of the startup file or the last task.
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        name = request["command"]  # a module here, with a function of the same name
+        answer = getattr(importlib.import_module(f"maquette.scene.{name}"), name)(request)
+        part = Path(request["answer"] + ".part")
+        part.write_text(json.dumps(answer), "utf-8")
+        os.replace(part, request["answer"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all is on disk: freeing a large scene takes a while, and the 4.2 module crashes at it
+
+
+main()

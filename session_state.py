@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""State of this Blender session: the open desk, if any, and the account status that panels show."""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .jobs import Desk
+from .jobs.process import end_at_once, let_go
+
+
+@dataclass
+class SessionState:
+    """`account` is unknown, signed_out, environment, key or sandbox; `problem` says why there is no desk.
+
+    `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the desk after that.
+    `price_keys` has, by scene, the key of `Desk.price` for what is set now; none while a change awaits its
+    question. `placeholders` has the job of each object that waits for a result, by the object's name.
+    """
+
+    desk: Desk | None = None
+    account: str = "unknown"
+    problem: str = ""
+    drawn_at: float = float("-inf")
+    online: bool = True
+    price_keys: dict[str, str] = field(default_factory=dict[str, str])
+    placeholders: dict[str, str] = field(default_factory=dict[str, str])
+    # Workers of desks that were closed, with their service.
+    leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(
+        default_factory=list[tuple[str, subprocess.Popen[bytes]]]
+    )
+
+    def close_desk(self) -> None:
+        """Close the desk, if there is one; its worker finishes what it transfers."""
+        desk = self.desk
+        self.desk = None
+        if desk is None:
+            return
+        worker = desk.close()
+        if worker is not None:
+            self.leaving.append((desk.service, worker))
+
+    def end_offline(self, is_online: Callable[[str], bool]) -> None:
+        """End the workers of closed desks at once whose service may not be talked to any more."""
+        for entry in list(self.leaving):
+            service, worker = entry
+            is_over = worker.poll() is not None
+            if not is_over and not is_online(service):
+                end_at_once(worker)
+                is_over = True
+            if is_over:
+                self.leaving.remove(entry)
+                let_go(worker)
+
+    def let_go_of_workers(self) -> None:
+        """Leave the workers of closed desks to themselves: they finish their transfers and end."""
+        while self.leaving:
+            let_go(self.leaving.pop()[1])
+
+
+state = SessionState()
