@@ -19,6 +19,7 @@ from typing import Callable, List
 
 import blenders
 import browser
+import dev_blender
 import fault_report
 import gltf
 import steps
@@ -98,12 +99,18 @@ def link_as_package() -> None:
     """Lets pyright find the repository under the name that the tests import it by."""
     link = BUILD / "types" / "maquette"
     link.parent.mkdir(parents=True, exist_ok=True)
-    if link.exists():
-        return
-    if steps.IS_WINDOWS:  # a junction needs no special rights there, a symbolic link does
-        quietly(["cmd", "/c", "mklink", "/J", link, ROOT])
-    else:
-        link.symlink_to(ROOT)
+    if not link.exists():
+        steps.link(link, ROOT)
+
+
+def dev(rest: Rest) -> int:
+    """start Blender with the working tree in it, loaded anew at each change (or `dev PATH-OF-BLENDER ...`)"""
+    is_named = bool(rest) and not rest[0].startswith("-")
+    found = [Path(rest[0])] if is_named else blenders.find_real()
+    if not found:
+        steps.fail("which Blender? python3 tools/task.py dev PATH, or set MAQUETTE_BLENDERS")
+    dev_blender.start(found[0], rest[is_named:])
+    return 0
 
 
 def unit(rest: Rest) -> int:
@@ -317,8 +324,8 @@ def clean(rest: Rest) -> int:
     """remove what the tasks made: out/, build/, dist/ (`clean --all`: the environments too)"""
     names = ["out", "build", "dist", ".pytest_cache", ".ruff_cache"]
     link = BUILD / "types" / "maquette"
-    if steps.IS_WINDOWS and link.exists():
-        link.rmdir()  # the junction alone: nothing may follow it into the repository
+    if link.exists():
+        steps.remove_link(link)
     for name in names + ([".venv", ".venvs"] if "--all" in rest else []):
         shutil.rmtree(ROOT / name, ignore_errors=True)
     return 0
@@ -329,6 +336,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
     for task in (
         venv,
         demo,
+        dev,
         test,
         test_all,
         lint,
