@@ -50,6 +50,12 @@ def venv(rest: Rest) -> int:
     return 0
 
 
+def lock(rest: Rest) -> int:
+    """pin anew what tools/requirements-*.in ask for, with what they need: versions and hashes, by uv"""
+    venvs.lock()
+    return 0
+
+
 def build(rest: Rest) -> int:
     """build and validate the extension's zip, by Blender's own tool, into dist/"""
     say(f"  {build_zip()}")
@@ -354,6 +360,7 @@ TASKS: dict[str, Callable[[Rest], int]] = {
         bench,
         corpus,
         build,
+        lock,
         clean,
         real_blender,
     )

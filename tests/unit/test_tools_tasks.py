@@ -337,3 +337,15 @@ def test_the_tests_see_no_account_of_the_user(monkeypatch: pytest.MonkeyPatch) -
 def test_a_command_that_fails_names_itself_and_shows_its_last_words() -> None:
     with pytest.raises(steps.Failure, match=r"work: exit code 3 from (.|\n)*last words"), steps.step("work"):
         steps.quietly([sys.executable, "-c", "import sys; print('last words'); sys.exit(3)"])
+
+
+@pytest.mark.parametrize("group", ["runner", "test", "dev"])
+def test_what_is_installed_is_pinned_with_hashes_and_names_no_server(group: str) -> None:
+    locked = (ROOT / "tools" / f"requirements-{group}.txt").read_text(encoding="utf-8")
+    assert "://" not in locked
+    assert "--index" not in locked
+    entries = locked.replace("\\\n", "").splitlines()
+    assert all(" --hash=sha256:" in entry for entry in entries if not entry.startswith("#"))
+    pinned = {entry.split()[0] for entry in entries if not entry.startswith("#")}
+    asked = (ROOT / "tools" / f"requirements-{group}.in").read_text(encoding="utf-8").splitlines()
+    assert {line.replace("[nodejs]", "") for line in asked if not line.startswith(("#", "-r"))} <= pinned
