@@ -84,11 +84,13 @@ def demo(rest: Rest) -> int:
 
 
 def lint(rest: Rest) -> int:
-    """check the code with ruff (`lint --fix` repairs and formats)"""
-    ruff = venvs.program(venvs.make_dev(), "ruff")
+    """check the code with ruff, and the spelling (`lint --fix` repairs and formats)"""
+    dev = venvs.make_dev()
+    ruff = venvs.program(dev, "ruff")
     with step("lint"):
         run([ruff, "check", *rest, "."])
         run([ruff, "format", *([] if rest else ["--check"]), "."])
+        run([venvs.program(dev, "codespell")])
     return 0
 
 
