@@ -340,33 +340,19 @@ def clean(rest: Rest) -> int:
     return 0
 
 
-TASKS: dict[str, Callable[[Rest], int]] = {
-    task.__name__.replace("_", "-"): task
-    for task in (
-        venv,
-        demo,
-        dev,
-        test,
-        test_all,
-        lint,
-        types,
-        unit,
-        blender,
-        test_window,
-        test_window_all,
-        bench_window,
-        soak_batch,
-        faults,
-        soak_faults,
-        soak_files,
-        pictures,
-        bench,
-        corpus,
-        build,
-        lock,
-        clean,
-        real_blender,
-    )
+EVERY = [
+    venv, demo, dev, test, test_all, lint, types, unit, blender, test_window, test_window_all, bench_window,
+    soak_batch, faults, soak_faults, soak_files, pictures, bench, corpus, build, lock, clean, real_blender,
+]  # fmt: skip
+TASKS: dict[str, Callable[[Rest], int]] = {task.__name__.replace("_", "-"): task for task in EVERY}
+LAST_LINE_IS_THE_COUNT = {
+    "test",
+    "test-all",
+    "unit",
+    "blender",
+    "test-window",
+    "test-window-all",
+    "soak-batch",
 }
 
 
@@ -395,15 +381,7 @@ def main(argv: Rest) -> int:
         print("\ninterrupted", file=sys.stderr)
         return 130
     finally:
-        if chosen.name not in (
-            "test",
-            "test-all",
-            "unit",
-            "blender",
-            "test-window",
-            "test-window-all",
-            "soak-batch",
-        ):  # their last line is the count
+        if chosen.name not in LAST_LINE_IS_THE_COUNT:
             say(f"{chosen.name}: {time.monotonic() - start:.1f} s in all")
 
 
