@@ -1,6 +1,6 @@
 # Each target is a task of tools/task.py, which runs where there is no make, too. `make` alone lists them.
 PYTHON := $(shell command -v python3 || command -v python)
-TASKS := venv demo test test-all lint types unit blender test-window test-window-all bench-window soak-batch faults soak-faults soak-files pictures bench corpus build clean real-blender
+TASKS := venv demo dev test test-all lint types unit blender test-window test-window-all bench-window soak-batch faults soak-faults soak-files pictures bench corpus build lock clean real-blender
 
 # `make corpus FOLDER`: the words after it are no targets but its arguments; a name with a space needs FOLDER="...".
 ifeq (corpus,$(firstword $(MAKECMDGOALS)))

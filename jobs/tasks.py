@@ -68,6 +68,10 @@ class Tasks:
             wait(futures, timeout=timeout_s, return_when=FIRST_COMPLETED)
         return bool(futures)
 
+    def drain(self) -> None:
+        """Until all that is under way has ended; what came of it, `collect` still has."""
+        wait([future for future, _, _ in self._running.values()])
+
     def shutdown(self) -> None:
         """Abort transfers (what arrived is kept), and wait for what cannot be aborted."""
         for _, _, progress in self._running.values():

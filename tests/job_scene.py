@@ -52,14 +52,12 @@ class Scene:
             job = self.store.list_jobs()[0]
             if job.state is until:
                 self.clock.time += 100  # the lease of this worker, which is never heard of again
-                for future, _then, _progress in worker.tasks._running.values():
-                    future.exception(timeout=10)
+                worker.tasks.drain()
                 return job
             if not worker.round():
                 self.store.drop_lease("test", worker.name)
                 return self.store.list_jobs()[0]
-            for future, _then, _progress in worker.tasks._running.values():
-                future.exception(timeout=10)
+            worker.tasks.drain()
             self.clock.time += self.step_s
         self.clock.time += 100
         raise AssertionError(f"still {self.store.list_jobs()[0].state}")

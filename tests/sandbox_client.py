@@ -12,6 +12,7 @@ from typing import Any
 
 from maquette.sandbox.builder import BuildError
 from maquette.sandbox.server import Sandbox
+from service import Clock
 
 HUNYUAN = "model_hunyuan-3d-v2-1"
 GLB = b"glTF\x02\0\0\0\x0c\0\0\0"
@@ -26,14 +27,6 @@ def png(width: int = 2, height: int = 2) -> bytes:
     rows = zlib.compress((b"\0" + b"\xff" * 3 * width) * height)
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Answer:
@@ -104,7 +97,7 @@ class Caller:
             start = (part["number"] - 1) * share
             assert self.ask("PUT", part["url"], data[start : start + share]).status == 200
         assert self.ask("POST", f"/uploads/{upload['id']}/action", {"action": "complete"}).status == 200
-        self.clock.now += 5
+        self.clock.time += 5
         return self.ask("GET", f"/uploads/{upload['id']}")["upload"]
 
     def submit(self, model: str = HUNYUAN, **inputs: Any) -> dict[str, Any]:
@@ -113,7 +106,7 @@ class Caller:
 
     def job(self, job_id: str, after_s: float = 0.0) -> dict[str, Any]:
         """The job, that much later."""
-        self.clock.now += after_s
+        self.clock.time += after_s
         for build in list(self.sandbox.lifecycle.builds.values()):
             build.exception(10)
         self.sandbox.lifecycle.tick()

@@ -79,5 +79,21 @@ def quietly(command: Sequence[str | Path], *, timeout_s: float = 1800) -> None:
         fail(f"exit code {code} from {' '.join(str(part) for part in command)}\n    {end}")
 
 
+def link(at: Path, to: Path) -> None:
+    """Makes `at` another name of the folder `to`."""
+    if IS_WINDOWS:  # a junction needs no special rights there, a symbolic link does
+        quietly(["cmd", "/c", "mklink", "/J", at, to])
+    else:
+        at.symlink_to(to)
+
+
+def remove_link(at: Path) -> None:
+    """Removes the name alone: nothing follows it into the folder."""
+    if IS_WINDOWS:
+        at.rmdir()
+    else:
+        at.unlink()
+
+
 def is_root_on_debian() -> bool:
     return sys.platform == "linux" and os.geteuid() == 0 and Path("/etc/debian_version").exists()

@@ -19,6 +19,7 @@ from typing import Callable, List
 
 import blenders
 import browser
+import dev_blender
 import fault_report
 import gltf
 import steps
@@ -46,6 +47,12 @@ def venv(rest: Rest) -> int:
     """make .venv with the newest Blender module for this machine and its `blender` command"""
     _, folder = venvs.make_main()
     say(f"  the command: {venvs.launcher(folder).relative_to(ROOT)} --background ...")
+    return 0
+
+
+def lock(rest: Rest) -> int:
+    """pin anew what tools/requirements-*.in ask for, with what they need: versions and hashes, by uv"""
+    venvs.lock()
     return 0
 
 
@@ -77,11 +84,13 @@ def demo(rest: Rest) -> int:
 
 
 def lint(rest: Rest) -> int:
-    """check the code with ruff (`lint --fix` repairs and formats)"""
-    ruff = venvs.program(venvs.make_dev(), "ruff")
+    """check the code with ruff, and the spelling (`lint --fix` repairs and formats)"""
+    dev = venvs.make_dev()
+    ruff = venvs.program(dev, "ruff")
     with step("lint"):
         run([ruff, "check", *rest, "."])
         run([ruff, "format", *([] if rest else ["--check"]), "."])
+        run([venvs.program(dev, "codespell")])
     return 0
 
 
@@ -98,12 +107,18 @@ def link_as_package() -> None:
     """Lets pyright find the repository under the name that the tests import it by."""
     link = BUILD / "types" / "maquette"
     link.parent.mkdir(parents=True, exist_ok=True)
-    if link.exists():
-        return
-    if steps.IS_WINDOWS:  # a junction needs no special rights there, a symbolic link does
-        quietly(["cmd", "/c", "mklink", "/J", link, ROOT])
-    else:
-        link.symlink_to(ROOT)
+    if not link.exists():
+        steps.link(link, ROOT)
+
+
+def dev(rest: Rest) -> int:
+    """start Blender with the working tree in it, loaded anew at each change (or `dev PATH-OF-BLENDER ...`)"""
+    is_named = bool(rest) and not rest[0].startswith("-")
+    found = [Path(rest[0])] if is_named else blenders.find_real()
+    if not found:
+        steps.fail("which Blender? python3 tools/task.py dev PATH, or set MAQUETTE_BLENDERS")
+    dev_blender.start(found[0], rest[is_named:])
+    return 0
 
 
 def unit(rest: Rest) -> int:
@@ -164,8 +179,9 @@ def run_unit_on(version: str, folder: Path | None, is_all: bool, dev: Path) -> O
     if folder is None:
         note = venvs.pythons.look_for(version)[1]
         return Outcome(f"unit tests on Python {version}", skipped=1, note=note)
-    few = [] if is_all or folder == dev else [f"tests/unit/{name}" for name in DIFFER_BY_PYTHON]
-    return run_unit(version, folder, few, log=BUILD / "tests" / f"unit-{version}.txt")
+    words = [] if is_all or folder == dev else [f"tests/unit/{name}" for name in DIFFER_BY_PYTHON]
+    words += ["--cov"] if is_all and folder == dev else []  # a fifth longer; its floor is in pyproject.toml
+    return run_unit(version, folder, words, log=BUILD / "tests" / f"unit-{version}.txt")
 
 
 def blender(rest: Rest) -> int:
@@ -317,38 +333,26 @@ def clean(rest: Rest) -> int:
     """remove what the tasks made: out/, build/, dist/ (`clean --all`: the environments too)"""
     names = ["out", "build", "dist", ".pytest_cache", ".ruff_cache"]
     link = BUILD / "types" / "maquette"
-    if steps.IS_WINDOWS and link.exists():
-        link.rmdir()  # the junction alone: nothing may follow it into the repository
+    if link.exists():
+        steps.remove_link(link)
     for name in names + ([".venv", ".venvs"] if "--all" in rest else []):
         shutil.rmtree(ROOT / name, ignore_errors=True)
     return 0
 
 
-TASKS: dict[str, Callable[[Rest], int]] = {
-    task.__name__.replace("_", "-"): task
-    for task in (
-        venv,
-        demo,
-        test,
-        test_all,
-        lint,
-        types,
-        unit,
-        blender,
-        test_window,
-        test_window_all,
-        bench_window,
-        soak_batch,
-        faults,
-        soak_faults,
-        soak_files,
-        pictures,
-        bench,
-        corpus,
-        build,
-        clean,
-        real_blender,
-    )
+EVERY = [
+    venv, demo, dev, test, test_all, lint, types, unit, blender, test_window, test_window_all, bench_window,
+    soak_batch, faults, soak_faults, soak_files, pictures, bench, corpus, build, lock, clean, real_blender,
+]  # fmt: skip
+TASKS: dict[str, Callable[[Rest], int]] = {task.__name__.replace("_", "-"): task for task in EVERY}
+LAST_LINE_IS_THE_COUNT = {
+    "test",
+    "test-all",
+    "unit",
+    "blender",
+    "test-window",
+    "test-window-all",
+    "soak-batch",
 }
 
 
@@ -377,15 +381,7 @@ def main(argv: Rest) -> int:
         print("\ninterrupted", file=sys.stderr)
         return 130
     finally:
-        if chosen.name not in (
-            "test",
-            "test-all",
-            "unit",
-            "blender",
-            "test-window",
-            "test-window-all",
-            "soak-batch",
-        ):  # their last line is the count
+        if chosen.name not in LAST_LINE_IS_THE_COUNT:
             say(f"{chosen.name}: {time.monotonic() - start:.1f} s in all")
 
 

@@ -78,15 +78,27 @@ def fill(venv: Path, python: Path, version: str, package: str, groups: tuple[str
             install(venv, [package])
             stamp[package] = ""
     for group in groups:
-        files = [TOOLS / f"requirements-{name}.txt" for name in ("blender", "runner", "test", "dev")]
-        wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+        lock_file = TOOLS / f"requirements-{group}.txt"
+        wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()[:16]
         if stamp.get(group) != wanted:
-            install(venv, ["-r", str(TOOLS / f"requirements-{group}.txt")])
+            install(venv, ["-r", str(lock_file)])
             stamp[group] = wanted
     if stamp != read_stamp(venv):
         part = venv / f"{STAMP}.{os.getpid()}"
         part.write_text(json.dumps(stamp), encoding="utf-8")
         part.replace(venv / STAMP)  # a task that runs beside this one never reads half a stamp
+
+
+def lock() -> None:
+    """Writes the lock files, of every package's version and hashes on each system, from what is asked for."""
+    if not pythons.uv_or_none():
+        pythons.fetch_uv()
+    uv = pythons.uv_or_none() or fail("the lock files are written by uv. Install it: pip install uv")
+    options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--upgrade"]
+    options += ["--custom-compile-command", "python3 tools/task.py lock"]
+    for group in ("runner", "test", "dev"):
+        files = [TOOLS / f"requirements-{group}.{ending}" for ending in ("in", "txt")]
+        quietly([uv, "pip", "compile", "-q", *options, files[0], "-o", files[1]])
 
 
 def install(venv: Path, what: list[str]) -> None:

@@ -141,8 +141,7 @@ class Rig:
                 self.store.drop_lease(SERVICE, worker.name)
                 return True
             self.sleep(1.0 if worker.tasks else 5.0)
-            for future, *_ in list(worker.tasks._running.values()):
-                future.exception(timeout=30)
+            worker.tasks.drain()
             for build in list(self.sandbox.lifecycle.builds.values()):
                 build.exception(10)
             self.sandbox.lifecycle.tick()
@@ -150,8 +149,7 @@ class Rig:
 
     def abandon(self, worker: Worker) -> None:
         """As if the worker had been killed: it is never heard of again, and its lease gets old."""
-        for future, *_ in list(worker.tasks._running.values()):
-            future.exception(timeout=30)
+        worker.tasks.drain()
         self.sleep(100.0)
 
     def paid(self) -> int:

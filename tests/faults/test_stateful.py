@@ -65,8 +65,7 @@ class Machine:
             if not self.worker.round():
                 self.store.drop_lease("test", self.worker.name)
                 return True
-            for future, *_ in list(self.worker.tasks._running.values()):
-                future.exception(timeout=30)
+            self.worker.tasks.drain()
             self.service.clock.time += 1.0 if self.worker.tasks else 4.0
         return False
 

@@ -122,8 +122,7 @@ class World:
 
     def turn(self, run: Run, worker: Worker) -> None:
         worker.round()
-        for future, _then, _progress in worker.tasks._running.values():
-            future.exception(timeout=10)
+        worker.tasks.drain()
         at_service = {State.SUBMITTING, State.QUEUED, State.RUNNING}
         busy = sum(job.state in at_service for job in self.store.list_jobs())
         self.most_at_service = max(self.most_at_service, busy)

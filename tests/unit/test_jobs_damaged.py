@@ -64,8 +64,7 @@ def run(store: Store, service: Service, folder: Path, *, rounds: int = 600) -> N
         for _ in range(rounds):
             if not worker.round():
                 break
-            for future, *_ in worker.tasks._running.values():
-                future.exception(timeout=10)
+            worker.tasks.drain()
             service.clock.time += 1
     finally:
         worker.close()

@@ -13,8 +13,7 @@ from maquette.jobs.worker import Worker
 
 def turn(scene: Scene, worker: Worker, step_s: float = 1.0) -> bool:
     is_going_on = worker.round()
-    for future, _then, _progress in worker.tasks._running.values():
-        future.exception(timeout=10)
+    worker.tasks.drain()
     scene.clock.time += step_s
     return is_going_on
 

@@ -182,7 +182,7 @@ def test_running_out_of_credits_is_said_and_shows_in_the_limits(tmp_path: Path) 
 def test_the_job_list_pages_newest_first_and_sees_each_job_once(caller: Caller) -> None:
     made = []
     for _ in range(7):
-        caller.clock.now += 1
+        caller.clock.time += 1
         made.append(caller.submit()["jobId"])
     seen, token, pages = [], "", 0
     while True:
@@ -198,7 +198,7 @@ def test_the_job_list_pages_newest_first_and_sees_each_job_once(caller: Caller) 
 
 def test_only_jobs_updated_since_then_are_listed(caller: Caller) -> None:
     first = caller.submit()
-    caller.clock.now += 1
+    caller.clock.time += 1
     second = caller.submit()
     jobs = caller.ask("GET", f"/jobs?types=custom&updatedAfter={first['updatedAt']}")["jobs"]
     assert [job["jobId"] for job in jobs] == [second["jobId"]]
@@ -209,7 +209,7 @@ def test_only_jobs_created_since_then_are_listed_newest_first(caller: Caller) ->
     first = caller.submit()
     made = []
     for _ in range(3):
-        caller.clock.now += 1
+        caller.clock.time += 1
         made.append(caller.submit()["jobId"])
     jobs = caller.ask("GET", f"/jobs?createdAfter={first['createdAt']}")["jobs"]
     assert [job["jobId"] for job in jobs] == made[::-1]

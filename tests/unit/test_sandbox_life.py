@@ -68,7 +68,7 @@ def test_a_job_waits_for_its_build_however_long(tmp_path: Path) -> None:
 
     caller = Caller(tmp_path, build=build)
     job_id = caller.submit()["jobId"]
-    caller.clock.now += 1000
+    caller.clock.time += 1000
     caller.sandbox.lifecycle.tick()
     assert caller.ask("GET", f"/jobs/{job_id}")["job"]["status"] == "in-progress"
     gate.set()
@@ -122,7 +122,7 @@ def test_an_upload_in_parts_becomes_an_asset_in_stages(caller: Caller) -> None:
     caller.ask("POST", f"/uploads/{upload['id']}/action", {"action": "complete"})
     for _ in range(3):
         stages.append(caller.ask("GET", f"/uploads/{upload['id']}")["upload"]["status"])
-        caller.clock.now += 0.1
+        caller.clock.time += 0.1
     assert list(dict.fromkeys(stages)) == ["pending", "validating", "imported"]
     asset_id = caller.ask("GET", f"/uploads/{upload['id']}")["upload"]["entityId"]
     assert caller.ask("GET", caller.ask("GET", f"/assets/{asset_id}")["asset"]["url"]).data == data
@@ -174,7 +174,7 @@ def test_a_signed_url_expires_and_bears_no_change(caller: Caller) -> None:
     assert caller.ask("GET", url.replace("Signature=", "Signature=0")).status == 403
     assert caller.ask("GET", url.replace(name, "other.glb")).status == 403
     assert caller.ask("GET", url.split("?")[0]).status == 403
-    caller.clock.now += 3601
+    caller.clock.time += 3601
     expired = caller.ask("GET", url)
     assert expired.status == 403
     assert b"AccessDenied" in expired.data

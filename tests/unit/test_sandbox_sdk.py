@@ -62,7 +62,7 @@ def test_a_mesh_is_uploaded_in_parts(caller: Caller, sdk: Any) -> None:
     ).upload
     assert caller.ask("PUT", upload.parts[0].url, GLB).status == 200
     assert sdk.uploads.trigger_action(upload.id, action="complete").upload.status == "validating"
-    caller.clock.now += 5
+    caller.clock.time += 5
     done = sdk.uploads.retrieve(upload.id).upload
     assert done.status == "imported"
     assert sdk.assets.retrieve(done.entity_id).asset.kind == "3d"

@@ -342,3 +342,15 @@ def test_a_command_that_fails_names_itself_and_shows_its_last_words() -> None:
         steps.step("work"),
     ):
         steps.quietly([sys.executable, "-c", "import sys; print('last words'); sys.exit(3)"])
+
+
+@pytest.mark.parametrize("group", ["runner", "test", "dev"])
+def test_what_is_installed_is_pinned_with_hashes_and_names_no_server(group: str) -> None:
+    locked = (ROOT / "tools" / f"requirements-{group}.txt").read_text(encoding="utf-8")
+    assert "://" not in locked
+    assert "--index" not in locked
+    entries = locked.replace("\\\n", "").splitlines()
+    assert all(" --hash=sha256:" in entry for entry in entries if not entry.startswith("#"))
+    pinned = {entry.split()[0] for entry in entries if not entry.startswith("#")}
+    asked = (ROOT / "tools" / f"requirements-{group}.in").read_text(encoding="utf-8").splitlines()
+    assert {line.replace("[nodejs]", "") for line in asked if not line.startswith(("#", "-r"))} <= pinned

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each example of docs/python.md as a user runs it: a script in a Blender without a window, on a sandbox."""
+"""Each example of the documents as a user runs it, on a sandbox: shell blocks, docs/python.md's scripts."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,13 +11,13 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, Sandbox, run_script, running_sandbox
+from commands import EXAMPLES, TIMEOUT_S, Sandbox, run, run_script, running_sandbox
+from document_blocks import ROOT, SHELL, Block, blocks_of
 
 pytestmark = pytest.mark.skipif(
     bpy.app.version[:2] not in ((5, 2), (4, 3)), reason="the processes are the same in every Blender: two do"
 )
-PAGE = EXAMPLES.parent / "docs" / "python.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+BLOCKS = [block.text for block in blocks_of(ROOT / "docs" / "python.md", "python")]
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,92 @@ def test_an_example_of_the_page_does_what_it_says(
     check: Callable[[Example], None], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     check(Example(tmp_path, sandbox, BLOCKS[CHECKS.index(check)]))
+
+
+class Folder:
+    """A folder as the documents' shell blocks expect theirs to be, and what they have on the PATH."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self.folder = folder
+        shutil.copytree(EXAMPLES, folder / "examples")
+        shutil.copyfile(ROOT / "docs" / "demo.jpg", folder / "chair.jpg")
+        (folder / "props.csv").write_text("id,image\nhorse,examples/horse.png\n", encoding="utf-8")
+        (folder / "mail-me.sh").write_text('echo "$BATCH_EXIT_CODE" > mail\n', encoding="utf-8")
+        (folder / "script.py").write_text("open('script ran', 'w').close()\n", encoding="utf-8")
+        (folder / "dist").mkdir()
+        shutil.copyfile(os.environ["MAQUETTE_ZIP"], folder / "dist" / "maquette-1.2.3.zip")
+        self.write_program(".venv/bin/blender", f'exec "{os.environ["MAQUETTE_BLENDER"]}" "$@"')
+        self.write_program("bin/blender", f'exec "{os.environ["MAQUETTE_BLENDER"]}" "$@"')
+        self.write_program("bin/make", 'echo "$@" > made')  # what the test was given is made
+        self.env = {
+            **sandbox.env,
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "MAQUETTE_STATE": str(folder / "state"),
+        }
+
+    def write_program(self, name: str, line: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run(self, block: Block) -> None:
+        env = dict(self.env)
+        if "install-file" in block.text:  # into preferences of its own, where nothing is installed yet
+            (self.folder / "user").mkdir()
+            env["BLENDER_USER_RESOURCES"] = str(self.folder / "user")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text],
+            cwd=self.folder, env=env, text=True, timeout=TIMEOUT_S,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+
+
+# Each shell block that runs, and what it leaves.
+LEAVES = {
+    "README.md 2": ["out/horse.glb"],
+    "README.md 3": ["chair.blend", "chair.png", "teapot.glb"],
+    "docs/batch.md 1": ["made", "out/batch/index.html", "out/batch/horse.glb", "out/batch/sheet"],
+    "docs/batch.md 2": ["out/horse.glb", "mail"],
+    "docs/python.md 1": ["script ran"],
+}
+
+
+def test_each_shell_block_is_run_or_says_why_not() -> None:
+    assert [block.name for block in SHELL if not block.not_run] == [*LEAVES]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    "block", [block for block in SHELL if not block.not_run], ids=lambda block: block.name
+)
+def test_a_shell_block_of_the_documents_does_what_it_says(
+    block: Block, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    Folder(tmp_path, sandbox).run(block)
+    assert not [name for name in LEAVES[block.name] if not (tmp_path / name).exists()]
+
+
+def options_of(command: str) -> set[str]:
+    done = run(command, "--help")
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout))
+
+
+def test_the_options_that_the_documents_give_a_command_are_its_own() -> None:
+    given: dict[str, set[str]] = {}
+    for block in SHELL:
+        for line in block.commands:
+            if found := re.search(r"--command maquette ([a-z]+) (.*)", line):
+                words = {word for word in found[2].split() if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+                given.setdefault(found[1], set()).update(words)
+    table = (ROOT / "README.md").read_text("utf-8").partition("| `maquette …` | does |")[2]
+    for command, words in re.findall(r"^\| `([a-z]+)[^`]*` \|(.*)\|$", table, re.MULTILINE):
+        given.setdefault(command, set()).update(re.findall(r"`(--?[a-z][a-z-]*)", words))
+    wrong = {command: words - options_of(command) for command, words in given.items()}
+    assert not {command: words for command, words in wrong.items() if words}
+    told_once = {"-h", "--help", "-p", "--output", "--sandbox", "--api-url", "--state", "--json"}
+    rest = options_of("generate") - told_once
+    assert not rest - given["generate"], "the README's table leaves options of generate out"
