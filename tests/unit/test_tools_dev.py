@@ -38,6 +38,6 @@ def test_an_installed_extension_stays_as_it_is(tree: Path, tmp_path: Path) -> No
     installed = tmp_path / "maquette" / "__init__.py"
     installed.parent.mkdir()
     installed.write_text("installed", encoding="utf-8")
-    with pytest.raises(steps.Failure, match=r"is there already\. Uninstall"), dev_blender.linked(tmp_path):
+    with pytest.raises(steps.TaskError, match=r"is there already\. Uninstall"), dev_blender.linked(tmp_path):
         pass
     assert installed.read_text(encoding="utf-8") == "installed"
