@@ -16,7 +16,7 @@ class MAQUETTE_OT_cancel_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         job = desk.cancel(job)
-        placeholders.release(job.id)
+        placeholders.remove(job.id)
         if job.state in (State.CANCELED, State.UPLOADING):
             text = f"{job.name} is canceled before it is sent. It costs nothing."
         elif job.cancel == "refused":

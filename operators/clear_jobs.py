@@ -35,7 +35,7 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
         try:
             for job in _finished() if desk else ():
                 desk.remove(job)
-                placeholders.release(job.id)
+                placeholders.remove(job.id)
         except StoreError as error:
             self.report({"ERROR"}, str(error))
         properties.sync_jobs(context.window_manager, desk)

@@ -55,7 +55,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         started: list[str] = []
         try:
             if bpy.app.background:
-                wait.await_model(context)
+                wait.wait_for_model(context)
             desk = state.desk
             model = properties.model_of(properties.get(context.scene), desk)
             if desk is None or model is None or connection.why_unready(context):
@@ -68,8 +68,8 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                     for target in placeholders.targets(context)
                 ]
                 for target, new in wanted:
-                    started.append(placeholders.start(context, desk, new, target).id)
-            problem = wait.see_through(started)
+                    started.append(placeholders.add_job(context, desk, new, target).id)
+            problem = wait.wait_for_jobs(started)
         except (
             collect_inputs.RequestError,
             InputError,
@@ -81,7 +81,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             problem = f"{error} {len(started)} were started." if started else str(error)
         finally:
             properties.sync_jobs(context.window_manager, state.desk)
-            placing.scan()
+            placing.find_placeholders()
         if problem:
             self.report({"ERROR"}, problem)
         return {"FINISHED"} if started else {"CANCELLED"}
@@ -107,7 +107,7 @@ def _new_job(
     folder: Path,
 ) -> NewJob:
     """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
-    solids = placeholders.solids([target] if target else context.selected_objects)
+    solids = placeholders.meshes_of([target] if target else context.selected_objects)
     inputs = collect_inputs.inputs_of(
         model, values, lambda value, kind: collect_inputs.save(value, kind, solids, folder)
     )

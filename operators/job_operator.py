@@ -34,7 +34,7 @@ class JobOperator:
         except (StoreError, OSError, ValueError, RuntimeError) as error:
             problem = str(error)
         properties.sync_jobs(context.window_manager, state.desk)
-        placing.scan()
+        placing.find_placeholders()
         if problem:
             self.report({"ERROR"}, problem)  # pyright: ignore[reportAttributeAccessIssue] # an operator's
         return {"CANCELLED"} if problem else {"FINISHED"}

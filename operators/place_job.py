@@ -5,7 +5,8 @@ import bpy
 
 from .. import scene
 from ..jobs import DONE, Desk, JobRecord
-from ..window import placeholders, placing
+from ..window import placeholders
+from ..window.placing import placer
 from .job_operator import JobOperator
 
 
@@ -20,9 +21,9 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
             return f"{job.name} has no 3D model to place."
         if not scene.find_placeholders([job.id]):
             for target in placeholders.targets(context):
-                placeholders.reserve(context, job, target)
+                placeholders.create(context, job, target)
         if bpy.app.background:
-            placing.bring(desk, job)
+            placer.place_now(desk, job)
         else:
-            placing.expect(job.id)
+            placer.enqueue(job.id)
         return None

@@ -28,5 +28,5 @@ class MAQUETTE_OT_remove_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         desk.remove(job)
-        placeholders.release(job.id)
+        placeholders.remove(job.id)
         return None

@@ -26,5 +26,5 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
     def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
         if reason := connection.why_offline():
             return reason
-        made = placeholders.start(context, desk, again(job, desk.store.job_folder(job.id)), None)
-        return wait.see_through([made.id])
+        made = placeholders.add_job(context, desk, again(job, desk.store.job_folder(job.id)), None)
+        return wait.wait_for_jobs([made.id])

@@ -18,4 +18,4 @@ class MAQUETTE_OT_resume_job(JobOperator, bpy.types.Operator):
             desk.resume(job)
         if bpy.app.background:  # with another worker, which does not wait for what was in the way of the last
             connection.open_desk()
-        return wait.see_through([job.id])
+        return wait.wait_for_jobs([job.id])

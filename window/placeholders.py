@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a result will stand: the places that the settings name, kept by placeholders.
+"""Placeholders: the objects that mark where results will stand.
 
-What is paid for has a place: it is reserved before the job is written down.
+A job's placeholder is made before the job is added, so what is paid for has a place.
 """
 
 from collections.abc import Iterable
@@ -34,25 +34,27 @@ def is_root(item: bpy.types.Object) -> bool:
     return scene.bounds_or_none(item) is not None
 
 
-def solids(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
-    """What of these objects has faces; a root stands for all that is under it."""
+def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those of these objects that have faces; a root stands for all that is under it."""
     whole: dict[bpy.types.Object, None] = {}
     for each in items:
         whole |= dict.fromkeys([each, *each.children_recursive] if is_root(each) else [each])
     return [each for each in whole if each.type in properties.MESH_TYPES]
 
 
-def start(context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types.Object | None) -> JobRecord:
-    """Reserves the job's place and writes the job down, or neither. Raises StoreError."""
+def add_job(
+    context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types.Object | None
+) -> JobRecord:
+    """Mark the job's place and add the job, or do neither. Raises StoreError."""
     try:
-        reserve(context, new, target)
+        create(context, new, target)
         return desk.add(new)
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
-        release(new.id)
+        remove(new.id)
         raise
 
 
-def reserve(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.types.Object | None) -> None:
+def create(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.types.Object | None) -> None:
     """Marks the object as the job's place, or makes an empty where the settings say."""
     if target is not None:
         target[scene.AWAITS] = job.id
@@ -73,8 +75,8 @@ def reserve(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.typ
     )
 
 
-def release(job_id: str) -> None:
-    """Nothing is waited for any more: empties made for it go, the artist's own objects stay."""
+def remove(job_id: str) -> None:
+    """Remove the job's placeholders: empties made for it go, the artist's own objects stay."""
     for names in scene.find_placeholders([job_id]).values():
         for name in names:
             scene.drop_placeholder(bpy.data.objects[name])

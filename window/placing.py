@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings results to their placeholders: when a job becomes ready, and once after a file was opened.
+"""Puts results in the place of their placeholders: when a job becomes ready, and after a file was opened.
 
-Never after an undo, which could not be undone otherwise. One at a time, in steps of some milliseconds, and
-none while the artist is in the middle of something.
+An undo that brings a placeholder back brings no result: the artist could not undo that change. Results come
+one at a time, in steps of some milliseconds, and not while the artist is in the middle of something.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Arrival:
-    """A result on its way in; once all of it `is_there`, the next step puts it in its place."""
+    """A result that is being appended; once all of it `is_there`, the next step puts it in its place."""
 
     job_id: str
     loading: scene.Loading
@@ -34,55 +34,152 @@ class _Arrival:
     is_there: bool = False
 
 
-_under_way: list[_Arrival] = []  # one at most
-_waiting: dict[str, None] = {}  # ids of jobs, in the order in which they became ready
-_of_file: set[str] = set()  # jobs that the file waited for when it was opened
-_modal_since: dict[str, float] = {}  # by identifier of a modal operator that is running
-_to_mark: set[str] = set()  # placed, and not yet written down
-_broken: set[str] = set()  # jobs whose result could not be placed: again only if a person asks for it
-_is_file_new = [True]
+class Placer:
+    """Which results have to be placed, and the one that is being placed."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, None] = {}  # ids of jobs, in the order in which they became ready
+        self._arrival: _Arrival | None = None
+        self._of_file: set[str] = set()  # jobs that the file waited for when it was opened
+        self._is_file_new = True
+        self._to_mark: set[str] = set()  # jobs that were placed, which the store has not been told yet
+        self._failed: set[str] = (
+            set()
+        )  # results that could not be placed: again only if a person asks
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a result waits to be placed, or is being placed."""
+        return bool(self._waiting or self._arrival)
+
+    def file_opened(self) -> None:
+        """Forget what the former file waited for; the next tick looks what this one waits for."""
+        self._is_file_new = True
+        self._waiting.clear()
+        self._arrival = None
+        self._failed.clear()
+
+    def has_file_placeholders(self) -> bool:
+        """Whether a file that was just opened waits for a result."""
+        if self._is_file_new:
+            self._is_file_new = False
+            find_placeholders()
+            self._of_file = set(state.placeholders.values())
+        return bool(self._of_file)
+
+    def jobs_changed(self, desk: Desk, changed: list[JobRecord]) -> None:
+        """Enqueue those of the changed jobs that are ready and not placed. Raises StoreError."""
+        self.mark_placed(desk)
+        if self._is_file_new and self.has_file_placeholders():
+            changed = [*changed, *(desk.jobs[job_id] for job_id in self._of_file if job_id in desk.jobs)]
+        for job in changed:
+            is_due = job.state is State.READY or (job.state is State.PLACED and job.id in self._of_file)
+            if is_due and job.id not in self._failed:
+                self._waiting[job.id] = None
+            if not job.is_working:
+                self._of_file.discard(job.id)
+
+    def enqueue(self, job_id: str) -> None:
+        """Place the job's result in the next ticks, also if that has failed before."""
+        self._failed.discard(job_id)
+        self._waiting[job_id] = None
+
+    def step(self, desk: Desk) -> bool:
+        """Do a little for the result that has waited longest; whether there is more to do at once."""
+        arrival = self._arrival
+        if arrival is None:
+            return self._begin(desk)
+        job = desk.jobs.get(arrival.job_id)
+        try:
+            if job is None:  # removed from the list
+                arrival.loading.drop()
+            elif not arrival.is_there:
+                start = time.perf_counter()
+                while not arrival.is_there and time.perf_counter() - start < STEP_S:
+                    arrival.is_there = arrival.loading.step()
+                return True
+            elif scene.is_in_use(job.id):
+                return False
+            elif self._arrive(arrival.loading, job):
+                _push_undo(job.name)
+                tell(f"{job.name} is in the scene")
+                self.mark_placed(desk)
+        except scene.GoneError:
+            if arrival.tries < TRIES_MAX:
+                self._arrival = _Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)
+                return True
+            tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
+        except StoreError:  # another process holds the store: `mark_placed` comes again
+            raise
+        except Exception as error:  # of that job alone: the timer goes on
+            self._arrival = None
+            self._report(desk, arrival.job_id, error)
+        self._arrival = None
+        return False
+
+    def place_now(self, desk: Desk, job: JobRecord) -> None:
+        """Place the whole result at once, for scripts. Raises OSError or ValueError."""
+        try:
+            self._arrive(_loading(desk, job.id), job)
+        except scene.GoneError as error:  # nobody can have undone anything meanwhile
+            raise ValueError(f"{error} is not whole. Convert the result again.") from error
+        self.mark_placed(desk)
+
+    def mark_placed(self, desk: Desk) -> None:
+        """Tell the store what was placed; while another process holds it, a later tick does."""
+        for job_id in list(self._to_mark):
+            if job_id in desk.jobs:
+                desk.mark_placed(desk.jobs[job_id])
+            self._to_mark.discard(job_id)
+
+    def _begin(self, desk: Desk) -> bool:
+        """Take up the next job. One whose placeholder was deleted stays in the list."""
+        found = scene.find_placeholders(self._waiting)
+        for job_id in [each for each in self._waiting if each not in found or each not in desk.jobs]:
+            del self._waiting[job_id]
+        job_id = next((each for each in self._waiting if not scene.is_in_use(each)), None)
+        if job_id is not None:
+            del self._waiting[job_id]
+            self._arrival = _Arrival(job_id, _loading(desk, job_id))
+        return job_id is not None
+
+    def _arrive(self, loading: scene.Loading, job: JobRecord) -> bool:
+        """Put the result in the place of its placeholders; False if none are left.
+
+        The store is told by `mark_placed`, after the undo step.
+        """
+        if not scene.arrive(loading, job_id=job.id, name=job.name, provenance=provenance_of(job)):
+            return False
+        self._to_mark.add(job.id)
+        return True
+
+    def _report(self, desk: Desk, job_id: str, error: Exception) -> None:
+        """Write the reason into the job; an unforeseen error goes to the console, too."""
+        self._failed.add(job_id)
+        reason = str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
+        job = desk.jobs.get(job_id)
+        text = f"{job.name if job else 'A result'} could not be placed: {reason.strip()[:500]}"
+        if not isinstance(error, OSError | ValueError):
+            log.exception(text, exc_info=error)
+        tell(text, is_error=True)
+        if job:
+            desk.note_error(job, text)
+
+
+placer = Placer()
+_modal_since: dict[str, float] = {}  # by identifier of a modal operator that is running: time.monotonic()
 
 
 @bpy.app.handlers.persistent
-def note_file(_path: object) -> None:
-    """After a file was opened: the next tick looks what it waits for."""
-    _is_file_new[0] = True
-    _waiting.clear()
-    _under_way.clear()
-    _broken.clear()
+def on_load(_path: object) -> None:
+    """A handler of load_post."""
+    placer.file_opened()
 
 
-def has_file_placeholders() -> bool:
-    """Whether a file that was just opened waits for a result."""
-    if _is_file_new[0]:
-        _is_file_new[0] = False
-        scan()
-        _of_file.clear()
-        _of_file.update(state.placeholders.values())
-    return bool(_of_file)
-
-
-def note(desk: Desk, news: list[JobRecord]) -> None:
-    """Takes in which jobs have changed. Raises StoreError."""
-    mark_placed(desk)
-    if _is_file_new[0] and has_file_placeholders():
-        news = [*news, *(desk.jobs[job_id] for job_id in _of_file if job_id in desk.jobs)]
-    for job in news:
-        is_due = job.state is State.READY or (job.state is State.PLACED and job.id in _of_file)
-        if is_due and job.id not in _broken:
-            _waiting[job.id] = None
-        if not job.is_working:
-            _of_file.discard(job.id)
-
-
-def expect(job_id: str) -> None:
-    """Have the job's result brought to its placeholders in the next ticks."""
-    _broken.discard(job_id)
-    _waiting[job_id] = None
-
-
-def are_waiting() -> bool:
-    return bool(_waiting or _under_way)
+def find_placeholders() -> None:
+    """Note which objects wait for a result: the artist may have copied, renamed or deleted some."""
+    found = scene.find_placeholders(None)
+    state.placeholders = {name: job_id for job_id, names in found.items() for name in names}
 
 
 def is_artist_busy() -> bool:
@@ -101,98 +198,8 @@ def is_artist_busy() -> bool:
     return any(window.screen.is_animation_playing for window in windows)
 
 
-def scan() -> None:
-    """Looks which objects wait for a result: the artist may have copied, renamed or deleted some."""
-    found = scene.find_placeholders(None)
-    state.placeholders = {name: job_id for job_id, names in found.items() for name in names}
-
-
-def step(desk: Desk) -> bool:
-    """Does a little for the result that has waited longest; whether there is more to do at once."""
-    if not _under_way:
-        return _begin(desk)
-    arrival = _under_way[0]
-    job = desk.jobs.get(arrival.job_id)
-    try:
-        if job is None:  # removed from the list
-            arrival.loading.drop()
-        elif not arrival.is_there:
-            start = time.perf_counter()
-            while not arrival.is_there and time.perf_counter() - start < STEP_S:
-                arrival.is_there = arrival.loading.step()
-            return True
-        elif scene.is_in_use(job.id):
-            return False
-        elif _arrive(arrival.loading, job):
-            _push_undo(job.name)
-            tell(f"{job.name} is in the scene")
-            mark_placed(desk)
-    except scene.GoneError:
-        if arrival.tries < TRIES_MAX:
-            _under_way[:] = [_Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)]
-            return True
-        tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
-    except StoreError:  # another process holds the store: `mark_placed` comes again
-        raise
-    except Exception as error:  # of that job alone: the timer goes on
-        _under_way.clear()
-        _report(desk, arrival.job_id, error)
-    _under_way.clear()
-    return False
-
-
-def _report(desk: Desk, job_id: str, error: Exception) -> None:
-    """The job itself says why its result could not be placed; what nobody foresaw is in the console, too."""
-    _broken.add(job_id)
-    reason = str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
-    job = desk.jobs.get(job_id)
-    text = f"{job.name if job else 'A result'} could not be placed: {reason.strip()[:500]}"
-    if not isinstance(error, OSError | ValueError):
-        log.exception(text, exc_info=error)
-    tell(text, is_error=True)
-    if job:
-        desk.note_error(job, text)
-
-
-def _begin(desk: Desk) -> bool:
-    """Takes up the next job. One whose placeholder was deleted stays in the list."""
-    found = scene.find_placeholders(_waiting)
-    for job_id in [each for each in _waiting if each not in found or each not in desk.jobs]:
-        del _waiting[job_id]
-    job_id = next((each for each in _waiting if not scene.is_in_use(each)), None)
-    if job_id is not None:
-        del _waiting[job_id]
-        _under_way.append(_Arrival(job_id, _loading(desk, job_id)))
-    return job_id is not None
-
-
-def bring(desk: Desk, job: JobRecord) -> None:
-    """All of it at once, for scripts. Raises OSError or ValueError."""
-    try:
-        _arrive(_loading(desk, job.id), job)
-    except scene.GoneError as error:  # nobody can have undone anything meanwhile
-        raise ValueError(f"{error} is not whole. Convert the result again.") from error
-    mark_placed(desk)
-
-
 def _loading(desk: Desk, job_id: str) -> scene.Loading:
     return scene.Loading(desk.store.job_folder(job_id) / "result.blend")
-
-
-def _arrive(loading: scene.Loading, job: JobRecord) -> bool:
-    """Puts it in the place of its placeholders, if any are left; `mark_placed` is for after the undo step."""
-    if not scene.arrive(loading, job_id=job.id, name=job.name, provenance=provenance_of(job)):
-        return False
-    _to_mark.add(job.id)
-    return True
-
-
-def mark_placed(desk: Desk) -> None:
-    """Writes down what was placed; while another process holds the store, a later tick does."""
-    for job_id in list(_to_mark):
-        if job_id in desk.jobs:
-            desk.mark_placed(desk.jobs[job_id])
-        _to_mark.discard(job_id)
 
 
 def _push_undo(name: str) -> None:

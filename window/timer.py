@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watch: a timer that follows the desk, asks for prices, brings results in and has panels redrawn.
+"""The timer of a window: reads what has changed in the store, asks for prices, places results, redraws panels.
 
-A timer and no modal operator: a running one would hold back Blender's autosave. It keeps names and ids
-between two ticks, never references, and outlives its errors.
+It is a timer and no modal operator, since a running one would hold back Blender's autosave. Between two ticks
+it keeps names and ids, never references. An error in a tick is logged, and the timer goes on.
 """
 
 import logging
@@ -15,6 +15,7 @@ from .. import properties
 from ..jobs import Desk, InputError, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, placing
+from .placing import placer
 
 FAST_S, SLOW_S, AFTER_ERROR_S = 0.2, 1.0, 10.0
 DRAWN_S = 3.0  # a panel drawn within this time counts as seen
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Memory:
-    """What the last ticks did: times as of time.monotonic()."""
+class _LastTicks:
+    """When the last ticks did what: times of time.monotonic()."""
 
     revision: int = -1
     sidebar_at: float = 0.0
@@ -37,29 +38,29 @@ class _Memory:
     priced_at: dict[str, float] = field(default_factory=dict[str, float])  # by scene
 
 
-_memory = _Memory()
+_last = _LastTicks()
 
 
 def tick() -> float:
-    """One look; returns the seconds to the next."""
+    """Do what is due; returns the seconds until the next tick."""
     try:
-        return _look(time.monotonic())
+        return _work(time.monotonic())
     except StoreError as error:  # another process holds the database for a moment
         log.warning("%s", error)
         return SLOW_S
     except Exception:  # whatever it was, a timer that raises is gone for good: tell, and go on later
-        log.exception("the watch stumbled")
+        log.exception("A tick of the timer failed")
         state.problem = "Something went wrong in Maquette. The system console tells what."
         return AFTER_ERROR_S
 
 
-def _look(now: float) -> float:
+def _work(now: float) -> float:
     is_seen = now - state.drawn_at < DRAWN_S
     state.end_offline(connection.is_online)
-    if state.account == "unknown" and (is_seen or state.desk or placing.has_file_placeholders()):
+    if state.account == "unknown" and (is_seen or state.desk or placer.has_file_placeholders()):
         connection.open_desk()
-        _memory.revision = -1
-        _memory.priced_at.clear()
+        _last.revision = -1
+        _last.priced_at.clear()
         properties.sync_jobs(bpy.context.window_manager, state.desk)
         return 0.0  # the worker is started in the next one: each takes some milliseconds
     desk = state.desk
@@ -68,29 +69,29 @@ def _look(now: float) -> float:
     if connection.is_online(desk.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the desk anew, with a worker or without
-    news = desk.tick()
-    if desk.revision != _memory.revision:
+    changed = desk.tick()
+    if desk.revision != _last.revision:
         properties.sync_jobs(bpy.context.window_manager, desk)
-    placing.note(desk, news)
-    if is_seen and (not state.price_keys or now - _memory.asked_at >= SLOW_S):
-        _ask(desk, now)
-        _memory.asked_at = now
+    placer.jobs_changed(desk, changed)
+    if is_seen and (not state.price_keys or now - _last.asked_at >= SLOW_S):
+        _ask_service(desk, now)
+        _last.asked_at = now
     goes_on = False
-    if placing.are_waiting() and not placing.is_artist_busy():
-        goes_on = placing.step(desk)
-        _memory.scanned_at = now if goes_on else 0.0
+    if placer.is_busy and not placing.is_artist_busy():
+        goes_on = placer.step(desk)
+        _last.scanned_at = now if goes_on else 0.0
     is_working = desk.has_work()
-    if (is_working or state.placeholders) and now - _memory.scanned_at >= SLOW_S:
-        placing.scan()
-        _memory.scanned_at = now
+    if (is_working or state.placeholders) and now - _last.scanned_at >= SLOW_S:
+        placing.find_placeholders()
+        _last.scanned_at = now
     _redraw(desk, now, is_working)
     if goes_on:
         return 0.0
-    return FAST_S if is_seen or is_working or placing.are_waiting() else SLOW_S
+    return FAST_S if is_seen or is_working or placer.is_busy else SLOW_S
 
 
-def _ask(desk: Desk, now: float) -> None:
-    """Asks what the panels show and the desk does not know; each costs microseconds if nothing is new."""
+def _ask_service(desk: Desk, now: float) -> None:
+    """Ask for what the panels show and is not known yet; each costs microseconds if nothing is new."""
     desk.ask_models()
     desk.ask_balance()
     for scene in {window.scene for window in bpy.context.window_manager.windows}:
@@ -102,13 +103,13 @@ def _ask(desk: Desk, now: float) -> None:
         if desk.schema(model.id) is None:
             continue
         properties.ensure_inputs(model)
-        changed_at, priced_at = properties.edits.changed_at, _memory.priced_at.get(scene.name, -PRICE_AGE_S)
+        changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
         if changed_at < priced_at and now - priced_at < PRICE_AGE_S:
             continue
         state.price_keys.pop(scene.name, None)
         if now - changed_at < PRICE_DELAY_S:
             continue
-        _memory.priced_at[scene.name] = now
+        _last.priced_at[scene.name] = now
         try:
             inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model))
             state.price_keys[scene.name] = desk.ask_price(model.id, inputs)
@@ -118,15 +119,15 @@ def _ask(desk: Desk, now: float) -> None:
 
 def _redraw(desk: Desk, now: float, is_working: bool) -> None:
     """Sidebars when something that they show has changed, views when a placeholder's progress has."""
-    is_new = desk.revision != _memory.revision
-    if is_new or (is_working and now - _memory.sidebar_at >= SLOW_S):
-        _memory.revision, _memory.sidebar_at = desk.revision, now
+    is_new = desk.revision != _last.revision
+    if is_new or (is_working and now - _last.sidebar_at >= SLOW_S):
+        _last.revision, _last.sidebar_at = desk.revision, now
         _tag("UI")
     placeholders = state.placeholders
     jobs = [desk.jobs[job_id] for job_id in placeholders.values() if job_id in desk.jobs]
     view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
-    if view != _memory.view and now - _memory.view_at >= REDRAW_S:
-        _memory.view, _memory.view_at = view, now
+    if view != _last.view and now - _last.view_at >= REDRAW_S:
+        _last.view, _last.view_at = view, now
         _tag("WINDOW")
 
 
@@ -141,14 +142,15 @@ def _tag(kind: str) -> None:
 
 
 def register() -> None:
-    bpy.app.handlers.load_post.append(placing.note_file)
+    bpy.app.handlers.load_post.append(placing.on_load)
     bpy.app.timers.register(tick, first_interval=SLOW_S, persistent=True)
 
 
 def unregister() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
-    bpy.app.handlers.load_post.remove(placing.note_file)
+    bpy.app.handlers.load_post.remove(placing.on_load)
     connection.close_desk()
     state.let_go_of_workers()
     state.placeholders.clear()
+    placer.file_opened()

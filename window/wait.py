@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Without a window (`blender --background`) nothing ticks: a script waits here, by the watch's own look.
+"""For scripts in `blender --background`, where no timer runs: waits, and calls the timer's tick itself.
 
-It ends in bounded time whatever the trouble is, and says how to go on: no job is lost, none is paid twice.
+Each wait ends in bounded time and says how to go on: no job is lost, none is paid twice.
 """
 
 import time
@@ -12,15 +12,16 @@ import bpy
 from .. import properties, scene
 from ..jobs import JobRecord, State
 from ..session_state import state
-from . import connection, placing, timer
+from . import connection, timer
 from .collect_inputs import RequestError
+from .placing import placer
 
 ANSWER_S = 120.0  # how long the service may take to tell about a model
-PATIENCE_S = 60.0  # how long what holds a job up may last
+STUCK_S = 60.0  # how long what holds a job up may last
 _TICK_S = 0.1
 
 
-def await_model(context: bpy.types.Context) -> None:
+def wait_for_model(context: bpy.types.Context) -> None:
     """Waits until the inputs of the scene's model are known. Raises RequestError: why they will not be."""
     desk = connection.current_desk()
     if desk is None or connection.why_offline():
@@ -51,7 +52,7 @@ def await_model(context: bpy.types.Context) -> None:
         raise RequestError(f"{errors[0]} Nothing was started.")
 
 
-def see_through(job_ids: list[str]) -> str | None:
+def wait_for_jobs(job_ids: list[str]) -> str | None:
     """Waits until the jobs are in the scene or can go on no more; returns what is wrong and what to do.
 
     In a window there is nothing to wait for: the timer does it.
@@ -66,9 +67,9 @@ def see_through(job_ids: list[str]) -> str | None:
     def is_done() -> bool:
         jobs = found()
         is_over = len(jobs) == len(job_ids) and not any(job.is_working for job in jobs)
-        return is_over and not placing.are_waiting()
+        return is_over and not placer.is_busy
 
-    held = _wait(is_done, lambda: _what_holds(found(), len(job_ids)), PATIENCE_S)
+    held = _wait(is_done, lambda: _what_holds(found(), len(job_ids)), STUCK_S)
     problems = [held] if held else []
     for job in found():
         again = f'bpy.ops.maquette.resume_job(job_id="{job.id}")'
@@ -100,8 +101,8 @@ def _trouble() -> str:
     return connection.why_offline() or state.problem or (desk.trouble if desk else "")
 
 
-def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], patience_s: float) -> str:
-    """Ticks until it is done, and returns ""; else what has held it up all through the last `patience_s`."""
+def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], stuck_s: float) -> str:
+    """Ticks until it is done, and returns ""; else what has held it up all through the last `stuck_s`."""
     since = None
     while not is_done():
         if state.desk:
@@ -109,7 +110,7 @@ def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], patience_s
         pause_s = timer.tick()
         held, now = what_holds(), time.monotonic()
         since = (now if since is None else since) if held else None
-        if since is not None and now - since > patience_s:
+        if since is not None and now - since > stuck_s:
             return held
         time.sleep(min(_TICK_S, pause_s))
     return ""

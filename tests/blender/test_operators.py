@@ -52,7 +52,7 @@ def scene(desk: Any) -> Any:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generate returns at once, as in a window."""
-    monkeypatch.setattr(wait, "see_through", lambda _jobs: None)
+    monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
 
 
 def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:

@@ -255,14 +255,14 @@ def test_a_file_of_a_stranger_opens_whatever_its_objects_say(tmp_path: Path, val
         assert not part("window.placeholders").is_root(item)
         low, high = scene_package.box_of(item)
         assert len(low) == len(high) == 3
-    part("window.placing").scan()
+    part("window.placing").find_placeholders()
     assert part("window.placeholders").targets(bpy.context) == [None]
 
 
 def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    placing, jobs = part("window.placing"), part("jobs")
+    placer, jobs = part("window.placing").placer, part("jobs")
     preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.folder, preferences.is_sandbox = str(tmp_path / "state"), True
     part("window.connection").open_desk()
@@ -284,16 +284,16 @@ def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_com
                 bpy.context.scene, job_id=job.id, name="p", location=(0, 0, 0), size=1.0
             )
             desk.get(job.id)
-            placing.expect(job.id)
+            placer.enqueue(job.id)
             made.append(job.id)
         for _ in range(100):
-            placing.note(desk, desk.tick())
-            if placing.are_waiting():
-                placing.step(desk)
+            placer.jobs_changed(desk, desk.tick())
+            if placer.is_busy:
+                placer.step(desk)
         bad, good = (desk.get(each) for each in made)
         assert (bad.state, good.state) == ("ready", "placed")
         assert "Convert the result again." in bad.message
-        assert not placing.are_waiting()
+        assert not placer.is_busy
     finally:
         part("window.connection").close_desk()
         preferences.folder, preferences.is_sandbox = "", False

@@ -38,7 +38,7 @@ def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
     """Signed out, with an empty history and an empty scene; little patience."""
     for name in ("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "MAQUETTE_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(wait, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(wait, "STUCK_S", 4.0)
     found: Any = bpy.context.preferences.addons[PACKAGE].preferences
     found.folder, found.is_sandbox, found.recent = str(tmp_path / "state"), False, ""
     bpy.ops.wm.read_homefile(use_empty=True)
