@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The timer of a window: reads what has changed in the store, asks for prices, places results, redraws panels.
+"""The timer of a window: reads what has changed in the store, asks for prices, places results, redraws.
 
 It is a timer and no modal operator, since a running one would hold back Blender's autosave. Between two ticks
 it keeps names and ids, never references. An error in a tick is logged, and the timer goes on.
