@@ -36,7 +36,9 @@ class BatchProgress:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log: TextIO = (folder / "batch.log").open("a", encoding="utf-8", errors="replace")
-        self._words, self._on_event, self._is_openjd = words, on_event, is_openjd
+        self._words = words
+        self._on_event = on_event
+        self._is_openjd = is_openjd
         self._is_live = words is not None and words.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn, self._drawn_at = 0, 0.0
         self._told: dict[str, tuple[str, str]] = {}

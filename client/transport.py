@@ -95,7 +95,9 @@ class Answer:
         # Past urllib3, whose reads wait for all that is asked for, however slowly it drips in.
         self._wire: Any = response.raw._original_response
         self.length: int | None = self._wire.length
-        self._response, self._url, self._body = response, url, body
+        self._response = response
+        self._url = url
+        self._body = body
 
     def read(self, most: int) -> bytes:
         """What comes next, `most` bytes at most and nothing at the end; raises NetworkError."""

@@ -24,7 +24,9 @@ class DamagedStore:
     """The tables `aside` and `rebuilt` of the store in `folder`."""
 
     def __init__(self, database: "sqlite3.Connection", folder: Path, clock: Callable[[], float]) -> None:
-        self._db, self._folder, self._clock = database, folder, clock
+        self._db = database
+        self._folder = folder
+        self._clock = clock
         self._file = (folder / DATABASE).stat().st_ino
 
     def is_replaced(self) -> bool:

@@ -22,7 +22,9 @@ def safe_name(name: str, *, fallback: str = "file", max_bytes: int = 240) -> str
         clean = f"_{clean}"
     stem, dot, suffix = clean.rpartition(".")
     if not dot or len(suffix) > 10:
-        stem, dot, suffix = clean, "", ""
+        stem = clean
+        dot = ""
+        suffix = ""
     ending = dot + suffix
     return cut(stem[: 80 - len(suffix)], max_bytes - len(ending.encode())).rstrip(" .") + ending
 

@@ -43,7 +43,9 @@ class LookupRunner:
     """Takes up open questions, one look at a time."""
 
     def __init__(self, leased: LeasedStore, api: Readable, tasks: Tasks) -> None:
-        self._leased, self._api, self._tasks = leased, api, tasks
+        self._leased = leased
+        self._api = api
+        self._tasks = tasks
         self._questions = leased.store.questions
         self._background = ""  # key of the last background task
         self._next_background = 0.0

@@ -30,7 +30,10 @@ class Poller:
     """
 
     def __init__(self, leased: LeasedStore, api: Scenario, tasks: Tasks, grace_s: float) -> None:
-        self._leased, self._api, self._tasks, self._grace_s = leased, api, tasks, grace_s
+        self._leased = leased
+        self._api = api
+        self._tasks = tasks
+        self._grace_s = grace_s
         self._seen: dict[str, float] = {}  # job id → when the service last told of it
         self._alone: dict[str, Alone] = {}  # written by the polling thread
         self._synced_at: float | None = None  # service's clock, of the last complete list

@@ -19,7 +19,9 @@ class Rebuilder:
     """Asks for the list once for each service, again after a while where that fails."""
 
     def __init__(self, leased: LeasedStore, api: Scenario, tasks: Tasks) -> None:
-        self._leased, self._api, self._tasks = leased, api, tasks
+        self._leased = leased
+        self._api = api
+        self._tasks = tasks
         self._next_try, self._failures = 0.0, 0
 
     def take(self) -> None:
@@ -62,7 +64,9 @@ class Rebuilder:
 
 
 def _row(remote: RemoteJob, told: str) -> dict[str, Any]:
-    state, resume_state, message = State.QUEUED, None, told
+    state = State.QUEUED
+    resume_state = None
+    message = told
     if remote.status is JobStatus.CANCELED:
         state = State.CANCELED
     elif remote.is_success:

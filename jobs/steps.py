@@ -57,7 +57,10 @@ class Steps:
         blenders: BlenderPool,
         is_keeping_downloads: bool,
     ) -> None:
-        self._leased, self._api, self._tasks, self._poller = leased, api, tasks, poller
+        self._leased = leased
+        self._api = api
+        self._tasks = tasks
+        self._poller = poller
         self._blenders, self._is_keeping_downloads = blenders, is_keeping_downloads
         self._is_clock_known = False
         self._submitting = ""  # id of the job whose submission is under way: one at a time

@@ -38,6 +38,7 @@ LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every qua
 MAX_DELAY_S = 3600.0  # a job waits no longer
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
 ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended is failed, to be resumed
+Clock = Callable[[], float]  # seconds since 1970
 # JobRecord.is_working, for SQL.
 _IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
 # By now (?2), or put off before this computer's clock was set back.
@@ -66,10 +67,10 @@ class Store:
     folder cannot be used.
     """
 
-    def __init__(
-        self, folder: Path, *, is_interactive: bool = False, clock: Callable[[], float] = time.time
-    ) -> None:
-        self.folder, self.clock, self._is_interactive = folder, clock, is_interactive
+    def __init__(self, folder: Path, *, is_interactive: bool = False, clock: Clock = time.time) -> None:
+        self.folder = folder
+        self.clock = clock
+        self._is_interactive = is_interactive
         self._db, place = open_database(folder, is_interactive=is_interactive)
         self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
         self.aside = DamagedStore(self._db, folder, clock)
@@ -115,8 +116,7 @@ class Store:
 
     def changed_since(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs written after the write numbered `change`, oldest write first."""
-        where = "WHERE change > ? AND service = ? ORDER BY change LIMIT ?"
-        return self._jobs(where, change, service, limit)
+        return self._jobs("WHERE change > ? AND service = ? ORDER BY change LIMIT ?", change, service, limit)
 
     def changed_until(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs last written before or in the write numbered `change`, newest write first."""

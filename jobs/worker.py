@@ -110,7 +110,9 @@ class Worker:
     def _linger(self) -> bool:
         """Wait for something to do; until then it costs a look at the file's version each TICK_S."""
         self._store.empty_trash()
-        deadline, seen, is_anothers = self._clock() + self._linger_s, None, False
+        deadline = self._clock() + self._linger_s
+        seen = None
+        is_anothers = False
         while self._clock() < deadline and not self._is_stopping.wait(TICK_S):
             version = self._store.data_version()
             if version != seen or is_anothers:

@@ -101,7 +101,9 @@ def _draw_lines(
     is_item: bool = False,
 ) -> None:
     """Labels in one column, values in the other; what does not fit so takes the whole width."""
-    heading, left, right = "", None, None
+    heading = ""
+    left = None
+    right = None
     for field in fields:
         if field.spec.group != heading and (heading := field.spec.group):
             layout.label(text=heading)
@@ -146,7 +148,9 @@ def _draw_picture(layout: Layout, ruler: Ruler, field: Field, group: Any) -> Non
 
 def _draw_block(layout: Layout, ruler: Ruler, field: Field, group: Any, *, is_item: bool = False) -> None:
     """An input that takes the whole width, or more than one line."""
-    spec, attribute, column = field.spec, field.attribute, layout.column(align=True)
+    spec = field.spec
+    attribute = field.attribute
+    column = layout.column(align=True)
     held = getattr(group, attribute)
     if field.role == "picture":
         _draw_view(column, ruler, field, group, is_item=is_item)

@@ -20,7 +20,10 @@ WIDTH, HEIGHT = 120, 5  # of a bar, in points
 LABELS_MAX = 12  # with more placeholders in sight, bars alone, and short ones
 _CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
 _EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
-_SHADOW, _TROUGH, _FILL, _TEXT = (0, 0, 0, 0.6), (0.1, 0.1, 0.1, 0.75), (0.28, 0.45, 0.7, 1), (1, 1, 1, 1)
+_SHADOW = (0, 0, 0, 0.6)
+_TROUGH = (0.1, 0.1, 0.1, 0.75)
+_FILL = (0.28, 0.45, 0.7, 1)
+_TEXT = (1, 1, 1, 1)
 _handles: list[object] = []
 
 
@@ -80,7 +83,10 @@ def _draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
 
 def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
     """As two triangles."""
-    a, b, c, d = (x, y), (x + width, y), (x, y + height), (x + width, y + height)
+    a = (x, y)
+    b = (x + width, y)
+    c = (x, y + height)
+    d = (x + width, y + height)
     return [a, b, c, c, b, d]
 
 

@@ -176,7 +176,9 @@ def _make_group(
         attribute = spec.name if is_safe else f"input_{_crc(spec.name):08x}"
         if attribute in properties:  # listed twice: it can be sent only once
             continue
-        role, item, inner = _role(spec, depth), MaquetteFile, ()
+        role = _role(spec, depth)
+        item = MaquetteFile
+        inner = ()
         if role == "items":
             item, inner = _make_group(f"{name}_{len(made)}", spec.inputs, made, depth + 1)
         has_switch = role in ("integer", "float") and spec.default is None and not spec.required.is_always
@@ -284,7 +286,9 @@ def _number(one: Field, base: dict[str, Any]) -> object:
     if low > high:
         low, high = -most, most
     default: Any = spec.default if _is_number(spec.default) else 0
-    default, span, step = max(low, min(high, default)), high - low, min(spec.step or 0, 10_000)
+    default = max(low, min(high, default))
+    span = high - low
+    step = min(spec.step or 0, 10_000)
     if is_whole:
         jump = 10 ** int(math.log10(span)) // 100 if 0 < span < most else 0  # a hundredth or so of the range
         step = max(1, int(step), jump)

@@ -171,7 +171,9 @@ def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int) -> s
     """What the inputs lack, for a person, "" if nothing; `selected` counts objects that have faces."""
     fields, (values, relevant) = fields_of(model.id), _settled(settings, model)
     for field in fields:
-        spec, rule, value = field.spec, field.spec.required, values.get(field.spec.name)
+        spec = field.spec
+        rule = field.spec.required
+        value = values.get(field.spec.name)
         if value == Meshes() and not selected:
             return "Select a mesh object"
         if isinstance(value, list) and 0 < len(value) < (spec.min_length or 0):

@@ -119,9 +119,13 @@ class Api:
     def list_jobs(self, call: Call) -> Record:
         """The jobs on models: with `types` those updated last first, else those created last."""
         is_typed = "types" in call.query
-        wrong, date, field = "updatedAfter", "createdAfter", "createdAt"
+        wrong = "updatedAfter"
+        date = "createdAfter"
+        field = "createdAt"
         if is_typed:
-            wrong, date, field = "createdAfter", "updatedAfter", "updatedAt"
+            wrong = "createdAfter"
+            date = "updatedAfter"
+            field = "updatedAt"
         if wrong in call.query:
             can = "only" if wrong == "updatedAfter" else "not"
             raise ApiError(400, f"{wrong} can {can} be used with status, type, types or workflowId")

@@ -111,7 +111,9 @@ class Assets:
 
     def start_upload(self, body: Record) -> Record:
         """POST /uploads: announced here, then sent in parts to signed addresses, completed, imported."""
-        size, parts, kind = body.get("fileSize"), body.get("parts"), body.get("kind")
+        size = body.get("fileSize")
+        parts = body.get("parts")
+        kind = body.get("kind")
         if not isinstance(body.get("fileName"), str) or kind not in KINDS:
             raise ApiError(400, f"'fileName' and a 'kind' of {', '.join(KINDS)} must be provided")
         if type(size) is not int or size <= 0:

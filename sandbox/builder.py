@@ -27,7 +27,9 @@ class BlenderBuilder:
     """
 
     def __init__(self, blender: str, result: Path | None = None, kind: str = "3d") -> None:
-        self.blender, self.result, self.kind = blender, result, kind
+        self.blender = blender
+        self.result = result
+        self.kind = kind
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def __call__(self, request: Record, folder: Path) -> Record:

@@ -78,7 +78,9 @@ def _required(rules: Record, body: Record) -> str:
 
 def _complaint(spec: Record, value: object) -> str:
     """Say what is wrong with a value by its input's schema, or nothing."""
-    kind, low, high = spec["type"], spec.get("min"), spec.get("max")
+    kind = spec["type"]
+    low = spec.get("min")
+    high = spec.get("max")
     if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return f"must be of type {kind}"
     if "allowedValues" in spec and value not in spec["allowedValues"]:

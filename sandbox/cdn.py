@@ -40,7 +40,9 @@ class CdnHandler(Handler):
         if not path.is_file():
             raise ApiError(404, "NoSuchKey")
         size, asked = path.stat().st_size, re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        first, status, headers = 0, 200, {"Accept_Ranges": "bytes"}
+        first = 0
+        status = 200
+        headers = {"Accept_Ranges": "bytes"}
         if asked:
             first, status = int(asked[1]), 206
             headers["Content_Range"] = f"bytes {first}-{size - 1}/{size}"

@@ -158,7 +158,9 @@ def _wrong(problems: Sequence[Problem]) -> MaquetteError:
 
 def _row_of(work: Batch, row: RowState) -> BatchRow:
     item, facts = row.item, row.facts or {}
-    faces, cost_cu, seconds = facts.get("faces"), facts.get("cost_cu"), facts.get("seconds")
+    faces = facts.get("faces")
+    cost_cu = facts.get("cost_cu")
+    seconds = facts.get("seconds")
     refunded_cu = facts.get("refunded_cu")
     return BatchRow(
         key=item.key,

@@ -43,7 +43,10 @@ class MaquetteError(Exception):
         problems: Sequence[Problem] = (),
     ) -> None:
         super().__init__(message)
-        self.code, self.job_id, self.cost_cu, self.can_resume = int(code), job_id, cost_cu, can_resume
+        self.code = int(code)
+        self.job_id = job_id
+        self.cost_cu = cost_cu
+        self.can_resume = can_resume
         self.problems = tuple(problems)
 
 

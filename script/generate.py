@@ -158,7 +158,9 @@ def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteEr
 
 def _result_of(job: JobRecord, folder: Path, name: str, size_m: float | None) -> Result:
     delivered = [folder / str(cast("dict[str, JsonValue]", entry)["path"]) for entry in job.files]
-    blend, faces, dimensions = folder / "result.blend", job.result.get("faces"), None
+    blend = folder / "result.blend"
+    faces = job.result.get("faces")
+    dimensions = None
     if blend.exists():
         low, high = (cast("list[float]", job.result[end]) for end in ("min", "max"))
         sides = [top - bottom for bottom, top in zip(low, high, strict=True)]

@@ -39,14 +39,19 @@ def place(
         chair = place(generate("chair.jpg"), location=(2.0, 0.0, 0.0), size=0.9)
     """
     if isinstance(what, Result | BatchRow):
-        blend, own_size, own_name, provenance = what.blend, what.size_m, what.name, what.provenance
+        blend = what.blend
+        own_size = what.size_m
+        own_name = what.name
+        provenance = what.provenance
         if blend is None:
             listed = ", ".join(map(str, what.files)) or what.message
             raise MaquetteError(
                 f"{own_name} has nothing that Blender can take in: {listed or 'not made yet'}."
             )
     else:
-        blend, own_size, provenance = Path(what).expanduser(), None, dict[str, str | int | float]()
+        blend = Path(what).expanduser()
+        own_size = None
+        provenance = dict[str, str | int | float]()
         own_name = blend.stem
     try:
         return scenes.append_result(

@@ -44,7 +44,9 @@ def shows_nothing(facts: Facts) -> bool:
 
 def differences(record: Record) -> list[Difference]:
     """What is not the same. A file of which neither shows anything is the same."""
-    theirs, ours, answer = record["blender"], record["maquette"], record["answer"]
+    theirs = record["blender"]
+    ours = record["maquette"]
+    answer = record["answer"]
     if shows_nothing(theirs) and shows_nothing(ours):
         return []
     if shows_nothing(theirs) or shows_nothing(ours):

@@ -16,21 +16,24 @@ import bpy
 
 SIZE = 512
 VIEWS = {"front": 0, "left": 90, "back": 180, "right": 270}  # azimuth of the camera in degrees
-WALL, ROOF, BRICK = (0.87, 0.72, 0.45), (0.55, 0.09, 0.06), (0.36, 0.13, 0.08)
-DOOR, GLASS, FRAME, LEAF, WOOD = (
-    (0.06, 0.22, 0.42),
-    (0.35, 0.66, 0.85),
-    (0.9, 0.88, 0.82),
-    (0.1, 0.35, 0.08),
-    (0.3, 0.16, 0.07),
-)
+WALL = (0.87, 0.72, 0.45)
+ROOF = (0.55, 0.09, 0.06)
+BRICK = (0.36, 0.13, 0.08)
+DOOR = (0.06, 0.22, 0.42)
+GLASS = (0.35, 0.66, 0.85)
+FRAME = (0.9, 0.88, 0.82)
+LEAF = (0.1, 0.35, 0.08)
+WOOD = (0.3, 0.16, 0.07)
 WINDOWS = {  # centre on the wall (along it, up), as (width, height), by side
     "front": [(-0.48, 0.62, 0.3, 0.34), (0.5, 0.62, 0.3, 0.34)],
     "left": [(0.0, 0.6, 0.3, 0.34), (0.0, 1.15, 0.24, 0.24)],
     "back": [(-0.45, 0.62, 0.3, 0.34), (0.05, 0.62, 0.3, 0.34), (0.55, 0.62, 0.3, 0.34)],
     "right": [(0.0, 1.15, 0.24, 0.24)],
 }
-HALF_X, HALF_Y, EAVES, RIDGE = 0.85, 0.6, 1.0, 1.62
+HALF_X = 0.85
+HALF_Y = 0.6
+EAVES = 1.0
+RIDGE = 1.62
 
 
 def solid(points: list, faces: list, colour: tuple[float, float, float]) -> None:

@@ -43,9 +43,7 @@ class Placer:
         self._of_file: set[str] = set()  # jobs that the file waited for when it was opened
         self._is_file_new = True
         self._to_mark: set[str] = set()  # jobs that were placed, which the store has not been told yet
-        self._failed: set[str] = (
-            set()
-        )  # results that could not be placed: again only if a person asks
+        self._failed: set[str] = set()  # results that could not be placed: again only if a person asks
 
     @property
     def is_busy(self) -> bool:

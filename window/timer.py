@@ -17,7 +17,9 @@ from ..session_state import state
 from . import collect_inputs, connection, placing
 from .placing import placer
 
-FAST_S, SLOW_S, AFTER_ERROR_S = 0.2, 1.0, 10.0
+FAST_S = 0.2
+SLOW_S = 1.0
+AFTER_ERROR_S = 10.0
 DRAWN_S = 3.0  # a panel drawn within this time counts as seen
 PRICE_DELAY_S = 0.6  # after the last change of an input
 PRICE_AGE_S = 900.0

@@ -80,7 +80,10 @@ def _without_doubt(field: Array) -> Array:
         found = False
         for axis in range(3):
             view = np.moveaxis(field, axis, 2)
-            a, b, c, d = view[:-1, :-1], view[1:, :-1], view[:-1, 1:], view[1:, 1:]
+            a = view[:-1, :-1]
+            b = view[1:, :-1]
+            c = view[:-1, 1:]
+            d = view[1:, 1:]
             crossed = ((a > 0) == (d > 0)) & ((b > 0) == (c > 0)) & ((a > 0) != (b > 0))
             found |= bool(crossed.any())
             for part in (a, b, c, d):

@@ -35,7 +35,10 @@ def build(prompt: str, faces: int) -> bpy.types.Object:
     curve.body = "\n".join(textwrap.wrap(words, LINE_LETTERS)[:4])
     curve.align_x = "CENTER"
     curve.space_line = 0.85
-    curve.extrude, curve.bevel_depth, curve.bevel_resolution, curve.resolution_u = 0.12, 0.02, 2, 6
+    curve.extrude = 0.12
+    curve.bevel_depth = 0.02
+    curve.bevel_resolution = 2
+    curve.resolution_u = 6
     source = bpy.data.objects.new("words", curve)
     bpy.context.scene.collection.objects.link(source)
     graph = bpy.context.evaluated_depsgraph_get()

@@ -129,6 +129,9 @@ def splat(path: Path) -> None:
     place = points[:, [0, 2, 1]] * (1, 1, -1)  # to Y up
     fixed = np.ascontiguousarray(np.round(place * 4096), "<i4").view("u1").reshape(-1, 3, 4)[:, :, :3]
     header = struct.pack("<IIIBBBB", 0x5053474E, 2, len(place), 0, 12, 0, 0)
-    opacity, colour, size, turn = b"\xf3", b"\x80" * 3, b"\x4e" * 3, b"\x80" * 3
+    opacity = b"\xf3"
+    colour = b"\x80" * 3
+    size = b"\x4e" * 3
+    turn = b"\x80" * 3
     body = fixed.tobytes() + b"".join(part * len(place) for part in (opacity, colour, size, turn))
     path.write_bytes(gzip.compress(header + body))

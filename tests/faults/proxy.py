@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 PAUSE_S = 0.02  # between two bytes of an answer that drips
 
 
-class HangUp(Exception):
+class HangUpError(Exception):
     """The connection is to be closed; with a reset, or as a server does that ends."""
 
     def __init__(self, *, is_reset: bool = True) -> None:
@@ -82,7 +82,7 @@ class Exchange:
                 continue
             except OSError:
                 break
-        raise HangUp
+        raise HangUpError
 
 
 def head(status: int, headers: Mapping[str, str], length: int) -> bytes:
@@ -177,7 +177,7 @@ class FaultProxy:
             self.is_held.set()
             self._go_on.wait(60)
             if point == "request":
-                raise HangUp
+                raise HangUpError
             pass_on(exchange)
 
         self.arm(pattern, held, 1)
@@ -233,7 +233,7 @@ class FaultProxy:
             with connection.makefile("rb") as stream:
                 while exchange := self._read(connection, stream):
                     self._answer(exchange)
-        except HangUp as how:
+        except HangUpError as how:
             hang_up(connection, is_reset=how.is_reset)
         except (OSError, http.client.HTTPException, ValueError):
             hang_up(connection)  # the client left
@@ -290,12 +290,12 @@ KEPT = ("Content-Type", "Retry-After", "Accept-Ranges", "Content-Range", "Locati
 
 
 def reset(exchange: Exchange) -> None:
-    raise HangUp
+    raise HangUpError
 
 
 def lose(exchange: Exchange) -> None:
     """The request never arrives, and the connection ends without an answer."""
-    raise HangUp(is_reset=False)
+    raise HangUpError(is_reset=False)
 
 
 def hang(exchange: Exchange) -> None:
@@ -313,7 +313,7 @@ def drip_head(exchange: Exchange) -> None:
     """A head that goes on for more than a second."""
     exchange.write(b"HTTP/1.1 200 OK\r\n")
     _drip(exchange, b"X-Slow: " + b"y" * 60)
-    raise HangUp
+    raise HangUpError
 
 
 def continue_for_ever(exchange: Exchange) -> None:
@@ -321,21 +321,21 @@ def continue_for_ever(exchange: Exchange) -> None:
         exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if exchange.proxy.is_closed.wait(PAUSE_S):
             break
-    raise HangUp
+    raise HangUpError
 
 
 def _drip(exchange: Exchange, data: bytes) -> None:
     for start in range(len(data)):
         exchange.write(data[start : start + 1])
         if exchange.proxy.is_closed.wait(PAUSE_S):
-            raise HangUp
+            raise HangUpError
 
 
 def cut(exchange: Exchange) -> None:
     """Half of the answer, then the end."""
     status, _, content = exchange.forward()
     exchange.send(status, content[: len(content) // 2], length=max(2, len(content)))
-    raise HangUp(is_reset=False)
+    raise HangUpError(is_reset=False)
 
 
 def claim_more(exchange: Exchange) -> None:
@@ -349,7 +349,7 @@ def claim_less(exchange: Exchange) -> None:
     """Announces half of what it sends."""
     status, _, content = exchange.forward()
     exchange.send(status, content, length=max(1, len(content) // 2))
-    raise HangUp(is_reset=False)
+    raise HangUpError(is_reset=False)
 
 
 def page(exchange: Exchange) -> None:

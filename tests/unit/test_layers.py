@@ -140,3 +140,16 @@ def test_what_a_module_exports_is_there(path: Path) -> None:
                 exported = list(ast.literal_eval(node.value))
     assert len(exported) == len(set(exported))
     assert set(exported) <= defined
+
+
+@each_file
+def test_an_assignment_gives_a_value_to_two_names_at_most(path: Path) -> None:
+    """Three values that are packed into one line save lines, and hide what belongs together."""
+    packed = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Tuple)
+        and any(isinstance(target, ast.Tuple) and len(target.elts) > 2 for target in node.targets)
+    ]
+    assert not packed, f"lines {packed}: an assignment a line"

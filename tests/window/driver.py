@@ -29,7 +29,7 @@ Steps = Generator[float, None, None]
 Place = tuple[int, int]
 
 
-class Failed(AssertionError):
+class ScenarioError(AssertionError):
     """The scenario cannot go on."""
 
 
@@ -109,7 +109,7 @@ class Window:
         while not is_true():
             if time.monotonic() - start > timeout_s:
                 self.picture(f"failed-{len(self.checks) + 1}")
-                raise Failed(f"not within {timeout_s:.0f} s: {what}")
+                raise ScenarioError(f"not within {timeout_s:.0f} s: {what}")
             yield 0.05
         self.check(True, what, f"{time.monotonic() - start:.1f} s")
 
@@ -120,7 +120,7 @@ class Window:
         while process.poll() is None:
             yield 0.01
         if process.returncode:
-            raise Failed(f"{' '.join(command)}: {process.communicate()[0]}")
+            raise ScenarioError(f"{' '.join(command)}: {process.communicate()[0]}")
         yield SETTLE_S
 
     def move(self, place: Place) -> Steps:
@@ -244,7 +244,7 @@ class Window:
                     self.known[name] = place
                     return place
         self.picture("not-found")
-        raise Failed(f"no button {name} in the sidebar, but {', '.join(found)}")
+        raise ScenarioError(f"no button {name} in the sidebar, but {', '.join(found)}")
 
     def press(self, name: str) -> Steps:
         """Clicks the sidebar's button whose operator or data path contains `name`."""
@@ -275,7 +275,7 @@ class Run:
             self.end("")
         except BaseException as error:
             traceback.print_exc()
-            if not isinstance(error, Failed):
+            if not isinstance(error, ScenarioError):
                 self.window.picture("error")
             self.end("".join(traceback.format_exception_only(error)))
         finally:

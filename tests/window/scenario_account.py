@@ -11,7 +11,7 @@ from typing import Any, cast
 import bpy
 import expected
 import recorder
-from driver import Failed, Steps, Window
+from driver import ScenarioError, Steps, Window
 from leaks import descendants, find_in_files, find_in_processes
 
 NOWHERE = "http://127.0.0.1:9"
@@ -30,7 +30,7 @@ class Preferences(Window):
         for window in bpy.context.window_manager.windows:
             if window.screen.areas[0].type == "PREFERENCES":
                 return window
-        raise Failed("there is no window with the preferences")
+        raise ScenarioError("there is no window with the preferences")
 
     def area(self, kind: str = "PREFERENCES") -> bpy.types.Area:
         return self.window.screen.areas[0]
