@@ -181,8 +181,10 @@ class Scenario:
     def get_balance(self) -> Balance | None:
         """What is left of the account's creative units, or None where the key may not read it."""
         try:
-            teams = self._transport.ask("teams").tables("teams")
-            projects = {project.text("id"): team for team in teams for project in team.tables("projects")}
+            teams = self._transport.ask("teams").nested_list("teams")
+            projects = {
+                project.text("id"): team for team in teams for project in team.nested_list("projects")
+            }
             team = projects.get(self._project_id or "") or next(iter(teams), None)
             return team and Balance.from_json(self._transport.ask("teams", team.text("id"), "limits"))
         except (NotAllowedError, NotFoundError):
@@ -194,7 +196,7 @@ class Scenario:
         for _ in range(MAX_PAGES):
             page = self._transport.ask(plural, query=asked)
             yield page
-            if not (token := page.words("nextPaginationToken")):
+            if not (token := page.optional_text("nextPaginationToken")):
                 return
             asked["paginationToken"] = token
         raise AnswerError(f"The service's list of {plural} does not end after {MAX_PAGES} pages.")

@@ -35,9 +35,9 @@ class Fields:
 
     def text(self, name: str) -> str:
         """A text that must be there and not be empty, without control characters."""
-        return self.words(name) or self._fail(name, "a text", None)
+        return self.optional_text(name) or self._fail(name, "a text", None)
 
-    def words(self, name: str) -> str:
+    def optional_text(self, name: str) -> str:
         """A text without control characters, which would reach terminals; empty if there is none."""
         return without_controls(self._typed(name, str, "a text") or "")
 
@@ -47,14 +47,14 @@ class Fields:
             self._fail(name, "a number of usual size", value)
         return None if value is None else float(value)
 
-    def count(self, name: str) -> int | None:
+    def whole_number(self, name: str) -> int | None:
         """A whole number from 0."""
         number = self.number(name)
         if number is not None and (number < 0 or number != int(number)):
             self._fail(name, "a whole number from 0", number)
         return None if number is None else int(number)
 
-    def flag(self, name: str) -> bool:
+    def boolean(self, name: str) -> bool:
         return bool(self._typed(name, bool, "true or false"))
 
     def any(self, name: str) -> JsonValue:
@@ -72,17 +72,17 @@ class Fields:
     def items(self, name: str, parse: Callable[[object], T]) -> tuple[T, ...]:
         return tuple(parse(value) for value in self.array(name))
 
-    def tables(self, name: str) -> tuple["Fields", ...]:
+    def nested_list(self, name: str) -> tuple["Fields", ...]:
         return self.items(name, lambda value: Fields(value, f"{self._where}.{name}"))
 
-    def section(self, name: str) -> "Fields":
+    def nested(self, name: str) -> "Fields":
         """The object under `name`; an empty one if it is missing."""
         value = self.raw.get(name)
         return Fields({} if value is None else value, f"{self._where}.{name}")
 
     def time(self, name: str) -> float:
         """An ISO 8601 date as Unix seconds; 0 if it is missing."""
-        text = self.words(name)
+        text = self.optional_text(name)
         try:
             moment = datetime.fromisoformat(text) if text else datetime.fromtimestamp(0, UTC)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -119,7 +119,7 @@ Reader: TypeAlias = Callable[[Fields, str], object]
 _NEEDED = object()
 
 
-def told(read: Reader, path: str = "", *, if_odd: object = _NEEDED, **options: Any) -> Any:
+def json_field(read: Reader, path: str = "", *, if_odd: object = _NEEDED, **options: Any) -> Any:
     """A field of a record, read by `read` from `path`: names joined by dots, the field's own if not given.
 
     `if_odd` is its value in a record that is read as far as it is understood, if it is not.
@@ -129,7 +129,7 @@ def told(read: Reader, path: str = "", *, if_odd: object = _NEEDED, **options: A
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """A dataclass that the service's JSON is read into; fields that are not `told` have to have a default."""
+    """A dataclass that is read from the service's JSON; one without `json_field` needs a default."""
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -148,7 +148,7 @@ class Record:
             try:
                 place = whole
                 for section in sections:
-                    place = place.section(section)
+                    place = place.nested(section)
                 values[field] = read(place, name)
             except AnswerError:
                 if not is_odd_allowed or if_odd is _NEEDED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from .errors import AnswerError, plan_name
-from .fields import Fields, JsonValue, Record, has_reserved_name, told, without_controls
+from .fields import Fields, JsonValue, Record, has_reserved_name, json_field, without_controls
 from .labels import readable_name
 
 ASSET_ID = re.compile(r"asset_[A-Za-z0-9_-]+")
@@ -29,16 +29,16 @@ def _table(value: JsonValue) -> Mapping[str, JsonValue]:
 
 def _words(rule: Fields, name: str) -> dict[str, str]:
     """Both spellings: {other: message} as the API's types have it, {other: {message}} as it was seen."""
-    said = {other: _table(value).get("message", value) for other, value in rule.section(name).raw.items()}
+    said = {other: _table(value).get("message", value) for other, value in rule.nested(name).raw.items()}
     return {other: without_controls(text) if isinstance(text, str) else "" for other, text in said.items()}
 
 
 def _condition(rule: Fields, name: str) -> Condition | None:
     values = {
         other: tuple(allowed) if isinstance(allowed, list) else (allowed,)
-        for other, allowed in rule.section(name).section("values").raw.items()
+        for other, allowed in rule.nested(name).nested("values").raw.items()
     }
-    return Condition(values, is_any=rule.section(name).words("operator") == "or") if values else None
+    return Condition(values, is_any=rule.nested(name).optional_text("operator") == "or") if values else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +48,10 @@ class Required(Record):
     The maps go from the other input's name to the service's words for it (which may be empty).
     """
 
-    is_always: bool = told(Fields.flag, "always", default=False)
-    if_defined: Mapping[str, str] = told(_words, default_factory=dict)
-    if_not_defined: Mapping[str, str] = told(_words, default_factory=dict)
-    conditional: Condition | None = told(_condition, default=None)
+    is_always: bool = json_field(Fields.boolean, "always", default=False)
+    if_defined: Mapping[str, str] = json_field(_words, default_factory=dict)
+    if_not_defined: Mapping[str, str] = json_field(_words, default_factory=dict)
+    conditional: Condition | None = json_field(_condition, default=None)
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -60,7 +60,7 @@ class Required(Record):
 
 def _default(spec: Fields, name: str) -> JsonValue:
     """The default, if it is of the input's type; no model names a file other than one at the service."""
-    value, kind = spec.any(name), spec.words("type")
+    value, kind = spec.any(name), spec.optional_text("type")
     if kind.endswith("_array"):
         kind = kind.removesuffix("_array")
         items = value if isinstance(value, list) else [None]
@@ -92,27 +92,27 @@ class Input(Record):
     `choice_labels` goes from a choice as text to the service's words for it.
     """
 
-    name: str = told(Fields.words)
-    type: str = told(Fields.text)
-    kind: str = told(lambda it, name: it.words(name) or "image")
-    required: Required = told(lambda it, name: Required.from_json(it.any(name)))
-    default: JsonValue = told(_default)
-    min: float | None = told(Fields.number)
-    max: float | None = told(Fields.number)
-    step: float | None = told(Fields.number)
-    min_length: int | None = told(Fields.count)
-    max_length: int | None = told(Fields.count)
-    allowed_values: tuple[JsonValue, ...] = told(Fields.array)
-    label: str = told(Fields.words)
-    description: str = told(Fields.words)
-    hint: str = told(Fields.words)
-    group: str = told(Fields.words)
-    placeholder: str = told(Fields.words)
-    is_prompt: bool = told(Fields.flag, "prompt")
-    is_color: bool = told(Fields.flag, "color")
-    is_parent: bool = told(Fields.flag, "parent")
-    has_cost_impact: bool = told(Fields.flag, "costImpact")
-    inputs: "tuple[Input, ...]" = told(lambda it, name: _named(it, name))
+    name: str = json_field(Fields.optional_text)
+    type: str = json_field(Fields.text)
+    kind: str = json_field(lambda it, name: it.optional_text(name) or "image")
+    required: Required = json_field(lambda it, name: Required.from_json(it.any(name)))
+    default: JsonValue = json_field(_default)
+    min: float | None = json_field(Fields.number)
+    max: float | None = json_field(Fields.number)
+    step: float | None = json_field(Fields.number)
+    min_length: int | None = json_field(Fields.whole_number)
+    max_length: int | None = json_field(Fields.whole_number)
+    allowed_values: tuple[JsonValue, ...] = json_field(Fields.array)
+    label: str = json_field(Fields.optional_text)
+    description: str = json_field(Fields.optional_text)
+    hint: str = json_field(Fields.optional_text)
+    group: str = json_field(Fields.optional_text)
+    placeholder: str = json_field(Fields.optional_text)
+    is_prompt: bool = json_field(Fields.boolean, "prompt")
+    is_color: bool = json_field(Fields.boolean, "color")
+    is_parent: bool = json_field(Fields.boolean, "parent")
+    has_cost_impact: bool = json_field(Fields.boolean, "costImpact")
+    inputs: "tuple[Input, ...]" = json_field(lambda it, name: _named(it, name))
     choice_labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -179,15 +179,15 @@ class Model(Record):
     makes the same model of again.
     """
 
-    id: str = told(Fields.text)
-    name: str = told(lambda it, name: it.words(name) or it.text("id"))
-    short_description: str = told(Fields.words)
-    capabilities: tuple[str, ...] = told(Fields.texts)
-    tags: tuple[str, ...] = told(Fields.texts)
-    required_plan: int = told(lambda it, name: it.count(name) or 0, "accessRestrictions")
-    inputs: tuple[Input, ...] = told(_inputs)
-    typical_cost_cu: float | None = told(_typical_cost_cu, "performanceStats")
-    raw: Mapping[str, JsonValue] = told(
+    id: str = json_field(Fields.text)
+    name: str = json_field(lambda it, name: it.optional_text(name) or it.text("id"))
+    short_description: str = json_field(Fields.optional_text)
+    capabilities: tuple[str, ...] = json_field(Fields.texts)
+    tags: tuple[str, ...] = json_field(Fields.texts)
+    required_plan: int = json_field(lambda it, name: it.whole_number(name) or 0, "accessRestrictions")
+    inputs: tuple[Input, ...] = json_field(_inputs)
+    typical_cost_cu: float | None = json_field(_typical_cost_cu, "performanceStats")
+    raw: Mapping[str, JsonValue] = json_field(
         lambda it, _: {name: it.raw[name] for name in _KEPT if name in it.raw}, compare=False, repr=False
     )
 

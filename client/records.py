@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from .fields import Fields, JsonValue, Record, told, without_controls
+from .fields import Fields, JsonValue, Record, json_field, without_controls
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
 Progress = Callable[[int, int | None], None]
@@ -61,12 +61,12 @@ def _progress(job: Fields, name: str) -> float | None:
 
 
 def _error(job: Fields, name: str) -> str:
-    error = job.section("metadata").raw.get(name) or job.raw.get(name)
+    error = job.nested("metadata").raw.get(name) or job.raw.get(name)
     return "" if error is None else without_controls(str(error)[:2000])
 
 
 def _cost_cu(job: Fields, name: str) -> float | None:
-    cost = job.section("billing").number("cuCost")
+    cost = job.nested("billing").number("cuCost")
     return cost if cost is not None else job.number("creativeUnitsCost")
 
 
@@ -79,30 +79,30 @@ _NO_INPUT: Mapping[str, JsonValue] = MappingProxyType({})
 
 
 def _input(metadata: Fields, name: str) -> Mapping[str, JsonValue]:
-    return metadata.section(name).raw
+    return metadata.nested(name).raw
 
 
 def _model_id(given: Fields, name: str) -> str | None:
-    return given.words(name) or None
+    return given.optional_text(name) or None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job(Record):
     """A job as the service tells it; times are Unix seconds, 0 where unknown; progress is 0..1 or None."""
 
-    id: str = told(Fields.text, "jobId")
-    type: str = told(Fields.words, "jobType", if_odd="", default="")
-    status: JobStatus = told(_status, if_odd=JobStatus.UNKNOWN)
-    progress: float | None = told(_progress, if_odd=None)
-    asset_ids: tuple[str, ...] = told(Fields.texts, "metadata.assetIds", if_odd=())
-    error: str = told(_error, if_odd="")
-    hint: str = told(Fields.words, "metadata.hint", if_odd="")
-    input: Mapping[str, JsonValue] = told(_input, "metadata.input", if_odd=_NO_INPUT)
-    model_id: str | None = told(_model_id, "metadata.input.modelId", if_odd=None)
-    cost_cu: float | None = told(_cost_cu, if_odd=None)
-    has_refund: bool = told(_is_refunded, "billing.disableRefund", if_odd=False, default=True)
-    created_at: float = told(Fields.time, if_odd=0.0)
-    updated_at: float = told(Fields.time, if_odd=0.0)
+    id: str = json_field(Fields.text, "jobId")
+    type: str = json_field(Fields.optional_text, "jobType", if_odd="", default="")
+    status: JobStatus = json_field(_status, if_odd=JobStatus.UNKNOWN)
+    progress: float | None = json_field(_progress, if_odd=None)
+    asset_ids: tuple[str, ...] = json_field(Fields.texts, "metadata.assetIds", if_odd=())
+    error: str = json_field(_error, if_odd="")
+    hint: str = json_field(Fields.optional_text, "metadata.hint", if_odd="")
+    input: Mapping[str, JsonValue] = json_field(_input, "metadata.input", if_odd=_NO_INPUT)
+    model_id: str | None = json_field(_model_id, "metadata.input.modelId", if_odd=None)
+    cost_cu: float | None = json_field(_cost_cu, if_odd=None)
+    has_refund: bool = json_field(_is_refunded, "billing.disableRefund", if_odd=False, default=True)
+    created_at: float = json_field(Fields.time, if_odd=0.0)
+    updated_at: float = json_field(Fields.time, if_odd=0.0)
 
     @property
     def is_done(self) -> bool:
@@ -134,8 +134,8 @@ class Submission:
 
 
 def _output_index(asset: Fields, name: str) -> int | None:
-    index = asset.count(name)
-    return index if index is not None else asset.section("metadata").count(name)
+    index = asset.whole_number(name)
+    return index if index is not None else asset.nested("metadata").whole_number(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,15 +145,17 @@ class Asset(Record):
     `file_name` is untrusted: sanitise it before use.
     """
 
-    id: str = told(Fields.text)
-    url: str = told(Fields.words)
-    kind: str = told(lambda it, name: it.words(name) or it.section("metadata").words(name))
-    mime_type: str = told(Fields.words)
-    size_bytes: int | None = told(Fields.count, "properties.size")
-    file_name: str = told(lambda it, name: it.words(name)[-300:], "metadata.fileName")
-    parent_id: str = told(Fields.words, "metadata.parentId")
-    output_index: int | None = told(_output_index)
-    type: str = told(Fields.words, "metadata.type")
+    id: str = json_field(Fields.text)
+    url: str = json_field(Fields.optional_text)
+    kind: str = json_field(
+        lambda it, name: it.optional_text(name) or it.nested("metadata").optional_text(name)
+    )
+    mime_type: str = json_field(Fields.optional_text)
+    size_bytes: int | None = json_field(Fields.whole_number, "properties.size")
+    file_name: str = json_field(lambda it, name: it.optional_text(name)[-300:], "metadata.fileName")
+    parent_id: str = json_field(Fields.optional_text, "metadata.parentId")
+    output_index: int | None = json_field(_output_index)
+    type: str = json_field(Fields.optional_text, "metadata.type")
 
 
 @dataclass(frozen=True)
@@ -175,11 +177,11 @@ class Balance:
     @classmethod
     def from_json(cls, answer: Fields) -> "Balance | None":
         """From a team's limits: its allowance, what is used of it, and packs bought on top."""
-        if (left := answer.section("limits").number("creativeUnits")) is None:
+        if (left := answer.nested("limits").number("creativeUnits")) is None:
             return None
-        left = max(0.0, left - (answer.section("values").number("creativeUnits") or 0.0))
-        for pack in answer.tables("oneShotCreativeUnits"):
+        left = max(0.0, left - (answer.nested("values").number("creativeUnits") or 0.0))
+        for pack in answer.nested_list("oneShotCreativeUnits"):
             if not 0 < pack.time("expiration") < time.time():
                 left += pack.number("remaining") or 0.0
-        at_once = answer.section("limits").number("parallelCustomJobs")
+        at_once = answer.nested("limits").number("parallelCustomJobs")
         return cls(left, int(at_once) if at_once and at_once >= 1 else None)

@@ -47,8 +47,8 @@ def upload(
         return Asset.from_json(answer.any("asset")).id
     count = -(-size // PART_BYTES)
     body = {"fileName": name, "contentType": mime, "fileSize": size, "kind": kind, "parts": count}
-    parts = transport.ask("uploads", body=body).section("upload")
-    urls = {part.count("number"): part.text("url") for part in parts.tables("parts")}
+    parts = transport.ask("uploads", body=body).nested("upload")
+    urls = {part.whole_number("number"): part.text("url") for part in parts.nested_list("parts")}
     if set(urls) != set(range(1, count + 1)):
         raise AnswerError(f"The service offers other parts than the {count} asked for. Try again later.")
     done = 0
@@ -72,12 +72,12 @@ def _imported(transport: Transport, upload_id: str, name: str, sleep: Sleep) -> 
     """Wait until the service has looked through the file and made an asset of it."""
     ends_at, wait_s = time.monotonic() + IMPORT_DEADLINE_S, 0.5
     while time.monotonic() < ends_at:
-        state = transport.ask("uploads", upload_id).section("upload")
+        state = transport.ask("uploads", upload_id).nested("upload")
         status = state.text("status").lower()
-        if status == "imported" and (entity := state.words("entityId")):
+        if status == "imported" and (entity := state.optional_text("entityId")):
             return entity
         if status in ("failed", "error"):
-            reason = state.words("errorMessage") or "it gives no reason"
+            reason = state.optional_text("errorMessage") or "it gives no reason"
             raise TransferError(f"The service does not take {name}: {reason[:300]}")
         sleep(wait_s)
         wait_s = min(5.0, wait_s * 1.5)
