@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import bpy
 
 from .. import properties, scene
-from ..jobs import Desk, JobRecord, NewJob
+from ..jobs import JobCache, JobRecord, NewJob
 
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
@@ -42,11 +42,13 @@ def solids(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     return [each for each in whole if each.type in properties.MESH_TYPES]
 
 
-def start(context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types.Object | None) -> JobRecord:
+def start(
+    context: bpy.types.Context, jobs: JobCache, new: NewJob, target: bpy.types.Object | None
+) -> JobRecord:
     """Reserves the job's place and writes the job down, or neither. Raises StoreError."""
     try:
         reserve(context, new, target)
-        return desk.add(new)
+        return jobs.add(new)
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         release(new.id)
         raise

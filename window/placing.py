@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import scene
-from ..jobs import Desk, JobRecord, State, StoreError, provenance_of
+from ..jobs import JobCache, JobRecord, State, StoreError, provenance_of
 from ..session_state import state
 from .status import tell
 
@@ -62,11 +62,11 @@ def has_file_placeholders() -> bool:
     return bool(_of_file)
 
 
-def note(desk: Desk, news: list[JobRecord]) -> None:
+def note(jobs: JobCache, news: list[JobRecord]) -> None:
     """Takes in which jobs have changed. Raises StoreError."""
-    mark_placed(desk)
+    mark_placed(jobs)
     if _is_file_new[0] and has_file_placeholders():
-        news = [*news, *(desk.jobs[job_id] for job_id in _of_file if job_id in desk.jobs)]
+        news = [*news, *(jobs.by_id[job_id] for job_id in _of_file if job_id in jobs.by_id)]
     for job in news:
         is_due = job.state is State.READY or (job.state is State.PLACED and job.id in _of_file)
         if is_due and job.id not in _broken:
@@ -107,12 +107,12 @@ def scan() -> None:
     state.placeholders = {name: job_id for job_id, names in found.items() for name in names}
 
 
-def step(desk: Desk) -> bool:
+def step(jobs: JobCache) -> bool:
     """Does a little for the result that has waited longest; whether there is more to do at once."""
     if not _under_way:
-        return _begin(desk)
+        return _begin(jobs)
     arrival = _under_way[0]
-    job = desk.jobs.get(arrival.job_id)
+    job = jobs.by_id.get(arrival.job_id)
     try:
         if job is None:  # removed from the list
             arrival.loading.drop()
@@ -126,57 +126,57 @@ def step(desk: Desk) -> bool:
         elif _arrive(arrival.loading, job):
             _push_undo(job.name)
             tell(f"{job.name} is in the scene")
-            mark_placed(desk)
+            mark_placed(jobs)
     except scene.GoneError:
         if arrival.tries < TRIES_MAX:
-            _under_way[:] = [_Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)]
+            _under_way[:] = [_Arrival(arrival.job_id, _loading(jobs, arrival.job_id), arrival.tries + 1)]
             return True
         tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
     except StoreError:  # another process holds the store: `mark_placed` comes again
         raise
     except Exception as error:  # of that job alone: the timer goes on
         _under_way.clear()
-        _report(desk, arrival.job_id, error)
+        _report(jobs, arrival.job_id, error)
     _under_way.clear()
     return False
 
 
-def _report(desk: Desk, job_id: str, error: Exception) -> None:
+def _report(jobs: JobCache, job_id: str, error: Exception) -> None:
     """The job itself says why its result could not be placed; what nobody foresaw is in the console, too."""
     _broken.add(job_id)
     reason = str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
-    job = desk.jobs.get(job_id)
+    job = jobs.by_id.get(job_id)
     text = f"{job.name if job else 'A result'} could not be placed: {reason.strip()[:500]}"
     if not isinstance(error, OSError | ValueError):
         log.exception(text, exc_info=error)
     tell(text, is_error=True)
     if job:
-        desk.note_error(job, text)
+        jobs.note_error(job, text)
 
 
-def _begin(desk: Desk) -> bool:
+def _begin(jobs: JobCache) -> bool:
     """Takes up the next job. One whose placeholder was deleted stays in the list."""
     found = scene.find_placeholders(_waiting)
-    for job_id in [each for each in _waiting if each not in found or each not in desk.jobs]:
+    for job_id in [each for each in _waiting if each not in found or each not in jobs.by_id]:
         del _waiting[job_id]
     job_id = next((each for each in _waiting if not scene.is_in_use(each)), None)
     if job_id is not None:
         del _waiting[job_id]
-        _under_way.append(_Arrival(job_id, _loading(desk, job_id)))
+        _under_way.append(_Arrival(job_id, _loading(jobs, job_id)))
     return job_id is not None
 
 
-def bring(desk: Desk, job: JobRecord) -> None:
+def bring(jobs: JobCache, job: JobRecord) -> None:
     """All of it at once, for scripts. Raises OSError or ValueError."""
     try:
-        _arrive(_loading(desk, job.id), job)
+        _arrive(_loading(jobs, job.id), job)
     except scene.GoneError as error:  # nobody can have undone anything meanwhile
         raise ValueError(f"{error} is not whole. Convert the result again.") from error
-    mark_placed(desk)
+    mark_placed(jobs)
 
 
-def _loading(desk: Desk, job_id: str) -> scene.Loading:
-    return scene.Loading(desk.store.job_folder(job_id) / "result.blend")
+def _loading(jobs: JobCache, job_id: str) -> scene.Loading:
+    return scene.Loading(jobs.store.job_folder(job_id) / "result.blend")
 
 
 def _arrive(loading: scene.Loading, job: JobRecord) -> bool:
@@ -187,11 +187,11 @@ def _arrive(loading: scene.Loading, job: JobRecord) -> bool:
     return True
 
 
-def mark_placed(desk: Desk) -> None:
+def mark_placed(jobs: JobCache) -> None:
     """Writes down what was placed; while another process holds the store, a later tick does."""
     for job_id in list(_to_mark):
-        if job_id in desk.jobs:
-            desk.mark_placed(desk.jobs[job_id])
+        if job_id in jobs.by_id:
+            jobs.mark_placed(jobs.by_id[job_id])
         _to_mark.discard(job_id)
 
 

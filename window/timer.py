@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watch: a timer that follows the desk, asks for prices, brings results in and has panels redrawn.
+"""The watch: a timer that follows the store, asks for prices, brings results in and has panels redrawn.
 
 A timer and no modal operator: a running one would hold back Blender's autosave. It keeps names and ids
 between two ticks, never references, and outlives its errors.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from .. import properties
-from ..jobs import Desk, InputError, StoreError
+from ..jobs import Backend, Catalogue, InputError, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, placing
 
@@ -56,50 +56,50 @@ def tick() -> float:
 def _look(now: float) -> float:
     is_seen = now - state.drawn_at < DRAWN_S
     state.end_offline(connection.is_online)
-    if state.account == "unknown" and (is_seen or state.desk or placing.has_file_placeholders()):
-        connection.open_desk()
+    if state.account == "unknown" and (is_seen or state.backend or placing.has_file_placeholders()):
+        connection.open_backend()
         _memory.revision = -1
         _memory.priced_at.clear()
-        properties.sync_jobs(bpy.context.window_manager, state.desk)
+        properties.sync_jobs(bpy.context.window_manager, state.jobs)
         return 0.0  # the worker is started in the next one: each takes some milliseconds
-    desk = state.desk
-    if desk is None:
+    backend = state.backend
+    if backend is None:
         return FAST_S if is_seen else SLOW_S
-    if connection.is_online(desk.service) != state.online:
+    if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
-        return 0.0  # the next tick opens the desk anew, with a worker or without
-    news = desk.tick()
-    if desk.revision != _memory.revision:
-        properties.sync_jobs(bpy.context.window_manager, desk)
-    placing.note(desk, news)
+        return 0.0  # the next tick opens the backend anew, with a worker or without
+    news = backend.tick()
+    if backend.revision != _memory.revision:
+        properties.sync_jobs(bpy.context.window_manager, backend.jobs)
+    placing.note(backend.jobs, news)
     if is_seen and (not state.price_keys or now - _memory.asked_at >= SLOW_S):
-        _ask(desk, now)
+        _ask(backend.catalogue, now)
         _memory.asked_at = now
     goes_on = False
     if placing.are_waiting() and not placing.is_artist_busy():
-        goes_on = placing.step(desk)
+        goes_on = placing.step(backend.jobs)
         _memory.scanned_at = now if goes_on else 0.0
-    is_working = desk.has_work()
+    is_working = backend.has_work()
     if (is_working or state.placeholders) and now - _memory.scanned_at >= SLOW_S:
         placing.scan()
         _memory.scanned_at = now
-    _redraw(desk, now, is_working)
+    _redraw(backend, now, is_working)
     if goes_on:
         return 0.0
     return FAST_S if is_seen or is_working or placing.are_waiting() else SLOW_S
 
 
-def _ask(desk: Desk, now: float) -> None:
-    """Asks what the panels show and the desk does not know; each costs microseconds if nothing is new."""
-    desk.ask_models()
-    desk.ask_balance()
+def _ask(catalogue: Catalogue, now: float) -> None:
+    """Asks what the panels show and is not known yet; each costs microseconds if nothing is new."""
+    catalogue.ask_models()
+    catalogue.ask_balance()
     for scene in {window.scene for window in bpy.context.window_manager.windows}:
         settings = properties.get(scene)
-        model = properties.model_of(settings, desk)
+        model = properties.model_of(settings, catalogue)
         if model is None:
             continue
-        desk.ask_model(model.id)
-        if desk.schema(model.id) is None:
+        catalogue.ask_model(model.id)
+        if catalogue.schema(model.id) is None:
             continue
         properties.ensure_inputs(model)
         changed_at, priced_at = properties.edits.changed_at, _memory.priced_at.get(scene.name, -PRICE_AGE_S)
@@ -111,19 +111,20 @@ def _ask(desk: Desk, now: float) -> None:
         _memory.priced_at[scene.name] = now
         try:
             inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model))
-            state.price_keys[scene.name] = desk.ask_price(model.id, inputs)
+            state.price_keys[scene.name] = catalogue.ask_price(model.id, inputs)
         except InputError:  # not complete yet
             continue
 
 
-def _redraw(desk: Desk, now: float, is_working: bool) -> None:
+def _redraw(backend: Backend, now: float, is_working: bool) -> None:
     """Sidebars when something that they show has changed, views when a placeholder's progress has."""
-    is_new = desk.revision != _memory.revision
+    is_new = backend.revision != _memory.revision
     if is_new or (is_working and now - _memory.sidebar_at >= SLOW_S):
-        _memory.revision, _memory.sidebar_at = desk.revision, now
+        _memory.revision, _memory.sidebar_at = backend.revision, now
         _tag("UI")
     placeholders = state.placeholders
-    jobs = [desk.jobs[job_id] for job_id in placeholders.values() if job_id in desk.jobs]
+    by_id = backend.jobs.by_id
+    jobs = [by_id[job_id] for job_id in placeholders.values() if job_id in by_id]
     view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
     if view != _memory.view and now - _memory.view_at >= REDRAW_S:
         _memory.view, _memory.view_at = view, now
@@ -149,6 +150,6 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
     bpy.app.handlers.load_post.remove(placing.note_file)
-    connection.close_desk()
+    connection.close_backend()
     state.let_go_of_workers()
     state.placeholders.clear()
