@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .jobs import Backend, Catalogue, JobCache
+from .jobs import Backend, Catalogue, JobCache, WorkerSettings
 from .jobs.process import end_at_once, let_go
 
 
@@ -13,12 +13,14 @@ from .jobs.process import end_at_once, let_go
 class SessionState:
     """`account` is unknown, signed_out, environment, key or sandbox; `problem` says why there is no backend.
 
+    `opened_with` has the settings that the backend was last opened with.
     `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
     `price_keys` has, by scene, the key of `Catalogue.price` for what is set now; none while a change awaits
     its question. `placeholders` has the job of each object that waits for a result, by the object's name.
     """
 
     backend: Backend | None = None
+    opened_with: WorkerSettings | None = None
     account: str = "unknown"
     problem: str = ""
     drawn_at: float = float("-inf")

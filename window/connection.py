@@ -27,7 +27,6 @@ from ..session_state import state
 from . import placeholders
 
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
-_opened_with: list[WorkerSettings | None] = [None]
 _REASONS = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
@@ -38,7 +37,8 @@ def open_backend() -> None:
     state.account = "signed_out"
     state.problem = ""
     try:
-        settings = _opened_with[0] = _settings()
+        settings = _settings()
+        state.opened_with = settings
         state.online = is_online(settings.service)
         can_work = state.account != "signed_out" and state.online
         start = (lambda: start_worker(folder, settings)) if can_work else None
@@ -53,7 +53,7 @@ def current_backend() -> Backend | None:
     is_same = False
     if backend and not why_offline():
         with contextlib.suppress(AccountError):  # opening says why
-            is_same = _settings() == _opened_with[0] and preferences.state_folder() == backend.store.folder
+            is_same = _settings() == state.opened_with and preferences.state_folder() == backend.store.folder
     if not is_same:
         open_backend()
     return state.backend
