@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Without a window (`blender --background`) nothing ticks: a script waits here, by the watch's own look.
+"""Without a window (`blender --background`) nothing ticks: a script waits here, by the timer's own tick.
 
 It ends in bounded time whatever the trouble is, and says how to go on: no job is lost, none is paid twice.
 """
