@@ -96,15 +96,16 @@ class MaquettePreferences(bpy.types.AddonPreferences):
 
 
 def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
-    desk = state.desk
+    backend = state.backend
+    balance_cu = backend.catalogue.balance_cu if backend else None
     column.label(text=_ACCOUNTS.get(state.account, "Looking for the key…"))
-    problem = state.problem or (desk and (desk.last_answer_error or desk.trouble)) or ""
-    if desk and not state.online:
+    problem = state.problem or (backend and (backend.catalogue.last_error or backend.trouble)) or ""
+    if backend and not state.online:
         problem = "Blender's online access is off. It is switched on under System › Network."
     for number, line in enumerate(textwrap.wrap(problem, letters)):
         column.label(text=line, icon="BLANK1" if number else "ERROR")
-    if desk and desk.balance_cu is not None and not problem:
-        column.label(text=f"{desk.balance_cu:,.0f} CU left", icon="CHECKMARK")
+    if balance_cu is not None and not problem:
+        column.label(text=f"{balance_cu:,.0f} CU left", icon="CHECKMARK")
     row = column.row()
     if state.account == "signed_out":
         row.operator("maquette.sign_in", text="Sign In…", icon="KEYINGSET")

@@ -1,47 +1,57 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""State of this Blender session: the open desk, if any, and the account status that panels show."""
+"""State of this Blender session: the open backend, if any, and the account status that panels show."""
 
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .jobs import Desk
+from .jobs import Backend, Catalogue, JobCache, WorkerSettings
 from .jobs.process import end_at_once, let_go
 
 
 @dataclass
 class SessionState:
-    """`account` is unknown, signed_out, environment, key or sandbox; `problem` says why there is no desk.
+    """`account` is unknown, signed_out, environment, key or sandbox; `problem` says why there is no backend.
 
-    `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the desk after that.
-    `price_keys` has, by scene, the key of `Desk.price` for what is set now; none while a change awaits its
-    question. `placeholders` has the job of each object that waits for a result, by the object's name.
+    `opened_with` has the settings that the backend was last opened with.
+    `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
+    `price_keys` has, by scene, the key of `Catalogue.price` for what is set now; none while a change awaits
+    its question. `placeholders` has the job of each object that waits for a result, by the object's name.
     """
 
-    desk: Desk | None = None
+    backend: Backend | None = None
+    opened_with: WorkerSettings | None = None
     account: str = "unknown"
     problem: str = ""
     drawn_at: float = float("-inf")
     online: bool = True
     price_keys: dict[str, str] = field(default_factory=dict[str, str])
     placeholders: dict[str, str] = field(default_factory=dict[str, str])
-    # Workers of desks that were closed, with their service.
+    # Workers of backends that were closed, with their service.
     leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(
         default_factory=list[tuple[str, subprocess.Popen[bytes]]]
     )
 
-    def close_desk(self) -> None:
-        """Close the desk, if there is one; its worker finishes what it transfers."""
-        desk = self.desk
-        self.desk = None
-        if desk is None:
+    @property
+    def jobs(self) -> JobCache | None:
+        return self.backend.jobs if self.backend else None
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        return self.backend.catalogue if self.backend else None
+
+    def close_backend(self) -> None:
+        """Close the backend, if there is one; its worker finishes what it transfers."""
+        backend = self.backend
+        self.backend = None
+        if backend is None:
             return
-        worker = desk.close()
+        worker = backend.close()
         if worker is not None:
-            self.leaving.append((desk.service, worker))
+            self.leaving.append((backend.service, worker))
 
     def end_offline(self, is_online: Callable[[str], bool]) -> None:
-        """End the workers of closed desks at once whose service may not be talked to any more."""
+        """End the workers of closed backends at once whose service may not be talked to any more."""
         for entry in list(self.leaving):
             service, worker = entry
             is_over = worker.poll() is not None
@@ -53,7 +63,7 @@ class SessionState:
                 let_go(worker)
 
     def let_go_of_workers(self) -> None:
-        """Leave the workers of closed desks to themselves: they finish their transfers and end."""
+        """Leave the workers of closed backends to themselves: they finish their transfers and end."""
         while self.leaving:
             let_go(self.leaving.pop()[1])
 

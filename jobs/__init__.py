@@ -6,10 +6,12 @@ Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not 
 
 from ..client import Credentials, Input, InputError, JsonValue, Model, check_inputs
 from .account import AccountError, erase_credentials, read_credentials, write_credentials
+from .backend import Backend
+from .catalogue import Catalogue
 from .database import StoreError
-from .desk import Desk
 from .files import safe_name
 from .input_files import again
+from .job_cache import JobCache
 from .lookups import Price
 from .process import (
     SANDBOX,
@@ -38,11 +40,11 @@ from .store import Store
 from .supervisor import Supervisor, WorkerError
 
 __all__ = [
-    "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "UNPAID", "WORKING", "AccountError", "Credentials", "Desk",
-    "Input", "InputError", "InputFile", "InputValue", "JobRecord", "JsonValue", "KeptFile", "Model", "NewJob",
-    "Price", "SandboxError", "State", "Store", "StoreError", "Supervisor", "WorkerError", "WorkerSettings",
-    "again", "check_inputs", "cost_text", "erase_credentials", "leaves", "mapped", "name_of", "new_id",
-    "open_sandbox", "placeholder_inputs", "provenance_of", "read_credentials", "safe_name",
-    "service_name", "source_of", "start_sandbox", "start_worker", "stop_sandbox", "view_in",
-    "write_credentials",
+    "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "UNPAID", "WORKING", "AccountError", "Backend", "Catalogue",
+    "Credentials", "Input", "InputError", "InputFile", "InputValue", "JobCache", "JobRecord", "JsonValue",
+    "KeptFile", "Model", "NewJob", "Price", "SandboxError", "State", "Store", "StoreError", "Supervisor",
+    "WorkerError", "WorkerSettings", "again", "check_inputs", "cost_text", "erase_credentials", "leaves",
+    "mapped", "name_of", "new_id", "open_sandbox", "placeholder_inputs", "provenance_of",
+    "read_credentials", "safe_name", "service_name", "source_of", "start_sandbox", "start_worker",
+    "stop_sandbox", "view_in", "write_credentials",
 ]  # fmt: skip

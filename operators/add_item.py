@@ -16,7 +16,7 @@ class MAQUETTE_OT_add_item(bpy.types.Operator):
     input_name: bpy.props.StringProperty(options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        items = properties.items_of(properties.get(context.scene), state.desk, self.input_name)
+        items = properties.items_of(properties.get(context.scene), state.catalogue, self.input_name)
         if items is None:
             return {"CANCELLED"}
         items.add()

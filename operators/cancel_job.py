@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord, State
+from ..jobs import Backend, JobRecord, State
 from ..window import placeholders
 from .job_operator import JobOperator
 
@@ -14,8 +14,8 @@ class MAQUETTE_OT_cancel_job(JobOperator, bpy.types.Operator):
     bl_description = "Do not go on with this job. What the service has begun it may refuse to stop"
     bl_options = {"UNDO"}
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        job = desk.cancel(job)
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
+        job = backend.jobs.cancel(job)
         placeholders.remove(job.id)
         if job.state in (State.CANCELED, State.UPLOADING):
             text = f"{job.name} is canceled before it is sent. It costs nothing."

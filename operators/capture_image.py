@@ -40,7 +40,7 @@ class MAQUETTE_OT_capture_image(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         is_view = context.area is not None and context.area.type == "VIEW_3D" and not bpy.app.background
-        return is_view and state.desk is not None
+        return is_view and state.backend is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -51,7 +51,7 @@ class MAQUETTE_OT_capture_image(bpy.types.Operator):
             self.report({"ERROR"}, str(error).strip().splitlines()[-1])
             return {"CANCELLED"}
         settings = properties.get(context.scene)
-        model = properties.model_of(settings, state.desk)
+        model = properties.model_of(settings, state.catalogue)
         if not model or not properties.set_picture(settings, model, image, self.input_name):
             self.report({"WARNING"}, f"The model takes no image. {image.name} is kept in this file.")
         return {"FINISHED"}

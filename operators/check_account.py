@@ -14,13 +14,13 @@ class MAQUETTE_OT_check_account(bpy.types.Operator):
     bl_description = "Ask the service whether it accepts the key, and for the balance"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        desk = state.desk
-        if desk is None or not state.online:
+        backend = state.backend
+        if backend is None or not state.online:
             self.report({"ERROR"}, connection.why_offline())
             return {"CANCELLED"}
         try:
-            desk.ask_again()
-            desk.ask_balance()
+            backend.ask_again()
+            backend.catalogue.ask_balance()
         except StoreError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -22,13 +22,13 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        desk = state.desk
-        return desk is not None and bool(desk.models)
+        catalogue = state.catalogue
+        return catalogue is not None and bool(catalogue.models)
 
     @classmethod
     def description(cls, context: bpy.types.Context, _properties: object) -> str:
         """The tooltip, with what the chosen model is."""
-        model = properties.model_of(properties.get(context.scene), state.desk)
+        model = properties.model_of(properties.get(context.scene), state.catalogue)
         if model is None or not model.short_description:
             return cls.bl_description
         return f"{cls.bl_description}.\n\n{model.name}: {model.short_description.rstrip('.')}"
@@ -36,7 +36,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         shown = properties.window(context.window_manager)
         shown.search = ""  # fills the list, too
-        chosen = properties.model_of(properties.get(context.scene), state.desk)
+        chosen = properties.model_of(properties.get(context.scene), state.catalogue)
         ids = [item.model_id for item in shown.models]
         shown.active_model = ids.index(chosen.id) if chosen and chosen.id in ids else 0
         return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Choose")
@@ -50,11 +50,11 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         layout.template_list(
             "MAQUETTE_UL_models", "", shown, "models", shown, "active_model", rows=ROWS, sort_lock=True
         )
-        desk = state.desk
-        model = desk.models.get(_chosen_id(context)) if desk else None
+        catalogue = state.catalogue
+        model = catalogue.models.get(_chosen_id(context)) if catalogue else None
         column = layout.column(align=True)
         column.scale_y = 0.8
-        if desk and model:
+        if catalogue and model:
             lines = textwrap.wrap(model.short_description, 66)[: LINES - 1]
             if model.required_plan:
                 lines.append(f"Needs the {model.required_plan_name} plan")
@@ -64,13 +64,13 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
             column.label(text=line)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        desk = state.desk
+        catalogue = state.catalogue
         chosen = self.model_id or _chosen_id(context)
-        model = (desk.schema(chosen) or desk.models.get(chosen)) if desk else None
-        if desk is None or model is None:
+        model = (catalogue.schema(chosen) or catalogue.models.get(chosen)) if catalogue else None
+        if catalogue is None or model is None:
             self.report({"ERROR"}, f"There is no model {chosen}")
             return {"CANCELLED"}
-        properties.choose(properties.get(context.scene), model, desk)
+        properties.choose(properties.get(context.scene), model, catalogue)
         if kept := preferences.get():
             recent = [model.id, *(known for known in properties.recent_ids() if known != model.id)]
             kept.recent = "\n".join(recent[:RECENT_MAX])

@@ -31,18 +31,18 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        desk = state.desk
+        jobs = state.jobs
         try:
-            for job in _finished() if desk else ():
-                desk.remove(job)
+            for job in _finished() if jobs else ():
+                jobs.remove(job)
                 placeholders.remove(job.id)
         except StoreError as error:
             self.report({"ERROR"}, str(error))
-        properties.sync_jobs(context.window_manager, desk)
+        properties.sync_jobs(context.window_manager, jobs)
         return {"FINISHED"}
 
 
 def _finished() -> list[JobRecord]:
-    desk = state.desk
-    ended = [job for job in desk.jobs.values() if job.state in _FINISHED] if desk else []
+    jobs = state.jobs
+    ended = [job for job in jobs.by_id.values() if job.state in _FINISHED] if jobs else []
     return [job for job in ended if not (job.remote_id and job.resume_state)]

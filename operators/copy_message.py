@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord
+from ..jobs import Backend, JobRecord
 from .job_operator import JobOperator
 
 
@@ -12,6 +12,6 @@ class MAQUETTE_OT_copy_message(JobOperator, bpy.types.Operator):
     bl_label = "Copy Message"
     bl_description = "Copy what went wrong to the clipboard"
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         context.window_manager.clipboard = f"{job.message}\n{job.model_id}, {job.remote_id or job.id}"
         return None

@@ -34,7 +34,7 @@ class MAQUETTE_OT_drop_image(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = properties.get(context.scene)
-        model = properties.model_of(settings, state.desk)
+        model = properties.model_of(settings, state.catalogue)
         paths = [Path(self.directory, each.name) for each in self.files]
         if model is None or not paths:
             self.report({"ERROR"}, "Open the Maquette tab in the sidebar first.")
@@ -88,4 +88,4 @@ class MAQUETTE_FH_image(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         """Only for those who have Maquette open: others keep their drop without a question."""
-        return context.area is not None and context.area.type == "VIEW_3D" and state.desk is not None
+        return context.area is not None and context.area.type == "VIEW_3D" and state.backend is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 
 from .. import properties
-from ..jobs import Desk, InputError, Model, NewJob, StoreError, name_of, source_of
+from ..jobs import InputError, Model, NewJob, StoreError, name_of, source_of
 from ..session_state import state
 from ..window import collect_inputs, confirm, connection, placeholders, placing, wait
 
@@ -56,19 +56,19 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         try:
             if bpy.app.background:
                 wait.wait_for_model(context)
-            desk = state.desk
-            model = properties.model_of(properties.get(context.scene), desk)
-            if desk is None or model is None or connection.why_unready(context):
+            jobs = state.jobs
+            model = properties.model_of(properties.get(context.scene), state.catalogue)
+            if jobs is None or model is None or connection.why_unready(context):
                 raise collect_inputs.RequestError(connection.why_unready(context))
             values = properties.values_of(properties.get(context.scene), model) | _values_in(self.inputs)
-            with tempfile.TemporaryDirectory(dir=desk.folder, prefix="asked-") as folder:
+            with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
                 # All are complete before the first is written down.
                 wanted = [
-                    (target, _new_job(context, desk, model, values, target, Path(folder)))
+                    (target, _new_job(context, jobs.service, model, values, target, Path(folder)))
                     for target in placeholders.targets(context)
                 ]
                 for target, new in wanted:
-                    started.append(placeholders.add_job(context, desk, new, target).id)
+                    started.append(placeholders.add_job(context, jobs, new, target).id)
             problem = wait.wait_for_jobs(started)
         except (
             collect_inputs.RequestError,
@@ -80,7 +80,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         ) as error:
             problem = f"{error} {len(started)} were started." if started else str(error)
         finally:
-            properties.sync_jobs(context.window_manager, state.desk)
+            properties.sync_jobs(context.window_manager, state.jobs)
             placing.find_placeholders()
         if problem:
             self.report({"ERROR"}, problem)
@@ -100,7 +100,7 @@ def _values_in(text: str) -> properties.Values:
 
 def _new_job(
     context: bpy.types.Context,
-    desk: Desk,
+    service: str,
     model: Model,
     values: properties.Values,
     target: bpy.types.Object | None,
@@ -117,7 +117,7 @@ def _new_job(
         model_id=model.id,
         model_name=model.name,
         inputs=inputs,
-        service=desk.service,
+        service=service,
         estimate_cu=_cost_cu(context),
         source=source,
         placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)},
@@ -126,8 +126,8 @@ def _new_job(
 
 def _cost_cu(context: bpy.types.Context) -> float | None:
     """What the button says that one costs."""
-    desk = state.desk
-    price = desk.price(state.price_keys.get(context.scene.name, "")) if desk else None
+    catalogue = state.catalogue
+    price = catalogue.price(state.price_keys.get(context.scene.name, "")) if catalogue else None
     return price.cost_cu if price else None
 
 

@@ -4,7 +4,7 @@
 import bpy
 
 from .. import properties
-from ..jobs import Desk, JobRecord, StoreError
+from ..jobs import Backend, JobRecord, StoreError
 from ..session_state import state
 from ..window import connection, placing
 
@@ -16,29 +16,30 @@ class JobOperator:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        desk = state.desk
-        return bpy.app.background or (desk is not None and bool(desk.jobs))
+        jobs = state.jobs
+        return bpy.app.background or (jobs is not None and bool(jobs.by_id))
 
     def find(self, context: bpy.types.Context) -> JobRecord | None:
-        """The job; in a script, where no timer does it, the desk is opened for it. Raises StoreError."""
-        desk = connection.current_desk() if bpy.app.background else state.desk
+        """The job; in a script, where no timer does it, the backend is opened for it. Raises StoreError."""
+        backend = connection.current_backend() if bpy.app.background else state.backend
         job_id = self.job_id or properties.active_job_id(context.window_manager)
-        if desk and job_id and job_id not in desk.jobs and bpy.app.background:
-            return desk.get(job_id)
-        return desk.jobs.get(job_id) if desk else None
+        if backend and job_id and job_id not in backend.jobs.by_id and bpy.app.background:
+            return backend.jobs.get(job_id)
+        return backend.jobs.by_id.get(job_id) if backend else None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            job, desk = self.find(context), state.desk
-            problem = self.act(context, desk, job) if desk and job else "Choose a job in the list."
+            job = self.find(context)
+            backend = state.backend
+            problem = self.act(context, backend, job) if backend and job else "Choose a job in the list."
         except (StoreError, OSError, ValueError, RuntimeError) as error:
             problem = str(error)
-        properties.sync_jobs(context.window_manager, state.desk)
+        properties.sync_jobs(context.window_manager, state.jobs)
         placing.find_placeholders()
         if problem:
             self.report({"ERROR"}, problem)  # pyright: ignore[reportAttributeAccessIssue] # an operator's
         return {"CANCELLED"} if problem else {"FINISHED"}
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         """Does it; returns why it cannot be done, if so."""
         raise NotImplementedError

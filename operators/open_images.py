@@ -29,10 +29,10 @@ class MAQUETTE_OT_open_images(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = properties.get(context.scene)
-        model = properties.model_of(settings, state.desk)
+        model = properties.model_of(settings, state.catalogue)
         if model is None:
             return {"CANCELLED"}
-        is_list = properties.items_of(settings, state.desk, self.input_name) is not None
+        is_list = properties.items_of(settings, state.catalogue, self.input_name) is not None
         for number, file in enumerate(self.files):
             try:
                 image = bpy.data.images.load(str(Path(self.directory, file.name)), check_existing=True)

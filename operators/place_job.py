@@ -4,7 +4,7 @@
 import bpy
 
 from .. import scene
-from ..jobs import DONE, Desk, JobRecord
+from ..jobs import DONE, Backend, JobRecord
 from ..window import placeholders
 from ..window.placing import placer
 from .job_operator import JobOperator
@@ -16,14 +16,14 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
     bl_description = "Put this 3D model into the scene, where its placeholder or the place settings say"
     bl_options = set()  # the arrival makes one undo step, of the placeholder and what takes its place
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         if job.state not in DONE:
             return f"{job.name} has no 3D model to place."
         if not scene.find_placeholders([job.id]):
             for target in placeholders.targets(context):
                 placeholders.create(context, job, target)
         if bpy.app.background:
-            placer.place_now(desk, job)
+            placer.place_now(backend.jobs, job)
         else:
             placer.enqueue(job.id)
         return None

@@ -17,7 +17,7 @@ class MAQUETTE_OT_remove_item(bpy.types.Operator):
     index: bpy.props.IntProperty(min=0, options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        items = properties.items_of(properties.get(context.scene), state.desk, self.input_name)
+        items = properties.items_of(properties.get(context.scene), state.catalogue, self.input_name)
         if items is None or self.index >= len(items):
             return {"CANCELLED"}
         items.remove(self.index)

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord, State
+from ..jobs import Backend, JobRecord, State
 from ..window import placeholders
 from .job_operator import JobOperator
 
@@ -26,7 +26,7 @@ class MAQUETTE_OT_remove_job(JobOperator, bpy.types.Operator):
             confirm_text="Remove",
         )
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        desk.remove(job)
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
+        backend.jobs.remove(job)
         placeholders.remove(job.id)
         return None

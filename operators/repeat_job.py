@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord, again
+from ..jobs import Backend, JobRecord, again
 from ..window import confirm, connection, placeholders, wait
 from .job_operator import JobOperator
 
@@ -23,8 +23,8 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
         question, is_shown = f"Make {job.name} Again?", bool(self.job_id)
         return confirm.invoke(self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown)
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         if reason := connection.why_offline():
             return reason
-        made = placeholders.add_job(context, desk, again(job, desk.store.job_folder(job.id)), None)
+        made = placeholders.add_job(context, backend.jobs, again(job, backend.store.job_folder(job.id)), None)
         return wait.wait_for_jobs([made.id])

@@ -15,7 +15,7 @@ class MAQUETTE_OT_reset_parameters(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = properties.get(context.scene)
-        model = properties.model_of(settings, state.desk)
+        model = properties.model_of(settings, state.catalogue)
         if model is None:
             return {"CANCELLED"}
         kept = {spec.name for spec in model.inputs if spec.is_file or spec.is_prompt}

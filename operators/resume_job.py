@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord
+from ..jobs import Backend, JobRecord
 from ..window import connection, wait
 from .job_operator import JobOperator
 
@@ -13,9 +13,9 @@ class MAQUETTE_OT_resume_job(JobOperator, bpy.types.Operator):
     bl_label = "Try Again"
     bl_description = "Go on with this job from where it failed. Nothing is paid twice"
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         if not (bpy.app.background and job.is_working):
-            desk.resume(job)
+            backend.jobs.resume(job)
         if bpy.app.background:  # with another worker, which does not wait for what was in the way of the last
-            connection.open_desk()
+            connection.open_backend()
         return wait.wait_for_jobs([job.id])

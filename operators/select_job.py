@@ -4,7 +4,7 @@
 import bpy
 
 from .. import scene
-from ..jobs import Desk, JobRecord
+from ..jobs import Backend, JobRecord
 from .job_operator import JobOperator
 
 
@@ -14,7 +14,7 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
     bl_description = "Select what this job has brought, or the placeholder that waits for it"
     bl_options = {"UNDO"}
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         names = ("maquette_job", scene.AWAITS)
         found = [each for each in context.view_layer.objects if job.id in map(each.get, names)]
         if context.mode != "OBJECT" or not found:

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord
+from ..jobs import Backend, JobRecord
 from .job_operator import JobOperator
 
 
@@ -12,6 +12,6 @@ class MAQUETTE_OT_show_folder(JobOperator, bpy.types.Operator):
     bl_label = "Show in Folder"
     bl_description = "Open the folder with this job's files"
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        bpy.ops.wm.path_open(filepath=str(desk.store.job_folder(job.id)))
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
+        bpy.ops.wm.path_open(filepath=str(backend.store.job_folder(job.id)))
         return None

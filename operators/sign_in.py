@@ -47,7 +47,7 @@ class MAQUETTE_OT_sign_in(bpy.types.Operator):
             self.report({"ERROR"}, f"The key could not be kept: {error}.")
             return {"CANCELLED"}
         connection.choose_sandbox(False)
-        connection.open_desk()
+        connection.open_backend()
         if bpy.ops.maquette.check_account.poll():
             bpy.ops.maquette.check_account()
         return {"FINISHED"}

@@ -19,5 +19,5 @@ class MAQUETTE_OT_sign_out(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         erase_credentials(preferences.user_folder())
-        connection.open_desk()
+        connection.open_backend()
         return {"FINISHED"}

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Desk, JobRecord
+from ..jobs import Backend, JobRecord
 from .job_operator import JobOperator
 
 
@@ -14,6 +14,6 @@ class MAQUETTE_OT_take_candidate(JobOperator, bpy.types.Operator):
 
     remote_id: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        desk.take_candidate(job, self.remote_id)
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
+        backend.jobs.take_candidate(job, self.remote_id)
         return None

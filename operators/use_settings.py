@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from .. import properties
-from ..jobs import Desk, JobRecord, KeptFile
+from ..jobs import Backend, JobRecord, KeptFile
 from .job_operator import JobOperator
 
 
@@ -18,14 +18,14 @@ class MAQUETTE_OT_use_settings(JobOperator, bpy.types.Operator):
     bl_description = "Put this job's model, images and settings into the panel, to change them"
     bl_options = {"UNDO"}
 
-    def act(self, context: bpy.types.Context, desk: Desk, job: JobRecord) -> str | None:
-        model = desk.schema(job.model_id)
+    def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
+        model = backend.catalogue.schema(job.model_id)
         if model is None:
-            desk.ask_model(job.model_id)
+            backend.catalogue.ask_model(job.model_id)
             return f"{job.model_name or job.model_id} is being looked up. Try again in a moment."
-        settings, folder = properties.get(context.scene), desk.store.job_folder(job.id)
+        settings, folder = properties.get(context.scene), backend.store.job_folder(job.id)
         was_set = properties.values_from_json(job.placement.get("settings") or {})
-        properties.choose(settings, model, desk)
+        properties.choose(settings, model, backend.catalogue)
         values = {name: _restored(was_set.get(name), used, folder) for name, used in job.inputs.items()}
         properties.set_values(settings, model, was_set | values)
         return None

@@ -6,7 +6,7 @@ import time
 import bpy
 
 from .. import properties
-from ..jobs import DONE, Desk, JobRecord, State
+from ..jobs import DONE, JobCache, JobRecord, State
 from ..jobs.candidates import date_text
 from ..session_state import state
 from .text import Ruler, cost_text, draw_text, time_text
@@ -35,19 +35,19 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
     def draw_item(
         self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
     ) -> None:
-        desk = state.desk
-        job = desk.jobs.get(item.job_id) if desk else None
+        jobs = state.jobs
+        job = jobs.by_id.get(item.job_id) if jobs else None
         if job is None:
             return
         split = layout.split(factor=0.6)
-        if icon_value := icon_of_job(desk, job):
+        if icon_value := icon_of_job(jobs, job):
             split.label(text=job.name, icon_value=icon_value)
         else:
             split.label(text=job.name, icon="MESH_CUBE")
         text, icon = STATES[job.state]
         if job.doubts:
             text = "In Doubt"  # nobody looks any more: a person decides
-        share = progress_of(desk, job)
+        share = progress_of(jobs, job)
         if share is None:
             split.label(text=text, icon=icon)
         else:
@@ -64,25 +64,26 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return state.desk is not None
+        return state.backend is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         state.drawn_at = time.monotonic()
-        desk, layout = state.desk, self.layout
+        jobs = state.jobs
+        layout = self.layout
         shown = properties.window(context.window_manager)
-        if desk is None or not desk.jobs:
+        if jobs is None or not jobs.by_id:
             draw_text(layout, Ruler.of(context), "What you generate appears here")
             return
         row = layout.row(align=True)
         row.prop(shown, "filter", text="")
         row.operator("maquette.clear_jobs", text="", icon="TRASH")
         layout.template_list("MAQUETTE_UL_jobs", "", shown, "jobs", shown, "active_job", rows=4)
-        job = desk.jobs.get(properties.active_job_id(context.window_manager))
+        job = jobs.by_id.get(properties.active_job_id(context.window_manager))
         if job:
-            _draw_details(layout.box().column(), Ruler.of(context), desk, job)
+            _draw_details(layout.box().column(), Ruler.of(context), jobs, job)
 
 
-def progress_of(desk: Desk, job: JobRecord) -> float | None:
+def progress_of(jobs: JobCache, job: JobRecord) -> float | None:
     """How far a job is, 0..1: by the service's word, else by the time that this model usually takes."""
     if not job.is_working:
         return None
@@ -90,14 +91,14 @@ def progress_of(desk: Desk, job: JobRecord) -> float | None:
         return 0.95
     if job.state is not State.RUNNING:
         return 0.0
-    expected_s = desk.expected_s(job.model_id)
+    expected_s = jobs.expected_s(job.model_id)
     guess = (time.time() - job.created_at) / expected_s if expected_s else 0.0
     return min(0.9, max(job.progress or 0.0, guess))
 
 
-def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, job: JobRecord) -> None:
+def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord) -> None:
     draw_text(layout, ruler, job.name, icon=STATES[job.state][1], inset=0.8)
-    draw_text(layout, ruler, " · ".join(_facts(desk, job)), inset=0.8)
+    draw_text(layout, ruler, " · ".join(_facts(jobs, job)), inset=0.8)
     if job.is_working and not state.online:
         text = "It goes on when Blender's online access is on again"
         draw_text(layout, ruler, text, icon="INFO", inset=0.8)
@@ -152,10 +153,10 @@ def _draw_doubts(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> No
             action.job_id, action.remote_id = job.id, str(candidate["id"])
 
 
-def _facts(desk: Desk, job: JobRecord) -> list[str]:
+def _facts(jobs: JobCache, job: JobRecord) -> list[str]:
     facts = [job.model_name or job.model_id]
     if job.is_working:
-        expected_s = desk.expected_s(job.model_id)
+        expected_s = jobs.expected_s(job.model_id)
         about = f" of about {time_text(expected_s)}" if expected_s else ""
         facts.append(f"{STATES[job.state][0]} {time_text(time.time() - job.created_at)}{about}")
     elif job.finished_at:

@@ -4,7 +4,7 @@
 import bpy
 
 from .. import properties
-from ..jobs import Desk, Model
+from ..jobs import Catalogue, Model
 from ..session_state import state
 from .text import Ruler, cost_text
 
@@ -20,9 +20,9 @@ class MAQUETTE_UL_models(bpy.types.UIList):
     def draw_item(
         self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
     ) -> None:
-        desk = state.desk
-        model = desk.models.get(item.model_id) if desk else None
-        if desk is None or model is None:
+        catalogue = state.catalogue
+        model = catalogue.models.get(item.model_id) if catalogue else None
+        if catalogue is None or model is None:
             return
         row = layout.row(align=True)
         star = "SOLO_ON" if model.id in properties.favourite_ids() else "SOLO_OFF"
@@ -30,21 +30,21 @@ class MAQUETTE_UL_models(bpy.types.UIList):
         row.label(text=model.name)
         side = row.row(align=True)
         side.alignment = "RIGHT"
-        if (typical_cu := desk.typical_cost_cu(model.id)) is not None:
+        if (typical_cu := catalogue.typical_cost_cu(model.id)) is not None:
             side.label(text=cost_text(typical_cu))
         for kind in model.capabilities:
             if kind in TAKES:
                 side.label(icon=TAKES[kind][1])
 
 
-def draw_model(layout: bpy.types.UILayout, ruler: Ruler, desk: Desk, model: Model) -> None:
+def draw_model(layout: bpy.types.UILayout, ruler: Ruler, catalogue: Catalogue, model: Model) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
     icon = "DOWNARROW_HLT" if ruler.fits(model.name, 1.0, -2.7) else "NONE"
     row.operator("maquette.choose_model", text=model.name, icon=icon)
     row.operator("maquette.reset_parameters", text="", icon="LOOP_BACK")
     facts = [" or ".join(TAKES[kind][0] for kind in model.capabilities if kind in TAKES)]
-    typical_cu = desk.typical_cost_cu(model.id)
+    typical_cu = catalogue.typical_cost_cu(model.id)
     facts += [f"about {cost_text(typical_cu)}"] if typical_cu is not None else []
     row = column.row()
     row.active = False

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draws over a 3D view what its placeholders wait for, and where a dropped image's 3D model would stand.
 
-Reads objects by the names that the watch has found, and allocates nothing.
+Reads objects by the names that the timer has found, and allocates nothing.
 """
 
 import blf
@@ -29,13 +29,14 @@ _handles: list[object] = []
 
 def _draw_labels() -> None:
     """Above each box: name, what is happening and how far it is."""
-    context, desk = bpy.context, state.desk
+    context = bpy.context
+    jobs = state.jobs
     space = context.space_data
-    if desk is None or not state.placeholders or not space.overlay.show_overlays:
+    if jobs is None or not state.placeholders or not space.overlay.show_overlays:
         return
     seen: list[tuple[float, Vector, str, JobRecord]] = []  # how near, and where
     for name, job_id in state.placeholders.items():
-        item, job = context.view_layer.objects.get(name), desk.jobs.get(job_id)
+        item, job = context.view_layer.objects.get(name), jobs.by_id.get(job_id)
         if item and job and item.visible_get(viewport=space):
             top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
             middle = item.matrix_world @ _middle(item)
@@ -44,7 +45,7 @@ def _draw_labels() -> None:
             if place:
                 seen.append(((space.region_3d.view_matrix @ above).z, place, name, job))
     unit = context.preferences.system.ui_scale
-    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(desk, job)) for _, place, _, job in seen], unit)
+    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
     taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that are drawn
     for _, place, name, job in sorted(seen, key=lambda it: -it[0]) if len(seen) <= LABELS_MAX else ():
         _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, _label(name, job), taken)
@@ -91,7 +92,7 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 
 def _label(name: str, job: JobRecord) -> str:
-    share = progress_of(state.desk, job)
+    share = progress_of(state.jobs, job)
     word = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
     return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else word}"
 

@@ -9,7 +9,6 @@ import time
 import bpy
 
 from .. import properties
-from ..jobs import Desk
 from ..session_state import state
 from ..window.connection import why_not
 from ..window.placeholders import targets
@@ -28,7 +27,7 @@ class MAQUETTE_PT_make(bpy.types.Panel):
     bl_order = 0
 
     def draw(self, context: bpy.types.Context) -> None:
-        desk = state.desk
+        catalogue = state.catalogue
         layout = self.layout
         state.drawn_at = time.monotonic()
         layout.use_property_decorate = False
@@ -38,13 +37,13 @@ class MAQUETTE_PT_make(bpy.types.Panel):
             return
         if state.account == "sandbox":
             _draw_sandbox(layout, ruler)
-        model = properties.model_of(settings, desk)
-        if desk and model:
-            draw_model(layout, ruler, desk, model)
-            if desk.schema(model.id):
+        model = properties.model_of(settings, catalogue)
+        if catalogue and model:
+            draw_model(layout, ruler, catalogue, model)
+            if catalogue.schema(model.id):
                 draw_inputs(layout, ruler, settings, model)
             _draw_place(layout, ruler, settings)
-        _draw_generate(layout, context, ruler, settings, desk)
+        _draw_generate(layout, context, ruler, settings)
 
 
 def _draw_ways_in(layout: bpy.types.UILayout, ruler: Ruler, problem: str) -> None:
@@ -85,11 +84,11 @@ def _draw_generate(
     context: bpy.types.Context,
     ruler: Ruler,
     settings: properties.MaquetteSettings,
-    desk: Desk | None,
 ) -> None:
     layout.separator()
     reason = why_not(context)
-    price = desk.price(state.price_keys.get(context.scene.name, "")) if desk else None
+    backend = state.backend
+    price = backend.catalogue.price(state.price_keys.get(context.scene.name, "")) if backend else None
     count = len(targets(context))
     text = f"Generate {count}" if count > 1 else "Generate"
     if not reason and price is None:
@@ -106,12 +105,12 @@ def _draw_generate(
             layout.operator("maquette.allow_online")
     elif price and price.error:
         draw_text(layout, ruler, price.error, icon="ERROR")
-    if desk and desk.trouble and desk.trouble != reason:
-        draw_text(layout, ruler, desk.trouble, icon="ERROR")
-    if desk and desk.balance_cu is not None:
+    if backend and backend.trouble and backend.trouble != reason:
+        draw_text(layout, ruler, backend.trouble, icon="ERROR")
+    if backend and backend.catalogue.balance_cu is not None:
         row = layout.row()
         row.active = False
-        row.label(text=f"{cost_text(desk.balance_cu)} left")
+        row.label(text=f"{cost_text(backend.catalogue.balance_cu)} left")
 
 
 CLASSES = (MAQUETTE_UL_jobs, MAQUETTE_UL_models, MAQUETTE_PT_make, MAQUETTE_PT_jobs)

@@ -10,18 +10,18 @@ from typing import Any
 import bpy
 from bpy.utils import previews
 
-from ..jobs import Desk, JobRecord
+from ..jobs import JobCache, JobRecord
 
 _loaded: Any = None  # the collection of previews, by path, while there is one
 _wanted: set[str] = set()
 
 
-def icon_of_job(desk: Desk, job: JobRecord) -> int:
+def icon_of_job(jobs: JobCache, job: JobRecord) -> int:
     """The number of an icon of what the job was made from, 0 if there is none (yet)."""
     for file in job.input_files:
         if file.kind == "image":
             name = file.source or file.path  # large files are copied a little later
-            return _icon_of_file(os.path.join(desk.folder, "jobs", job.id, name))
+            return _icon_of_file(os.path.join(jobs.store.folder, "jobs", job.id, name))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import bpy
 
 from .. import preferences
-from ..jobs import DEFAULT_IMAGE_MODEL, Desk, JobRecord, Model
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord, Model
 from ..session_state import state
 from .groups import (
     LISTS,
@@ -109,17 +109,17 @@ def active_job_id(manager: bpy.types.WindowManager) -> str:
     return shown.jobs[shown.active_job].job_id if 0 <= shown.active_job < len(shown.jobs) else ""
 
 
-def model_of(settings: MaquetteSettings, desk: Desk | None) -> Model | None:
+def model_of(settings: MaquetteSettings, catalogue: Catalogue | None) -> Model | None:
     """The chosen model, or one to begin with; with its inputs once these are known."""
-    if desk is None:
+    if catalogue is None:
         return None
-    chosen = settings.model_id or _first_model_id(desk)
-    return desk.schema(chosen) or desk.models.get(chosen)
+    chosen = settings.model_id or _first_model_id(catalogue)
+    return catalogue.schema(chosen) or catalogue.models.get(chosen)
 
 
-def choose(settings: MaquetteSettings, model: Model, desk: Desk) -> None:
+def choose(settings: MaquetteSettings, model: Model, catalogue: Catalogue) -> None:
     """Change the model, taking along what was put in."""
-    old = model_of(settings, desk)
+    old = model_of(settings, catalogue)
     settings.model_id = model.id
     ensure_inputs(model)
     if old and old.id != model.id:
@@ -127,9 +127,9 @@ def choose(settings: MaquetteSettings, model: Model, desk: Desk) -> None:
     note_change()
 
 
-def items_of(settings: MaquetteSettings, desk: Desk | None, input_name: str) -> Any:
+def items_of(settings: MaquetteSettings, catalogue: Catalogue | None, input_name: str) -> Any:
     """The items of an input that takes several; None if it does not."""
-    if (model := model_of(settings, desk)) is None:
+    if (model := model_of(settings, catalogue)) is None:
         return None
     found = [f for f in fields_of(model.id) if f.spec.name == input_name and f.role in LISTS]
     return getattr(inputs_of(settings, model.id), found[0].attribute) if found else None
@@ -137,7 +137,7 @@ def items_of(settings: MaquetteSettings, desk: Desk | None, input_name: str) -> 
 
 def list_models(shown: MaquetteWindow) -> None:
     """Fill the list of models: what fits the search, favourites first, then those last used."""
-    desk = state.desk
+    catalogue = state.catalogue
     favourites, recent = favourite_ids(), recent_ids()
     words = shown.search.lower().split()
 
@@ -145,7 +145,7 @@ def list_models(shown: MaquetteWindow) -> None:
         return model.id not in favourites, recent.index(model.id) if model.id in recent else len(recent)
 
     shown.models.clear()
-    for model in sorted(desk.models.values() if desk else (), key=rank):
+    for model in sorted(catalogue.models.values() if catalogue else (), key=rank):
         text = f"{model.name} {model.short_description} {' '.join(model.tags)}".lower()
         if shown.takes in ("ALL", *model.capabilities) and all(word in text for word in words):
             item = shown.models.add()
@@ -163,15 +163,17 @@ def recent_ids() -> list[str]:
     return kept.recent.split() if kept else []
 
 
-def sync_jobs(manager: bpy.types.WindowManager, desk: Desk | None) -> None:
-    """Bring the list of jobs up to date with the desk; costs microseconds if its order is the same.
+def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
+    """Bring the list of jobs up to date with the jobs; costs microseconds if its order is the same.
 
     The chosen job stays chosen, until a newer one than ever comes.
     """
     global _newest
     shown = window(manager)
     is_all = shown.filter == "ALL"
-    wanted = [job for job in desk.order if is_all or _kind_of(desk.jobs[job]) == shown.filter] if desk else []
+    by_id = jobs.by_id if jobs else {}
+    order = jobs.order if jobs else []
+    wanted = [job_id for job_id in order if is_all or _kind_of(by_id[job_id]) == shown.filter]
     if wanted == _listed and len(shown.jobs) == len(wanted):
         return
     active, newest = active_job_id(manager), max(wanted[:1], default="")
@@ -181,22 +183,22 @@ def sync_jobs(manager: bpy.types.WindowManager, desk: Desk | None) -> None:
         new = len(wanted)
     for place in range(new):
         item = shown.jobs.add()
-        item.job_id, item.name = wanted[place], cast(Desk, desk).jobs[wanted[place]].name
+        item.job_id, item.name = wanted[place], by_id[wanted[place]].name
         shown.jobs.move(len(shown.jobs) - 1, place)
     shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
     _listed[:], _newest = wanted, max(newest, _newest)
 
 
 def _filter_jobs(shown: MaquetteWindow) -> None:
-    sync_jobs(cast(bpy.types.WindowManager, shown.id_data), state.desk)
+    sync_jobs(cast(bpy.types.WindowManager, shown.id_data), state.jobs)
 
 
 def _kind_of(job: JobRecord) -> str:
     return "DONE" if job.state in ("ready", "placed") else "ACTIVE" if job.is_working else "TROUBLE"
 
 
-def _first_model_id(desk: Desk) -> str:
-    known = desk.models
+def _first_model_id(catalogue: Catalogue) -> str:
+    known = catalogue.models
     for model_id in recent_ids():
         if model_id in known:
             return model_id
@@ -218,7 +220,7 @@ def _default_size(scene: bpy.types.Scene) -> float:
 def _after_load_or_undo(_path: object) -> None:
     drop_stale_choices()
     note_change()
-    sync_jobs(bpy.context.window_manager, state.desk)  # a file may bring a window manager of its own
+    sync_jobs(bpy.context.window_manager, state.jobs)  # a file may bring a window manager of its own
 
 
 CLASSES = (MaquetteFile, MaquetteSettings, MaquetteListItem, MaquetteWindow)

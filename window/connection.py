@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens and closes the desk that the window works at: which account, which service, may its worker go online.
+"""Opens and closes the window's backend: which account, which service, may its worker go online.
 
 What hinders it stands in `state` for the panels.
 """
@@ -15,7 +15,7 @@ from ..client.address import is_loopback
 from ..jobs import (
     SANDBOX,
     AccountError,
-    Desk,
+    Backend,
     StoreError,
     WorkerSettings,
     read_credentials,
@@ -27,40 +27,41 @@ from ..session_state import state
 from . import placeholders
 
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
-_opened_with: list[WorkerSettings | None] = [None]
 _REASONS = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
-def open_desk() -> None:
-    """Opens the desk that preferences and environment name; the one before is closed."""
-    close_desk()
+def open_backend() -> None:
+    """Opens the backend that preferences and environment name; the one before is closed."""
+    close_backend()
     folder = preferences.state_folder()
     state.account = "signed_out"
     state.problem = ""
     try:
-        settings = _opened_with[0] = _settings()
+        settings = _settings()
+        state.opened_with = settings
         state.online = is_online(settings.service)
         can_work = state.account != "signed_out" and state.online
         start = (lambda: start_worker(folder, settings)) if can_work else None
-        state.desk = Desk(folder, settings.service, start)
+        state.backend = Backend(folder, settings.service, start)
     except (AccountError, StoreError) as error:
         state.problem = str(error)
 
 
-def current_desk() -> Desk | None:
-    """The desk as account and folder are now, opened anew if need be. For scripts: no timer does it."""
-    desk, is_same = state.desk, False
-    if desk and not why_offline():
+def current_backend() -> Backend | None:
+    """The backend as account and folder are now, opened anew if need be. For scripts: no timer does it."""
+    backend = state.backend
+    is_same = False
+    if backend and not why_offline():
         with contextlib.suppress(AccountError):  # opening says why
-            is_same = _settings() == _opened_with[0] and preferences.state_folder() == desk.folder
+            is_same = _settings() == state.opened_with and preferences.state_folder() == backend.store.folder
     if not is_same:
-        open_desk()
-    return state.desk
+        open_backend()
+    return state.backend
 
 
-def close_desk() -> None:
-    """Closes the desk, if any; its worker finishes its transfers and ends by itself, unless it is offline."""
-    state.close_desk()
+def close_backend() -> None:
+    """Closes the backend, if any; its worker finishes its transfers and ends, unless it is offline."""
+    state.close_backend()
     state.account = "unknown"
     state.end_offline(is_online)
 
@@ -71,7 +72,7 @@ def is_online(service: str) -> bool:
 
 
 def choose_sandbox(is_wanted: bool) -> None:
-    """Changes over to the sandbox, or back; the next tick opens the desk anew."""
+    """Changes over to the sandbox, or back; the next tick opens the backend anew."""
     chosen = preferences.get()
     if chosen and chosen.is_sandbox != is_wanted:
         chosen.is_sandbox = is_wanted
@@ -80,19 +81,20 @@ def choose_sandbox(is_wanted: bool) -> None:
 
 def why_offline() -> str:
     """Why nothing can be sent, in words for a person; "" if it can. From memory alone."""
-    if state.desk is None or state.account in _REASONS:
+    if state.backend is None or state.account in _REASONS:
         return state.problem or _REASONS.get(state.account, "Getting ready…")
     return "" if state.online else "Blender's online access is off"
 
 
 def why_unready(context: bpy.types.Context) -> str:
     """Why nothing can be generated, whatever the inputs are; "" if it can. From memory alone."""
-    desk, reason = state.desk, why_offline()
-    if desk is None or reason:
+    backend = state.backend
+    reason = why_offline()
+    if backend is None or reason:
         return reason
-    model = properties.model_of(properties.get(context.scene), desk)
-    if model is None or desk.schema(model.id) is None:
-        return desk.trouble or desk.last_answer_error or "Fetching the models…"
+    model = properties.model_of(properties.get(context.scene), backend.catalogue)
+    if model is None or backend.catalogue.schema(model.id) is None:
+        return backend.trouble or backend.catalogue.last_error or "Fetching the models…"
     if placeholders.targets(context):
         return ""
     is_chosen = bool(context.selected_objects)
@@ -104,7 +106,7 @@ def why_not(context: bpy.types.Context) -> str:
     if reason := why_unready(context):
         return reason
     settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.desk)
+    model = properties.model_of(settings, state.catalogue)
     chosen = context.selected_objects
     solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
     return properties.missing(settings, model, solid)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import bpy
 
 from .. import properties, scene
-from ..jobs import Desk, JobRecord, NewJob
+from ..jobs import JobCache, JobRecord, NewJob
 
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
@@ -43,12 +43,12 @@ def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def add_job(
-    context: bpy.types.Context, desk: Desk, new: NewJob, target: bpy.types.Object | None
+    context: bpy.types.Context, jobs: JobCache, new: NewJob, target: bpy.types.Object | None
 ) -> JobRecord:
     """Mark the job's place and add the job, or do neither. Raises StoreError."""
     try:
         create(context, new, target)
-        return desk.add(new)
+        return jobs.add(new)
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         remove(new.id)
         raise

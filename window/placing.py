@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import scene
-from ..jobs import Desk, JobRecord, State, StoreError, provenance_of
+from ..jobs import JobCache, JobRecord, State, StoreError, provenance_of
 from ..session_state import state
 from .status import tell
 
@@ -65,11 +65,11 @@ class Placer:
             self._of_file = set(state.placeholders.values())
         return bool(self._of_file)
 
-    def jobs_changed(self, desk: Desk, changed: list[JobRecord]) -> None:
+    def jobs_changed(self, jobs: JobCache, changed: list[JobRecord]) -> None:
         """Enqueue those of the changed jobs that are ready and not placed. Raises StoreError."""
-        self.mark_placed(desk)
+        self.mark_placed(jobs)
         if self._is_file_new and self.has_file_placeholders():
-            changed = [*changed, *(desk.jobs[job_id] for job_id in self._of_file if job_id in desk.jobs)]
+            changed = [*changed, *(jobs.by_id[job_id] for job_id in self._of_file if job_id in jobs.by_id)]
         for job in changed:
             is_due = job.state is State.READY or (job.state is State.PLACED and job.id in self._of_file)
             if is_due and job.id not in self._failed:
@@ -82,12 +82,12 @@ class Placer:
         self._failed.discard(job_id)
         self._waiting[job_id] = None
 
-    def step(self, desk: Desk) -> bool:
+    def step(self, jobs: JobCache) -> bool:
         """Do a little for the result that has waited longest; whether there is more to do at once."""
         arrival = self._arrival
         if arrival is None:
-            return self._begin(desk)
-        job = desk.jobs.get(arrival.job_id)
+            return self._begin(jobs)
+        job = jobs.by_id.get(arrival.job_id)
         try:
             if job is None:  # removed from the list
                 arrival.loading.drop()
@@ -101,44 +101,44 @@ class Placer:
             elif self._arrive(arrival.loading, job):
                 _push_undo(job.name)
                 tell(f"{job.name} is in the scene")
-                self.mark_placed(desk)
+                self.mark_placed(jobs)
         except scene.GoneError:
             if arrival.tries < TRIES_MAX:
-                self._arrival = _Arrival(arrival.job_id, _loading(desk, arrival.job_id), arrival.tries + 1)
+                self._arrival = _Arrival(arrival.job_id, _loading(jobs, arrival.job_id), arrival.tries + 1)
                 return True
             tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
         except StoreError:  # another process holds the store: `mark_placed` comes again
             raise
         except Exception as error:  # of that job alone: the timer goes on
             self._arrival = None
-            self._report(desk, arrival.job_id, error)
+            self._report(jobs, arrival.job_id, error)
         self._arrival = None
         return False
 
-    def place_now(self, desk: Desk, job: JobRecord) -> None:
+    def place_now(self, jobs: JobCache, job: JobRecord) -> None:
         """Place the whole result at once, for scripts. Raises OSError or ValueError."""
         try:
-            self._arrive(_loading(desk, job.id), job)
+            self._arrive(_loading(jobs, job.id), job)
         except scene.GoneError as error:  # nobody can have undone anything meanwhile
             raise ValueError(f"{error} is not whole. Convert the result again.") from error
-        self.mark_placed(desk)
+        self.mark_placed(jobs)
 
-    def mark_placed(self, desk: Desk) -> None:
+    def mark_placed(self, jobs: JobCache) -> None:
         """Tell the store what was placed; while another process holds it, a later tick does."""
         for job_id in list(self._to_mark):
-            if job_id in desk.jobs:
-                desk.mark_placed(desk.jobs[job_id])
+            if job_id in jobs.by_id:
+                jobs.mark_placed(jobs.by_id[job_id])
             self._to_mark.discard(job_id)
 
-    def _begin(self, desk: Desk) -> bool:
+    def _begin(self, jobs: JobCache) -> bool:
         """Take up the next job. One whose placeholder was deleted stays in the list."""
         found = scene.find_placeholders(self._waiting)
-        for job_id in [each for each in self._waiting if each not in found or each not in desk.jobs]:
+        for job_id in [each for each in self._waiting if each not in found or each not in jobs.by_id]:
             del self._waiting[job_id]
         job_id = next((each for each in self._waiting if not scene.is_in_use(each)), None)
         if job_id is not None:
             del self._waiting[job_id]
-            self._arrival = _Arrival(job_id, _loading(desk, job_id))
+            self._arrival = _Arrival(job_id, _loading(jobs, job_id))
         return job_id is not None
 
     def _arrive(self, loading: scene.Loading, job: JobRecord) -> bool:
@@ -151,17 +151,17 @@ class Placer:
         self._to_mark.add(job.id)
         return True
 
-    def _report(self, desk: Desk, job_id: str, error: Exception) -> None:
+    def _report(self, jobs: JobCache, job_id: str, error: Exception) -> None:
         """Write the reason into the job; an unforeseen error goes to the console, too."""
         self._failed.add(job_id)
         reason = str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
-        job = desk.jobs.get(job_id)
+        job = jobs.by_id.get(job_id)
         text = f"{job.name if job else 'A result'} could not be placed: {reason.strip()[:500]}"
         if not isinstance(error, OSError | ValueError):
             log.exception(text, exc_info=error)
         tell(text, is_error=True)
         if job:
-            desk.note_error(job, text)
+            jobs.note_error(job, text)
 
 
 placer = Placer()
@@ -196,8 +196,8 @@ def is_artist_busy() -> bool:
     return any(window.screen.is_animation_playing for window in windows)
 
 
-def _loading(desk: Desk, job_id: str) -> scene.Loading:
-    return scene.Loading(desk.store.job_folder(job_id) / "result.blend")
+def _loading(jobs: JobCache, job_id: str) -> scene.Loading:
+    return scene.Loading(jobs.store.job_folder(job_id) / "result.blend")
 
 
 def _push_undo(name: str) -> None:

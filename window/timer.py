@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from .. import properties
-from ..jobs import Desk, InputError, StoreError
+from ..jobs import Backend, Catalogue, InputError, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, placing
 from .placing import placer
@@ -59,50 +59,50 @@ def tick() -> float:
 def _work(now: float) -> float:
     is_seen = now - state.drawn_at < DRAWN_S
     state.end_offline(connection.is_online)
-    if state.account == "unknown" and (is_seen or state.desk or placer.has_file_placeholders()):
-        connection.open_desk()
+    if state.account == "unknown" and (is_seen or state.backend or placer.has_file_placeholders()):
+        connection.open_backend()
         _last.revision = -1
         _last.priced_at.clear()
-        properties.sync_jobs(bpy.context.window_manager, state.desk)
+        properties.sync_jobs(bpy.context.window_manager, state.jobs)
         return 0.0  # the worker is started in the next one: each takes some milliseconds
-    desk = state.desk
-    if desk is None:
+    backend = state.backend
+    if backend is None:
         return FAST_S if is_seen else SLOW_S
-    if connection.is_online(desk.service) != state.online:
+    if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
-        return 0.0  # the next tick opens the desk anew, with a worker or without
-    changed = desk.tick()
-    if desk.revision != _last.revision:
-        properties.sync_jobs(bpy.context.window_manager, desk)
-    placer.jobs_changed(desk, changed)
+        return 0.0  # the next tick opens the backend anew, with a worker or without
+    changed = backend.tick()
+    if backend.revision != _last.revision:
+        properties.sync_jobs(bpy.context.window_manager, backend.jobs)
+    placer.jobs_changed(backend.jobs, changed)
     if is_seen and (not state.price_keys or now - _last.asked_at >= SLOW_S):
-        _ask_service(desk, now)
+        _ask_service(backend.catalogue, now)
         _last.asked_at = now
     goes_on = False
     if placer.is_busy and not placing.is_artist_busy():
-        goes_on = placer.step(desk)
+        goes_on = placer.step(backend.jobs)
         _last.scanned_at = now if goes_on else 0.0
-    is_working = desk.has_work()
+    is_working = backend.has_work()
     if (is_working or state.placeholders) and now - _last.scanned_at >= SLOW_S:
         placing.find_placeholders()
         _last.scanned_at = now
-    _redraw(desk, now, is_working)
+    _redraw(backend, now, is_working)
     if goes_on:
         return 0.0
     return FAST_S if is_seen or is_working or placer.is_busy else SLOW_S
 
 
-def _ask_service(desk: Desk, now: float) -> None:
+def _ask_service(catalogue: Catalogue, now: float) -> None:
     """Ask for what the panels show and is not known yet; each costs microseconds if nothing is new."""
-    desk.ask_models()
-    desk.ask_balance()
+    catalogue.ask_models()
+    catalogue.ask_balance()
     for scene in {window.scene for window in bpy.context.window_manager.windows}:
         settings = properties.get(scene)
-        model = properties.model_of(settings, desk)
+        model = properties.model_of(settings, catalogue)
         if model is None:
             continue
-        desk.ask_model(model.id)
-        if desk.schema(model.id) is None:
+        catalogue.ask_model(model.id)
+        if catalogue.schema(model.id) is None:
             continue
         properties.ensure_inputs(model)
         changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
@@ -114,19 +114,20 @@ def _ask_service(desk: Desk, now: float) -> None:
         _last.priced_at[scene.name] = now
         try:
             inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model))
-            state.price_keys[scene.name] = desk.ask_price(model.id, inputs)
+            state.price_keys[scene.name] = catalogue.ask_price(model.id, inputs)
         except InputError:  # not complete yet
             continue
 
 
-def _redraw(desk: Desk, now: float, is_working: bool) -> None:
+def _redraw(backend: Backend, now: float, is_working: bool) -> None:
     """Sidebars when something that they show has changed, views when a placeholder's progress has."""
-    is_new = desk.revision != _last.revision
+    is_new = backend.revision != _last.revision
     if is_new or (is_working and now - _last.sidebar_at >= SLOW_S):
-        _last.revision, _last.sidebar_at = desk.revision, now
+        _last.revision, _last.sidebar_at = backend.revision, now
         _tag("UI")
     placeholders = state.placeholders
-    jobs = [desk.jobs[job_id] for job_id in placeholders.values() if job_id in desk.jobs]
+    by_id = backend.jobs.by_id
+    jobs = [by_id[job_id] for job_id in placeholders.values() if job_id in by_id]
     view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
     if view != _last.view and now - _last.view_at >= REDRAW_S:
         _last.view, _last.view_at = view, now
@@ -152,7 +153,7 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
     bpy.app.handlers.load_post.remove(placing.on_load)
-    connection.close_desk()
+    connection.close_backend()
     state.let_go_of_workers()
     state.placeholders.clear()
     placer.file_opened()

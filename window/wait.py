@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For scripts in `blender --background`, where no timer runs: waits, and calls the timer's tick itself.
+"""For scripts in `blender --background`, where no timer runs: waits, and calls the timer\'s tick itself.
 
 Each wait ends in bounded time and says how to go on: no job is lost, none is paid twice.
 """
@@ -23,26 +23,26 @@ _TICK_S = 0.1
 
 def wait_for_model(context: bpy.types.Context) -> None:
     """Waits until the inputs of the scene's model are known. Raises RequestError: why they will not be."""
-    desk = connection.current_desk()
-    if desk is None or connection.why_offline():
+    backend = connection.current_backend()
+    if backend is None or connection.why_offline():
         raise RequestError(connection.why_offline())
-    desk.ask_again()
+    backend.ask_again()
     settings, errors = properties.get(context.scene), list[str]()
 
     def is_answered() -> bool:
-        desk = state.desk
-        if desk is None:
+        catalogue = state.catalogue
+        if catalogue is None:
             return False
         if not settings.model_id:
-            desk.ask_models()
-        model = properties.model_of(settings, desk)
+            catalogue.ask_models()
+        model = properties.model_of(settings, catalogue)
         wanted = settings.model_id or (model.id if model else "")
         if wanted:
-            desk.ask_model(wanted)
-        if model and desk.schema(wanted):
-            properties.ensure_inputs(desk.schema(wanted))
+            catalogue.ask_model(wanted)
+        if model and catalogue.schema(wanted):
+            properties.ensure_inputs(catalogue.schema(wanted))
             return True
-        error = desk.errors.get(("model", wanted) if wanted else ("models", ""))
+        error = catalogue.error("model", wanted) if wanted else catalogue.error("models")
         errors.extend([f"{wanted}: {error}" if wanted else error] if error else [])
         return bool(error)
 
@@ -61,8 +61,8 @@ def wait_for_jobs(job_ids: list[str]) -> str | None:
         return None
 
     def found() -> list[JobRecord]:
-        desk = state.desk
-        return [desk.jobs[job_id] for job_id in job_ids if job_id in desk.jobs] if desk else []
+        jobs = state.jobs
+        return [jobs.by_id[job_id] for job_id in job_ids if job_id in jobs.by_id] if jobs else []
 
     def is_done() -> bool:
         jobs = found()
@@ -97,15 +97,15 @@ def _what_holds(jobs: list[JobRecord], count: int) -> str:
 
 
 def _trouble() -> str:
-    desk = state.desk
-    return connection.why_offline() or state.problem or (desk.trouble if desk else "")
+    backend = state.backend
+    return connection.why_offline() or state.problem or (backend.trouble if backend else "")
 
 
 def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], stuck_s: float) -> str:
     """Ticks until it is done, and returns ""; else what has held it up all through the last `stuck_s`."""
     since = None
     while not is_done():
-        if state.desk:
+        if state.backend:
             state.problem = ""
         pause_s = timer.tick()
         held, now = what_holds(), time.monotonic()

@@ -41,11 +41,11 @@ def main() -> None:
     jobs = importlib.import_module("maquette.jobs")
     capture = importlib.import_module("maquette.operators.capture_image")
     with tempfile.TemporaryDirectory() as name:
-        desk = jobs.Desk(Path(name), "s", None)
-        while desk.tick():
+        backend = jobs.Backend(Path(name), "s", None)
+        while backend.tick():
             continue
-        measure("tick, nothing new", 2000, desk.tick)
-        desk.close()
+        measure("tick, nothing new", 2000, backend.tick)
+        backend.close()
     drawn = np.zeros((1024, 1024, 4), np.uint8)
     drawn[200:800, 200:800] = 128
     drawn[..., :3] //= 2

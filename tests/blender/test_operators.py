@@ -32,18 +32,18 @@ operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
-    connection.open_desk()
-    until(lambda: session_state.state.desk.schema(MODEL))
-    yield session_state.state.desk
-    connection.close_desk()
+    connection.open_backend()
+    until(lambda: session_state.state.catalogue.schema(MODEL))
+    yield session_state.state.backend
+    connection.close_backend()
     preferences.folder, preferences.is_sandbox = "", False
 
 
 @pytest.fixture
-def scene(desk: Any) -> Any:
+def scene(backend: Any) -> Any:
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.context.scene.maquette.model_id = MODEL
     return bpy.context.scene
@@ -60,13 +60,13 @@ def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
     while not is_done():
         session_state.state.drawn_at = time.monotonic()
         timer.tick()
-        assert time.monotonic() < end, session_state.state.desk.trouble
+        assert time.monotonic() < end, session_state.state.backend.trouble
         assert not session_state.state.problem
         time.sleep(0.05)
 
 
-def newest(desk: Any) -> Any:
-    return desk.jobs[desk.order[0]]
+def newest(backend: Any) -> Any:
+    return backend.jobs.by_id[backend.jobs.order[0]]
 
 
 def roots(job: Any) -> list[Any]:
@@ -79,10 +79,10 @@ def waiting(job: Any) -> list[Any]:
     return [each for each in bpy.data.objects if each.get("maquette_awaits") == job.id]
 
 
-def test_a_script_without_a_window_gets_the_model_into_the_scene(scene: Any, desk: Any) -> None:
+def test_a_script_without_a_window_gets_the_model_into_the_scene(scene: Any, backend: Any) -> None:
     scene.cursor.location = (1, 2, 3)
     assert operators.generate(inputs=INPUTS) == {"FINISHED"}
-    job = newest(desk)
+    job = newest(backend)
     assert (job.state, job.name, job.source, job.model_name) == (
         "placed",
         "horse",
@@ -95,26 +95,26 @@ def test_a_script_without_a_window_gets_the_model_into_the_scene(scene: Any, des
     assert not waiting(job)
 
 
-def test_values_of_the_panel_are_what_is_asked_for(scene: Any, desk: Any, no_waiting: None) -> None:
-    model = desk.schema(MODEL)
+def test_values_of_the_panel_are_what_is_asked_for(scene: Any, backend: Any, no_waiting: None) -> None:
+    model = backend.catalogue.schema(MODEL)
     properties.ensure_inputs(model)
     image = bpy.data.images.new("drawn", 64, 64)
     properties.set_values(scene.maquette, model, {"image": properties.Picture("drawn"), "steps": 20})
     scene.frame_set(30)
     operators.generate()
-    job = newest(desk)
+    job = newest(backend)
     assert job.inputs["steps"] == 20
     assert job.placement["frame"] == 30
-    file = desk.store.job_folder(job.id) / job.inputs["image"].path
+    file = backend.store.job_folder(job.id) / job.inputs["image"].path
     assert file.name.endswith("drawn.png")
     assert file.read_bytes().startswith(b"\x89PNG")
     assert image.file_format != "PNG" or not image.is_dirty
-    assert not list(desk.folder.glob("asked-*"))
+    assert not list(backend.store.folder.glob("asked-*"))
     operators.cancel_job(job_id=job.id)
     assert not waiting(job)
 
 
-def test_each_selected_block_out_becomes_a_model_in_its_box(scene: Any, desk: Any) -> None:
+def test_each_selected_block_out_becomes_a_model_in_its_box(scene: Any, backend: Any) -> None:
     parent = bpy.data.objects.new("house", None)
     scene.collection.objects.link(parent)
     for number in range(3):
@@ -140,9 +140,9 @@ def test_each_selected_block_out_becomes_a_model_in_its_box(scene: Any, desk: An
         assert (low[0] + high[0]) / 2 == pytest.approx(4 * number, abs=0.01)
 
 
-def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: Any, desk: Any) -> None:
+def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: Any, backend: Any) -> None:
     operators.generate(inputs=INPUTS)
-    (old,) = roots(newest(desk))
+    (old,) = roots(newest(backend))
     old.name, old.location, old.rotation_euler.z = "Bucephalus", (3, 4, 5), 1.0
     hat = bpy.data.objects.new("Hat", None)
     scene.collection.objects.link(hat)
@@ -155,7 +155,7 @@ def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: 
     scene.maquette.place_mode = "SELECTED"
     operators.generate(inputs=INPUTS)
     bpy.context.view_layer.update()
-    (new,) = roots(newest(desk))
+    (new,) = roots(newest(backend))
     assert new.name == "Bucephalus"
     assert tuple(new.location) == pytest.approx((3, 4, 5), abs=1e-3)
     assert new.rotation_euler.z == pytest.approx(1.0)
@@ -163,58 +163,60 @@ def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: 
     assert bpy.data.objects["Hat"].parent == new
     assert (bpy.data.objects["Hat"].matrix_world.translation - at).length < 1e-3
     assert new.dimensions == box
-    assert not waiting(newest(desk))
+    assert not waiting(newest(backend))
 
 
-def test_a_mesh_of_the_scene_can_be_sent(scene: Any, desk: Any) -> None:
+def test_a_mesh_of_the_scene_can_be_sent(scene: Any, backend: Any) -> None:
     model_id = "model_meshy-remesh"
-    desk.ask_model(model_id)
-    until(lambda: desk.schema(model_id))
+    backend.catalogue.ask_model(model_id)
+    until(lambda: backend.catalogue.schema(model_id))
     scene.maquette.model_id = model_id
-    properties.ensure_inputs(desk.schema(model_id))
+    properties.ensure_inputs(backend.catalogue.schema(model_id))
     bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 5))
     scene.maquette.place_mode = "SELECTED"
     operators.generate()
-    assert newest(desk).inputs["model"].path.endswith(".glb")
-    assert roots(newest(desk))[0].name == "Suzanne"
+    assert newest(backend).inputs["model"].path.endswith(".glb")
+    assert roots(newest(backend))[0].name == "Suzanne"
 
 
-def test_what_is_missing_is_said_and_nothing_is_made(scene: Any, desk: Any) -> None:
-    before = set(desk.jobs)
+def test_what_is_missing_is_said_and_nothing_is_made(scene: Any, backend: Any) -> None:
+    before = set(backend.jobs.by_id)
     with pytest.raises(RuntimeError, match="image: is required"):
         operators.generate()
     with pytest.raises(RuntimeError, match="no such input"):
         operators.generate(inputs=json.dumps({"image": HORSE, "colour": 1}))
     with pytest.raises(RuntimeError, match=r"nowhere\.png cannot be read"):
         operators.generate(inputs=json.dumps({"image": "/nowhere.png"}))
-    assert set(desk.jobs) == before
+    assert set(backend.jobs.by_id) == before
     assert not bpy.data.objects
 
 
-def test_a_deleted_placeholder_leaves_the_result_in_the_list(scene: Any, desk: Any, no_waiting: None) -> None:
+def test_a_deleted_placeholder_leaves_the_result_in_the_list(
+    scene: Any, backend: Any, no_waiting: None
+) -> None:
     operators.generate(inputs=INPUTS)
-    job = newest(desk)
+    job = newest(backend)
     (placeholder,) = waiting(job)
     bpy.data.objects.remove(placeholder)
-    until(lambda: desk.jobs[job.id].state == "ready")
+    until(lambda: backend.jobs.by_id[job.id].state == "ready")
     for _ in range(3):
         timer.tick()
     assert not bpy.data.objects
     operators.place_job(job_id=job.id)
     assert len(roots(job)) == 1
-    assert desk.jobs[job.id].state == "placed"
+    assert backend.jobs.by_id[job.id].state == "placed"
     operators.select_job(job_id=job.id)
     assert bpy.context.selected_objects == roots(job)
 
 
 def test_another_file_gets_nothing_and_the_first_its_model(
-    scene: Any, desk: Any, no_waiting: None, tmp_path: Path
+    scene: Any, backend: Any, no_waiting: None, tmp_path: Path
 ) -> None:
     operators.generate(inputs=INPUTS)
-    job = newest(desk)
+    job = newest(backend)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "first.blend"))
     bpy.ops.wm.read_homefile(use_empty=True)
-    until(lambda: desk.jobs[job.id].state == "ready")
+    until(lambda: backend.jobs.by_id[job.id].state == "ready")
     for _ in range(3):
         timer.tick()
     assert not bpy.data.objects
@@ -227,10 +229,12 @@ def test_another_file_gets_nothing_and_the_first_its_model(
         until(lambda: roots(job))
 
 
-def test_run_again_uses_the_files_that_the_job_kept(scene: Any, desk: Any, no_waiting: None) -> None:
-    first = next(job for job in desk.jobs.values() if job.state == "placed" and job.source == "horse.png")
+def test_run_again_uses_the_files_that_the_job_kept(scene: Any, backend: Any, no_waiting: None) -> None:
+    first = next(
+        job for job in backend.jobs.by_id.values() if job.state == "placed" and job.source == "horse.png"
+    )
     operators.repeat_job(job_id=first.id)
-    again = newest(desk)
+    again = newest(backend)
     assert again.id != first.id
     assert again.inputs["targetFaceNum"] == 2000
     assert waiting(again)
@@ -238,25 +242,25 @@ def test_run_again_uses_the_files_that_the_job_kept(scene: Any, desk: Any, no_wa
 
 
 def test_a_job_run_again_and_again_keeps_the_names_of_its_files(
-    scene: Any, desk: Any, no_waiting: None
+    scene: Any, backend: Any, no_waiting: None
 ) -> None:
     operators.generate(inputs=INPUTS)
-    first = newest(desk)
+    first = newest(backend)
     for _ in range(3):
-        operators.repeat_job(job_id=newest(desk).id)
-        assert newest(desk).inputs == first.inputs
-        assert newest(desk).source == "horse.png"
-    operators.use_settings(job_id=newest(desk).id)
+        operators.repeat_job(job_id=newest(backend).id)
+        assert newest(backend).inputs == first.inputs
+        assert newest(backend).source == "horse.png"
+    operators.use_settings(job_id=newest(backend).id)
     operators.generate()
-    assert newest(desk).inputs == first.inputs
-    assert newest(desk).name == "horse"
-    for job in list(desk.jobs.values()):
+    assert newest(backend).inputs == first.inputs
+    assert newest(backend).name == "horse"
+    for job in list(backend.jobs.by_id.values()):
         if job.is_working:
             operators.cancel_job(job_id=job.id)
-    until(lambda: not desk.has_work())
+    until(lambda: not backend.has_work())
 
 
-def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, desk: Any, no_waiting: None) -> None:
+def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, backend: Any, no_waiting: None) -> None:
     image, view = {"name": "image", "type": "file", "kind": "image"}, {"name": "view", "type": "string"}
     number = {"name": "n", "type": "number"}
     views = {"name": "views", "type": "inputs_array", "inputs": [image, view, number]}
@@ -268,7 +272,7 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, desk: Any, no
     set_up = properties.values_of(scene.maquette, model)
     assert set_up == values
     set_up["views"].append({"image": HORSE, "view": "back"})  # as a script gives it
-    folder = desk.folder / "made"
+    folder = backend.store.folder / "made"
     folder.mkdir()
 
     def save(value: Any, kind: str) -> Any:
@@ -277,46 +281,46 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, desk: Any, no
     inputs = collect_inputs.inputs_of(model, set_up, save)
     assert [item["image"].path.name for item in inputs["views"]] == ["drawn.png", "horse.png"]
     assert repr(inputs["views"][0]["n"]) == "2"
-    job = desk.add(jobs.NewJob(name="n", model_id=model.id, inputs=inputs, service=desk.service))
-    kept = [desk.store.job_folder(job.id) / item["image"].path for item in job.inputs["views"]]
+    job = backend.jobs.add(jobs.NewJob(name="n", model_id=model.id, inputs=inputs, service=backend.service))
+    kept = [backend.store.job_folder(job.id) / item["image"].path for item in job.inputs["views"]]
     assert [path.name for path in kept] == ["drawn.png", "horse.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in kept)
     operators.repeat_job(job_id=job.id)
-    assert newest(desk).id != job.id
-    assert [file.path for file in newest(desk).input_files] == [file.path for file in job.input_files]
+    assert newest(backend).id != job.id
+    assert [file.path for file in newest(backend).input_files] == [file.path for file in job.input_files]
     with pytest.raises(jobs.InputError, match=r"views\[1\]\.image: must be a file"):
         collect_inputs.inputs_of(model, {"views": [{"image": 5}]}, save)
     odd = jobs.Model.from_json({"id": "o", "name": "Odd", "inputs": [{"name": "thing", "type": "new_kind"}]})
     with pytest.raises(collect_inputs.RequestError, match=r"Odd takes no file where drawn\.png was given"):
         collect_inputs.inputs_of(odd, {"thing": [properties.Picture("drawn")]}, save)
-    for each in (job, newest(desk)):
+    for each in (job, newest(backend)):
         operators.cancel_job(job_id=each.id)
 
 
 def test_blender_s_own_repetition_undo_and_redo_spend_nothing(
-    scene: Any, desk: Any, no_waiting: None
+    scene: Any, backend: Any, no_waiting: None
 ) -> None:
     bpy.ops.ed.undo_push(message="before")
     operators.generate("EXEC_DEFAULT", True, inputs=INPUTS)
-    first = newest(desk)
+    first = newest(backend)
     operators.repeat_job("EXEC_DEFAULT", True, job_id=first.id)
-    known = set(desk.jobs)
+    known = set(backend.jobs.by_id)
     ops: Any = bpy.ops
     for repeat in (ops.screen.repeat_last, ops.ed.undo, ops.ed.undo, ops.ed.redo, ops.ed.redo):
         if repeat.poll():
             repeat()
-        assert set(desk.jobs) == known
+        assert set(backend.jobs.by_id) == known
     for name in ("generate", "repeat_job", "resume_job"):
         assert "REGISTER" not in getattr(getattr(bpy.types, f"MAQUETTE_OT_{name}"), "bl_options", ())
     for job_id in known:
-        if desk.jobs[job_id].is_working:
+        if backend.jobs.by_id[job_id].is_working:
             operators.cancel_job(job_id=job_id)
 
 
 def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_round(
-    scene: Any, desk: Any, no_waiting: None, monkeypatch: pytest.MonkeyPatch
+    scene: Any, backend: Any, no_waiting: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = set(desk.jobs)
+    known = set(backend.jobs.by_id)
 
     def fail(*_args: object, **_values: object) -> None:
         raise RuntimeError("no place")
@@ -326,20 +330,20 @@ def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_
         with pytest.raises(RuntimeError, match="no place"):
             operators.generate(inputs=INPUTS)
     with monkeypatch.context() as patch:
-        patch.setattr(type(desk), "add", fail)
+        patch.setattr(type(backend.jobs), "add", fail)
         with pytest.raises(RuntimeError, match="no place"):
             operators.generate(inputs=INPUTS)
-    assert {job.id for job in desk.store.list_jobs(service=desk.service)} == known
+    assert {job.id for job in backend.store.list_jobs(service=backend.service)} == known
     assert not bpy.data.objects
-    assert not list(desk.folder.glob("asked-*"))
+    assert not list(backend.store.folder.glob("asked-*"))
 
 
-def test_nothing_is_started_unless_all_can_be(scene: Any, desk: Any, no_waiting: None) -> None:
-    known, model_id = set(desk.jobs), "model_meshy-remesh"
-    desk.ask_model(model_id)
-    until(lambda: desk.schema(model_id))
+def test_nothing_is_started_unless_all_can_be(scene: Any, backend: Any, no_waiting: None) -> None:
+    known, model_id = set(backend.jobs.by_id), "model_meshy-remesh"
+    backend.catalogue.ask_model(model_id)
+    until(lambda: backend.catalogue.schema(model_id))
     scene.maquette.model_id = model_id
-    properties.ensure_inputs(desk.schema(model_id))
+    properties.ensure_inputs(backend.catalogue.schema(model_id))
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.object.empty_add()
     for each in scene.objects:
@@ -347,40 +351,40 @@ def test_nothing_is_started_unless_all_can_be(scene: Any, desk: Any, no_waiting:
     scene.maquette.place_mode = "SELECTED"
     with pytest.raises(RuntimeError, match="Select a mesh object"):
         operators.generate()
-    assert set(desk.jobs) == known
+    assert set(backend.jobs.by_id) == known
     assert not any("maquette_awaits" in each for each in scene.objects)
 
 
-def test_a_mesh_is_sent_without_what_it_is_parented_to(scene: Any, desk: Any) -> None:
+def test_a_mesh_is_sent_without_what_it_is_parented_to(scene: Any, backend: Any) -> None:
     model_id = "model_meshy-remesh"
-    desk.ask_model(model_id)
-    until(lambda: desk.schema(model_id))
+    backend.catalogue.ask_model(model_id)
+    until(lambda: backend.catalogue.schema(model_id))
     scene.maquette.model_id = model_id
-    properties.ensure_inputs(desk.schema(model_id))
+    properties.ensure_inputs(backend.catalogue.schema(model_id))
     bpy.ops.mesh.primitive_cube_add()
     bpy.context.object.name = "Parent"
     bpy.ops.mesh.primitive_monkey_add()
     bpy.context.object.parent = bpy.data.objects["Parent"]
     operators.generate()
-    job = newest(desk)
-    content = (desk.store.job_folder(job.id) / job.inputs["model"].path).read_bytes()
+    job = newest(backend)
+    content = (backend.store.job_folder(job.id) / job.inputs["model"].path).read_bytes()
     told = json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
     assert [node["name"] for node in told["nodes"] if "mesh" in node] == ["Suzanne"]
 
 
 def test_a_cancel_that_the_service_refuses_keeps_the_result_out_of_the_scene(
-    scene: Any, desk: Any, no_waiting: None
+    scene: Any, backend: Any, no_waiting: None
 ) -> None:
     operators.generate(inputs=INPUTS)
-    job = newest(desk)
-    until(lambda: desk.jobs[job.id].state in ("queued", "running"))
+    job = newest(backend)
+    until(lambda: backend.jobs.by_id[job.id].state in ("queued", "running"))
     operators.cancel_job(job_id=job.id)
     assert not waiting(job)
-    until(lambda: desk.jobs[job.id].cancel == "refused")
-    until(lambda: "does not stop this job" in desk.jobs[job.id].message)
-    until(lambda: not desk.jobs[job.id].is_working)
-    assert desk.jobs[job.id].state == "ready"
-    assert "did not stop it" in desk.jobs[job.id].message
+    until(lambda: backend.jobs.by_id[job.id].cancel == "refused")
+    until(lambda: "does not stop this job" in backend.jobs.by_id[job.id].message)
+    until(lambda: not backend.jobs.by_id[job.id].is_working)
+    assert backend.jobs.by_id[job.id].state == "ready"
+    assert "did not stop it" in backend.jobs.by_id[job.id].message
     for _ in range(3):
         timer.tick()
     assert not bpy.data.objects
@@ -390,63 +394,66 @@ def test_a_cancel_that_the_service_refuses_keeps_the_result_out_of_the_scene(
         operators.cancel_job(job_id=job.id)
 
 
-def test_settings_of_a_job_come_back_with_its_picture(scene: Any, desk: Any) -> None:
-    job = next(job for job in desk.jobs.values() if job.source == "horse.png")
+def test_settings_of_a_job_come_back_with_its_picture(scene: Any, backend: Any) -> None:
+    job = next(job for job in backend.jobs.by_id.values() if job.source == "horse.png")
     scene.maquette.model_id = ""
     operators.use_settings(job_id=job.id)
-    values = properties.values_of(scene.maquette, desk.schema(MODEL))
+    values = properties.values_of(scene.maquette, backend.catalogue.schema(MODEL))
     assert values["targetFaceNum"] == 2000
     assert bpy.data.images[values["image"].name].size[0] > 0
 
 
-def test_cancel_lets_the_placeholder_go_but_not_a_block_out(scene: Any, desk: Any, no_waiting: None) -> None:
+def test_cancel_lets_the_placeholder_go_but_not_a_block_out(
+    scene: Any, backend: Any, no_waiting: None
+) -> None:
     bpy.ops.mesh.primitive_cube_add()
     scene.maquette.place_mode = "SELECTED"
     operators.generate(inputs=INPUTS)
-    job = newest(desk)
+    job = newest(backend)
     assert waiting(job)[0].name == "Cube"
     operators.cancel_job(job_id=job.id)
     assert not waiting(job)
     assert "Cube" in bpy.data.objects
-    until(lambda: not desk.jobs[job.id].is_working)
+    until(lambda: not backend.jobs.by_id[job.id].is_working)
 
 
-def test_dropped_files_go_to_the_inputs_they_are_named_after(scene: Any, desk: Any) -> None:
+def test_dropped_files_go_to_the_inputs_they_are_named_after(scene: Any, backend: Any) -> None:
     model_id = next(
         key
-        for key in desk.models
-        if (known := desk.schema(key)) and {"frontImage", "leftImage"} <= {s.name for s in known.inputs}
+        for key in backend.catalogue.models
+        if (known := backend.catalogue.schema(key))
+        and {"frontImage", "leftImage"} <= {s.name for s in known.inputs}
     )
     scene.maquette.model_id = model_id
-    properties.ensure_inputs(desk.schema(model_id))
+    properties.ensure_inputs(backend.catalogue.schema(model_id))
     files = [{"name": "left.png"}, {"name": "front.png"}]
     operators.drop_image("EXEC_DEFAULT", directory=str(EXAMPLES / "views"), files=files)
-    values = properties.values_of(scene.maquette, desk.schema(model_id))
+    values = properties.values_of(scene.maquette, backend.catalogue.schema(model_id))
     assert {key: values[key].name for key in ("frontImage", "leftImage")} == {
         "frontImage": "front.png",
         "leftImage": "left.png",
     }
 
 
-def test_a_dropped_file_that_is_no_image_changes_nothing(scene: Any, desk: Any, tmp_path: Path) -> None:
+def test_a_dropped_file_that_is_no_image_changes_nothing(scene: Any, backend: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("This is no image.")
     with pytest.raises(RuntimeError, match=r"No image: broken\.png"):
         operators.drop_image("EXEC_DEFAULT", directory=str(tmp_path), files=[{"name": "broken.png"}])
     assert "broken.png" not in bpy.data.images
 
 
-def test_clear_and_remove_forget_what_is_finished(scene: Any, desk: Any) -> None:
-    until(lambda: not desk.has_work())
-    paid = next(job for job in desk.jobs.values() if job.state == "placed")
+def test_clear_and_remove_forget_what_is_finished(scene: Any, backend: Any) -> None:
+    until(lambda: not backend.has_work())
+    paid = next(job for job in backend.jobs.by_id.values() if job.state == "placed")
     again = {"state": jobs.State.FAILED, "resume_state": jobs.State.CONVERTING}
-    desk.store._write(paid, None, **again)  # it is paid for, and can still be had
-    until(lambda: desk.jobs[paid.id].resume_state)
-    kept = [job.id for job in desk.jobs.values() if job.state == "ready"] + [paid.id]
+    backend.store.update(paid, **again)  # it is paid for, and can still be had
+    until(lambda: backend.jobs.by_id[paid.id].resume_state)
+    kept = [job.id for job in backend.jobs.by_id.values() if job.state == "ready"] + [paid.id]
     operators.clear_jobs()
-    assert sorted(desk.jobs) == sorted(kept)
+    assert sorted(backend.jobs.by_id) == sorted(kept)
     for job_id in kept:
         operators.remove_job(job_id=job_id)
-    assert not desk.jobs
+    assert not backend.jobs.by_id
 
 
 KEY, SECRET = "key-5d1f0c2b7e", "secret-90ab44e1c7"

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
+from answers import answer, teach
 from layouts import CONTENT, Layout, drawing_context
-from model_table import MODELS, PACKAGE, ROOT, jobs, model_with, properties, set_something
+from model_table import MODELS, PACKAGE, ROOT, TABLE, jobs, model_with, properties, set_something
 
 inputs, joblist, models, sidebar, text = (
     importlib.import_module(f"{PACKAGE}.panels.{name}")
@@ -54,33 +55,41 @@ def draw(panel: type, selected: tuple = ()) -> list[str]:
     return said
 
 
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory) -> object:
+    """All models and their inputs; nothing can be asked."""
+    made = jobs.Backend(tmp_path_factory.mktemp("state"), "sandbox", None)
+    teach(made.catalogue, *TABLE, cost_cu=12.5)
+    made.close()
+    return made.catalogue
+
+
 @pytest.fixture
-def desk(tmp_path) -> Iterator[object]:
-    """A desk with all models and no worker."""
+def backend(tmp_path, catalogue) -> Iterator[object]:
+    """A backend with all models and no worker."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    before, made = dataclasses.replace(session_state.state), jobs.Desk(tmp_path, "sandbox", None)
-    made.models = dict(MODELS)
-    made._schemas = {model.id: (model, 12.5) for model in MODELS.values()}
+    before, made = dataclasses.replace(session_state.state), jobs.Backend(tmp_path, "sandbox", None)
+    made.catalogue = catalogue
     for model in MODELS.values():
         properties.ensure_inputs(model)
-    session_state.state.desk = made
+    session_state.state.backend = made
     session_state.state.account, session_state.state.online = "sandbox", True
     yield made
-    session_state.state.desk = None
+    session_state.state.backend = None
     made.close()
     vars(session_state.state).update(vars(before))
     properties.sync_jobs(bpy.context.window_manager, None)
 
 
-def add_job(desk, name: str = "Cup", **changes):
-    job = desk.add(jobs.NewJob(name, "model_trellis", {}, "Trellis", "sandbox", estimate_cu=12.0))
-    desk.jobs[job.id] = dataclasses.replace(job, **changes)
-    properties.sync_jobs(bpy.context.window_manager, desk)
-    return desk.jobs[job.id]
+def add_job(backend, name: str = "Cup", **changes):
+    job = backend.jobs.add(jobs.NewJob(name, "model_trellis", {}, "Trellis", "sandbox", estimate_cu=12.0))
+    backend.jobs.by_id[job.id] = dataclasses.replace(job, **changes)
+    properties.sync_jobs(bpy.context.window_manager, backend.jobs)
+    return backend.jobs.by_id[job.id]
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
-def test_every_model_draws_empty_and_filled(model, desk) -> None:
+def test_every_model_draws_empty_and_filled(model, backend) -> None:
     chosen = properties.get(bpy.context.scene)
     chosen.model_id = model.id
     said = draw(sidebar.MAQUETTE_PT_make)
@@ -88,11 +97,11 @@ def test_every_model_draws_empty_and_filled(model, desk) -> None:
     assert "Generate" in said
     set_something(model, properties.inputs_of(chosen, model.id), bpy.data.images.new("cup", 4, 4))
     chosen.place_mode = "CURSOR"
-    key = session_state.state.price_keys[bpy.context.scene.name] = "key"
+    key = session_state.state.price_keys[bpy.context.scene.name] = f"key of {model.id}"
     assert "Generate · …" in draw(sidebar.MAQUETTE_PT_make)
-    desk._prices[key] = jobs.Price(12.25)
+    answer(backend.catalogue, "price", key, 12.25)
     assert "Generate · 12.25 CU" in draw(sidebar.MAQUETTE_PT_make)
-    desk._prices[key] = jobs.Price(None, "The service does not answer.")
+    answer(backend.catalogue, "price", key, None, "The service does not answer.")
     assert "The service does not answer." in " ".join(draw(sidebar.MAQUETTE_PT_make))
 
 
@@ -106,7 +115,7 @@ def words_of(field) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
-def test_every_model_speaks_like_a_person(model, desk) -> None:
+def test_every_model_speaks_like_a_person(model, backend) -> None:
     """Titles in Title Case without names from programs, none twice; tooltips without a full stop."""
     fields = properties.fields_of(model.id)
     titles = [field.title for field in fields]
@@ -132,31 +141,31 @@ def test_every_action_says_what_it_does() -> None:
             assert not known.description.endswith("."), (label, known.identifier)
 
 
-def test_many_objects_show_the_price_of_all(desk) -> None:
+def test_many_objects_show_the_price_of_all(backend) -> None:
     chosen = properties.get(bpy.context.scene)
     chosen.model_id, chosen.place_mode = "model_scenario-voxels", "SELECTED"
     properties.inputs_of(chosen, chosen.model_id).prompt = "a tree"
     session_state.state.price_keys[bpy.context.scene.name] = "key"
-    desk._prices["key"] = jobs.Price(12.0)
+    answer(backend.catalogue, "price", "key", 12.0)
     cubes = [bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube")) for _ in range(30)]
     assert "Generate 30 · 360 CU" in draw(sidebar.MAQUETTE_PT_make, tuple(cubes))
 
 
-def test_the_ways_in_are_offered(desk) -> None:
+def test_the_ways_in_are_offered(backend) -> None:
     session_state.state.account = "signed_out"
     said = draw(sidebar.MAQUETTE_PT_make)
     assert {"maquette.open_preferences", "maquette.use_sandbox"} <= set(said)
     assert "maquette.generate" not in said
     session_state.state.account, session_state.state.online = "key", False
     assert "maquette.allow_online" in draw(sidebar.MAQUETTE_PT_make)
-    session_state.state.desk = None
+    session_state.state.backend = None
     assert "maquette.generate" in draw(sidebar.MAQUETTE_PT_make)
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_a_job_in_any_state_offers_what_can_be_done(state, desk) -> None:
+def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     job = add_job(
-        desk,
+        backend,
         state=state,
         message="It did not work. " + "x" * 300,
         resume_state=State.DOWNLOADING if state is State.FAILED else None,
@@ -175,12 +184,12 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, desk) -> None:
     assert "Cup" in row
 
 
-def test_a_job_in_doubt_offers_each_candidate_and_no_other_try(desk) -> None:
+def test_a_job_in_doubt_offers_each_candidate_and_no_other_try(backend) -> None:
     candidates = [
         {"id": "job_7", "url": "https://api.test/v1/jobs/job_7", "created_at": 1_800_000_000},
         {"id": "job_8", "url": "https://api.test/v1/jobs/job_8", "created_at": 0, "is_refused": True},
     ]
-    add_job(desk, state=State.UNCERTAIN, resume_state=State.PREPARED, candidates=candidates)
+    add_job(backend, state=State.UNCERTAIN, resume_state=State.PREPARED, candidates=candidates)
     said = draw(joblist.MAQUETTE_PT_jobs)
     assert "job_7, 2027-01-15 08:00:00 UTC" in " ".join(said)
     assert not [word for word in said if "job_8" in word]
@@ -189,17 +198,17 @@ def test_a_job_in_doubt_offers_each_candidate_and_no_other_try(desk) -> None:
     assert "maquette.cancel_job" not in said
 
 
-def test_trying_again_names_its_price_where_it_is_to_be_paid(desk) -> None:
-    add_job(desk, state=State.FAILED, resume_state=State.PREPARED, estimate_cu=20.25)
+def test_trying_again_names_its_price_where_it_is_to_be_paid(backend) -> None:
+    add_job(backend, state=State.FAILED, resume_state=State.PREPARED, estimate_cu=20.25)
     assert "Try Again · 20.25 CU" in draw(joblist.MAQUETTE_PT_jobs)
-    add_job(desk, state=State.FAILED, resume_state=State.DOWNLOADING, estimate_cu=20.25)
+    add_job(backend, state=State.FAILED, resume_state=State.DOWNLOADING, estimate_cu=20.25)
     said = draw(joblist.MAQUETTE_PT_jobs)
     assert "Try Again" in said
 
 
-def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(desk) -> None:
+def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(backend) -> None:
     manager = bpy.context.window_manager
-    first, second = add_job(desk), add_job(desk, state=State.FAILED)
+    first, second = add_job(backend), add_job(backend, state=State.FAILED)
     shown = properties.window(manager)
     assert properties.active_job_id(manager) == second.id
     shown.active_job = 1
@@ -208,19 +217,19 @@ def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(desk) -> None:
     assert properties.active_job_id(manager) == first.id
     shown.filter = "ALL"
     assert properties.active_job_id(manager) == first.id
-    desk._drop({second.id})
-    properties.sync_jobs(manager, desk)
+    backend.jobs.remove(backend.jobs.cancel(second))
+    properties.sync_jobs(manager, backend.jobs)
     assert [item.job_id for item in shown.jobs] == [first.id]
 
 
-def test_the_list_is_there_again_in_another_file(desk) -> None:
-    job = add_job(desk)
+def test_the_list_is_there_again_in_another_file(backend) -> None:
+    job = add_job(backend)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     shown = properties.window(bpy.context.window_manager)
     assert [item.job_id for item in shown.jobs] == [job.id]
 
 
-def test_models_are_found_by_words_and_by_what_they_take(desk) -> None:
+def test_models_are_found_by_words_and_by_what_they_take(backend) -> None:
     shown = properties.window(bpy.context.window_manager)
     shown.search = "hunyuan multi"
     assert {item.name for item in shown.models} >= {"Hunyuan 3D 3.1 Pro (Multiview)"}
@@ -241,7 +250,7 @@ def test_models_are_found_by_words_and_by_what_they_take(desk) -> None:
     assert preferences.favourites == ""
 
 
-def test_parameters_are_reset_and_inputs_stay(desk) -> None:
+def test_parameters_are_reset_and_inputs_stay(backend) -> None:
     chosen, model = properties.get(bpy.context.scene), MODELS["model_trellis"]
     chosen.model_id = model.id
     group = properties.inputs_of(chosen, model.id)
@@ -254,12 +263,12 @@ def test_parameters_are_reset_and_inputs_stay(desk) -> None:
     assert properties.values_of(chosen, model) == {"images": [properties.Picture("cup")]}
 
 
-def test_a_change_takes_the_price_off_the_button(desk) -> None:
+def test_a_change_takes_the_price_off_the_button(backend) -> None:
     chosen = properties.get(bpy.context.scene)
     chosen.model_id, chosen.place_mode = "model_scenario-voxels", "CURSOR"
     group = properties.inputs_of(chosen, chosen.model_id)
     group.prompt = "a tree"
-    desk._prices["key"] = jobs.Price(12.0)
+    answer(backend.catalogue, "price", "key", 12.0)
     for change in (
         lambda: setattr(group, "prompt", "two trees"),
         lambda: setattr(chosen, "model_id", "model_meshy-txt23d"),
@@ -270,10 +279,10 @@ def test_a_change_takes_the_price_off_the_button(desk) -> None:
         assert session_state.state.price_keys == {}
 
 
-def test_inputs_that_depend_on_others_come_and_go(desk) -> None:
+def test_inputs_that_depend_on_others_come_and_go(backend) -> None:
     chosen = properties.get(bpy.context.scene)
     chosen.model_id = "model_yvo3d-retexture"
-    model, group = desk.schema(chosen.model_id), properties.inputs_of(chosen, chosen.model_id)
+    model, group = backend.catalogue.schema(chosen.model_id), properties.inputs_of(chosen, chosen.model_id)
 
     def titles() -> list[str]:
         return [field.title for field in properties.relevant_fields(chosen, model)]
@@ -288,7 +297,7 @@ def test_inputs_that_depend_on_others_come_and_go(desk) -> None:
     assert properties.missing(chosen, model, 1) == "Choose the Reference Image"
 
 
-def test_several_images_fill_the_input_and_the_free_ones_after_it(desk) -> None:
+def test_several_images_fill_the_input_and_the_free_ones_after_it(backend) -> None:
     chosen, examples = properties.get(bpy.context.scene), ROOT / "examples"
     files = [{"name": file.name} for file in sorted(examples.glob("*.png"))]
 
@@ -309,10 +318,10 @@ def test_several_images_fill_the_input_and_the_free_ones_after_it(desk) -> None:
     opened("model_meshy-multi-image-to-3d", "image")
     most = properties.fields_of("model_meshy-multi-image-to-3d")[0].spec.max_length
     assert len(images) == 3
-    assert len(properties.items_of(chosen, desk, "image")) == min(6, most or 6)
+    assert len(properties.items_of(chosen, backend.catalogue, "image")) == min(6, most or 6)
 
 
-def test_text_is_broken_where_the_sidebar_ends(desk) -> None:
+def test_text_is_broken_where_the_sidebar_ends(backend) -> None:
     ruler = text.Ruler.of(drawing_context())
     for words in ("a", "the subject touches the border " * 9, "/a/very/long/path" * 20, "", "one\n\ntwo"):
         said: list[str] = []
@@ -324,7 +333,7 @@ def test_text_is_broken_where_the_sidebar_ends(desk) -> None:
     assert text.time_text(3725) == "1:02:05"
 
 
-def test_few_parameters_are_all_seen_and_rare_ones_are_folded(desk) -> None:
+def test_few_parameters_are_all_seen_and_rare_ones_are_folded(backend) -> None:
     sources, seen, folded = inputs.arranged(properties.fields_of("model_pixal3d"))
     assert [field.spec.name for field in sources] == ["image"]
     assert {"resolution", "decimationTarget"} <= {field.spec.name for field in seen}

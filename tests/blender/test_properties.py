@@ -110,24 +110,24 @@ def test_choices_keep_their_value_when_the_list_changes(chosen) -> None:
 
 
 def test_pictures_objects_and_the_prompt_go_along_to_another_model(chosen, image) -> None:
-    class Desk:
+    class Catalogue:
         models, schema = MODELS, MODELS.get
 
     multiview, single = MODELS["model_hunyuan-3d-pro-3-1-multiview"], MODELS["model_rodin-hyper3d"]
-    properties.choose(chosen, multiview, Desk)
+    properties.choose(chosen, multiview, Catalogue)
     left = bpy.data.images.new("left.png", 4, 4)
     assert properties.set_picture(chosen, multiview, image) == "frontImage"
     assert properties.set_picture(chosen, multiview, left, "leftImage") == "leftImage"
-    properties.choose(chosen, single, Desk)
+    properties.choose(chosen, single, Catalogue)
     pictures = [properties.Picture("cup.png"), properties.Picture("left.png")]
     assert properties.values_of(chosen, single) == {"images": pictures}
     properties.inputs_of(chosen, single.id).prompt = "a cup"
-    properties.choose(chosen, MODELS["model_hunyuan-3d-pro-sketch"], Desk)
+    properties.choose(chosen, MODELS["model_hunyuan-3d-pro-sketch"], Catalogue)
     assert properties.values_of(chosen, MODELS["model_hunyuan-3d-pro-sketch"]) == {
         "prompt": "a cup",
         "image": properties.Picture("cup.png"),
     }
-    properties.choose(chosen, multiview, Desk)
+    properties.choose(chosen, multiview, Catalogue)
     assert properties.values_of(chosen, multiview)["leftImage"] == properties.Picture("left.png")
 
 

@@ -265,37 +265,37 @@ def test_a_result_that_cannot_be_placed_is_that_job_s_error_and_the_next_one_com
     placer, jobs = part("window.placing").placer, part("jobs")
     preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.folder, preferences.is_sandbox = str(tmp_path / "state"), True
-    part("window.connection").open_desk()
-    desk = part("session_state").state.desk
+    part("window.connection").open_backend()
+    backend = part("session_state").state.backend
     try:
         made = []
         for number, lie in enumerate(({"counts": [7, 7]}, {})):
             (folder := tmp_path / str(number)).mkdir()
             result = lying_result(folder, **lie)
-            job = desk.store.add(
-                jobs.NewJob(name=f"n{number}", model_id="m", inputs={}, service=desk.service)
+            job = backend.store.add(
+                jobs.NewJob(name=f"n{number}", model_id="m", inputs={}, service=backend.service)
             )
             for state in ("uploading", "submitting", "queued", "downloading", "converting", "ready"):
-                job = desk.store.move(job, jobs.State(state))
-            desk.store.job_folder(job.id).mkdir(parents=True, exist_ok=True)
-            result.rename(desk.store.job_folder(job.id) / "result.blend")
-            (folder / "result.parts").rename(desk.store.job_folder(job.id) / "result.parts")
+                job = backend.store.move(job, jobs.State(state))
+            backend.store.job_folder(job.id).mkdir(parents=True, exist_ok=True)
+            result.rename(backend.store.job_folder(job.id) / "result.blend")
+            (folder / "result.parts").rename(backend.store.job_folder(job.id) / "result.parts")
             scene_package.add_placeholder(
                 bpy.context.scene, job_id=job.id, name="p", location=(0, 0, 0), size=1.0
             )
-            desk.get(job.id)
+            backend.jobs.get(job.id)
             placer.enqueue(job.id)
             made.append(job.id)
         for _ in range(100):
-            placer.jobs_changed(desk, desk.tick())
+            placer.jobs_changed(backend.jobs, backend.tick())
             if placer.is_busy:
-                placer.step(desk)
-        bad, good = (desk.get(each) for each in made)
+                placer.step(backend.jobs)
+        bad, good = (backend.jobs.get(each) for each in made)
         assert (bad.state, good.state) == ("ready", "placed")
         assert "Convert the result again." in bad.message
         assert not placer.is_busy
     finally:
-        part("window.connection").close_desk()
+        part("window.connection").close_backend()
         preferences.folder, preferences.is_sandbox = "", False
 
 

@@ -44,7 +44,7 @@ def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.context.scene.maquette.model_id = MODEL  # type: ignore[attr-defined]
     yield found
-    connection.close_desk()
+    connection.close_backend()
     found.folder, found.is_sandbox = "", False
 
 
@@ -54,7 +54,7 @@ def service(preferences: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch)
     proxy = HoldingProxy(sandbox.api)
     sign_in(monkeypatch, sandbox, proxy.api)
     yield proxy
-    connection.close_desk()
+    connection.close_backend()
     proxy.close()
 
 
@@ -66,7 +66,7 @@ def sign_in(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, api: str, secret:
 
 
 def jobs() -> list[Any]:
-    return list(session_state.state.desk.jobs.values())
+    return list(session_state.state.jobs.by_id.values())
 
 
 def resume_told_in(text: str) -> str:
@@ -83,7 +83,7 @@ def is_placed(name: str) -> bool:
 def test_the_sandbox_is_switched_on_in_the_script_that_uses_it(preferences: Any) -> None:
     with pytest.raises(RuntimeError, match="Sign in, or try the sandbox"):
         operators.generate(inputs=INPUTS)
-    assert session_state.state.desk  # a desk is open, of the service
+    assert session_state.state.backend  # one is open, of the service
     preferences.is_sandbox = True
     assert operators.generate(inputs=INPUTS) == {"FINISHED"}
     assert is_placed("horse")
@@ -142,7 +142,7 @@ def test_a_service_that_does_not_answer_ends_the_wait_and_a_later_script_goes_on
     path = str(tmp_path / "waiting.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.read_homefile(use_empty=True)
-    connection.close_desk()  # as if Blender was started again
+    connection.close_backend()  # as if Blender was started again
     service.refusals.clear()
     bpy.ops.wm.open_mainfile(filepath=path)
     operators.resume_job(job_id=resume_told_in(str(told.value)))

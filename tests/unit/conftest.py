@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backend_scene import BackendScene
 from job_scene import Scene
 from loopback import keep_to_loopback
 from maquette.jobs import Store
@@ -61,3 +62,9 @@ def locked_until_waited_for(
         assert len(waits) == 1
 
     return hold
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> BackendScene:
+    """A window's backend, signed in, and a worker to run by hand."""
+    return BackendScene(tmp_path / "state")

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 from job_scene import Scene
 from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
-from maquette.jobs import Desk, NewJob, State, Store, WorkerSettings, start_worker
+from maquette.jobs import Backend, NewJob, State, Store, WorkerSettings, start_worker
 from maquette.jobs.process import end_at_once, let_go
 from maquette.jobs.store import MAX_DELAY_S
 from maquette.jobs.supervisor import Supervisor
@@ -301,18 +301,18 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
         assert api.seen()[-1].path == "/file"
 
 
-def test_the_worker_of_a_closed_desk_hears_of_online_access_that_goes_off(tmp_path: Path) -> None:
+def test_the_worker_of_a_closed_backend_hears_of_online_access_that_goes_off(tmp_path: Path) -> None:
     wait = "import sys, time; sys.stdin.read(); time.sleep(60)"
     workers = [subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE) for _ in range(2)]
-    desks = [
-        Mock(spec=Desk, service=name, close=Mock(return_value=worker))
+    backends = [
+        Mock(spec=Backend, service=name, close=Mock(return_value=worker))
         for name, worker in zip("ab", workers, strict=True)
     ]
     state = SessionState()
     try:
-        for desk in desks:
-            state.desk = desk
-            state.close_desk()
+        for backend in backends:
+            state.backend = backend
+            state.close_backend()
         state.end_offline(lambda service: True)
         assert workers[0].poll() is None
         state.end_offline(lambda service: service == "b")

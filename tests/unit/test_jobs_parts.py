@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from maquette.client import Credentials
 from maquette.jobs import (
     AccountError,
-    Desk,
+    Backend,
     NewJob,
     Store,
     Supervisor,
@@ -311,8 +311,8 @@ def test_reading_jobs_loads_neither_the_http_library_nor_sqlite() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at open files by Linux's means")
 def test_a_tick_with_nothing_new_opens_nothing(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, "s", None)
-    while desk.tick():
+    backend = Backend(tmp_path, "s", None)
+    while backend.tick():
         continue
     opened: list[str] = []
     is_watching = False
@@ -325,8 +325,8 @@ def test_a_tick_with_nothing_new_opens_nothing(tmp_path: Path) -> None:
     files = sorted(os.listdir("/proc/self/fd"))
     is_watching = True
     for _ in range(500):
-        desk.tick()
+        backend.tick()
     is_watching = False
     assert opened == []
     assert sorted(os.listdir("/proc/self/fd")) == files
-    desk.close()
+    backend.close()

@@ -7,6 +7,7 @@ card no time, and it is the same whoever brought the model.
 
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Generator
@@ -113,9 +114,9 @@ def arrival(w: Window, *, is_hidden: bool = False) -> Generator[float, None, flo
     yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
     yield from w.find("maquette.generate")
     recorder.holds.clear()
-    known = len(expected.desk(w).jobs)
+    known = len(expected.backend(w).jobs.by_id)
     yield from w.press("maquette.generate")
-    yield from w.until(lambda: len(expected.desk(w).jobs) > known, 10, "the job is in the list")
+    yield from w.until(lambda: len(expected.backend(w).jobs.by_id) > known, 10, "the job is in the list")
     place, usual = hide(w) if is_hidden else None, recorder.phase
     if is_hidden:
         at_work = ("downloading", "converting")
@@ -158,10 +159,11 @@ def clear() -> Steps:
 
 def history(w: Window) -> Steps:
     """Puts a thousand finished jobs into the store, copies of one."""
-    desk = expected.desk(w)
-    database = desk.store._db
+    backend = expected.backend(w)
+    database = sqlite3.connect(backend.store.folder / "maquette.db")
+    database.row_factory = sqlite3.Row
     row = dict(database.execute("SELECT * FROM jobs LIMIT 1").fetchone())
-    change = desk.store.last_change()
+    change = backend.store.last_change()
     with database:
         for number in range(HISTORY):
             row |= {"id": f"{number:013x}{number:08x}", "name": f"job {number}", "remote_id": f"job_{number}"}
@@ -169,8 +171,8 @@ def history(w: Window) -> Steps:
             marks = ",".join("?" * len(row))
             database.execute(f"INSERT INTO jobs ({','.join(row)}) VALUES ({marks})", tuple(row.values()))
         database.execute("UPDATE counter SET value = ?", (change + HISTORY + 1,))
-    desk._watch.invalidate()
-    yield from w.until(lambda: len(desk.jobs) >= HISTORY, 30, "the jobs are in the list")
+    database.close()
+    yield from w.until(lambda: len(backend.jobs.by_id) >= HISTORY, 30, "the jobs are in the list")
 
 
 def drawing(w: Window) -> Generator[float, None, dict[str, float]]:

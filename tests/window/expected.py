@@ -33,8 +33,8 @@ def part(w: Window, name: str) -> Any:
     return sys.modules[f"{w.package}.{name}"]
 
 
-def desk(w: Window) -> Any:
-    return part(w, "session_state").state.desk
+def backend(w: Window) -> Any:
+    return part(w, "session_state").state.backend
 
 
 def settings_of(w: Window) -> Any:
@@ -60,7 +60,9 @@ def choose_horse(inputs: Callable[[], Any]) -> None:
 
 def inputs_shown(w: Window, model_id: str) -> Generator[float, None, Callable[[], Any]]:
     """Chooses the model, waits for its inputs, and returns a function that gets the group that holds them."""
-    yield from w.until(lambda: desk(w) and model_id in desk(w).models, 60, "the catalogue is there")
+    yield from w.until(
+        lambda: backend(w) and model_id in backend(w).catalogue.models, 60, "the catalogue is there"
+    )
     settings, properties = settings_of(w), part(w, "properties")
     if settings.model_id != model_id:
         settings.model_id = model_id
@@ -69,13 +71,15 @@ def inputs_shown(w: Window, model_id: str) -> Generator[float, None, Callable[[]
     def group() -> Any:
         return properties.inputs_of(settings_of(w), model_id)
 
-    yield from w.until(lambda: desk(w).schema(model_id) and group(), 30, "the model's inputs are there")
+    yield from w.until(
+        lambda: backend(w).catalogue.schema(model_id) and group(), 30, "the model's inputs are there"
+    )
     return group
 
 
 def price(w: Window) -> float | None:
     key = part(w, "session_state").state.price_keys.get(w.window.scene.name, "")
-    found = desk(w).price(key)
+    found = backend(w).catalogue.price(key)
     return found and found.cost_cu
 
 
@@ -131,8 +135,8 @@ def waiting() -> set[str]:
 
 def job(w: Window, place: int) -> Any:
     """A job of the list, newest first."""
-    found = desk(w)
-    return found.jobs[found.order[place]]
+    jobs = backend(w).jobs
+    return jobs.by_id[jobs.order[place]]
 
 
 def processes_of(folder: Path) -> list[str]:

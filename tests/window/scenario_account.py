@@ -66,7 +66,9 @@ def steps(w: Window) -> Steps:
     # Signing in.
     yield from sign_in(p, account.key, account.secret)
     yield from w.until(lambda: state.account == "key", 10, "the key is taken")
-    yield from w.until(lambda: expected.desk(w).balance_cu, 30, "the service is asked for the balance")
+    yield from w.until(
+        lambda: expected.backend(w).catalogue.balance_cu, 30, "the service is asked for the balance"
+    )
     yield 1.0
     yield from both_scales(p, "preferences-signed-in")
     file = expected.part(w, "preferences").user_folder() / "account.json"
@@ -180,8 +182,8 @@ def sign_out(p: Preferences) -> Steps:
 
 
 def problem(w: Window) -> str:
-    desk, state = expected.desk(w), expected.part(w, "session_state").state
-    return state.problem or (desk and (desk.last_answer_error or desk.trouble)) or ""
+    backend, state = expected.backend(w), expected.part(w, "session_state").state
+    return state.problem or (backend and (backend.catalogue.last_error or backend.trouble)) or ""
 
 
 def told(p: Preferences, name: str, is_told: Callable[[], bool]) -> Steps:

@@ -23,7 +23,7 @@ CANDIDATES = [
 
 def steps(w: Window) -> Steps:
     yield from expected.in_sandbox(w, 2)
-    desk, jobs = expected.desk(w), expected.part(w, "jobs")
+    backend, jobs = expected.backend(w), expected.part(w, "jobs")
     properties = expected.part(w, "properties")
     new = jobs.NewJob(
         name="chair",
@@ -34,17 +34,17 @@ def steps(w: Window) -> Steps:
         estimate_cu=20.25,
         session="of another Blender",  # whose worker has lost the answer
     )
-    job = desk.store.add(new)
+    job = backend.store.add(new)
     for state in (jobs.State.UPLOADING, jobs.State.SUBMITTING):
-        job = desk.store.move(job, state)
+        job = backend.store.move(job, state)
     text = expected.part(w, "jobs.candidates").doubt_text(job.id, CANDIDATES)
     settled = {"candidates": CANDIDATES, "message": text, "resume_state": jobs.State.PREPARED}
-    job = desk.store.move(job, jobs.State.UNCERTAIN, **settled)
+    job = backend.store.move(job, jobs.State.UNCERTAIN, **settled)
 
     def shown(w: Window) -> Any:
         return expected.job(w, 0)
 
-    yield from w.until(lambda: desk.jobs.get(job.id), 10, "the list shows it")
+    yield from w.until(lambda: backend.jobs.by_id.get(job.id), 10, "the list shows it")
     yield from w.until(
         lambda: properties.active_job_id(bpy.context.window_manager) == job.id, 10, "it is the chosen one"
     )

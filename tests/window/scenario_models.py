@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Very different models in the sidebar at its default width: pictures to look at, at scale 1 and 2."""
 
-import json
 import subprocess
-import time
 
 import bpy
 import expected
+from answers import teach
 from driver import HERE, Steps, Window
 
 EXAMPLES = HERE.parent.parent / "examples"
@@ -57,8 +56,10 @@ def steps(w: Window) -> Steps:
     view = bpy.context.preferences.view
     yield from w.open_sidebar()
     yield from w.press("maquette.use_sandbox")
-    yield from w.until(lambda: expected.desk(w) and expected.desk(w).models, 60, "the catalogue is there")
-    know(w, UNSEEN)
+    yield from w.until(
+        lambda: expected.backend(w) and expected.backend(w).catalogue.models, 60, "the catalogue is there"
+    )
+    teach(expected.backend(w).catalogue, UNSEEN, cost_cu=20.0)
     names = [bpy.data.images.load(str(file)).name for file in sorted(EXAMPLES.glob("*.png"))]
     models = {**MODELS, "unseen": UNSEEN["id"]}
     yield from show(w, "pixal", models["many"])
@@ -81,15 +82,6 @@ def steps(w: Window) -> Steps:
             yield from show(w, kind, models[kind])
             yield from picture_pages(w, f"{kind}-light-{scale:.0f}x")
     expected.check_opens(w)
-
-
-def know(w: Window, table: dict) -> None:
-    """Teaches the desk a model, as an answer of the service would."""
-    desk = expected.desk(w)
-    model = expected.part(w, "jobs").Model.from_json(json.loads(json.dumps(table)))
-    desk.models[model.id] = model
-    desk._schemas[model.id] = (model, 20.0)
-    desk._good_until["model", model.id] = time.time() + 3600
 
 
 def show(w: Window, kind: str, model_id: str) -> Steps:

@@ -10,7 +10,7 @@ HORSE = HERE.parent.parent / "examples" / "horse.png"
 
 
 def count(w: Window) -> int:
-    return len(expected.desk(w).order)
+    return len(expected.backend(w).jobs.order)
 
 
 def roots() -> list[str]:

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One service's jobs, in memory: panels draw from it without any I/O.
+
+`read` takes in what has changed in the store, a little at a time; what the artist asks for is
+written through.
+"""
+
+import contextlib
+import statistics
+from collections.abc import Callable
+
+from .candidates import refuse_candidate, take_candidate
+from .record import JobRecord, NewJob
+from .states import DONE, State
+from .store import StaleError, Store, StoreError
+from .supervisor import Supervisor
+
+BATCH = 50  # jobs read in one call
+_TRIES = 3  # to change a job that the worker is changing, too
+
+
+class JobCache:
+    """The jobs of `service` in `store`. Calls `cost_changed` when a job was charged or refunded."""
+
+    def __init__(
+        self, store: Store, service: str, supervisor: Supervisor, cost_changed: Callable[[], None]
+    ) -> None:
+        self.store = store
+        self.service = service
+        self.by_id: dict[str, JobRecord] = {}
+        self.order: list[str] = []  # ids, newest first
+        self.revision = 0  # rises when one of the jobs has changed
+        self.is_behind = True  # the store may have more than was read
+        self._supervisor = supervisor
+        self._cost_changed = cost_changed
+        self._working: set[str] = set()
+        self._newest_read: int = store.last_change()  # changes after this one are news
+        self._history_to: int = (
+            self._newest_read
+        )  # changes up to this one are history, not yet read; 0: all is
+        self._expected_s: dict[str, float | None] = {}
+
+    def has_work(self) -> bool:
+        """Whether a job is under way."""
+        return bool(self._working)
+
+    def expected_s(self, model_id: str) -> float | None:
+        """Median time from the request to the finished result in this model's past runs here."""
+        if model_id not in self._expected_s:
+            past = [
+                job.finished_at - job.created_at
+                for job in self.by_id.values()
+                if job.model_id == model_id and job.state in DONE and job.finished_at is not None
+            ]
+            self._expected_s[model_id] = statistics.median(past) if past else None
+        return self._expected_s[model_id]
+
+    # What the artist asks for. Raise StoreError.
+
+    def add(self, new: NewJob) -> JobRecord:
+        return self._written(self.store.add(new))
+
+    def get(self, job_id: str) -> JobRecord:
+        """The job as the store has it now, also if the history has not come to it yet."""
+        job = self.store.get(job_id)
+        if job.service != self.service:
+            raise StoreError(f"{job.name} belongs to {job.service}, not to {self.service}.")
+        self._put([job])
+        return job
+
+    def resume(self, job: JobRecord) -> JobRecord:
+        """The user asked for it: what was not paid for is submitted."""
+        return self._change(job, lambda now: self.store.resume(now, may_spend=True))
+
+    def take_candidate(self, job: JobRecord, remote_id: str) -> JobRecord:
+        return self._change(job, lambda now: take_candidate(self.store, now, remote_id))
+
+    def refuse_candidate(self, job: JobRecord, remote_id: str) -> JobRecord:
+        return self._change(job, lambda now: refuse_candidate(self.store, now, remote_id))
+
+    def cancel(self, job: JobRecord) -> JobRecord:
+        return self._change(job, self.store.request_cancel)
+
+    def mark_placed(self, job: JobRecord) -> JobRecord:
+        """It is in a scene; nothing is written if it was in one before."""
+
+        def place(now: JobRecord) -> JobRecord:
+            return now if now.state is State.PLACED else self.store.move(now, State.PLACED)
+
+        return job if job.state is State.PLACED else self._change(job, place)
+
+    def note_error(self, job: JobRecord, text: str) -> JobRecord:
+        """Have the job, which stays in its state, say what went wrong with it here."""
+        return self._change(job, lambda now: self.store.update(now, message=text, error_kind="Arrival"))
+
+    def remove(self, job: JobRecord) -> None:
+        """Forget a finished job; its files are deleted by the worker."""
+        self.store.remove(job)
+        self._drop({job.id})
+
+    def _change(self, job: JobRecord, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        for _ in range(_TRIES):  # the worker may move it between the reading and the writing
+            with contextlib.suppress(StaleError):
+                return self._written(change(self.store.get(job.id)))
+        raise StoreError(f"{job.name} has just moved on. Try again.")
+
+    def _written(self, job: JobRecord) -> JobRecord:
+        self._put([job])
+        self._supervisor.reset_failures()
+        return job
+
+    # Reading the store.
+
+    def read(self) -> list[JobRecord]:
+        """Jobs that are new or have changed, then history, newest first: BATCH a call; see `is_behind`."""
+        jobs = self.store.changed_since(self._newest_read, self.service, BATCH)
+        if jobs:
+            self._newest_read = jobs[-1].change
+        room = BATCH - len(jobs)
+        history: list[JobRecord] = []
+        if self._history_to and room:
+            history = self.store.changed_until(self._history_to, self.service, room)
+            self._history_to = history[-1].change - 1 if history else 0
+        self._put([*jobs, *history])
+        self.is_behind = bool(self._history_to) or len(jobs) == BATCH
+        return [*jobs, *history]
+
+    def drop_removed(self) -> None:
+        """Forget jobs that another process has removed from the store."""
+        self._drop(self.by_id.keys() - self.store.ids(self.service))
+
+    def _put(self, jobs: list[JobRecord]) -> None:
+        is_new = any(job.id not in self.by_id for job in jobs)
+        for job in jobs:
+            before = self.by_id.get(job.id)
+            if job.state in DONE:
+                self._expected_s.pop(job.model_id, None)
+            if before is not None and before.cost_cu != job.cost_cu:
+                self._cost_changed()
+            self.by_id[job.id] = job
+            (self._working.add if job.is_working else self._working.discard)(job.id)
+        if is_new:
+            self.order = sorted(self.by_id, key=lambda job_id: self.by_id[job_id].created_at, reverse=True)
+        self.revision += bool(jobs)
+
+    def _drop(self, ids: set[str]) -> None:
+        for job_id in ids:
+            del self.by_id[job_id]
+        self._working -= ids
+        self.order = [job_id for job_id in self.order if job_id in self.by_id]
+        self.revision += bool(ids)
