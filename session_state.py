@@ -16,7 +16,7 @@ class SessionState:
     `opened_with` has the settings that the backend was last opened with.
     `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
     `price_keys` has, by scene, the key of `Catalogue.price` for what is set now; none while a change awaits
-    its question. `placeholders` has the job of each object that waits for a result, by the object's name.
+    its lookup. `placeholders` has the job of each object that waits for a result, by the object's name.
     """
 
     backend: Backend | None = None

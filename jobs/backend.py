@@ -36,14 +36,14 @@ class Backend:
         self.store = Store(folder, is_interactive=True, clock=clock)
         self.supervisor = Supervisor(self.store, service, start, clock=clock)
         self.catalogue = Catalogue(
-            self.store.questions, service, self.supervisor, can_ask=start is not None, clock=clock
+            self.store.lookups, service, self.supervisor, can_ask=start is not None, clock=clock
         )
         self.jobs = JobCache(self.store, service, self.supervisor, self.catalogue.expire_balance)
         self.trouble = ""  # what keeps the worker from going on
         self._trouble_revision = 0
         self._read_to = -1  # all changes up to this one have been read
         with contextlib.suppress(StoreError):  # another process is writing: some other time
-            self.store.questions.prune(service)
+            self.store.lookups.prune(service)
 
     def close(self) -> "subprocess.Popen[bytes] | None":
         """Let the worker finish its transfers; returns its process, see `Supervisor.give_up_worker`."""

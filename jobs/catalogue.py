@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..client import AnswerError, JsonValue, Model
-from .lookups import ABANDONED_S, Lookup, Price, Questions
+from .lookups import ABANDONED_S, Lookup, LookupTable, Price
 from .record import InputValue, placeholder_inputs
 from .supervisor import Supervisor
 
@@ -56,7 +56,7 @@ class Catalogue:
 
     def __init__(
         self,
-        questions: Questions,
+        lookups: LookupTable,
         service: str,
         supervisor: Supervisor,
         *,
@@ -66,7 +66,7 @@ class Catalogue:
         self.last_error = ""  # the last answer to what the user waited for, if it was an error
         self.revision = 0  # rises with each answer
         self.is_behind = True  # the store may have more than was read
-        self._questions = questions
+        self._lookups = lookups
         self._service = service
         self._supervisor = supervisor
         self._can_ask = can_ask
@@ -161,7 +161,7 @@ class Catalogue:
         is_awaited = row.asked_at is not None and now - row.asked_at < ABANDONED_S and not row.is_background
         if not self._can_ask or is_awaited or now < row.good_until:
             return
-        self._questions.ask(self._service, kind, (key,), request=request)
+        self._lookups.ask(self._service, kind, (key,), request=request)
         row.asked_at = now
         row.is_background = False
         self._supervisor.invalidate()
@@ -180,7 +180,7 @@ class Catalogue:
         }
         if not gaps:
             return
-        self._questions.ask(self._service, "model", list(gaps), is_background=True)
+        self._lookups.ask(self._service, "model", list(gaps), is_background=True)
         for row in gaps.values():
             row.asked_at = now
             row.is_background = True
@@ -190,7 +190,7 @@ class Catalogue:
 
     def read(self) -> None:
         """Take in ANSWERS new answers; see `is_behind`."""
-        answers = self._questions.answered_since(self._service, self._newest_read, ANSWERS)
+        answers = self._lookups.answered_since(self._service, self._newest_read, ANSWERS)
         for answer in answers:
             self._newest_read = answer.change
             with contextlib.suppress(AnswerError):  # written by another version of Maquette

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers the window's questions in the worker, by the service's reading side alone: nothing here spends.
+"""Answers the window's lookups in the worker, by the service's reading side alone: nothing here spends.
 
-A person's questions come first; background ones are asked one at a time, with pauses.
+A person's lookups come first; background ones are asked one at a time, with pauses.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -31,7 +31,7 @@ _AT_ONCE = 4
 
 
 class Readable(Protocol):
-    """What of `Scenario` questions need."""
+    """What of `Scenario` lookups need."""
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterable[Model]: ...
     def get_model(self, model_id: str) -> Model: ...
@@ -40,62 +40,62 @@ class Readable(Protocol):
 
 
 class LookupRunner:
-    """Takes up open questions, one look at a time."""
+    """Takes up open lookups, one look at a time."""
 
     def __init__(self, leased: LeasedStore, api: Readable, tasks: Tasks) -> None:
         self._leased = leased
         self._api = api
         self._tasks = tasks
-        self._questions = leased.store.questions
+        self._lookups = leased.store.lookups
         self._background = ""  # key of the last background task
         self._next_background = 0.0
 
     def take(self) -> None:
-        for question in self._questions.list_open(self._leased.service, _AT_ONCE):
-            key = f"{question.kind} {question.key}"
+        for lookup in self._lookups.list_open(self._leased.service, _AT_ONCE):
+            key = f"{lookup.kind} {lookup.key}"
             if key in self._tasks:
                 continue
-            if question.is_background:
+            if lookup.is_background:
                 if self._background in self._tasks or self._leased.clock() < self._next_background:
                     return
                 self._background = key
             self._tasks.start(
                 key,
-                "question",
-                lambda _, question=question: answer_to(self._api, question),
-                lambda future, question=question: self._answered(question, future),
+                "lookup",
+                lambda _, lookup=lookup: answer_to(self._api, lookup),
+                lambda future, lookup=lookup: self._answered(lookup, future),
             )
 
-    def _answered(self, question: Lookup, future: Future[Any]) -> None:
+    def _answered(self, lookup: Lookup, future: Future[Any]) -> None:
         error, service = future.exception(), self._leased.service
         self._next_background = self._leased.clock() + PAUSE_S
         if error is None:
             try:
-                self._questions.answer(service, question, future.result())
+                self._lookups.answer(service, lookup, future.result())
                 return
             except STORE_TROUBLE:
                 raise
-            except Exception as defect:  # an answer that cannot be kept: this question's trouble
-                log.exception("question %s %s: a defect", question.kind, question.key)
+            except Exception as defect:  # an answer that cannot be kept: this lookup's trouble
+                log.exception("lookup %s %s: a defect", lookup.kind, lookup.key)
                 error = defect
         text = str(error)
         if not isinstance(error, ScenarioError):
             text = f"The service's answer could not be read ({type(error).__name__}: {text})."
-        log.info("question %s %s: %s", question.kind, question.key, text)
-        self._questions.answer(service, question, None, text)
+        log.info("lookup %s %s: %s", lookup.kind, lookup.key, text)
+        self._lookups.answer(service, lookup, None, text)
         if isinstance(error, SignInError | NetworkError):  # nor would the others be answered
-            for other in self._questions.list_open(service, -1):
+            for other in self._lookups.list_open(service, -1):
                 if other.is_background:
-                    self._questions.answer(service, other, None, text)
+                    self._lookups.answer(service, other, None, text)
 
 
-def answer_to(api: Readable, question: Lookup) -> JsonValue:
-    """What the service says to the question; raises ScenarioError."""
-    match question.kind, question.request:
+def answer_to(api: Readable, lookup: Lookup) -> JsonValue:
+    """What the service says to the lookup; raises ScenarioError."""
+    match lookup.kind, lookup.request:
         case "models", _:
             return [dict(model.raw) for model in api.list_models(capabilities=CAPABILITIES)]
         case "model", _:
-            model = api.get_model(question.key)
+            model = api.get_model(lookup.key)
             return {"model": dict(model.raw), "cost_cu": _typical_cost_cu(api, model)}
         case "price", [str(model_id), dict(inputs)]:
             return api.estimate_cost(model_id, inputs).creative_units
@@ -103,7 +103,7 @@ def answer_to(api: Readable, question: Lookup) -> JsonValue:
             balance = api.get_balance()
             return None if balance is None else balance.remaining_cu
         case _:
-            raise InputError(f"This version of Maquette knows no question {question.kind!r}.")
+            raise InputError(f"This version of Maquette knows no lookup {lookup.kind!r}.")
 
 
 def _typical_cost_cu(api: Readable, model: Model) -> float | None:

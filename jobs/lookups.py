@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions to the service: the window writes them down, the worker answers. None of them spends anything.
+"""Lookups to the service: the window writes them down, the worker answers. None of them spends anything.
 
 Kinds: "models" (the catalogue), "model" (one with its inputs and a typical price), "price" (of given inputs),
 "balance". An answer that is an error stays until somebody asks again.
@@ -16,7 +16,7 @@ from .database import next_change, transaction
 if TYPE_CHECKING:
     import sqlite3
 
-ABANDONED_S = 600.0  # a question that nobody answered for so long is forgotten
+ABANDONED_S = 600.0  # a lookup that nobody answered for so long is forgotten
 _PRICE_S = 86_400.0
 _MOST_PRICES = 300
 _COLUMNS = "kind, key, request, is_background, is_open, answer, error, answered_at, change"
@@ -45,7 +45,7 @@ class Price:
     error: str = ""
 
 
-class Questions:
+class LookupTable:
     """The table in a store's database. Clock in Unix seconds."""
 
     def __init__(self, database: "sqlite3.Connection", clock: Callable[[], float]) -> None:
@@ -60,7 +60,7 @@ class Questions:
         request: JsonValue = None,
         is_background: bool = False,
     ) -> None:
-        """Ask one question for each key (again, if it was asked before)."""
+        """Ask one lookup for each key (again, if it was asked before)."""
         with transaction(self._db):
             for key in keys:
                 self._db.execute(
@@ -75,7 +75,7 @@ class Questions:
                 )
 
     def list_open(self, service: str, limit: int) -> list[Lookup]:
-        """Questions that wait for an answer: those of a person first, then the newest."""
+        """Lookups that wait for an answer: those of a person first, then the newest."""
         order = "is_background, asked_at DESC, rowid"
         return self._read(f"WHERE service = ? AND is_open ORDER BY {order} LIMIT ?", service, limit)
 
@@ -83,7 +83,7 @@ class Questions:
         found = self._db.execute("SELECT 1 FROM questions WHERE service = ? AND is_open LIMIT 1", (service,))
         return found.fetchone() is not None
 
-    def answer(self, service: str, question: Lookup, answer: JsonValue, error: str = "") -> None:
+    def answer(self, service: str, lookup: Lookup, answer: JsonValue, error: str = "") -> None:
         """Write the answer down; with an error, the last good one is kept."""
         kept = "answer" if error else "?1"
         with transaction(self._db):
@@ -92,19 +92,19 @@ class Questions:
                 " is_open = 0, change = ?4 WHERE service = ?5 AND kind = ?6 AND key = ?7",
                 (
                     *(json.dumps(answer), error, self._clock(), next_change(self._db)),
-                    *(service, question.kind, question.key),
+                    *(service, lookup.kind, lookup.key),
                 ),
             )
 
     def answered_since(self, service: str, change: int, limit: int) -> list[Lookup]:
-        """Questions answered after the write numbered `change`, oldest write first."""
+        """Lookups answered after the write numbered `change`, oldest write first."""
         return self._read(
             "WHERE service = ? AND change > ? AND answered_at IS NOT NULL ORDER BY change LIMIT ?",
             *(service, change, limit),
         )
 
     def prune(self, service: str) -> None:
-        """Forget old prices, and questions that found nobody to answer them."""
+        """Forget old prices, and lookups that nobody has answered."""
         now = self._clock()
         prices = "SELECT rowid FROM questions WHERE service = ?1 AND kind = 'price' ORDER BY asked_at DESC"
         with transaction(self._db):
@@ -116,10 +116,10 @@ class Questions:
 
     def _read(self, where: str, *values: str | int) -> list[Lookup]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM questions {where}", values)
-        return [_question(row) for row in rows]
+        return [_lookup(row) for row in rows]
 
 
-def _question(row: "sqlite3.Row") -> Lookup:
+def _lookup(row: "sqlite3.Row") -> Lookup:
     values = dict(row)
     for name in ("request", "answer"):
         values[name] = None if values[name] is None else json.loads(values[name])

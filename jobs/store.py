@@ -28,7 +28,7 @@ from .database import (
 )
 from .files import as_text
 from .input_files import keep_files
-from .lookups import Questions
+from .lookups import LookupTable
 from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .states import UNPAID, WORKING, State, check_move
@@ -74,7 +74,7 @@ class Store:
         self._db, place = open_database(folder, is_interactive=is_interactive)
         self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
         self.aside = DamagedStore(self._db, folder, clock)
-        self.questions = Questions(self._db, clock)
+        self.lookups = LookupTable(self._db, clock)
 
     def close(self) -> None:
         self._db.close()
@@ -140,14 +140,14 @@ class Store:
 
     def has_work(self, service: str, session: str = "") -> bool:
         """Whether the session's worker has something to do: a working job of its own or one that `adopt`
-        takes; for the window's also an open question.
+        takes; for the window's also an open lookup.
         """
         where = f"service = ?1 AND {_IS_WORKING} AND (session = ?3 OR {_IS_LEFT})"
         values = (service, self.clock(), session)
         row = self._db.execute(f"SELECT 1 FROM jobs WHERE {where} LIMIT 1", values)
         return (
             row.fetchone() is not None
-            or (not session and self.questions.has_open(service))
+            or (not session and self.lookups.has_open(service))
             or self.aside.needs_rebuild(service)
         )
 

@@ -167,7 +167,7 @@ class Worker:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
                 self._leased.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
-        if not self._session:  # questions are the window's
+        if not self._session:  # lookups are the window's
             self._answers.take()
         self._rebuilder.take()
         self._poller.poll()

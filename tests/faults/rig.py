@@ -186,7 +186,7 @@ class Rig:
         return files + [f"process {pid}" for pid in ours] + self.threads()
 
     def threads(self) -> list[str]:
-        pools = ("transfer", "submit", "poll", "question", "convert", "ThreadPoolExecutor")
+        pools = ("transfer", "submit", "poll", "lookup", "convert", "ThreadPoolExecutor")
         ours = [thread.name for thread in threading.enumerate() if thread.name.startswith(pools)]
         # The sandbox's own builders end with it.
         return [name for name in ours if name not in {t.name for t in self.sandbox.lifecycle._pool._threads}]

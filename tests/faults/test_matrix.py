@@ -128,11 +128,11 @@ def add(rig: Rig, step: str) -> JobRecord:
 
 
 def ask_price(rig: Rig) -> str:
-    rig.store.questions.ask(
+    rig.store.lookups.ask(
         SERVICE, "price", ("p",), request=["model_hunyuan-3d-v2-1", {"image": "asset_" + "0" * 22}]
     )
     rig.run()
-    (answer,) = [q for q in rig.store.questions.answered_since(SERVICE, 0, 9) if q.kind == "price"]
+    (answer,) = [q for q in rig.store.lookups.answered_since(SERVICE, 0, 9) if q.kind == "price"]
     return answer.error or f"{answer.answer}"
 
 

@@ -55,7 +55,7 @@ def test_signed_out_nothing_is_asked_and_no_worker_started(tmp_path: Path) -> No
     opened.backend.catalogue.ask_price(HUNYUAN, {})
     opened.settle()
     assert len(opened.backend.jobs.by_id) == 1
-    assert opened.other.questions.list_open("s", -1) == []
+    assert opened.other.lookups.list_open("s", -1) == []
 
 
 def test_a_job_that_was_paid_makes_the_balance_worth_asking_again(opened: BackendScene) -> None:

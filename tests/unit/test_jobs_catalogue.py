@@ -129,11 +129,11 @@ def test_old_and_abandoned_questions_are_forgotten(opened: BackendScene) -> None
     opened.backend.catalogue.ask_balance()
     opened.clock.time += 700
     opened.backend = opened.open()
-    assert opened.other.questions.list_open("s", -1) == []
-    assert len(opened.other.questions.answered_since("s", 0, -1)) == 1
+    assert opened.other.lookups.list_open("s", -1) == []
+    assert len(opened.other.lookups.answered_since("s", 0, -1)) == 1
     opened.clock.time += 90_000
     opened.open()
-    assert opened.other.questions.answered_since("s", 0, -1) == []
+    assert opened.other.lookups.answered_since("s", 0, -1) == []
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)

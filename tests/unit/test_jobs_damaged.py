@@ -74,7 +74,7 @@ def run(store: Store, service: Service, folder: Path, *, rounds: int = 600) -> N
 def damage(folder: Path, how: Callable[[Path], None], clock: Clock) -> None:
     store = Store(folder, clock=clock)
     for number in range(300):  # more than a page of everything
-        store.questions.ask("s", "price", (str(number),), request=["model_x", {"prompt": "a cup" * 50}])
+        store.lookups.ask("s", "price", (str(number),), request=["model_x", {"prompt": "a cup" * 50}])
     store.close()
     how(folder / DATABASE)
 
@@ -130,8 +130,8 @@ def test_who_has_the_damaged_store_open_is_told_to_start_anew(tmp_path: Path) ->
     old = Store(tmp_path / "state")
     mark_damaged(tmp_path / "state")
     new = Store(tmp_path / "state")
-    new.questions.ask("s", "balance")
-    old.questions.ask("s", "balance")
+    new.lookups.ask("s", "balance")
+    old.lookups.ask("s", "balance")
     with pytest.raises(WorkerError, match="set it aside"):
         Supervisor(old, "s", lambda: pytest.fail("no worker is started")).check()
 
@@ -142,7 +142,7 @@ def test_a_store_that_another_process_holds_is_not_taken_for_damaged(tmp_path: P
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match="locked"):
-            Store(tmp_path / "state", is_interactive=True).questions.ask("s", "balance")
+            Store(tmp_path / "state", is_interactive=True).lookups.ask("s", "balance")
         other.execute("ROLLBACK")
     other.close()
     assert not list((tmp_path / "state").glob("damaged-*"))

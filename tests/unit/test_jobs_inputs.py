@@ -342,7 +342,7 @@ def test_a_worker_waits_for_more_without_the_lease_and_takes_up_what_comes(
         """Time passes; at the tenth look another process adds a job, later the parent goes."""
         looks.append(scene.store.is_lease_alive("s"))
         if len(looks) == 10:
-            Store(scene.folder / "state", clock=scene.clock).questions.ask("s", "balance")
+            Store(scene.folder / "state", clock=scene.clock).lookups.ask("s", "balance")
         scene.clock.time += 1
         return False
 

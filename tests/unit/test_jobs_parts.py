@@ -281,14 +281,14 @@ def test_the_worker_process_gets_its_key_unseen_and_ends_with_its_parent(
 def test_a_worker_brings_its_sandbox_and_takes_it_along_even_when_it_is_killed(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     settings = WorkerSettings(service="sandbox", blender="none", is_sandbox=True, linger_s=60.0)
-    store.questions.ask("sandbox", "balance")
+    store.lookups.ask("sandbox", "balance")
     worker = start_worker(store.folder, settings)
     deadline = time.monotonic() + 60
-    while store.questions.has_open("sandbox"):
+    while store.lookups.has_open("sandbox"):
         assert worker.poll() is None, (store.folder / "worker.log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    (answered,) = store.questions.answered_since("sandbox", 0, 9)
+    (answered,) = store.lookups.answered_since("sandbox", 0, 9)
     assert (answered.answer, answered.error) == (10_000.0, "")
     (sandbox,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
     worker.kill()

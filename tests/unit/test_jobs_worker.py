@@ -589,7 +589,7 @@ def test_an_unpaid_job_is_resumed_only_where_its_session_has_ended(scene: Scene)
 
 
 def test_questions_are_answered_by_the_windows_worker(scene: Scene) -> None:
-    scene.store.questions.ask("test", "balance")
+    scene.store.lookups.ask("test", "balance")
     assert not scene.store.has_work("test", "mine")
     scene.add(session="mine")
     scene.run(worker=scene.worker("mine"))
