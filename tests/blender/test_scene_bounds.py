@@ -17,6 +17,7 @@ import pytest
 from errands import errand
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
+maquette: Any = importlib.import_module(PACKAGE)
 scene_package = importlib.import_module(PACKAGE + ".scene")
 
 
@@ -154,9 +155,14 @@ def placed(folder: Path, **placement: Any) -> bpy.types.Object:
     )
 
 
-def seen(items: Iterable[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
+def seen(
+    items: Iterable[bpy.types.Object], scene: bpy.types.Scene | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The corners of all that faces of the objects use, as Blender evaluates them: an independent measure."""
     graph = bpy.context.evaluated_depsgraph_get()
+    if scene:
+        scene.view_layers[0].update()
+        graph = scene.view_layers[0].depsgraph
     points: list[Any] = []
     for each in items:
         if each.type == "MESH":
@@ -178,8 +184,8 @@ def open_file(path: Path) -> None:
 
 def assert_stands(folder: Path, frame: int = 1) -> None:
     """The result's longest side is 1 m, and it stands on the point where it is placed."""
-    root = placed(folder, location=(3, 4, 5), size_m=1.0)
     bpy.context.scene.frame_set(frame)
+    root = placed(folder, location=(3, 4, 5), size_m=1.0)
     low, high = seen(root.children_recursive)
     assert max(high - low) == pytest.approx(1, abs=1e-4)
     assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
@@ -198,8 +204,49 @@ def test_a_rig_that_moves_stands_where_it_was_placed_at_the_frame_that_is_shown(
     made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 0, 0))
     converted(tmp_path, made.write(tmp_path / "m.glb"))
     assert_stands(tmp_path)
-    converted(tmp_path, tmp_path / "m.glb", frame=13)
+    answer = converted(tmp_path, tmp_path / "m.glb", frame=13)
+    assert answer["min"][0] == pytest.approx(19.5 + 13 / 24, abs=1e-4)
     assert_stands(tmp_path, frame=13)
+
+
+def test_what_moves_stands_where_a_script_places_it_at_the_frame_of_its_scene(tmp_path):
+    """Whatever frame it was converted for, in a scene that is not shown, too."""
+    made = Gltf()
+    made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 7, 0))
+    converted(tmp_path, made.write(tmp_path / "m.glb"))
+    shown, other = bpy.context.scene, bpy.data.scenes.new("other")
+    shown.frame_set(5)
+    other.frame_set(17)
+    for scene in (shown, other):
+        root = maquette.place(tmp_path / "result.blend", location=(3, 4, 5), size=1.0, scene=scene)
+        for _ in range(2):
+            low, high = seen(root.children_recursive, scene)
+            assert max(high - low) == pytest.approx(1, abs=1e-4)
+            assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
+            scene.frame_set(scene.frame_current)  # as a render does
+
+
+def test_what_moves_stands_on_the_origin_in_outputs_at_the_frame_that_they_show(tmp_path):
+    """A row's job may have been converted for any frame; its .blend opens at one of its own."""
+    made = Gltf()
+    made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 7, 0))
+    converted(tmp_path, made.write(tmp_path / "m.glb"), frame=13)
+    wish = {
+        "result": str(tmp_path / "result.blend"),
+        "outputs": [str(tmp_path / "out.blend")],
+        "turntable": "",
+        "picture": "",
+        "name": "thing",
+        "size_m": 1.0,
+        "provenance": {},
+        "threads": 1,
+    }
+    assert errand("write", wish, tmp_path)["ok"]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    (root,) = [each for each in bpy.data.objects if each.parent is None]
+    low, high = seen(root.children_recursive)
+    assert max(high - low) == pytest.approx(1, abs=1e-4)
+    assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([0, 0, 0], abs=1e-4)
 
 
 def test_the_weight_of_a_morph_target_counts(tmp_path):
