@@ -528,3 +528,83 @@ def test_a_result_does_not_vanish_into_a_collection_that_is_not_shown(tmp_path, 
     assert second.visible_get()
     assert collection not in second.users_collection
     assert placed(tmp_path).users_collection == second.users_collection
+
+
+LAYER = """#usda 1.0
+# (metersPerUnit = 5)
+(
+    doc = '''in "metersPerUnit = 7" ( or not'''
+    customLayerData = {{ double metersPerUnit = 3 }}
+    {}
+    upAxis = "Z"
+)
+def Mesh "m" (doc = "metersPerUnit = 9")
+{{
+    int[] faceVertexCounts = [4]
+    int[] faceVertexIndices = [0, 1, 3, 2]
+    point3f[] points = [(0, 0, 0), (100, 0, 0), (0, 200, 0), (100, 200, 100)]
+}}
+"""
+with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
+
+
+@with_usd
+@pytest.mark.parametrize(
+    ("told", "metres"),
+    [("metersPerUnit = 0.01", 1), ("metersPerUnit=1", 100), ("metersPerUnit = 2.54e-2", 2.54), ("", 1)],
+)
+@pytest.mark.parametrize("form", ["usda", "usd", "usdz"])
+def test_a_usd_is_as_large_as_its_unit_says(tmp_path, told, metres, form):
+    """Older Blenders take any unit for the metre; one that is not told is the centimetre (OpenUSD)."""
+    layer = tmp_path / "m.usda"
+    layer.write_text(LAYER.format(told))
+    file = tmp_path / f"delivered.{form}"
+    if form == "usdz":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
+            packed.write(layer, layer.name)
+    else:
+        file.write_bytes(layer.read_bytes())
+    answer = converted(tmp_path, file)
+    assert sides(answer) == pytest.approx([metres, 2 * metres, metres], rel=1e-5)
+
+
+@with_usd
+@pytest.mark.parametrize("unit", [1.0, 0.01, 0.3048])
+def test_a_binary_usd_is_as_large_as_its_unit_says(tmp_path, unit):
+    """As this Blender writes it."""
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    bpy.context.scene.unit_settings.scale_length = unit
+    file = tmp_path / "m.usdc"
+    exporter: Any = bpy.ops.wm.usd_export  # the stubs know no get_rna_type()
+    has_units = "meters_per_unit" in exporter.get_rna_type().properties
+    options = {"convert_scene_units": "CUSTOM", "meters_per_unit": unit} if has_units else {}
+    # Where the exporter has units, it scales the cube to 2 m.
+    exporter(filepath=str(file), root_prim_path="", **options)
+    usd = importlib.import_module(PACKAGE + ".scene.conversion.usd")
+    assert usd.unit_of(file) == pytest.approx(unit)
+    edge = 2 if has_units else 2 * unit
+    assert sides(converted(tmp_path, file)) == pytest.approx([edge] * 3, rel=1e-4)
+
+
+def test_the_unit_of_a_usd_is_what_openusd_says(tmp_path):
+    """Of a binary one with every kind of number, and of one whose table of fields is damaged: the metre."""
+    if not hasattr(bpy.utils, "expose_bundled_modules"):
+        pytest.skip("this Blender brings no OpenUSD for Python")
+    bpy.utils.expose_bundled_modules()
+    pxr = pytest.importorskip("pxr", reason="this build brings no OpenUSD for Python")
+    stages = importlib.import_module(pxr.__name__ + ".Usd")
+    geometry = importlib.import_module(pxr.__name__ + ".UsdGeom")
+    usd = importlib.import_module(PACKAGE + ".scene.conversion.usd")
+    for number, unit in enumerate((1.0, 0.01, 0.3048, 1e-9, 1000.0, None)):
+        file = tmp_path / f"{number}.usdc"
+        stage = stages.Stage.CreateNew(str(file))
+        for name in range(300):
+            cube = geometry.Cube.Define(stage, f"/a{name}")
+            cube.GetSizeAttr().Set(name / 7)
+        if unit is not None:
+            geometry.SetStageMetersPerUnit(stage, unit)
+        stage.GetRootLayer().Save()
+        assert usd.unit_of(file) == geometry.GetStageMetersPerUnit(stage)
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"FIELDS\0", b"FOLDER\0"))
+        assert usd.unit_of(file) == (1.0 if unit is not None else 0.01)
