@@ -22,6 +22,18 @@ _START = 0xD8
 _END = 0xD9
 _EXIF = 0xE1
 _COLOURS = 0xE2
+_EXR = b"\x76\x2f\x31\x01"  # what is said of EXRs here is from "OpenEXR File Layout"
+_HAS_TILES, _HAS_PARTS = 0x200, 0x1000  # flags of its version
+_EXR_CHUNKS = {  # by the type of a part: the bytes before the sizes of a chunk's data, and those sizes
+    b"scanlineimage": (4, "<I"),
+    b"tiledimage": (16, "<I"),
+    b"deepscanline": (4, "<QQ8x"),
+    b"deeptile": (16, "<QQ8x"),
+}
+_MOST_HEAD_BYTES = 1 << 26  # of an EXR: what would tell of more is not looked at
+_RADIANCE = b"#?R"
+_RADIANCE_SIZE = re.compile(rb"[-+][XY] +(\d{1,9}) +[-+][XY] +(\d{1,9})")
+_RADIANCE_HEAD_BYTES = 1 << 16
 _PROFILE = b"ICC_PROFILE\0"  # ICC.1, B.4: in an APP2 segment or several
 
 
@@ -55,6 +67,10 @@ def is_cut_short(path: Path) -> bool:
             return _is_cut_box(file, size)
         if head.startswith(b"GIF8"):
             return _is_gif_cut(head + file.read())
+        if head.startswith(_EXR):
+            return _is_exr_cut(file, size)
+        if head.startswith(_RADIANCE):
+            return _is_radiance_cut(file)
         if head[:2] == b"BM":
             return int.from_bytes(head[2:6], "little") > size
     return False
@@ -196,3 +212,140 @@ def _is_cut_box(file: BinaryIO, size: int) -> bool:
             return False
         at += max(8, length)
     return at > size
+
+
+def _is_exr_cut(file: BinaryIO, size: int) -> bool:
+    try:
+        return _end_of_exr(file) > size
+    except struct.error:  # the file ends before
+        return True
+    except ValueError:
+        return False
+
+
+def _end_of_exr(file: BinaryIO) -> int:
+    """Where the last chunk ends. The table of where chunks begin fills all that is before the first of them.
+
+    Raises struct.error where the file is cut before, or where what wrote it has not come to the end: then
+    there are zeros in the table. ValueError where it is none.
+    """
+    file.seek(4)
+    (version,) = _next(file, "<I")
+    kinds = _exr_parts(file, version)
+    place = file.tell()
+    end_of_table = last = 0
+    for _ in range(_MOST_VALUES):
+        (start,) = _next(file, "<Q")
+        if not start:
+            raise struct.error("a chunk was not written")
+        end_of_table = min(end_of_table or start, start)
+        last = max(last, start)
+        place += 8
+        if place >= end_of_table:
+            break
+    file.seek(min(last, file.seek(0, 2)))
+    number = _next(file, "<i")[0] if version & _HAS_PARTS else 0
+    if not 0 <= number < len(kinds) or kinds[number] not in _EXR_CHUNKS:
+        raise ValueError("no such part")
+    skipped, sizes = _EXR_CHUNKS[kinds[number]]
+    _next(file, f"{skipped}x")
+    lengths: tuple[int, ...] = _next(file, sizes)
+    return file.tell() + sum(lengths)
+
+
+def _exr_parts(file: BinaryIO, version: int) -> list[bytes]:
+    """The type of each part; then the file stands behind the headers. Raises as `_end_of_exr`."""
+    usual = b"tiledimage" if version & _HAS_TILES else b"scanlineimage"  # others say it themselves
+    kinds: list[bytes] = []
+    while True:
+        kind = usual
+        is_there = False
+        while name := _exr_name(file):
+            is_there = True
+            _exr_name(file)  # of the attribute's type
+            (length,) = _next(file, "<I")
+            if name == b"type" and length < 64:
+                kind = file.read(length)
+            else:
+                file.seek(length, 1)
+            if file.tell() > _MOST_HEAD_BYTES:
+                raise ValueError("no picture has such a header")
+        kinds += [kind] if is_there else []
+        if not (is_there and version & _HAS_PARTS):  # after the last of several parts comes an empty one
+            return kinds
+
+
+def _exr_name(file: BinaryIO) -> bytes:
+    """Up to its zero byte, without it."""
+    data = file.read(256)
+    name, zero, _ = data.partition(b"\0")
+    if not zero:
+        raise struct.error("cut within a name") if len(data) < 256 else ValueError("a name without an end")
+    file.seek(len(name) + 1 - len(data), 1)
+    return name
+
+
+def _next(file: BinaryIO, form: str) -> tuple[int, ...]:
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def _is_radiance_cut(file: BinaryIO) -> bool:
+    """By its lines, each of which tells its length while it is read (Radiance's "picture file format")."""
+    file.seek(0)
+    head = file.read(_RADIANCE_HEAD_BYTES)
+    start = head.find(b"\n\n") + 2
+    end = head.find(b"\n", start)
+    if start < 2 or end < 0:
+        return len(head) < _RADIANCE_HEAD_BYTES
+    found = _RADIANCE_SIZE.fullmatch(head, start, end)
+    if not found or not int(found[2]):
+        return False
+    file.seek(end + 1)
+    width = int(found[2])
+    for _ in range(int(found[1])):
+        mark = file.read(4)
+        if mark[:2] == b"\2\2" and mark[2:3] < b"\x80" and 8 <= width < 1 << 15:
+            is_whole = _skip_packed_line(file, 4 * width)
+        else:
+            file.seek(-len(mark), 1)
+            is_whole = _skip_plain_line(file, width)
+        if not is_whole:
+            return True
+    return False
+
+
+def _skip_packed_line(file: BinaryIO, count: int) -> bool:
+    """Whether all values of the line are there: one that is repeated, or so many as they are."""
+    while count > 0:
+        code = file.read(1)
+        if not code:
+            return False
+        is_run = code[0] > 128
+        length = code[0] - 128 if is_run else code[0]
+        wanted = 1 if is_run else length
+        if len(file.read(wanted)) < wanted:
+            return False
+        count -= length
+    return True
+
+
+def _skip_plain_line(file: BinaryIO, width: int) -> bool:
+    """Whether all pixels of the line are there; one of three ones says how often the last is repeated."""
+    shift = 0
+    while width > 0:
+        data = file.read(4 * min(width, 1 << 15))
+        whole = len(data) - len(data) % 4
+        used = 0
+        if not whole:
+            return False
+        if b"\1\1\1" not in data:
+            width -= whole // 4
+            used = whole
+            shift = 0
+        while used < whole and width > 0:
+            is_repeat = data[used : used + 3] == b"\1\1\1"
+            width -= data[used + 3] << shift if is_repeat else 1
+            shift = min(shift + 8, 32) if is_repeat else 0
+            used += 4
+        file.seek(used - len(data), 1)
+    return True

@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from .. import properties
+from .. import properties, scene
 from ..session_state import state
 from ..window.collect_inputs import RequestError, save_image
 
@@ -102,11 +102,12 @@ def _draw(
     space.overlay.show_overlays = space.show_gizmo = False
     target = gpu.types.GPUOffScreen(width, height)
     try:
-        target.draw_view3d(
-            *(context.scene, context.view_layer, space, _region(context), view, projection),
-            do_color_management=True,
-            draw_background=False,
-        )
+        with scene.shown_in_srgb(context.scene):
+            target.draw_view3d(
+                *(context.scene, context.view_layer, space, _region(context), view, projection),
+                do_color_management=True,
+                draw_background=False,
+            )
         buffer = target.texture_color.read()
     finally:
         target.free()

@@ -61,7 +61,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         else:
             lines = ["No model fits these words"]
         for line in [*lines, *[""] * (LINES - len(lines))]:
-            column.label(text=line)
+            column.label(text=line, translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         catalogue = state.catalogue

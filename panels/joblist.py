@@ -41,9 +41,9 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
             return
         split = layout.split(factor=0.6)
         if icon_value := icon_of_job(jobs, job):
-            split.label(text=job.name, icon_value=icon_value)
+            split.label(text=job.name, translate=False, icon_value=icon_value)
         else:
-            split.label(text=job.name, icon="MESH_CUBE")
+            split.label(text=job.name, translate=False, icon="MESH_CUBE")
         text, icon = STATES[job.state]
         if job.doubts:
             text = "In Doubt"  # nobody looks any more: a person decides

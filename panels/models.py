@@ -27,7 +27,7 @@ class MAQUETTE_UL_models(bpy.types.UIList):
         row = layout.row(align=True)
         star = "SOLO_ON" if model.id in properties.favourite_ids() else "SOLO_OFF"
         row.operator("maquette.toggle_favourite", text="", icon=star, emboss=False).model_id = model.id
-        row.label(text=model.name)
+        row.label(text=model.name, translate=False)
         side = row.row(align=True)
         side.alignment = "RIGHT"
         if (typical_cu := catalogue.typical_cost_cu(model.id)) is not None:
@@ -41,7 +41,7 @@ def draw_model(layout: bpy.types.UILayout, ruler: Ruler, catalogue: Catalogue, m
     column = layout.column(align=True)
     row = column.row(align=True)
     icon = "DOWNARROW_HLT" if ruler.fits(model.name, 1.0, -2.7) else "NONE"
-    row.operator("maquette.choose_model", text=model.name, icon=icon)
+    row.operator("maquette.choose_model", text=model.name, translate=False, icon=icon)
     row.operator("maquette.reset_parameters", text="", icon="LOOP_BACK")
     facts = [" or ".join(TAKES[kind][0] for kind in model.capabilities if kind in TAKES)]
     typical_cu = catalogue.typical_cost_cu(model.id)

@@ -38,15 +38,18 @@ class Ruler(NamedTuple):
 def draw_text(
     layout: bpy.types.UILayout, ruler: Ruler, text: str, icon: str = "NONE", inset: float = 0.0
 ) -> None:
-    """Paragraphs in as many lines as they need; `inset` is what a box takes, in units."""
+    """Paragraphs in as many lines as they need; `inset` is what a box takes, in units.
+
+    Blender translates no line: one may be a name.
+    """
     width = ruler.width - (inset + (ICON if icon != "NONE" else 0.0)) * ruler.unit
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(_lines(text, width, ruler.font_size)):
         if icon == "NONE":
-            column.label(text=line)
+            column.label(text=line, translate=False)
         else:
-            column.label(text=line, icon="BLANK1" if number else icon)
+            column.label(text=line, translate=False, icon="BLANK1" if number else icon)
 
 
 def cost_text(cost_cu: float) -> str:

@@ -7,7 +7,7 @@ from .custom_properties import AWAITS, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_fbx, export_glb, export_usd, save_blend
 from .place import Placement, grid_locations, place, row_locations
 from .placeholder import add_placeholder, box_of, drop_placeholder, find_placeholders, row_place
-from .render import render_preview
+from .render import render_preview, shown_in_srgb
 from .thumbnails import render_turntable, write_thumbnail
 from .write import write_form
 
@@ -37,6 +37,7 @@ __all__ = [
     "row_locations",
     "row_place",
     "save_blend",
+    "shown_in_srgb",
     "write_form",
     "write_thumbnail",
 ]

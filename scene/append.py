@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix, Vector
 
 from .conversion import sidecar
 from .conversion.sidecar import GoneError
-from .custom_properties import PREFIX, bounds_or_none
+from .custom_properties import HIGHEST, LOWEST, PREFIX, bounds_or_none
+from .export import alone
 from .place import Placement, place
 
 COLLECTION = "Maquette"
@@ -28,8 +30,9 @@ def append_result(
 ) -> bpy.types.Object:
     """Appends an independent copy of the result to the scene, placed, and returns its root empty.
 
-    `provenance` becomes custom properties of the root, each name with `maquette_` before it. Raises OSError
-    if the file cannot be read and ValueError if it is no result; then nothing stays behind.
+    `provenance` becomes custom properties of the root, each name with `maquette_` before it. What moves is
+    measured anew, as it stands at the scene's frame. Raises OSError if the file cannot be read and ValueError
+    if it is no result; then nothing stays behind.
     """
     root, objects = Loading(blend_path).finish()
     collection = collection_of(scene)
@@ -37,8 +40,32 @@ def append_result(
         collection.objects.link(each)
     root.name = name
     note_provenance(root, provenance)
+    if any(_moves(each) for each in objects):
+        _measure(root, objects)
     place(root, placement)
     return root
+
+
+def _moves(item: bpy.types.Object) -> bool:
+    keys = getattr(item.data, "shape_keys", None)
+    return any(each is not None and each.animation_data for each in (item, item.data, keys))
+
+
+def _measure(root: bpy.types.Object, objects: list[bpy.types.Object]) -> None:
+    """Puts the root, still without a transform, at the bottom centre of what is seen at the scene's frame."""
+    from .conversion.bounds import seen_bounds  # imports what conversion needs
+    from .conversion.unpack import UnreadableError
+
+    with alone([root]) as scene:
+        try:
+            bounds = seen_bounds(objects, scene)
+        except UnreadableError:  # there is nothing to be seen at this frame: that of the conversion counts
+            return
+    low, high = Vector(bounds.low), Vector(bounds.high)
+    pivot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+    root[LOWEST], root[HIGHEST] = low - pivot, high - pivot
+    for child in [each for each in objects if each.parent == root]:
+        child.matrix_parent_inverse = Matrix.Translation(-pivot) @ child.matrix_parent_inverse
 
 
 class Loading:

@@ -31,9 +31,7 @@ def convert(request: dict[str, Any]) -> Answer:
     `memory_bytes` may say how much memory that may take; else it follows from the machine's.
     """
     target = Path(request["target"])
-    scene = bpy.context.scene
-    assert scene
-    scene.frame_set(request.get("frame", 1))
+    _scene().frame_set(request.get("frame", 1))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
         part, folder = Path(work, "part"), Path(work, "files").resolve()
         try:
@@ -51,6 +49,11 @@ def convert(request: dict[str, Any]) -> Answer:
             reason = error.strerror or error  # not the path; Blender's own errors are text alone
             return {"ok": False, "error": f"A file was not read or written: {reason}. Is the disk full?"}
     return answer
+
+
+def _scene() -> bpy.types.Scene:
+    assert bpy.context.scene
+    return bpy.context.scene
 
 
 def _move_in(part: Path, target: Path) -> None:
@@ -122,7 +125,7 @@ def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> lis
 def _measured(objects: list[bpy.types.Object]) -> Bounds:
     """The bounds. Raises UnreadableError if there are none; then the objects are gone."""
     try:
-        return seen_bounds(objects)
+        return seen_bounds(objects, _scene())
     except UnreadableError:
         result.discard(objects)
         raise
@@ -139,7 +142,7 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     """Writes the .blend; its messages say in words what of the files is not in the result."""
     objects = [item for each in models for item in each.objects]
     messages = [message for each in models for message in each.messages]
-    bounds = models[0].bounds if len(models) == 1 else seen_bounds(objects)
+    bounds = models[0].bounds if len(models) == 1 else seen_bounds(objects, _scene())
     colour_by_vertices(objects)
     objects, joined = join(objects)
     result.slim_down(objects)

@@ -99,7 +99,11 @@ def _alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
-    """A passing scene that shows only these hierarchies; the artist's own scene is not touched."""
+    """A passing scene that shows only these hierarchies, at the frame of the scene that they are in.
+
+    The artist's own scene is not touched.
+    """
+    homes = roots[0].users_scene
     shown = [(window, window.scene) for window in bpy.context.window_manager.windows]
     scene = bpy.data.scenes.new(roots[0].name if len(roots) == 1 else "Scene")
     try:
@@ -108,6 +112,8 @@ def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
                 if each.name not in scene.collection.objects:
                     scene.collection.objects.link(each)
         scene.view_layers[0].update()
+        if homes:
+            scene.frame_set(homes[0].frame_current, subframe=homes[0].frame_subframe)
         yield scene
     finally:
         for window, before in shown:

@@ -85,6 +85,27 @@ def _show_true_colours(scene: bpy.types.Scene) -> None:
     _take_first(scene.view_settings, "view_transform", _VIEWS)
 
 
+@contextmanager
+def shown_in_srgb(scene: bpy.types.Scene) -> Iterator[None]:
+    """What is drawn or saved is for a screen of sRGB, as pictures are read, whatever screen the scene is for.
+
+    The view stays the same where sRGB has it, or has it without what it says of that screen ("AgX - HDR").
+    """
+    display, view = scene.display_settings, scene.view_settings
+    device, transform, look = display.display_device, view.view_transform, view.look
+    _take_first(display, "display_device", _DISPLAYS)
+    if display.display_device == device:
+        yield
+        return
+    _take_first(view, "view_transform", (transform, transform.partition(" - ")[0]))
+    try:
+        yield
+    finally:
+        display.display_device = device
+        view.view_transform = transform
+        view.look = look
+
+
 def _take_first(settings: Any, name: str, wanted: Sequence[str]) -> None:
     for each in wanted:
         try:

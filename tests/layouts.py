@@ -2,7 +2,7 @@
 """A layout that only listens, for draw functions in a Blender without a window."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import blf
 import bpy
@@ -33,8 +33,10 @@ class Layout:
     """Stands in for a UILayout: keeps the words, refuses icons and operators that there are not.
 
     It knows its width in pixels where columns and splits tell it, and none within rows. `cut`
-    has the words that would not fit.
+    has the words that would not fit, `translated` what Blender would look up in its language's dictionary.
     """
+
+    translated: ClassVar[list[str]] = []
 
     def __init__(self, said: list[str], cut: list[str] | None = None, width: float | None = None) -> None:
         self.said, self.cut, self.width = said, [] if cut is None else cut, width
@@ -48,6 +50,8 @@ class Layout:
             assert options.keys() <= {*parameters, "heading", "text", "icon"}
             assert options.get("icon", "NONE") in ICONS
             self.said.append(str(options.get("text", "")))
+            if options.get("translate", True):
+                self.translated.append(str(options.get("text", "")))
             if name in ("prop", "template_ID"):
                 assert arguments[1] in arguments[0].bl_rna.properties
             width = self.part()

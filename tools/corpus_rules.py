@@ -153,6 +153,17 @@ def _is_joined(difference: Difference, record: Record) -> bool:
     return difference.what in ("objects", "coloured_faces") and _says(record, "joined into one mesh")
 
 
+def _is_other_unit(difference: Difference, record: Record) -> bool:
+    """Whether a USD is the same in another unit: all sides by one factor, here and in Blender's import."""
+    is_usd = Path(record["file"]).suffix.lower().startswith(".usd")
+    if not is_usd or difference.what not in ("size", "told bounds"):
+        return False
+    theirs, ours = _size(record["blender"]), _size(record["maquette"])
+    factor = max(ours) / max(theirs)
+    scaled = [value * factor for value in difference.blender]
+    return factor != 1 and _is_near(scaled, difference.maquette, max(ours) * TOLERANCE)
+
+
 def _is_copy(difference: Difference, record: Record) -> bool:
     if difference.what != "materials" or not Path(record["file"]).suffix.lower().startswith(".usd"):
         return False
@@ -206,6 +217,11 @@ RULES: tuple[Rule, ...] = (
         "MaterialX",
         _is_materialx,
         "Blender makes no more of such a document than an empty material of its name, so it is not read.",
+    ),
+    Rule(
+        "a USD's unit",
+        _is_other_unit,
+        "Before 4.5 Blender takes a USD's unit for the metre; Maquette reads which it is.",
     ),
     Rule(
         "copies of a material",

@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 
+from .. import scene
 from ..client.content import content_type
 from ..jobs import Input, InputFile, InputValue, Model, check_inputs, safe_name
 from ..properties import Meshes, Picture, Values
@@ -131,15 +132,24 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> None:
 
 def _save_render(image: bpy.types.Image, path: Path) -> None:
     """Blender takes a render's file format from the scene: PNG for the moment."""
-    settings = bpy.context.scene.render.image_settings
-    wanted = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGBA", "compression": 15}
+    current = bpy.context.scene
+    settings = current.render.image_settings
+    wanted = {
+        "media_type": "IMAGE",
+        "file_format": "PNG",
+        "color_mode": "RGBA",
+        "color_depth": "8",  # another format may have none of the artist's
+        "compression": 15,
+        "color_management": "FOLLOW_SCENE",
+    }
     was = {
         name: getattr(settings, name) for name in wanted if hasattr(settings, name)
     }  # no media_type in 4.x
     try:
         for name in was:
             setattr(settings, name, wanted[name])
-        image.save_render(str(path), scene=bpy.context.scene)
+        with scene.shown_in_srgb(current):
+            image.save_render(str(path), scene=current)
     finally:
         for name, value in was.items():
             setattr(settings, name, value)

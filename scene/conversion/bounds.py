@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures what is seen of objects: evaluated meshes at the current frame, and of them what faces use.
+"""Measures what is seen of objects: evaluated meshes at a scene's frame, and of them what faces use.
 
 Skins, morph weights and modifiers count, as they do in Blender's view; what no face uses is not seen.
 """
@@ -36,19 +36,17 @@ class Bounds:
         return _longest((self.low, self.high))
 
 
-def seen_bounds(objects: Sequence[bpy.types.Object]) -> Bounds:
-    """The bounds of what is seen of the objects, all in the scene.
+def seen_bounds(objects: Sequence[bpy.types.Object], scene: bpy.types.Scene) -> Bounds:
+    """The bounds of what is seen of the objects, all in the scene, at its current frame.
 
     What has no size at this frame (it grows out of a point, say) is measured where its animation ends, else
     at rest. Raises UnreadableError where that is no shape either.
     """
-    scene = bpy.context.scene
-    assert scene
     now = scene.frame_current
     boxes: dict[bpy.types.Object, Box] = {}
     for frame in (now, max((int(action.frame_range[1]) for action in bpy.data.actions), default=now)):
         scene.frame_set(frame)  # also now: importers leave the values from before the first evaluation
-        boxes = dict(_boxes(objects, bpy.context.evaluated_depsgraph_get()))
+        boxes = dict(_boxes(objects, scene.view_layers[0].depsgraph))
         if _is_shape(_union(list(boxes.values()))):
             break
     else:

@@ -8,6 +8,7 @@ import bpy
 
 from .gltf import without_materials
 from .unpack import SPLAT, Format, Model, UnreadableError, UnsupportedError, is_binary_fbx
+from .usd import unit_of
 
 _USD = ("wm.usd_import",)
 _OPERATORS: dict[Format, tuple[str, ...]] = {
@@ -72,9 +73,12 @@ def _run(model: Model) -> None:
     if name is None:
         raise UnsupportedError(f"{model.name} is {_lack(model, is_text_fbx=is_text_fbx)}")
     group, _, verb = name.partition(".")
-    options = _OPTIONS.get(model.format, {})
+    options: dict[str, object] = {**_OPTIONS.get(model.format, {})}
+    importer = getattr(getattr(bpy.ops, group), verb)
+    if name in _USD and "apply_unit_conversion_scale" not in importer.get_rna_type().properties:
+        options["scale"] = unit_of(model.path)  # newer ones do it themselves
     try:
-        if "FINISHED" not in getattr(getattr(bpy.ops, group), verb)(filepath=str(model.path), **options):
+        if "FINISHED" not in importer(filepath=str(model.path), **options):
             raise RuntimeError("its importer gives no reason")
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).replace(str(model.path), model.name).splitlines()]

@@ -3,9 +3,10 @@
 
 Every text and every path of a binary one is in its one table of tokens. The layout is OpenUSD's "crate"
 (pxr/usd/sdf/crateFile.h); the table is an LZ4 block from 0.4.0 on. A changed table goes to the end of the
-file, where the table of contents then points.
+file, where the table of contents then points. Also tells a layer's unit, which older Blenders do not heed.
 """
 
+import math
 import re
 import struct
 from pathlib import Path
@@ -21,6 +22,16 @@ _COMMENT = re.compile(rb"(?m)^([^\"'@\r\n]*?)//")
 _TEXT_ASSET = re.compile(rb"(@@@(.+?)@@@|@([^@\r\n]+)@)", re.DOTALL)
 _EXPRESSION = re.compile(rb"(?<=[\"'@])`")  # USD would put a path together from variables
 _FILE = re.compile(r"\.[A-Za-z]\w{1,5}(\W.*)?$", re.DOTALL)
+_UNIT = b"metersPerUnit"
+_USUAL_UNIT_M = 0.01  # of a layer that does not say (UsdGeomLinearUnits)
+# What a layer consists of up to its first prim: texts, paths, comments, brackets, names.
+_WORD = re.compile(
+    rb"\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|@@@.*?@@@|@[^@\n]*@|#[^\n]*"
+    rb"|[({\[]|[)}\]]|(?:metersPerUnit\s*=\s*([^\s;)]+)|[A-Za-z_][\w:]*)",
+    re.DOTALL,
+)
+_DOUBLE = 9  # a type of value: pxr/usd/sdf/crateDataTypes.h
+_IS_INLINED = 1 << 62
 
 
 def clean_layer(path: Path, folder: Path) -> list[str]:
@@ -35,6 +46,77 @@ def assets_of(path: Path) -> list[str]:
     else:
         names = [match[2] or match[3] for match in _TEXT_ASSET.finditer(read_text(path))]
     return [name for each in names if _FOLLOWED.fullmatch(name := each.decode("utf-8", "replace"))]
+
+
+def unit_of(path: Path) -> float:
+    """How many metres the layer's unit is; 1 where that cannot be read. Raises OSError."""
+    try:
+        unit_m = _binary_unit(path.read_bytes()) if _is_binary(path) else _text_unit(read_text(path))
+    except (struct.error, ValueError, IndexError, UnreadableError):
+        return 1.0
+    return unit_m if math.isfinite(unit_m) and unit_m > 0 else 1.0
+
+
+def _text_unit(content: bytes) -> float:
+    """What the layer says of itself is in the brackets before its first prim."""
+    depth = 0
+    for match in _WORD.finditer(content):
+        word = match[0]
+        if word in b"({[":
+            depth += 1
+        elif word in b")}]":
+            depth -= 1
+        elif match[1] and depth == 1:
+            return float(match[1])
+        if not depth and not word.startswith(b"#"):  # the end of the brackets, or what is no bracket
+            break
+    return _USUAL_UNIT_M
+
+
+def _binary_unit(content: bytes) -> float:
+    """In the table of fields: names as numbers, packed, and values, packed apart."""
+    table = _tokens(content)[1]
+    if _UNIT not in table:
+        return _USUAL_UNIT_M
+    _, place, size = _section(content, b"FIELDS")
+    count, length = struct.unpack_from("<QQ", content, place)
+    if not _is_compressed(content) or count > MAX_TOKEN_BYTES // 8 or length > size:
+        raise ValueError("another form of fields")
+    numbers = _integers(_packed(content[place + 16 : place + 16 + length], 4 + 5 * count), count)
+    if table.index(_UNIT) not in numbers:
+        return _USUAL_UNIT_M
+    place += 16 + length
+    (length,) = struct.unpack_from("<Q", content, place)
+    values = _packed(content[place + 8 : place + 8 + length], 8 * count)
+    (value,) = struct.unpack_from("<Q", values, 8 * numbers.index(table.index(_UNIT)))
+    if value >> 48 & 0xFF != _DOUBLE:
+        raise ValueError("no number")
+    if value & _IS_INLINED:
+        return struct.unpack_from("<f", struct.pack("<Q", value))[0]
+    return struct.unpack_from("<d", content, value & (1 << 48) - 1)[0]
+
+
+def _packed(block: bytes, length: int) -> bytes:
+    if block[0]:  # several blocks, as for more than 2 GB
+        raise ValueError("a block outside of its table")
+    return _unpacked(block[1:], length)
+
+
+def _integers(data: bytes, count: int) -> list[int]:
+    """The numbers, each told by its distance from the one before (pxr/usd/sdf/integerCoding.cpp): two bits
+    say whether that is the usual one or how many bytes it has.
+    """
+    (usual,) = struct.unpack_from("<i", data)
+    place = 4 + (2 * count + 7) // 8
+    number = 0
+    found: list[int] = []
+    for index in range(count):
+        code = data[4 + index // 4] >> 2 * (index % 4) & 3
+        length = (0, 1, 2, 4)[code]
+        number += int.from_bytes(data[place : place + length], "little", signed=True) if code else usual
+        place += length
+        found.append(number)
+    return found
 
 
 def _is_binary(path: Path) -> bool:
@@ -110,16 +192,7 @@ def _is_compressed(content: bytes) -> bool:
 def _tokens(content: bytes) -> tuple[int, list[bytes]]:
     """Where the table of contents says where the tokens are, and the tokens."""
     try:
-        (contents,) = struct.unpack_from("<q", content, 16)
-        (count,) = struct.unpack_from("<Q", content, contents)
-        entries = [contents + 8 + 32 * number for number in range(min(count, MAX_SECTIONS))]
-        names = [content[entry : entry + 16].partition(b"\0")[0] for entry in entries]
-        if count > MAX_SECTIONS or names.count(b"TOKENS") != 1 or contents < 24:
-            raise ValueError("no single table of tokens")
-        entry = entries[names.index(b"TOKENS")] + 16
-        start, size = struct.unpack_from("<qq", content, entry)
-        if start < 24 or size < 16 or start + size > len(content):
-            raise ValueError("a table outside of the file")
+        entry, start, size = _section(content, b"TOKENS")
         number, length = struct.unpack_from("<QQ", content, start)
         if length > MAX_TOKEN_BYTES:
             raise ValueError("too many names")
@@ -135,6 +208,21 @@ def _tokens(content: bytes) -> tuple[int, list[bytes]]:
     except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise UnreadableError(f"The USD file is damaged ({error}). Download it again.") from error
     return entry, table
+
+
+def _section(content: bytes, name: bytes) -> tuple[int, int, int]:
+    """Where the table of contents says where that table is; where it is, and its size."""
+    (contents,) = struct.unpack_from("<q", content, 16)
+    (count,) = struct.unpack_from("<Q", content, contents)
+    entries = [contents + 8 + 32 * number for number in range(min(count, MAX_SECTIONS))]
+    names = [content[entry : entry + 16].partition(b"\0")[0] for entry in entries]
+    if count > MAX_SECTIONS or names.count(name) != 1 or contents < 24:
+        raise ValueError(f"no single table of {name.decode().lower()}")
+    entry = entries[names.index(name)] + 16
+    start, size = struct.unpack_from("<qq", content, entry)
+    if start < 24 or size < 16 or start + size > len(content):
+        raise ValueError("a table outside of the file")
+    return entry, start, size
 
 
 def _unpacked(block: bytes, length: int) -> bytes:

@@ -3,12 +3,16 @@
 
 import importlib
 import os
+from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 import pytest
 
-capture = importlib.import_module(f"{os.environ['MAQUETTE_PACKAGE']}.operators.capture_image")
+PACKAGE = os.environ["MAQUETTE_PACKAGE"]
+capture = importlib.import_module(f"{PACKAGE}.operators.capture_image")
+request = importlib.import_module(f"{PACKAGE}.operators.request")
 
 
 def test_drawn_bytes_become_an_image_with_its_own_alpha() -> None:
@@ -37,3 +41,66 @@ def test_a_render_that_is_not_there_is_told() -> None:
     bpy.ops.wm.read_homefile(use_empty=True)
     with pytest.raises(capture.RequestError, match="Render"):
         capture._render(bpy.context)
+
+
+def rendered() -> bpy.types.Image:
+    """A render of nothing but an orange world."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 8
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(scene.camera)
+    scene.world = bpy.data.worlds.new("World")
+    if bpy.app.version < (5, 0):
+        scene.world.use_nodes = True  # always so from 5.0 on
+    background = next(node for node in scene.world.node_tree.nodes if node.type == "BACKGROUND")
+    background.inputs["Color"].default_value = (0.5, 0.2, 0.05, 1.0)
+    bpy.ops.render.render()
+    return next(each for each in bpy.data.images if each.type == "RENDER_RESULT")
+
+
+def colour_of(path: Path) -> list[float]:
+    image = bpy.data.images.load(str(path), check_existing=False)
+    image.colorspace_settings.is_data = True
+    try:
+        return list(image.pixels[:3])
+    finally:
+        bpy.data.images.remove(image)
+
+
+def test_a_render_is_saved_in_srgb_whatever_screen_the_scene_is_for(tmp_path: Path) -> None:
+    """A service reads a PNG so: made for a screen of high dynamic range it would be pale."""
+    image, scene = rendered(), bpy.context.scene
+    displays: Any = scene.display_settings
+    view: Any = scene.view_settings
+    request.save_image(image, tmp_path / "usual.png")
+    for device in ("Rec.2100-PQ", "Rec.2020", "Display P3"):
+        try:
+            displays.display_device = device
+        except TypeError:  # this Blender has none
+            continue
+        was = view.view_transform
+        request.save_image(image, tmp_path / "other.png")
+        usual, other = (colour_of(tmp_path / f"{name}.png") for name in ("usual", "other"))
+        assert other == pytest.approx(usual, abs=0.01), device
+        assert (displays.display_device, view.view_transform) == (device, was)
+        displays.display_device = "sRGB"
+        view.view_transform = "AgX"
+
+
+def test_saving_a_render_leaves_the_artists_output_as_it_is(tmp_path: Path) -> None:
+    image = rendered()
+    settings: Any = bpy.context.scene.render.image_settings
+    for name, value in (("media_type", "IMAGE"), ("file_format", "OPEN_EXR"), ("color_depth", "32")):
+        if hasattr(settings, name):
+            setattr(settings, name, value)
+    settings.color_mode = "RGB"
+    settings.color_management = "OVERRIDE"
+    names = ("file_format", "color_depth", "color_mode", "compression", "color_management")
+    before = {name: getattr(settings, name) for name in names}
+    request.save_image(image, tmp_path / "out.png")
+    assert {name: getattr(settings, name) for name in names} == before
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")

@@ -184,6 +184,29 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     assert "Cup" in row
 
 
+def test_names_are_shown_as_they_are_whatever_the_language(backend, tmp_path) -> None:
+    """Blender's dictionaries have "Light" and "Cube": the list would show another name than the scene."""
+    own = jobs.Backend(tmp_path / "own", "sandbox", None)
+    own.close()
+    table = next(each for each in TABLE if each["id"] == "model_trellis")
+    teach(own.catalogue, {**table, "id": "model_light", "name": "Light"}, cost_cu=12.5)
+    backend.catalogue = own.catalogue
+    light = own.catalogue.models["model_light"]
+    add_job(backend, name="Cube", message="Camera", state=State.FAILED)
+    Layout.translated.clear()
+    draw(joblist.MAQUETTE_PT_jobs)
+    shown = properties.window(bpy.context.window_manager)
+    said: list[str] = []
+    joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(said), None, shown.jobs[0], 0, None, "")
+    shown.search = "Light"
+    (item,) = [each for each in shown.models if each.model_id == light.id]
+    models.MAQUETTE_UL_models.draw_item(None, None, Layout(said), None, item, 0, None, "")
+    models.draw_model(Layout(said), text.Ruler.of(drawing_context()), backend.catalogue, light)
+    assert said.count("Cube") == 1 and said.count("Light") == 2
+    assert {"Cube", "Camera", "Light"}.isdisjoint(Layout.translated)
+    assert "Remove" in Layout.translated
+
+
 def test_a_job_in_doubt_offers_each_candidate_and_no_other_try(backend) -> None:
     candidates = [
         {"id": "job_7", "url": "https://api.test/v1/jobs/job_7", "created_at": 1_800_000_000},

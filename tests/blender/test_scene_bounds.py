@@ -17,6 +17,7 @@ import pytest
 from background_tasks import run_task
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
+maquette: Any = importlib.import_module(PACKAGE)
 scene_package = importlib.import_module(PACKAGE + ".scene")
 
 
@@ -154,9 +155,14 @@ def placed(folder: Path, **placement: Any) -> bpy.types.Object:
     )
 
 
-def seen(items: Iterable[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
+def seen(
+    items: Iterable[bpy.types.Object], scene: bpy.types.Scene | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The corners of all that faces of the objects use, as Blender evaluates them: an independent measure."""
     graph = bpy.context.evaluated_depsgraph_get()
+    if scene:
+        scene.view_layers[0].update()
+        graph = scene.view_layers[0].depsgraph
     points: list[Any] = []
     for each in items:
         if each.type == "MESH":
@@ -178,8 +184,8 @@ def open_file(path: Path) -> None:
 
 def assert_stands(folder: Path, frame: int = 1) -> None:
     """The result's longest side is 1 m, and it stands on the point where it is placed."""
-    root = placed(folder, location=(3, 4, 5), size_m=1.0)
     bpy.context.scene.frame_set(frame)
+    root = placed(folder, location=(3, 4, 5), size_m=1.0)
     low, high = seen(root.children_recursive)
     assert max(high - low) == pytest.approx(1, abs=1e-4)
     assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
@@ -198,8 +204,49 @@ def test_a_rig_that_moves_stands_where_it_was_placed_at_the_frame_that_is_shown(
     made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 0, 0))
     converted(tmp_path, made.write(tmp_path / "m.glb"))
     assert_stands(tmp_path)
-    converted(tmp_path, tmp_path / "m.glb", frame=13)
+    answer = converted(tmp_path, tmp_path / "m.glb", frame=13)
+    assert answer["min"][0] == pytest.approx(19.5 + 13 / 24, abs=1e-4)
     assert_stands(tmp_path, frame=13)
+
+
+def test_what_moves_stands_where_a_script_places_it_at_the_frame_of_its_scene(tmp_path):
+    """Whatever frame it was converted for, in a scene that is not shown, too."""
+    made = Gltf()
+    made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 7, 0))
+    converted(tmp_path, made.write(tmp_path / "m.glb"))
+    shown, other = bpy.context.scene, bpy.data.scenes.new("other")
+    shown.frame_set(5)
+    other.frame_set(17)
+    for scene in (shown, other):
+        root = maquette.place(tmp_path / "result.blend", location=(3, 4, 5), size=1.0, scene=scene)
+        for _ in range(2):
+            low, high = seen(root.children_recursive, scene)
+            assert max(high - low) == pytest.approx(1, abs=1e-4)
+            assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
+            scene.frame_set(scene.frame_current)  # as a render does
+
+
+def test_what_moves_stands_on_the_origin_in_outputs_at_the_frame_that_they_show(tmp_path):
+    """A row's job may have been converted for any frame; its .blend opens at one of its own."""
+    made = Gltf()
+    made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (21, 7, 0))
+    converted(tmp_path, made.write(tmp_path / "m.glb"), frame=13)
+    request = {
+        "result": str(tmp_path / "result.blend"),
+        "outputs": [str(tmp_path / "out.blend")],
+        "turntable": "",
+        "picture": "",
+        "name": "thing",
+        "size_m": 1.0,
+        "provenance": {},
+        "threads": 1,
+    }
+    assert run_task("write", request, tmp_path)["ok"]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    (root,) = [each for each in bpy.data.objects if each.parent is None]
+    low, high = seen(root.children_recursive)
+    assert max(high - low) == pytest.approx(1, abs=1e-4)
+    assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([0, 0, 0], abs=1e-4)
 
 
 def test_the_weight_of_a_morph_target_counts(tmp_path):
@@ -481,3 +528,83 @@ def test_a_result_does_not_vanish_into_a_collection_that_is_not_shown(tmp_path, 
     assert second.visible_get()
     assert collection not in second.users_collection
     assert placed(tmp_path).users_collection == second.users_collection
+
+
+LAYER = """#usda 1.0
+# (metersPerUnit = 5)
+(
+    doc = '''in "metersPerUnit = 7" ( or not'''
+    customLayerData = {{ double metersPerUnit = 3 }}
+    {}
+    upAxis = "Z"
+)
+def Mesh "m" (doc = "metersPerUnit = 9")
+{{
+    int[] faceVertexCounts = [4]
+    int[] faceVertexIndices = [0, 1, 3, 2]
+    point3f[] points = [(0, 0, 0), (100, 0, 0), (0, 200, 0), (100, 200, 100)]
+}}
+"""
+with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
+
+
+@with_usd
+@pytest.mark.parametrize(
+    ("told", "metres"),
+    [("metersPerUnit = 0.01", 1), ("metersPerUnit=1", 100), ("metersPerUnit = 2.54e-2", 2.54), ("", 1)],
+)
+@pytest.mark.parametrize("form", ["usda", "usd", "usdz"])
+def test_a_usd_is_as_large_as_its_unit_says(tmp_path, told, metres, form):
+    """Older Blenders take any unit for the metre; one that is not told is the centimetre (OpenUSD)."""
+    layer = tmp_path / "m.usda"
+    layer.write_text(LAYER.format(told))
+    file = tmp_path / f"delivered.{form}"
+    if form == "usdz":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
+            packed.write(layer, layer.name)
+    else:
+        file.write_bytes(layer.read_bytes())
+    answer = converted(tmp_path, file)
+    assert sides(answer) == pytest.approx([metres, 2 * metres, metres], rel=1e-5)
+
+
+@with_usd
+@pytest.mark.parametrize("unit", [1.0, 0.01, 0.3048])
+def test_a_binary_usd_is_as_large_as_its_unit_says(tmp_path, unit):
+    """As this Blender writes it."""
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    bpy.context.scene.unit_settings.scale_length = unit
+    file = tmp_path / "m.usdc"
+    exporter: Any = bpy.ops.wm.usd_export  # the stubs know no get_rna_type()
+    has_units = "meters_per_unit" in exporter.get_rna_type().properties
+    options = {"convert_scene_units": "CUSTOM", "meters_per_unit": unit} if has_units else {}
+    # Where the exporter has units, it scales the cube to 2 m.
+    exporter(filepath=str(file), root_prim_path="", **options)
+    usd = importlib.import_module(PACKAGE + ".scene.conversion.usd")
+    assert usd.unit_of(file) == pytest.approx(unit)
+    edge = 2 if has_units else 2 * unit
+    assert sides(converted(tmp_path, file)) == pytest.approx([edge] * 3, rel=1e-4)
+
+
+def test_the_unit_of_a_usd_is_what_openusd_says(tmp_path):
+    """Of a binary one with every kind of number, and of one whose table of fields is damaged: the metre."""
+    if not hasattr(bpy.utils, "expose_bundled_modules"):
+        pytest.skip("this Blender brings no OpenUSD for Python")
+    bpy.utils.expose_bundled_modules()
+    pxr = pytest.importorskip("pxr", reason="this build brings no OpenUSD for Python")
+    stages = importlib.import_module(pxr.__name__ + ".Usd")
+    geometry = importlib.import_module(pxr.__name__ + ".UsdGeom")
+    usd = importlib.import_module(PACKAGE + ".scene.conversion.usd")
+    for number, unit in enumerate((1.0, 0.01, 0.3048, 1e-9, 1000.0, None)):
+        file = tmp_path / f"{number}.usdc"
+        stage = stages.Stage.CreateNew(str(file))
+        for name in range(300):
+            cube = geometry.Cube.Define(stage, f"/a{name}")
+            cube.GetSizeAttr().Set(name / 7)
+        if unit is not None:
+            geometry.SetStageMetersPerUnit(stage, unit)
+        stage.GetRootLayer().Save()
+        assert usd.unit_of(file) == geometry.GetStageMetersPerUnit(stage)
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"FIELDS\0", b"FOLDER\0"))
+        assert usd.unit_of(file) == (1.0 if unit is not None else 0.01)

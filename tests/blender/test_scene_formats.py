@@ -369,7 +369,7 @@ def is_draco_there() -> bool:
     return importlib.import_module("io_scene_gltf2").is_draco_available()
 
 
-def draco(**attributes: int) -> bytes:
+def draco(**attributes: int) -> tuple[dict[str, Any], bytes]:
     """A triangle that says it is compressed; with accessors of its own where attributes are given."""
     document, binary = triangle()
     document["extensionsUsed"] = document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
@@ -380,19 +380,37 @@ def draco(**attributes: int) -> bytes:
     if not attributes:
         for each in document["accessors"]:
             del each["bufferView"]
-    return glb(document, binary)
+    return document, binary
+
+
+NO_DRACO = (
+    "m.glb is compressed by KHR_draco_mesh_compression, and this Blender has no decoder for it; "
+    "it is kept as a file. Official builds from blender.org have one."
+)
 
 
 @pytest.mark.skipif(is_draco_there(), reason="this Blender decodes Draco")
 def test_draco_without_a_decoder_is_one_true_sentence_or_read_uncompressed(tmp_path: Path) -> None:
-    answer = converted(tmp_path / "alone", {"m.glb": draco()})
+    answer = converted(tmp_path / "alone", {"m.glb": glb(*draco())})
     (kept,) = answer["kept"]
-    assert kept["why"] == (
-        "m.glb is compressed by KHR_draco_mesh_compression, and this Blender has no decoder for it; "
-        "it is kept as a file. Official builds from blender.org have one."
-    )
-    answer = converted(tmp_path / "both", {"m.glb": draco(POSITION=0)})
+    assert kept["why"] == NO_DRACO
+    answer = converted(tmp_path / "both", {"m.glb": glb(*draco(POSITION=0))})
     assert (answer["ok"], answer["faces"]) == (True, 1), answer
+
+
+def test_a_blender_whose_draco_library_is_hidden_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every Blender: those that have the library decode what is compressed, else."""
+    extensions = importlib.import_module(PACKAGE + ".scene.conversion.gltf_extensions")
+    unpack = importlib.import_module(PACKAGE + ".scene.conversion.unpack")
+    monkeypatch.setattr(importlib.import_module("io_scene_gltf2"), "is_draco_available", lambda: False)
+    document, _ = draco()
+    with pytest.raises(unpack.UnsupportedError) as error:
+        extensions.leave_out("m.glb", document)
+    assert str(error.value) == NO_DRACO
+    document, _ = draco(POSITION=0)
+    assert extensions.leave_out("m.glb", document) == []
+    assert document["extensionsRequired"] == []
+    assert "KHR_draco_mesh_compression" not in json.dumps(document["meshes"])
 
 
 @pytest.mark.parametrize("extension", ["EXT_meshopt_compression", "KHR_meshopt_compression"])

@@ -102,6 +102,40 @@ def gif() -> bytes:
     return b"GIF89a" + size + b"\x80\0\0" + colours[:6] + comment + first + second + b";"
 
 
+def exr(kind: str = "scanlineimage", parts: int = 1) -> bytes:
+    """Each part is two chunks of eight bytes; what is said of channels is left out."""
+    is_deep, has_tiles = "deep" in kind, "tile" in kind
+    flags = 0x200 * (kind == "tiledimage") + 0x800 * is_deep + 0x1000 * (parts > 1)
+    head = b"v/1\x01" + struct.pack("<I", 2 | flags)
+    named = b"type\0string\0" + struct.pack("<I", len(kind)) + kind.encode()
+    window = b"dataWindow\0box2i\0" + struct.pack("<I4i", 16, 0, 0, 1, 1)
+    for _ in range(parts):
+        head += (named if is_deep or parts > 1 else b"") + window + b"\0"
+    head += b"\0" * (parts > 1)
+    chunks: list[bytes] = []
+    for number in range(2 * parts):
+        place = struct.pack("<4i", number, 0, 0, 0) if has_tiles else struct.pack("<i", number)
+        sizes = struct.pack("<3Q", 3, 5, 99) if is_deep else struct.pack("<I", 8)
+        chunks.append((struct.pack("<i", number // 2) if parts > 1 else b"") + place + sizes + b"contents")
+    start = len(head) + 8 * len(chunks)
+    starts = [start + number * len(chunks[0]) for number in range(len(chunks))]
+    starts.reverse()  # lines may be written from the bottom up
+    return head + struct.pack(f"<{len(starts)}Q", *starts) + b"".join(chunks)
+
+
+EXRS = [
+    *(exr(kind) for kind in ("scanlineimage", "tiledimage", "deepscanline", "deeptile")),
+    exr("tiledimage", parts=3),
+]
+RADIANCE = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X 9\n"
+RADIANCES = [  # packed; as they are; where a pixel of three ones says how often the last comes again
+    RADIANCE + 2 * (b"\2\2\0\x09" + 4 * b"\x86A\3abc"),
+    RADIANCE + bytes(range(9, 81)),
+    RADIANCE + b"abcd" + b"\1\1\1\x08" + b"efgh\1\1\1\x04\1\1\1\0" + b"ijkl" * 4,
+    RADIANCE.replace(b"X 9", b"X 258") + 2 * (b"abcd\1\1\1\1" + b"\1\1\1\1"),
+]
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_says_which_way_up_it_is(tmp_path: Path, orientation: int) -> None:
     for number, content in enumerate(
@@ -126,11 +160,13 @@ def test_a_picture_that_does_not_say_is_upright(tmp_path: Path, content: bytes) 
 
 
 @pytest.mark.parametrize(
-    "content", [jpeg(6), webp(6), png_of(6), tiff(6), gif(), boxed(b"heic"), boxed(b"avis")]
+    "content",
+    [jpeg(6), webp(6), png_of(6), tiff(6), gif(), boxed(b"heic"), boxed(b"avis"), *EXRS, *RADIANCES],
 )
 def test_a_picture_that_is_cut_short_shows_it_wherever_it_is_cut(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
-    start = 12 if content.startswith(b"GIF") else 52  # from a TIFF's directory and a HEIF's first box on
+    has_mark = content.startswith((b"GIF", b"v/1\x01", b"#?R"))
+    start = 12 if has_mark else 52  # from a TIFF's directory and a HEIF's first box on
     for length in range(start, len(content)):
         path.write_bytes(content[:length])
         assert is_cut_short(path), length
@@ -141,7 +177,8 @@ def test_a_picture_that_is_cut_short_shows_it_wherever_it_is_cut(tmp_path: Path,
 
 
 @given(
-    st.binary(max_size=200), st.sampled_from([jpeg(6), webp(6), png_of(6), tiff(6), gif(), boxed(b"heic")])
+    st.binary(max_size=200),
+    st.sampled_from([jpeg(6), webp(6), png_of(6), tiff(6), gif(), boxed(b"heic"), *EXRS, *RADIANCES]),
 )
 def test_no_bytes_confuse_what_looks_at_them(
     tmp_path_factory: pytest.TempPathFactory, junk: bytes, good: bytes
@@ -152,6 +189,21 @@ def test_no_bytes_confuse_what_looks_at_them(
         assert 1 <= orientation_of(path) <= 8
         assert is_cut_short(path) in (True, False)
         assert isinstance(content_type(path), str | None)
+
+
+def test_an_exr_whose_writer_stopped_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "a.exr"
+    content = exr()
+    start = content.index(b"dataWindow") + 10 + 7 + 4 + 16 + 1
+    path.write_bytes(content[:start] + bytes(16) + content[start + 16 :])
+    assert is_cut_short(path)
+
+
+@pytest.mark.parametrize("size", [b"-Y 999999999 +X 0", b"-Y 999999999 +X 999999999", b"+Y 0 +X 5", b"+Y 1"])
+def test_a_radiance_picture_is_looked_at_no_longer_than_it_is(tmp_path: Path, size: bytes) -> None:
+    path = tmp_path / "a.hdr"
+    path.write_bytes(RADIANCE.replace(b"-Y 2 +X 9", size) + b"\1\1\1\0" * 99)
+    assert is_cut_short(path) == (size.endswith(b"9"))
 
 
 def test_a_picture_that_is_turned_keeps_its_colours(tmp_path: Path) -> None:

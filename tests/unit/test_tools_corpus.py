@@ -81,6 +81,16 @@ def test_a_file_that_hides_all_is_shown_by_a_rule_of_its_own() -> None:
     assert corpus_rules.line(made).endswith("[read where Blender reads nothing]")
 
 
+def test_a_usd_in_another_unit_is_so_by_rule_and_another_shape_is_not() -> None:
+    """4.2 takes centimetres for metres."""
+    scaled = {"min": [-0.01, -0.01, 0.0], "max": [0.01, 0.01, 0.03]}
+    made = record("a.usda", **scaled)
+    made["answer"] |= scaled
+    assert corpus_rules.line(made).endswith("[a USD's unit]")
+    assert corpus_rules.line({**made, "file": "a.glb"}).startswith("different")
+    assert corpus_rules.line(record("a.usda", max=[1.0, 1.0, 3.1])).startswith("different")
+
+
 def test_a_difference_with_a_rule_is_told_with_the_rules_name() -> None:
     line = corpus_rules.line(record(materials=["Skin", "tint"], coloured_faces=12))
     assert line.startswith("different")  # for the colours come from nowhere
