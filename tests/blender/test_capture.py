@@ -66,7 +66,7 @@ def colour_of(path: Path) -> list[float]:
     image = bpy.data.images.load(str(path), check_existing=False)
     image.colorspace_settings.is_data = True
     try:
-        return list(image.pixels[:3])
+        return list(image.pixels)[:3]
     finally:
         bpy.data.images.remove(image)
 
