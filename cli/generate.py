@@ -9,12 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from ..batches.delivery import delivered_files
 from ..client import JsonValue
 from ..jobs import DONE, SANDBOX, UNPAID, JobRecord, State, cost_text
 from ..jobs.store import StaleError
 from .exits import CommandError, Exit, exit_for_job
 from .generate_request import GenerateRequest, check_cost, price_of_job, read_request, start
-from .outputs import deliver, delivered_files, wait_for, wanted_outputs
+from .outputs import deliver, wait_for, wanted_outputs
 from .progress import ProgressLine
 from .session import Session, where_of
 
@@ -169,7 +170,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
             ending = f" `{command}` pays for it anew." if store.is_unpaid(job) else ending
-            files = [str(path) for path in delivered_files(session, job) if path.exists()]
+            files = [str(path) for path in delivered_files(session.store, job) if path.exists()]
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")
     if is_json:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import bpy
 
 from .. import scene
+from ..batches.delivery import delivered_files
 from ..jobs import DONE, JobRecord, State, provenance_of
 from ..jobs.store import StaleError
 from .exits import CommandError, Exit
@@ -91,7 +92,7 @@ def write_outputs(session: Session, job: JobRecord, outputs: list[Path], size_m:
     """
     blend = session.store.job_folder(job.id) / "result.blend"
     if not blend.exists():
-        return delivered_files(session, job)
+        return delivered_files(session.store, job)
     if outputs:
         with quiet(session.folder / "blender.log"):
             root = _place(job, blend, size_m)
@@ -102,10 +103,6 @@ def write_outputs(session: Session, job: JobRecord, outputs: list[Path], size_m:
                 bpy.data.batch_remove([*root.children_recursive, root])
                 bpy.data.orphans_purge(do_recursive=True)
     return outputs
-
-
-def delivered_files(session: Session, job: JobRecord) -> list[Path]:
-    return [session.store.job_folder(job.id) / entry["path"] for entry in cast("list[Any]", job.files)]
 
 
 def _place(job: JobRecord, blend: Path, size_m: float | None) -> bpy.types.Object:
