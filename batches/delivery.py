@@ -28,6 +28,22 @@ def delivered_files(store: Store, job: JobRecord) -> list[Path]:
     return [store.job_folder(job.id) / entry["path"] for entry in cast("list[Any]", job.files)]
 
 
+def write_request(
+    job: JobRecord, folder: Path, outputs: Sequence[Path], size_m: float | None
+) -> dict[str, JsonValue]:
+    """For the task `write` (scene/write.py): the result in the job's `folder` to `outputs`, and no more."""
+    return {
+        "result": str(folder.resolve() / "result.blend"),
+        "outputs": [str(path) for path in outputs],
+        "turntable": None,
+        "picture": None,
+        "name": job.name,
+        "size_m": size_m,
+        "provenance": dict(provenance_of(job)),
+        "threads": 0,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """An item's outputs, which `task` writes; `is_kept`: they are there, and it makes the picture alone."""
@@ -84,16 +100,9 @@ class Delivery:
             return Writing(item, job, outputs, is_kept=True, task=task)
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
-        request: dict[str, JsonValue] = {
-            "result": str(job_folder.resolve() / "result.blend"),
-            "outputs": [str(path) for path in outputs],
-            "turntable": strip and str(strip),
-            **self._picture_request(item),
-            "name": job.name,
-            "size_m": item.size_m,
-            "provenance": dict(provenance_of(job)),
-            "threads": (os.cpu_count() or 1) // self.most if self.most > 1 else 0,
-        }
+        request = write_request(job, job_folder, outputs, item.size_m) | self._picture_request(item)
+        request["turntable"] = strip and str(strip)
+        request["threads"] = (os.cpu_count() or 1) // self.most if self.most > 1 else 0
         task = self._blenders.begin("write", request, job_folder, "writing the outputs")
         return Writing(item, job, outputs, strip, task=task)
 
