@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import cast
 
 from ..client import InputError, JsonValue
+from ..client.errors import AnswerError
+from .outcome import Outcome
 
-Facts = dict[str, JsonValue]
+_BYTES_MAX = 16_000_000  # of one file
 
 
 class Claims:
@@ -55,11 +57,16 @@ class Claims:
         self._others.pop(job_id, None)  # whose it was before
         return self.owner(job_id) == self.machine
 
-    def result(self, job_id: str) -> Facts | None:
-        return _read(self.folder / "claims" / job_id / "result.json")
+    def result(self, job_id: str) -> Outcome | None:
+        path = self.folder / "claims" / job_id / "result.json"
+        found = _read(path)
+        try:
+            return None if found is None else Outcome.from_json(found)
+        except (InputError, AnswerError) as error:
+            raise InputError(_unreadable(path)) from error
 
-    def write_result(self, job_id: str, facts: Mapping[str, JsonValue]) -> None:
-        _write(self.folder / "claims" / job_id / "result.json", facts)
+    def write_result(self, job_id: str, outcome: Outcome) -> None:
+        _write(self.folder / "claims" / job_id / "result.json", outcome.to_json())
 
     def current(self, stem: str) -> str | None:
         """The job whose files stand under this name."""
@@ -99,29 +106,41 @@ class Claims:
         for name in self._others.keys() - names:  # released
             del self._others[name]
         for name in names - self._others.keys():
-            claim = _read(self.folder / "claims" / name / "claim.json")
+            path = self.folder / "claims" / name / "claim.json"
+            claim = _read(path)
             if claim is not None:
-                facts = self.result(name) or {}
-                cost, refunded = facts.get("cost_cu"), facts.get("refunded_cu")
-                known = cost if isinstance(cost, int | float) else claim.get("price_cu")
-                if isinstance(known, int | float) and isinstance(refunded, int | float):
-                    known -= refunded
+                outcome = self.result(name) or Outcome()
+                known = _price_cu(path, claim) if outcome.cost_cu is None else outcome.cost_cu
                 is_others = claim.get("machine") != self.machine
-                self._others[name] = known if is_others and isinstance(known, int | float) else 0.0
+                self._others[name] = known - (outcome.refunded_cu or 0.0) if is_others else 0.0
         return sum(self._others.values())
 
 
-def _read(path: Path) -> Facts | None:
+def _read(path: Path) -> dict[str, JsonValue] | None:
     """None where there is no such file. Raises InputError if it cannot be read: something may be paid for."""
     try:
-        value: object = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:
+            text = stream.read(_BYTES_MAX + 1)
+        if len(text) > _BYTES_MAX:
+            raise ValueError("far too long")
+        value: object = json.loads(text.decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(_unreadable(path)) from error
     if not isinstance(value, dict):
         raise InputError(_unreadable(path))
-    return cast("Facts", value)
+    return cast("dict[str, JsonValue]", value)
+
+
+def _price_cu(path: Path, claim: Mapping[str, JsonValue]) -> float:
+    """0 where it was not known. Raises InputError if it is no price: the limit on cost counts it."""
+    price = claim.get("price_cu")
+    if price is None:
+        return 0.0
+    if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < 1e300:
+        raise InputError(_unreadable(path))
+    return float(price)
 
 
 def _unreadable(path: Path) -> str:

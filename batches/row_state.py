@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far an item of a batch is, and the limits of a run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .claims import Facts
+from .outcome import Outcome
 from .plan import Item
 
 
@@ -40,10 +39,9 @@ class RowState:
     job_id: str
     stage: RowStatus = RowStatus.WAITING
     message: str = ""
-    facts: Facts | None = None
+    outcome: Outcome | None = None
     was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
     is_changed: bool = True
-    writing: Callable[[], Facts | None] | None = None  # gives what is to be told of the outputs, once written
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,16 @@ stopped before it was paid goes on when a person runs the batch again.
 import contextlib
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ..client import JsonValue
 from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
 from ..jobs.input_files import InputFileError
 from ..jobs.record import LEFT_KIND
 from ..jobs.store import StaleError
-from .claims import Claims, Facts
+from .claims import Claims
+from .delivery import Delivery, Writing
+from .outcome import Outcome
 from .plan import Item
 from .row_state import Fate, RowState, RowStatus, RunLimits
 
@@ -47,10 +48,7 @@ _FATES = {
 
 
 class Run:
-    """`deliver(item, job)` starts writing outputs and returns a function to poll: None until they exist, then
-    their facts. Both may raise OSError, RuntimeError or ValueError. `wish` says what it would write: it is
-    done again where that has changed.
-    """
+    """Makes what is missing of `items` at `service`, and has `delivery` write the outputs."""
 
     def __init__(
         self,
@@ -59,20 +57,21 @@ class Run:
         claims: Claims,
         items: Sequence[Item],
         limits: RunLimits,
+        delivery: Delivery,
         *,
-        deliver: Callable[[Item, JobRecord], Callable[[], Facts | None]],
-        wish: Callable[[Item], JsonValue],
-        is_there: Callable[[Facts], bool],
         session: str = "",
     ) -> None:
-        self._store, self._service, self._claims, self._limits = store, service, claims, limits
+        self._store = store
+        self._service = service
+        self._claims = claims
+        self._limits = limits
         self._session = session  # whose worker submits the jobs of this run
-        self._deliver, self._wish, self._is_there = deliver, wish, is_there
+        self._delivery = delivery
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu, self.stopped = claims.cost_of_others_cu(), ""
         self._ready: deque[RowState] = deque()  # made, and not written yet
-        self._writing: list[RowState] = []
+        self._writing: dict[RowState, Writing] = {}
         self._left: set[str] = set()  # unpaid jobs of runs that have ended
         self._by_id: dict[str, RowState] = {}
         self._look_for_left()
@@ -167,12 +166,14 @@ class Run:
             number += 1
             job_id = f"{item.id}-{number}"
         row = RowState(item, job_id, was_here=job_id in self.jobs)
-        job, facts = self.jobs.get(job_id), self._claims.result(job_id)
+        job = self.jobs.get(job_id)
+        outcome = self._claims.result(job_id)
+        is_delivered = job is not None and outcome is not None and self._is_delivered(row, outcome)
         if job is None and self._is_anothers(row):
-            is_made = row.facts is not None and row.facts.get("is_kept") is True
+            is_made = row.outcome is not None and row.outcome.is_kept
             is_anew = row.stage is RowStatus.FAILED and self._limits.is_retrying and not is_made
             return RowState(item, f"{item.id}-{number + 1}") if is_anew else row
-        if job is not None and self._store.is_gone(job) and not (facts and self._is_delivered(row, facts)):
+        if job is not None and self._store.is_gone(job) and not is_delivered:
             if self._limits.is_dry:
                 row.stage = RowStatus.RUNNING
                 return row
@@ -186,15 +187,19 @@ class Run:
             elif self._limits.is_retrying and not job.resume_state:
                 return RowState(item, f"{item.id}-{number + 1}")
         if job is not None:
-            if job.state in DONE and facts is not None and self._is_delivered(row, facts):
-                row.stage, row.facts, row.message = _stage_of(facts), facts, str(facts.get("message") or "")
+            if job.state in DONE and outcome is not None and is_delivered:
+                row.stage = _stage_of(outcome)
+                row.outcome = outcome
+                row.message = outcome.message
             else:
                 self._settle(row, job)
         return row
 
-    def _is_delivered(self, row: RowState, facts: Facts) -> bool:
+    def _is_delivered(self, row: RowState, outcome: Outcome) -> bool:
+        """Not where the outputs were to be others than now: they are written again."""
         is_current = self._claims.current(row.item.row.stem) == row.job_id
-        return is_current and facts.get("wish") == self._wish(row.item) and self._is_there(facts)
+        is_same = outcome.spec == self._delivery.spec(row.item)
+        return is_current and is_same and self._delivery.is_there(outcome)
 
     def _is_known(self, job_id: str) -> bool:
         return job_id in self.jobs or self._claims.owner(job_id) is not None
@@ -203,14 +208,13 @@ class Run:
         holder = self._claims.owner(row.job_id)
         if holder in (None, self._claims.machine):
             return False
-        facts = self._claims.result(row.job_id)
-        row.stage, row.facts, row.message = RowStatus.ELSEWHERE, facts, f"claimed by {holder}"
-        if facts is not None and "wish" not in facts:
-            row.stage, row.message = RowStatus.FAILED, f"{facts.get('message')} (on {holder})"
-        elif facts is not None and self._is_there(facts):
-            row.stage, row.message = _stage_of(facts), f"made by {holder}"
-            if facts.get("is_kept"):
-                row.message = f"{facts.get('message')} (on {holder})"
+        outcome = row.outcome = self._claims.result(row.job_id)
+        row.stage, row.message = RowStatus.ELSEWHERE, f"claimed by {holder}"
+        if outcome is not None and outcome.spec is None:
+            row.stage, row.message = RowStatus.FAILED, f"{outcome.message} (on {holder})"
+        elif outcome is not None and self._delivery.is_there(outcome):
+            row.stage = _stage_of(outcome)
+            row.message = f"{outcome.message} (on {holder})" if outcome.is_kept else f"made by {holder}"
         return True
 
     def _put(self, job: JobRecord) -> None:
@@ -257,7 +261,7 @@ class Run:
                 row.message = f"{job.message} `--retry-failed` does that."
             if job.error_kind in _STOPPING:
                 self.stopped = job.message
-            self._note(row, job, {"outputs": []})
+            self._note(row, job, Outcome())
 
     def _admit(self) -> None:
         at_service = self._at_service()
@@ -343,56 +347,56 @@ class Run:
         try:
             if job.state is State.READY:  # of two processes that share the store, one delivers
                 job = self.jobs[job.id] = self._store.move(job, State.PLACED, message=job.message)
-            row.writing = self._deliver(row.item, job)
+            self._writing[row] = self._delivery.begin(row.item, job)
         except StaleError:
-            row.is_changed, row.stage, row.message = True, RowStatus.DONE, "written by another process"
+            row.is_changed = True
+            row.stage = RowStatus.DONE
+            row.message = "written by another process"
         except (OSError, RuntimeError, ValueError) as error:
             self._fail_delivery(row, error)
-        else:
-            self._writing.append(row)
 
     def _look_at(self, row: RowState) -> None:
-        assert row.writing
         try:
-            facts = row.writing()
+            outcome = self._delivery.poll(self._writing[row])
         except (OSError, RuntimeError, ValueError) as error:
             self._fail_delivery(row, error)
         else:
-            if facts is None:
+            if outcome is None:
                 return
-            row.is_changed, row.stage = True, _stage_of(facts)
-            if facts.get("is_kept"):
-                files = ", ".join(map(str, cast("list[str]", facts["outputs"])))
-                row.message = f"{row.message} Delivered: {files}.".strip()
-            self._note(row, self.jobs[row.job_id], {**facts, "wish": self._wish(row.item)})
-        self._writing.remove(row)
+            row.is_changed, row.stage = True, _stage_of(outcome)
+            if outcome.is_kept:
+                row.message = f"{row.message} Delivered: {', '.join(outcome.outputs)}.".strip()
+            self._note(row, self.jobs[row.job_id], outcome)
+        del self._writing[row]
 
     def _fail_delivery(self, row: RowState, error: Exception) -> None:
         row.is_changed, row.stage = True, RowStatus.FAILED
         row.message = f"It is made and paid for, but could not be written: {error} Run the batch again."
-        self._note(row, self.jobs[row.job_id], {"outputs": []})
+        self._note(row, self.jobs[row.job_id], Outcome())
 
-    def _note(self, row: RowState, job: JobRecord, facts: Facts) -> None:
+    def _note(self, row: RowState, job: JobRecord, outcome: Outcome) -> None:
+        """Write down what was delivered, and what is known of the job."""
         if self._limits.is_dry:
             return
-        row.facts = {
-            "key": row.item.key,
-            "job": job.id,
-            "cost_cu": job.cost_cu,
-            "refunded_cu": job.refunded_cu,
-            "content": row.item.content,
-            "faces": job.result.get("faces"),
-            "message": row.message,
-            "seconds": None if job.finished_at is None else job.finished_at - job.created_at,
-            **facts,
-        }
+        faces = job.result.get("faces")
+        row.outcome = replace(
+            outcome,
+            key=row.item.key,
+            job=job.id,
+            cost_cu=job.cost_cu,
+            refunded_cu=job.refunded_cu,
+            content=row.item.content,
+            faces=faces if isinstance(faces, int) else None,
+            message=row.message,
+            seconds=None if job.finished_at is None else job.finished_at - job.created_at,
+        )
         self._claims.acquire(job.id, job.estimate_cu)
-        self._claims.write_result(job.id, row.facts)
+        self._claims.write_result(job.id, row.outcome)
 
 
-def _stage_of(facts: Facts) -> RowStatus:
+def _stage_of(outcome: Outcome) -> RowStatus:
     """Of what was delivered: a row is not done without the outputs that it was to have."""
-    return RowStatus.FAILED if facts.get("is_kept") else RowStatus.DONE
+    return RowStatus.FAILED if outcome.is_kept else RowStatus.DONE
 
 
 def _is_at_service(job: JobRecord) -> bool:

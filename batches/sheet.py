@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 from ..client import JsonValue
 from ..jobs import InputFile, mapped
-from .claims import Facts
 from .manifest import Problem
+from .outcome import Outcome
 from .plan import Item
-from .run import RowState
+from .row_state import RowState
 
 COLUMNS = (
     *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
@@ -34,11 +34,10 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
     table = csv.writer(text)
     table.writerow(COLUMNS)
     for row in rows:
-        item, facts = row.item, row.facts or {}
-        files = ", ".join(map(str, cast("list[str]", facts.get("outputs") or [])))
+        item, outcome = row.item, row.outcome or Outcome()
         told = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
-        told += [facts.get("cost_cu"), item.price_cu, facts.get("faces"), facts.get("seconds"), files]
-        told += [row.job_id, row.message, facts.get("refunded_cu"), item.row.number]
+        told += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
+        told += [row.job_id, row.message, outcome.refunded_cu, item.row.number]
         table.writerow(map(_cell, told))
     for wrong in problems:
         told = [wrong.key, "wrong", *[""] * 10, str(wrong), "", wrong.number]
@@ -49,7 +48,13 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
 def write_sheet(path: Path, rows: Sequence[RowState], problems: Sequence[Problem]) -> None:
     shown = [_shown(row) for row in rows]
     for wrong in problems:
-        empty: Facts = {**dict.fromkeys(_EMPTY), "words": "", "parameters": "", "model": "", "files": []}
+        empty: dict[str, JsonValue] = {
+            **dict.fromkeys(_EMPTY),
+            "words": "",
+            "parameters": "",
+            "model": "",
+            "files": [],
+        }
         shown.append({**empty, "key": wrong.key or "?", "state": "wrong", "message": str(wrong)})
     data = json.dumps(shown, ensure_ascii=False)
     # Within a script element, `<` alone could end it or begin a comment.
@@ -59,22 +64,21 @@ def write_sheet(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
     _replace(path, template.replace("@ROWS@", data))
 
 
-def parameters_of(item: Item) -> Facts:
+def parameters_of(item: Item) -> dict[str, JsonValue]:
     """The inputs with files by their names."""
     plain = mapped(item.inputs, lambda leaf: leaf.path.name if isinstance(leaf, InputFile) else leaf)
-    return cast("Facts", plain)
+    return cast("dict[str, JsonValue]", plain)
 
 
 _EMPTY = ("picture", "preview", "turntable", "cost", "faces", "size", "seconds")
 
 
-def _shown(row: RowState) -> Facts:
-    item, facts = row.item, row.facts or {}
+def _shown(row: RowState) -> dict[str, JsonValue]:
+    item, outcome = row.item, row.outcome or Outcome()
+    refunded_cu = outcome.refunded_cu or 0.0
     files: list[JsonValue] = [
-        {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)}
-        for name in cast("list[str]", facts.get("outputs") or [])
+        {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)} for name in outcome.outputs
     ]
-    seconds = facts.get("seconds")
     return {
         "key": item.key,
         "state": str(row.stage),
@@ -83,23 +87,19 @@ def _shown(row: RowState) -> Facts:
         "words": "" if item.picture else item.source,
         "message": row.message,
         "files": files,
-        "cost": _net(facts.get("cost_cu"), facts.get("refunded_cu")),
-        "faces": facts.get("faces"),
+        "cost": None if outcome.cost_cu is None else outcome.cost_cu - refunded_cu,
+        "faces": outcome.faces,
         "size": item.size_m,
-        "seconds": round(seconds) if isinstance(seconds, int | float) else None,
-        **{name: _url(facts.get(name)) for name in ("picture", "preview", "turntable")},
+        "seconds": None if outcome.seconds is None else round(outcome.seconds),
+        "picture": _url(outcome.picture),
+        "preview": _url(outcome.preview),
+        "turntable": _url(outcome.turntable),
     }
 
 
-def _url(name: JsonValue) -> str | None:
+def _url(name: str | None) -> str | None:
     """A relative address: never another scheme or host, whatever the name is."""
-    return "./" + quote(name.replace("\\", "/"), safe="/") if isinstance(name, str) else None
-
-
-def _net(cost_cu: JsonValue, refunded_cu: JsonValue) -> JsonValue:
-    if isinstance(cost_cu, int | float) and isinstance(refunded_cu, int | float):
-        return cost_cu - refunded_cu
-    return cost_cu
+    return "./" + quote(name.replace("\\", "/"), safe="/") if name else None
 
 
 def _short(value: JsonValue) -> str:

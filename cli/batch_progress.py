@@ -89,8 +89,8 @@ class BatchProgress:
         facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
         facts |= {"cost_cu": job and job.cost_cu, "refunded_cu": job.refunded_cu if job else 0.0}
         facts["message"] = row.message
-        if row.stage is RowStatus.DONE and row.facts:
-            facts["outputs"] = row.facts.get("outputs")
+        if row.stage is RowStatus.DONE and row.outcome:
+            facts["outputs"] = [*row.outcome.outputs]
         self.event("row", **facts)
         if not (self._is_live or self._on_event) or row.stage is RowStatus.FAILED:
             self._erase()

@@ -14,15 +14,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 from ..batches import (
     Claims,
     Defaults,
+    Delivery,
     Fate,
     HostLock,
     Item,
     Manifest,
+    Outcome,
     Problem,
     RowState,
     RowStatus,
@@ -38,14 +39,13 @@ from ..batches.run import OVER_COST
 from ..client import InputError, NotFoundError
 from ..jobs import UNPAID, State, cost_text, safe_name
 from ..scene import can_export
-from .batch_files import Delivery
 from .batch_progress import BatchProgress, summary
 from .exits import EXPECTED, CommandError, Exit, code_of
 from .farm import assemble, recorded, tell_failures
 from .generate import stopped
 from .generate_request import check_space, price_or_none
 from .outputs import TICK_S, OutageTimer
-from .session import Session, Where
+from .session import Session, Where, blender_binary
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
 _SHOWN = 20  # files that a line names
@@ -105,7 +105,9 @@ class Batch:
     """`make` does it, once; the attributes then say how it went, also where `make` has raised."""
 
     def __init__(self, folder: Path, options: BatchOptions, where: Where, board: BatchProgress) -> None:
-        self.folder, self._options, self._board = folder, options, board
+        self.folder = folder
+        self._options = options
+        self._board = board
         self._where = replace(where, state=folder / ".maquette" / "machines" / options.machine)
         self.code: Exit = Exit.JOB_FAILED
         self.error: str | None = None  # why it ended before its end
@@ -164,17 +166,13 @@ class Batch:
             check_space(session.folder, "output")
         claims = self.claims = Claims(folder / ".maquette", options.machine)
         most = max(1, min(session.converters, len(self.items)))
-        delivery = Delivery(session, folder, claims, has_turntable=options.turntable, most=most)
+        delivery = Delivery(
+            *(session.store, folder, claims, blender_binary()), has_turntable=options.turntable, most=most
+        )
         is_dry = options.dry_run or is_wrong
         concurrency = 1 if is_dry else self._concurrency(session)
         limits = RunLimits(concurrency, most, options.max_cost, options.retry_failed, is_dry)
-        run = Run(
-            *(session.store, session.service, claims, self.items, limits),
-            deliver=delivery.begin,
-            wish=delivery.wish,
-            is_there=delivery.is_there,
-            session=session.id,
-        )
+        run = Run(*(session.store, session.service, claims, self.items, limits, delivery), session=session.id)
         if options.limit is not None:
             run.keep_to(options.limit)
         self.to_pay_cu = run.to_pay_cu()
@@ -190,17 +188,20 @@ class Batch:
             else:
                 self._follow(run, session, host_lock, delivery)
         finally:
-            delivery.close()
-            self._publish(run, delivery)
+            try:
+                self._publish(run, delivery, is_over=True)
+            finally:
+                delivery.close()
         board.line(f"{summary(run, is_over=True)} → {folder if options.is_part else folder / 'index.html'}")
         return self._ended(run, claims)
 
-    def _publish(self, run: Run, delivery: Delivery) -> None:
+    def _publish(self, run: Run, delivery: Delivery, *, is_over: bool = False) -> None:
         """The table and the page as they are now; they are of all rows."""
         if self._options.is_part:
             return
         run.look_elsewhere()
-        delivery.add_pictures(self.rows)
+        while delivery.add_pictures(self.rows) and is_over:
+            time.sleep(TICK_S / 4)
         write_table(self.folder / "results.csv", self.rows, self.problems)
         write_sheet(self.folder / "index.html", self.rows, self.problems)
 
@@ -306,12 +307,12 @@ class Batch:
         known |= {stem_of(problem.key) for problem in self.problems if problem.key}
         files, before = list[str](), dict[str, str]()
         for stem in sorted(claims.stems() - known):
-            facts = claims.result(claims.current(stem) or "") or {}
-            files += map(str, cast("list[str]", facts.get("outputs") or []))
-            before[str(facts.get("content"))] = str(facts.get("key") or stem)
+            outcome = claims.result(claims.current(stem) or "") or Outcome()
+            files += outcome.outputs
+            before[outcome.content] = outcome.key or stem
         files = [name for name in files if (self.folder / name).exists()]
         for row in run.rows:
-            if run.fate(row) is Fate.NEW and row.item.content in before:
+            if run.fate(row) is Fate.NEW and row.item.content and row.item.content in before:
                 self._board.line(
                     f"{row.item.key}: the same was made as {before[row.item.content]}, which is no row any"
                     " more. Under its new key it is made, and paid for, again."

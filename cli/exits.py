@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from .. import client, scene
 from ..jobs import DONE, AccountError, JobRecord, SandboxError, StoreError, WorkerError
+from ..jobs.blender_pool import ChildError
 
 
 class Exit(IntEnum):
@@ -30,7 +31,10 @@ _KINDS: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
     (Exit.NOT_ALLOWED, (client.SignInError, client.NotAllowedError, client.CreditsError, AccountError)),
     (Exit.USAGE, (client.InputError, client.NotFoundError, StoreError)),
     # OSError and sqlite3's: a disk that is full or went away.
-    (Exit.JOB_FAILED, (client.TransferError, WorkerError, scene.ExportError, OSError, sqlite3.Error)),
+    (
+        Exit.JOB_FAILED,
+        (client.TransferError, WorkerError, ChildError, scene.ExportError, OSError, sqlite3.Error),
+    ),
     (Exit.NO_SERVICE, (client.ScenarioError, SandboxError)),
 )
 EXPECTED: tuple[type[Exception], ...] = (CommandError, *(kind for _, kinds in _KINDS for kind in kinds))

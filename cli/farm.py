@@ -48,7 +48,9 @@ def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
         elif row.stage is RowStatus.WAITING:
             message = row.message
         elif row.stage is RowStatus.FAILED:
-            is_kept = (row.facts or {}).get("is_kept")  # what this Blender cannot read, that of no host can
+            is_kept = (
+                row.outcome is not None and row.outcome.is_kept
+            )  # what this Blender cannot read, that of no host can
             code = code if is_kept else max(code, _task_code(job))
             message = row.message
         claims.set_failure(row.item.row.stem, message)

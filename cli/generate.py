@@ -9,12 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from ..batches import OUTPUTS
+from ..batches.delivery import delivered_files
 from ..client import JsonValue
 from ..jobs import DONE, SANDBOX, UNPAID, JobRecord, State, cost_text
 from ..jobs.store import StaleError
+from ..scene import can_export
 from .exits import CommandError, Exit, exit_for_job
 from .generate_request import GenerateRequest, check_cost, price_of_job, read_request, start
-from .outputs import deliver, delivered_files, wait_for, wanted_outputs
+from .outputs import deliver, wait_for, wanted_outputs
 from .progress import ProgressLine
 from .session import Session, where_of
 
@@ -22,7 +25,7 @@ INTERRUPTED = "Interrupted before it was submitted."
 
 
 def run_generate(arguments: Namespace) -> int:
-    outputs = [_output(name, ".blend", ".glb") for name in arguments.output]
+    outputs = [_output(name, *OUTPUTS) for name in arguments.output]
     preview = _output(arguments.preview, ".png") if arguments.preview else None
     with Session(where_of(arguments)) as session:
         try:
@@ -169,7 +172,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
             ending = f" `{command}` pays for it anew." if store.is_unpaid(job) else ending
-            files = [str(path) for path in delivered_files(session, job) if path.exists()]
+            files = [str(path) for path in delivered_files(session.store, job) if path.exists()]
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")
     if is_json:
@@ -261,6 +264,8 @@ def named_values(parameters: list[str]) -> dict[str, JsonValue]:
 def _output(name: str, *allowed: str) -> str:
     if Path(name).suffix.lower() not in allowed:
         raise CommandError(f"{name}: an output's name ends in {' or '.join(allowed)}.")
+    if not can_export(Path(name).suffix.lower()):
+        raise CommandError(f"{name}: this Blender was built without USD.")
     try:  # now, not when it is paid for
         path = Path(name).expanduser().resolve()
         if path.is_dir():

@@ -93,7 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     add = generate.add_argument
     add("--name", help="name of the object")
     add("--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`")
-    add("-o", "--output", action="append", default=[], metavar="FILE", help="OUT.blend or .glb; repeatable")
+    add(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"of {', '.join(OUTPUTS)}; repeatable",
+    )
     add("--preview", metavar="FILE", help="render a small picture of the result (.png)")
     add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")

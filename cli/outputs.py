@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for jobs, then putting the results where the command was asked to: scene, files, preview."""
+"""Waiting for jobs, then writing the results where the command was asked to: files, preview."""
 
-import os
-import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import bpy
-
-from .. import scene
-from ..jobs import DONE, JobRecord, State, provenance_of
+from ..batches.delivery import delivered_files, write_request
+from ..jobs import DONE, JobRecord, State
+from ..jobs.blender_pool import BlenderPool
 from ..jobs.store import StaleError
 from .exits import CommandError, Exit
 from .progress import Progress
-from .session import Session
+from .session import Session, blender_binary
 
 TICK_S = 0.2
 _NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to a script
@@ -27,7 +24,9 @@ class OutageTimer:
     """Reports what blocks the worker through `say`, and raises after ten minutes without service."""
 
     def __init__(self, session: Session, say: Callable[[str], None], again: str) -> None:
-        self._session, self._say, self._again = session, say, again
+        self._session = session
+        self._say = say
+        self._again = again
         self._told, self._well_at = "", time.monotonic()
 
     def check(self) -> None:
@@ -65,8 +64,15 @@ def wait_for(session: Session, jobs: list[JobRecord], progress: Progress, *, aga
 
 
 def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
-    """Place each ready job and write the outputs it was asked for; the files written by job id."""
-    return {job.id: _deliver_one(session, job) for job in jobs if job.state in DONE}
+    """Write the outputs that each ready job was asked for, in a background Blender; the files by job id.
+
+    Where Blender cannot read a result, they are its files as they were delivered.
+    """
+    blenders = BlenderPool(blender_binary())
+    try:
+        return {job.id: _deliver_one(session, blenders, job) for job in jobs if job.state in DONE}
+    finally:
+        blenders.tidy(0)
 
 
 def wanted_outputs(job: JobRecord) -> list[Path]:
@@ -75,64 +81,16 @@ def wanted_outputs(job: JobRecord) -> list[Path]:
     return [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
 
 
-def _deliver_one(session: Session, job: JobRecord) -> list[str]:
-    size_m = cast("float | None", job.placement.get("size_m"))
-    written = write_outputs(session, job, wanted_outputs(job), size_m)
+def _deliver_one(session: Session, blenders: BlenderPool, job: JobRecord) -> list[str]:
+    outputs = wanted_outputs(job)
+    folder = session.store.job_folder(job.id)
+    if not (folder / "result.blend").exists():
+        outputs = delivered_files(session.store, job)
+    elif outputs:
+        size_m = cast("float | None", job.placement.get("size_m"))
+        request = write_request(job, folder, outputs, size_m)
+        blenders.run("write", request, folder, "writing the outputs")
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
             session.store.move(job, State.PLACED, message=job.message)
-    return [str(output) for output in written]
-
-
-def write_outputs(session: Session, job: JobRecord, outputs: list[Path], size_m: float | None) -> list[Path]:
-    """Place the result and write it in each form, by the names' endings; returns what was written.
-
-    Where Blender cannot read it, nothing is, and the files are returned as they were delivered.
-    """
-    blend = session.store.job_folder(job.id) / "result.blend"
-    if not blend.exists():
-        return delivered_files(session, job)
-    if outputs:
-        with quiet(session.folder / "blender.log"):
-            root = _place(job, blend, size_m)
-            try:
-                for output in outputs:
-                    scene.write_form([root], output)
-            finally:  # the next job's files are to hold that job alone
-                bpy.data.batch_remove([*root.children_recursive, root])
-                bpy.data.orphans_purge(do_recursive=True)
-    return outputs
-
-
-def delivered_files(session: Session, job: JobRecord) -> list[Path]:
-    return [session.store.job_folder(job.id) / entry["path"] for entry in cast("list[Any]", job.files)]
-
-
-def _place(job: JobRecord, blend: Path, size_m: float | None) -> bpy.types.Object:
-    """Put the result into the scene of the file that Blender was started with, else into an empty one."""
-    if not bpy.data.filepath and not bpy.data.collections.get("Maquette"):
-        bpy.data.batch_remove([*bpy.data.objects, *bpy.data.collections])
-    target = cast("bpy.types.Scene", bpy.context.scene)
-    x, y, z = target.cursor.location
-    placement = scene.Placement((x, y, z), size_m=size_m)
-    facts = provenance_of(job)
-    return scene.append_result(blend, name=job.name, scene=target, placement=placement, provenance=facts)
-
-
-@contextmanager
-def quiet(log_path: Path) -> Generator[None]:
-    """What Blender's exporters and renderer print goes into a file: stdout and stderr are ours."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with log_path.open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for target, descriptor in enumerate(kept, 1):
-            os.dup2(descriptor, target)
-            os.close(descriptor)
+    return [str(output) for output in outputs]

@@ -92,7 +92,9 @@ def shown_in_srgb(scene: bpy.types.Scene) -> Iterator[None]:
     The view stays the same where sRGB has it, or has it without what it says of that screen ("AgX - HDR").
     """
     display, view = scene.display_settings, scene.view_settings
-    device, transform, look = display.display_device, view.view_transform, view.look
+    device = display.display_device
+    transform = view.view_transform
+    look = view.look
     _take_first(display, "display_device", _DISPLAYS)
     if display.display_device == device:
         yield

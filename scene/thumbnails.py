@@ -5,6 +5,7 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -21,6 +22,26 @@ def write_thumbnail(picture: Path, target: Path, *, orientation: int = 1, size: 
     `orientation` says how it lies, as EXIF numbers it.
     """
     _save_on_white(load_upright(picture, orientation, size=size), target)
+
+
+def try_thumbnail(request: dict[str, Any]) -> bool:
+    """Writes the image file `picture` as the JPEG `thumbnail`; whether it could be read."""
+    try:
+        write_thumbnail(
+            Path(request["picture"]), Path(request["thumbnail"]), orientation=request["orientation"]
+        )
+    except ExportError:
+        return False  # the page shows a dash
+    return True
+
+
+def thumbnails(request: dict[str, Any]) -> dict[str, object]:
+    """Small pictures of image files, as a task of background_main.py; the answer names those written."""
+    try:
+        written = [each["thumbnail"] for each in request["pictures"] if try_thumbnail(each)]
+    except OSError as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, "written": written}
 
 
 def load_upright(picture: Path, orientation: int, *, size: int | None = None) -> np.ndarray:

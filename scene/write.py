@@ -14,7 +14,7 @@ from .append import append_result
 from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
 from .place import Placement
 from .render import render_preview
-from .thumbnails import render_turntable, write_thumbnail
+from .thumbnails import render_turntable, try_thumbnail
 
 
 def write(request: dict[str, Any]) -> dict[str, object]:
@@ -28,16 +28,8 @@ def write(request: dict[str, Any]) -> dict[str, object]:
     assert scene
     if request["threads"]:
         scene.render.threads_mode, scene.render.threads = "FIXED", request["threads"]
-    has_thumbnail = bool(request["picture"])
     try:
-        if request["picture"]:
-            try:
-                write_thumbnail(
-                    *(Path(request["picture"]), Path(request["thumbnail"])),
-                    orientation=request["orientation"],
-                )
-            except ExportError:
-                has_thumbnail = False  # the page shows a dash
+        has_thumbnail = bool(request["picture"]) and try_thumbnail(request)
         placement = Placement(size_m=request["size_m"])
         root = append_result(
             Path(request["result"]),

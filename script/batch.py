@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from ..batches import Defaults, Manifest, Problem, RowState, read_manifest, read_rows
+from ..batches import Defaults, Manifest, Outcome, Problem, RowState, read_manifest, read_rows
 from ..cli.batch_progress import BatchProgress
 from ..cli.batching import Batch, BatchOptions, output_folder
 from ..cli.exits import EXPECTED, Exit, code_of
@@ -157,25 +157,21 @@ def _wrong(problems: Sequence[Problem]) -> MaquetteError:
 
 
 def _row_of(work: Batch, row: RowState) -> BatchRow:
-    item, facts = row.item, row.facts or {}
-    faces = facts.get("faces")
-    cost_cu = facts.get("cost_cu")
-    seconds = facts.get("seconds")
-    refunded_cu = facts.get("refunded_cu")
+    item, outcome = row.item, row.outcome or Outcome()
     return BatchRow(
         key=item.key,
         state=str(row.stage),
         name=item.name,
         model_id=item.model.id,
         job_id=row.job_id,
-        files=tuple(work.folder / name for name in cast("list[str]", facts.get("outputs") or [])),
+        files=tuple(work.folder / name for name in outcome.outputs),
         blend=blend_of(work.folder, work.claims, row) if work.claims else None,
         size_m=item.size_m,
-        faces=faces if isinstance(faces, int) else None,
+        faces=outcome.faces,
         price_cu=item.price_cu,
-        cost_cu=cost_cu if isinstance(cost_cu, int | float) else None,
-        refunded_cu=refunded_cu if isinstance(refunded_cu, int | float) else 0.0,
-        seconds=seconds if isinstance(seconds, int | float) else None,
+        cost_cu=outcome.cost_cu,
+        refunded_cu=outcome.refunded_cu or 0.0,
+        seconds=outcome.seconds,
         message=row.message,
         provenance=provenance_of_row(row),
     )

@@ -36,15 +36,17 @@ def glb_json(path: Path) -> dict[str, Any]:
 
 def test_a_picture_becomes_a_textured_model_in_every_form_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
     glb, blend, preview = tmp_path / "new" / "horse.glb", tmp_path / "horse.blend", tmp_path / "horse.png"
+    fbx = tmp_path / "horse.fbx"
     done = run(
         "generate", HORSE, "--param", "targetFaceNum=4000", "--size", "2.5", "--json",
-        "-o", str(glb), "-o", str(blend), "--preview", str(preview),
+        "-o", str(glb), "-o", str(blend), "-o", str(fbx), "--preview", str(preview),
         env=sandbox.env,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     job = read_json(done.stdout)["jobs"][0]
     assert job["state"] == "placed"
-    assert job["outputs"] == [str(glb), str(blend), str(preview)]
+    assert job["outputs"] == [str(glb), str(blend), str(fbx), str(preview)]
+    assert fbx.read_bytes().startswith(b"Kaydara FBX Binary")
     assert 500 < job["faces"] <= 4000
     content = glb_json(glb)
     assert content["images"]
@@ -145,7 +147,7 @@ def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
         (["generate", HORSE, "--model", "model_nope"], 2, "maquette models"),
         (["generate", HORSE, HORSE], 2, "one image file at a time"),
         (["generate", HORSE, "--prompt", "x"], 2, "takes no words"),
-        (["generate", HORSE, "-o", "x.fbx"], 2, ".blend or .glb"),
+        (["generate", HORSE, "-o", "x.obj"], 2, "name ends in .glb"),
         (["generate", HORSE, "-o", "/proc/none/x.glb"], 2, "cannot be written"),
         (["generate", HORSE, "--size", "nought"], 2, "length in metres"),
         (["generate", HORSE, "--max-cost", "0.01"], 4, "0.01 CU at most"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from browser import find_or_none
-from maquette.batches import Item, Problem, Row, RowState, RowStatus, write_sheet
+from maquette.batches import Item, Outcome, Problem, Row, RowState, RowStatus, write_sheet
 from maquette.client import Model
 from sandbox_client import png
 
@@ -59,8 +59,10 @@ def tracked(number: int) -> RowState:
     key = f"row {number} {HOSTILE}"
     item = Item(Row(number, key, "stem", {}), MODEL, {"prompt": HOSTILE}, key, key, 1.0, (".glb",), "id")
     stage = RowStatus.FAILED if number % 10 == 3 else RowStatus.DONE
-    facts = {"outputs": ["a.glb"], "cost_cu": float(number), "faces": 12, "preview": "view.png"}
-    return RowState(item, "id", stage, HOSTILE, facts | {"turntable": "view.png"})  # type: ignore[arg-type]
+    outcome = Outcome(
+        outputs=("a.glb",), cost_cu=float(number), faces=12, preview="view.png", turntable="view.png"
+    )
+    return RowState(item, "id", stage, HOSTILE, outcome)
 
 
 def test_the_page_works_in_a_browser_with_a_thousand_rows(tmp_path: Path) -> None:

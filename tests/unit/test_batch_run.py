@@ -1,6 +1,6 @@
 """A run admits what the limits allow, does what is missing, and pays for each row once, killed or not."""
 
-import itertools
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,9 @@ import pytest
 from maquette.batches import (
     Claims,
     Defaults,
+    Delivery,
     HostLock,
+    Outcome,
     RowStatus,
     Run,
     RunLimits,
@@ -21,7 +23,7 @@ from maquette.batches import (
     make_items,
     read_manifest,
 )
-from maquette.batches.claims import Facts
+from maquette.batches.delivery import Writing
 from maquette.batches.plan import Item
 from maquette.client import (
     CreditsError,
@@ -59,6 +61,7 @@ class World:
         self.blender = fake_blender(folder, {"ok": True, "faces": 12, "objects": 1})
         self.delivered: list[str] = []
         self.failing: Exception | None = None
+        self.kept_suffix = ""  # of what no Blender can read
         self.most_at_service = 0
 
     def items(self, *keys: str, price_cu: float | None = 2.5) -> list[Item]:
@@ -69,34 +72,13 @@ class World:
         assert not manifest.problems
         return [replace(item, price_cu=price_cu) for item in items]
 
-    def deliver(self, item: Item, job: JobRecord) -> Callable[[], Facts | None]:
-        looks = itertools.count()
-
-        def look() -> Facts | None:
-            if next(looks) == 0:
-                return None
-            return self.written(item, job)
-
-        return look
-
-    def written(self, item: Item, job: JobRecord) -> Facts:
-        if self.failing:
-            raise self.failing
-        self.claims.set_current(item.row.stem, job.id)
-        (self.folder / f"{item.key}.glb").write_text(job.id)
-        self.delivered.append(job.id)
-        return {"outputs": [f"{item.key}.glb"]}
-
     def open(self, items: list[Item], *, machine: str = "main", session: str = "", **limits: Any) -> Run:
         self.session = session
         self.store = Store(self.folder / "machines" / machine, clock=self.clock)
         self.claims = Claims(self.folder, machine)
+        self.delivery = Files(self)
         return Run(
-            *(self.store, "test", self.claims, items, RunLimits(**limits)),
-            deliver=self.deliver,
-            wish=lambda item: [*item.outputs],
-            is_there=lambda facts: all((self.folder / str(name)).exists() for name in facts["outputs"]),  # type: ignore[union-attr]
-            session=session,
+            *(self.store, "test", self.claims, items, RunLimits(**limits), self.delivery), session=session
         )
 
     def worker(self) -> Worker:
@@ -134,6 +116,32 @@ class World:
         self.store.close()
 
 
+class Files(Delivery):
+    """Writes a row's file itself, at the second look, without a Blender."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.claims = world, world.claims
+        super().__init__(world.store, world.folder, self.claims, "blender", has_turntable=False, most=1)
+        self.looked: set[str] = set()
+
+    def begin(self, item: Item, job: JobRecord) -> Writing:
+        return Writing(item, job)
+
+    def poll(self, writing: Writing) -> Outcome | None:
+        item, job = writing.item, writing.job
+        if job.id not in self.looked:
+            self.looked.add(job.id)
+            return None
+        if self.world.failing:
+            raise self.world.failing
+        is_kept = self.world.kept_suffix != ""
+        name = f"{item.key}{self.world.kept_suffix or '.glb'}"
+        self.claims.set_current(item.row.stem, job.id)
+        (self.world.folder / name).write_text(job.id)
+        self.world.delivered.append(job.id)
+        return Outcome(outputs=(name,), is_kept=is_kept, spec=self.spec(item))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
@@ -150,19 +158,14 @@ def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_fo
     answer = {"ok": True, "faces": 0, "objects": 0, "kept": [{"name": "m.ply", "why": why}]}
     world.blender = fake_blender(world.folder, answer)
 
-    def kept(item: Item, job: JobRecord) -> Facts:
-        (world.folder / "a.ply").write_bytes(b"ply")
-        world.claims.set_current(item.row.stem, job.id)
-        return {"outputs": ["a.ply"], "is_kept": True}
-
-    world.written = kept  # type: ignore[method-assign]
+    world.kept_suffix = ".ply"
     for machine in ("main", "other"):
         for is_retrying in (False, True):
             run = world.run(items, machine=machine, is_retrying=is_retrying)
             assert stages(run) == [RowStatus.FAILED]
             assert run.rows[0].message.startswith(f"{why} Delivered: a.ply.")
-            assert run.rows[0].facts
-            assert run.rows[0].facts["outputs"] == ["a.ply"]
+            assert run.rows[0].outcome
+            assert run.rows[0].outcome.outputs == ("a.ply",)
     assert len(world.service.paid) == 1
 
 
@@ -540,9 +543,9 @@ def test_what_others_cost_is_known_whatever_became_of_their_claims(tmp_path: Pat
     assert two.acquire("a", 2.0)
     assert one.cost_of_others_cu() == 2.0  # not what it was while it was one's own
     assert two.acquire("b", 3.0)
-    two.write_result("b", {"cost_cu": None})  # the service did not tell: the price stands
+    two.write_result("b", Outcome(cost_cu=None))  # the service did not tell: the price stands
     assert two.acquire("c", 3.0)
-    two.write_result("c", {"cost_cu": 1.0})
+    two.write_result("c", Outcome(cost_cu=1.0))
     assert one.cost_of_others_cu() == 6.0
     two.release("a")
     assert one.cost_of_others_cu() == 4.0
@@ -652,6 +655,18 @@ def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str
         assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("price", ['"1"', "-1e9", "NaN", "-Infinity", "true", "1" + "0" * 400])
+def test_a_claim_of_another_machine_with_no_price_in_its_place_is_an_error(
+    tmp_path: Path, price: str
+) -> None:
+    """Taken as it is, it would make room below the limit on cost."""
+    assert Claims(tmp_path, "two").acquire("job", 1.0)
+    path = tmp_path / "claims" / "job" / "claim.json"
+    path.write_text(f'{{"machine": "two", "price_cu": {price}}}')
+    with pytest.raises(InputError, match="cannot be read"):
+        Claims(tmp_path, "one").cost_of_others_cu()
+
+
 def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = (Claims(tmp_path, name) for name in ("one", "two"))
     assert one.acquire("job", 1.0)
@@ -682,7 +697,7 @@ def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     for owner, names in (
         (Store, ("add", "move", "resume", "update")),
         (Claims, ("acquire", "write_result", "set_current")),
-        (World, ("deliver", "written")),
+        (Files, ("begin", "poll")),
     ):
         for name in names:
             monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
@@ -722,3 +737,52 @@ def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
     assert len(world.service.paid) == 4
     for row in run.rows:
         assert (world.folder / f"{row.item.key}.glb").read_text() == row.job_id
+
+
+@pytest.mark.parametrize("version", ["first", "with files", "last"])
+def test_a_folder_of_an_earlier_version_is_taken_as_done_and_not_paid_again(
+    world: World, version: str
+) -> None:
+    """Its result.json is a table of facts in which `spec` is called "wish"."""
+    items = world.items("a")
+    run = world.run(items)
+    written = world.folder / "a.glb"
+    old: dict[str, Any] = {
+        "key": "a",
+        "job": items[0].id,
+        "cost_cu": 2.5,
+        "faces": 12,
+        "message": "",
+        "seconds": 4.0,
+        "outputs": ["a.glb"],
+        "preview": None,
+        "turntable": None,
+        "picture": None,
+        "wish": [".glb", ".png", 1.0, "a", False],
+    }
+    if version != "first":
+        stat = written.stat()
+        old |= {"refunded_cu": 0.0, "content": items[0].content}
+        old["files"] = {"a.glb": {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": "0" * 64}}
+    if version == "last":
+        old["is_kept"] = False
+    (world.folder / "claims" / items[0].id / "result.json").write_text(json.dumps(old))
+    for machine in ("main", "other"):
+        run = world.run(items, machine=machine)
+        assert stages(run) == [RowStatus.DONE]
+        assert run.rows[0].outcome
+        assert run.rows[0].outcome.outputs == ("a.glb",)
+        assert run.rows[0].outcome.spec == old["wish"]
+    assert len(world.service.paid) == 1
+    assert len(world.delivered) == 1
+
+
+def test_a_row_that_failed_in_an_earlier_version_elsewhere_has_failed(world: World) -> None:
+    items = world.items("a")
+    assert Claims(world.folder, "other").acquire(items[0].id, 2.5)
+    old = {"key": "a", "job": "a-1", "cost_cu": 2.5, "faces": None, "message": "It broke.", "outputs": []}
+    (world.folder / "claims" / items[0].id / "result.json").write_text(json.dumps(old))
+    run = world.run(items)
+    assert stages(run) == [RowStatus.FAILED]
+    assert run.rows[0].message == "It broke. (on other)"
+    assert not world.service.paid

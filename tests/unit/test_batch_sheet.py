@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.batches import Item, Problem, Row, RowState, RowStatus, write_sheet, write_table
+from maquette.batches import Item, Outcome, Problem, Row, RowState, RowStatus, write_sheet, write_table
 from maquette.client import Model
 
 MODEL = Model.from_json({"id": "model_x", "name": "X", "inputs": []})
@@ -15,8 +15,8 @@ MODEL = Model.from_json({"id": "model_x", "name": "X", "inputs": []})
 
 def tracked(key: str, message: str = "", files: tuple[str, ...] = ()) -> RowState:
     item = Item(Row(2, key, "stem", {}), MODEL, {"prompt": key}, key, key, 1.0, (".glb",), "id-1", 2.5)
-    facts = {"outputs": [*files], "cost_cu": 2.5, "faces": 12, "seconds": 1.2, "preview": "a b#.png"}
-    return RowState(item, "id-1", RowStatus.DONE, message, facts)  # type: ignore[arg-type]
+    outcome = Outcome(outputs=files, cost_cu=2.5, faces=12, seconds=1.2, preview="a b#.png")
+    return RowState(item, "id-1", RowStatus.DONE, message, outcome)
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
@@ -68,7 +68,7 @@ def test_the_page_reaches_for_nothing_outside(tmp_path: Path) -> None:
 
 def test_the_table_opens_in_a_spreadsheet_with_its_letters_and_plain_numbers(tmp_path: Path) -> None:
     row = tracked("St\u00fchl")
-    row.facts = {**(row.facts or {}), "seconds": 1.2000000000000002, "refunded_cu": 2.5}
+    row.outcome = Outcome(cost_cu=2.5, seconds=1.2000000000000002, refunded_cu=2.5)
     write_table(tmp_path / "r.csv", [row], [Problem(9, "x", "wrong", 10)])
     assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     with (tmp_path / "r.csv").open(newline="", encoding="utf-8-sig") as stream:

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What came of a row: what its job cost, what was made, and which files were written. Kept as result.json.
+
+The file is on a share that anybody may write to: it is read field by field, each checked.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import cast
+
+from ..client import InputError, JsonValue
+from ..client.fields import Fields
+
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFile:
+    """A file as it was written: another size or content is a person's."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """File names are relative to the batch's folder. In result.json `spec` is called "wish"."""
+
+    key: str = ""
+    job: str = ""
+    cost_cu: float | None = None
+    refunded_cu: float | None = None
+    content: str = ""  # Item.content; empty in results of earlier versions
+    faces: int | None = None
+    seconds: float | None = None
+    message: str = ""
+    outputs: tuple[str, ...] = ()
+    files: Mapping[str, WrittenFile] = field(
+        default_factory=dict[str, WrittenFile]
+    )  # of earlier versions: {}
+    preview: str | None = None
+    turntable: str | None = None
+    picture: str | None = None  # the input's, small
+    is_kept: bool = False  # Blender cannot read what was delivered: the outputs are the delivered files
+    spec: JsonValue = None  # what the outputs were to be (`Delivery.spec`); None: there are none
+
+    @classmethod
+    def from_json(cls, value: object) -> "Outcome":
+        """Raises InputError if it is no outcome, or names a file outside the batch's folder."""
+        fields = Fields(value, "result")
+        written = fields.section("files")
+        return cls(
+            key=fields.words("key"),
+            job=fields.words("job"),
+            cost_cu=_amount(fields, "cost_cu"),
+            refunded_cu=_amount(fields, "refunded_cu"),
+            content=fields.words("content"),
+            faces=_whole(fields, "faces"),
+            seconds=fields.number("seconds"),
+            message=fields.words("message"),
+            outputs=tuple(map(_inside, fields.texts("outputs"))),
+            files={name: _written_file(written.section(name)) for name in written.raw},
+            preview=_optional(fields, "preview"),
+            turntable=_optional(fields, "turntable"),
+            picture=_optional(fields, "picture"),
+            is_kept=fields.flag("is_kept"),
+            spec=fields.any("wish"),
+        )
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Without what is not there: earlier versions take a result that has a "wish" for a written one."""
+        told = cast("dict[str, JsonValue]", dataclasses.asdict(self))
+        told["outputs"] = [*self.outputs]
+        told["wish"] = told.pop("spec")
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def _written_file(fields: Fields) -> WrittenFile:
+    size = _whole(fields, "size")
+    mtime_ns = _whole(fields, "mtime_ns")
+    if size is None or mtime_ns is None:
+        raise InputError("A file without its size or time.")
+    return WrittenFile(size=size, mtime_ns=mtime_ns, sha256=fields.text("sha256"))
+
+
+def _whole(fields: Fields, name: str) -> int | None:
+    """Not as a float, which has no room for a time in nanoseconds."""
+    value = fields.any(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+        raise InputError(f"{name} is no whole number from 0.")
+    return value
+
+
+def _amount(fields: Fields, name: str) -> float | None:
+    value = fields.number(name)
+    if value is not None and value < 0:
+        raise InputError(f"{name} is below 0.")
+    return value
+
+
+def _optional(fields: Fields, name: str) -> str | None:
+    text = fields.words(name)
+    return _inside(text) if text else None
+
+
+def _inside(name: str) -> str:
+    """A file's name that leads to a place in the folder, on whichever system it is read."""
+    windows = PureWindowsPath(name)
+    if (
+        not name
+        or windows.drive
+        or windows.root
+        or ".." in windows.parts
+        or PurePosixPath(name).is_absolute()
+    ):
+        raise InputError(f"{name!r:.60} is no file of the batch's folder.")
+    return name
