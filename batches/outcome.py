@@ -51,22 +51,22 @@ class Outcome:
     def from_json(cls, value: object) -> "Outcome":
         """Raises InputError if it is no outcome, or names a file outside the batch's folder."""
         fields = Fields(value, "result")
-        written = fields.section("files")
+        written = fields.nested("files")
         return cls(
-            key=fields.words("key"),
-            job=fields.words("job"),
+            key=fields.optional_text("key"),
+            job=fields.optional_text("job"),
             cost_cu=_amount(fields, "cost_cu"),
             refunded_cu=_amount(fields, "refunded_cu"),
-            content=fields.words("content"),
+            content=fields.optional_text("content"),
             faces=_whole(fields, "faces"),
             seconds=fields.number("seconds"),
-            message=fields.words("message"),
+            message=fields.optional_text("message"),
             outputs=tuple(map(_inside, fields.texts("outputs"))),
-            files={name: _written_file(written.section(name)) for name in written.raw},
+            files={name: _written_file(written.nested(name)) for name in written.raw},
             preview=_optional(fields, "preview"),
             turntable=_optional(fields, "turntable"),
             picture=_optional(fields, "picture"),
-            is_kept=fields.flag("is_kept"),
+            is_kept=fields.boolean("is_kept"),
             spec=fields.any("wish"),
         )
 
@@ -104,7 +104,7 @@ def _amount(fields: Fields, name: str) -> float | None:
 
 
 def _optional(fields: Fields, name: str) -> str | None:
-    text = fields.words(name)
+    text = fields.optional_text(name)
     return _inside(text) if text else None
 
 

@@ -31,6 +31,15 @@ class RowStatus(StrEnum):
     LATER = "later"  # left to another run
 
 
+FATES = {
+    RowStatus.DONE: Fate.THERE,
+    RowStatus.RUNNING: Fate.UNDER_WAY,
+    RowStatus.FAILED: Fate.FAILED,
+    RowStatus.ELSEWHERE: Fate.ELSEWHERE,
+    RowStatus.LATER: Fate.LATER,
+}
+
+
 @dataclass(slots=True, eq=False)
 class RowState:
     """An item, its job here if there is one, and how far it is."""

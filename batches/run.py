@@ -19,7 +19,7 @@ from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome
 from .plan import Item
-from .row_state import Fate, RowState, RowStatus, RunLimits
+from .row_state import FATES, Fate, RowState, RowStatus, RunLimits
 
 _READ = 500  # jobs read in one look
 # Errors that are not the row's fault (credits, key, network) and charged nothing: the next run tries again.
@@ -38,13 +38,6 @@ _STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
 OVER_COST = "over --max-cost"
 NOT_STARTED = "Not started: it would exceed the limit on cost."
-_FATES = {
-    RowStatus.DONE: Fate.THERE,
-    RowStatus.RUNNING: Fate.UNDER_WAY,
-    RowStatus.FAILED: Fate.FAILED,
-    RowStatus.ELSEWHERE: Fate.ELSEWHERE,
-    RowStatus.LATER: Fate.LATER,
-}
 
 
 class Run:
@@ -99,7 +92,7 @@ class Run:
     def fate(self, row: RowState) -> Fate:
         """What is to be done about a row, before the first step."""
         if row.stage is not RowStatus.WAITING:
-            return _FATES[row.stage]
+            return FATES[row.stage]
         if row.job_id in self.jobs:
             return Fate.UNPAID
         if row.job_id != row.item.id:
