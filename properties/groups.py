@@ -51,7 +51,7 @@ _COUNTED = re.compile(
 
 @dataclass
 class Edits:
-    """When an input was last changed (time.monotonic()): the watch asks the price a little later."""
+    """When an input was last changed (time.monotonic()): the timer asks the price a little later."""
 
     changed_at: float = 0.0
 

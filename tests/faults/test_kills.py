@@ -225,7 +225,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(
 
 
 def rounds_until_said(rig: Rig, worker: Any) -> str:
-    """What the worker says (or the error it ends with, as the watch's log tells it) on a full disk."""
+    """What the worker says (or the error it ends with, as the supervisor's log tells it) on a full disk."""
     try:
         rig.run(worker, for_s=300)
     except (StoreError, OSError, sqlite3.Error) as error:

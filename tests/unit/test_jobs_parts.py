@@ -1,4 +1,4 @@
-"""Names of files, polling, accounts, the watch, and the real worker process."""
+"""Names of files, polling, accounts, the supervisor, and the real worker process."""
 
 import json
 import os
@@ -172,7 +172,7 @@ def test_a_broken_key_file_says_what_to_do(tmp_path: Path) -> None:
         read_credentials(tmp_path, {})
 
 
-def test_the_watch_tells_of_changes_by_others_and_of_its_own_on_touch(tmp_path: Path) -> None:
+def test_the_supervisor_tells_of_changes_by_others_and_of_its_own_on_invalidate(tmp_path: Path) -> None:
     store, other = Store(tmp_path), Store(tmp_path)
     watch = Supervisor(store, "s", lambda: pytest.fail("nothing to do, no worker"))
     assert watch.check()
