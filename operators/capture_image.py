@@ -103,6 +103,7 @@ def _draw(
     target = gpu.types.GPUOffScreen(width, height)
     try:
         with scene.shown_in_srgb(context.scene):
+            context.view_layer.update()  # what is drawn is a copy of the scene
             target.draw_view3d(
                 *(context.scene, context.view_layer, space, _region(context), view, projection),
                 do_color_management=True,
