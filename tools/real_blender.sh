@@ -46,6 +46,7 @@ bootstrap() {
         >"$root/etc/apt/apt.conf.d/98maquette"
     echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/maquette"
     printf 'path-exclude=/usr/share/%s/*\n' man doc locale >>"$root/etc/dpkg/dpkg.cfg.d/maquette"
+    printf 'path-include=/usr/share/locale/%s\n' languages 'de/*' >>"$root/etc/dpkg/dpkg.cfg.d/maquette"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"  # starts no services inside
     chmod +x "$root/usr/sbin/policy-rc.d"
     touch "$root/.bootstrapped"

@@ -126,7 +126,7 @@ def install(window: Window, folder: Path, zip_file: Path) -> Path:
     return user
 
 
-def run_scenario(window: Window, scenario: str, installed: Path, folder: Path) -> Outcome:
+def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, language: str = "") -> Outcome:
     """Runs one scenario, a Blender for each of its parts, and counts its checks."""
     name = f"window {window.version} {scenario}"
     folder.mkdir(parents=True)
@@ -146,7 +146,7 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path) -
         while part:
             say(f"- {name}{f', part {part}' if part != 1 else ''} ...")
             result = folder / f"result-{part}.json"
-            run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part)]
+            run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part), language]
             limit_s = TIMEOUT_S * (3 if scenario == BENCH else 1)
             code = blenders.call([*window.command, *run], env, log, limit_s)
             (folder / "ended-at.txt").write_text(str(time.time()), encoding="utf-8")
@@ -180,7 +180,9 @@ def measured(folder: Path) -> str:
     return f"{seconds:.0f} s, held for {longest_ms:.1f} ms at most by {name}"
 
 
-def run_all(versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out: Path) -> list[Outcome]:
+def run_all(
+    versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out: Path, language: str = ""
+) -> list[Outcome]:
     """Runs the scenarios (none named: all) in each of these Blenders; pictures and results go to `out`."""
     known = sorted(file.stem[len("scenario_") :] for file in TESTS.glob("scenario_*.py"))
     unknown = set(scenarios) - {*known, BENCH}
@@ -200,10 +202,11 @@ def run_all(versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out
             say(f"  {blenders.describe(outcomes[-1])}")
             continue
         for scenario in scenarios or known:
-            outcome = run_scenario(window, scenario, installed, out / version / scenario)
+            outcome = run_scenario(window, scenario, installed, out / version / scenario, language)
             if outcome.failed:  # a busy machine may lose a key press: once more, and the summary says so
                 blenders.report_on(outcome)
-                outcome = run_scenario(window, scenario, installed, out / version / f"{scenario}-again")
+                again = out / version / f"{scenario}-again"
+                outcome = run_scenario(window, scenario, installed, again, language)
                 outcome = outcome._replace(note=f"in the second attempt; {outcome.note}")
             blenders.report_on(outcome)
             outcomes.append(outcome)
@@ -254,12 +257,14 @@ def speed_table(out: Path) -> str:
 
 
 def run_words(default: tuple[str, ...], words: list[str], build: Callable[[Path], Path]) -> list[Outcome]:
-    """`[VERSION...] [SCENARIO...] [--out DIR]`: what the tasks' arguments ask for."""
-    out = BUILD / "window"
-    if "--out" in words:
-        at = words.index("--out")
-        out = Path(words[at + 1]).resolve()
-        words = words[:at] + words[at + 2 :]
+    """`[VERSION...] [SCENARIO...] [--out DIR] [--language CODE]`: what the tasks' arguments ask for."""
+    options = {"--out": str(BUILD / "window"), "--language": ""}
+    for name in options:
+        if name in words:
+            at = words.index(name)
+            options[name] = words[at + 1]
+            words = words[:at] + words[at + 2 :]
+    out = Path(options["--out"]).resolve()
     versions = tuple(word for word in words if word[0].isdigit())
     scenarios = [word for word in words if not word[0].isdigit()]
-    return run_all(versions or default, scenarios, build(out / "dist"), out)
+    return run_all(versions or default, scenarios, build(out / "dist"), out, options["--language"])

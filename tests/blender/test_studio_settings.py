@@ -263,3 +263,53 @@ def test_a_photo_is_upright_where_it_is_sent_and_on_the_page(tmp_path: Path, ble
             assert np.abs(made - seen()).mean() < 0.05, name
         assert pictures.orientation_of(sent) == 1
         assert not pictures.is_cut_short(sent)
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    """All of Blender in German: what it makes itself has a German name."""
+    view: Any = bpy.context.preferences.view
+    try:
+        view.language = "de_DE"
+    except TypeError:
+        pytest.skip("this Blender has no translations")
+    switches = ("use_translate_interface", "use_translate_tooltips", "use_translate_new_dataname")
+    before = {name: getattr(view, name) for name in switches}
+    for name in switches:
+        setattr(view, name, True)
+    yield
+    for name, value in before.items():
+        setattr(view, name, value)
+    view.language = "DEFAULT"
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def test_nothing_is_looked_up_by_a_name_that_blender_translates(tmp_path: Path, german: None) -> None:
+    """A result comes, is shown, exported and captured as in an English Blender; so is one converted there."""
+    source = red_cube(tmp_path)
+    assert bpy.context.object.name == "Würfel"
+    wish = {"name": "cube", "target": str(tmp_path / "result.blend")}
+    wish["sources"] = [{"path": str(source), "role": "mesh", "name": source.name}]
+    convert = importlib.import_module(f"{PACKAGE}.scene.convert")
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert convert.convert(wish)["textures"] == 1
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = bpy.context.scene
+    placement = scene_of.Placement()
+    root = scene_of.append_result(
+        tmp_path / "result.blend", name="cube", scene=scene, placement=placement, provenance={}
+    )
+    assert [each.name for each in scene.collection.children] == ["Maquette"]
+    for ending in (".png", ".glb", ".fbx"):
+        scene_of.write_form([root], tmp_path / f"a{ending}")
+    middle = pixels_of(tmp_path / "a.png")[180:200, 180:200].mean((0, 1))
+    assert middle[0] > 2 * middle[1]  # the cube is red
+    capture = importlib.import_module(f"{PACKAGE}.operators.capture_image")
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 8
+    scene.camera = bpy.data.objects.new("Kamera", bpy.data.cameras.new("Kamera"))
+    scene.collection.objects.link(scene.camera)
+    bpy.ops.render.render()
+    assert capture._render(bpy.context).packed_file
