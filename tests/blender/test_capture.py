@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 capture = importlib.import_module(f"{PACKAGE}.operators.capture_image")
-request = importlib.import_module(f"{PACKAGE}.operators.request")
+collect_inputs = importlib.import_module(f"{PACKAGE}.window.collect_inputs")
 
 
 def test_drawn_bytes_become_an_image_with_its_own_alpha() -> None:
@@ -76,14 +76,14 @@ def test_a_render_is_saved_in_srgb_whatever_screen_the_scene_is_for(tmp_path: Pa
     image, scene = rendered(), bpy.context.scene
     displays: Any = scene.display_settings
     view: Any = scene.view_settings
-    request.save_image(image, tmp_path / "usual.png")
+    collect_inputs.save_image(image, tmp_path / "usual.png")
     for device in ("Rec.2100-PQ", "Rec.2020", "Display P3"):
         try:
             displays.display_device = device
         except TypeError:  # this Blender has none
             continue
         was = view.view_transform
-        request.save_image(image, tmp_path / "other.png")
+        collect_inputs.save_image(image, tmp_path / "other.png")
         usual, other = (colour_of(tmp_path / f"{name}.png") for name in ("usual", "other"))
         assert other == pytest.approx(usual, abs=0.01), device
         assert (displays.display_device, view.view_transform) == (device, was)
@@ -101,6 +101,6 @@ def test_saving_a_render_leaves_the_artists_output_as_it_is(tmp_path: Path) -> N
     settings.color_management = "OVERRIDE"
     names = ("file_format", "color_depth", "color_mode", "compression", "color_management")
     before = {name: getattr(settings, name) for name in names}
-    request.save_image(image, tmp_path / "out.png")
+    collect_inputs.save_image(image, tmp_path / "out.png")
     assert {name: getattr(settings, name) for name in names} == before
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
