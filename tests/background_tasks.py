@@ -10,8 +10,8 @@ from typing import Any
 import bpy
 import leftovers
 
-_children = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.blender_pool")
-blenders: Any = _children.BlenderPool(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
+_pool = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.blender_pool")
+blenders: Any = _pool.BlenderPool(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
 blenders.take = leftovers.outliving(blenders.take)  # kept from test to test; the session's end ends them
 
 
@@ -19,5 +19,5 @@ def run_task(command: str, request: Mapping[str, Any], folder: Path) -> dict[str
     """The answer, also where it is that it could not be done. Nothing else stays in `folder` but a log."""
     try:
         return blenders.run(command, request, folder, "doing it")
-    except _children.ChildError as error:
+    except _pool.ChildError as error:
         return {"ok": False, "error": str(error)}
