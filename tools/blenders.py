@@ -29,8 +29,14 @@ TIMEOUT_S = 2400
 # `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
 SAME_EVERYWHERE = (
     ("test_batch.py", "test_farm.py", "test_secrets.py", "test_odd_deliveries.py"),
-    ("test_killed.py", "test_examples.py", "test_scripts.py"),
-    ("test_command.py", "test_python_api.py", "test_sandbox_geometry.py", "test_corpus.py"),
+    ("test_killed.py", "test_examples.py", "test_corpus.py"),
+    (
+        "test_command.py",
+        "test_python_api.py",
+        "test_scripts.py",
+        "test_sandbox_geometry.py",
+        "test_corpus.py",
+    ),
 )  # parts of much the same length
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
 INTERRUPTED = threading.Event()
