@@ -14,7 +14,7 @@ from driver import Steps, Window
 RED = (0.8, 0.05, 0.05, 1.0)
 
 
-def middle_of(image: bpy.types.Image) -> tuple[float, ...]:
+def middle_of(image: Any) -> tuple[float, ...]:
     """The colour in the image's middle, as its file has it."""
     width, height = tuple(image.size)
     start = 4 * (height // 2 * width + width // 2)
@@ -23,11 +23,12 @@ def middle_of(image: bpy.types.Image) -> tuple[float, ...]:
 
 def steps(w: Window) -> Steps:
     inputs = yield from expected.in_sandbox(w, 2)
-    cube = bpy.data.objects["Cube"]
+    cube: Any = bpy.data.objects["Cube"]
     cube.color = RED
     space: Any = w.area().spaces.active
     space.shading.color_type = "OBJECT"
-    capture: Any = bpy.ops.maquette.capture_image
+    operators: Any = bpy.ops
+    capture = operators.maquette.capture_image
 
     yield from expected.in_view(w, lambda: capture(source="VIEWPORT"))
     first = inputs().image
