@@ -38,9 +38,8 @@ class Outcome:
     seconds: float | None = None
     message: str = ""
     outputs: tuple[str, ...] = ()
-    files: Mapping[str, WrittenFile] = field(
-        default_factory=dict[str, WrittenFile]
-    )  # of earlier versions: {}
+    # By name; empty in results of earlier versions.
+    files: Mapping[str, WrittenFile] = field(default_factory=dict[str, WrittenFile])
     preview: str | None = None
     turntable: str | None = None
     picture: str | None = None  # the input's, small
@@ -72,10 +71,10 @@ class Outcome:
 
     def to_json(self) -> dict[str, JsonValue]:
         """Without what is not there: earlier versions take a result that has a "wish" for a written one."""
-        told = cast("dict[str, JsonValue]", dataclasses.asdict(self))
-        told["outputs"] = [*self.outputs]
-        told["wish"] = told.pop("spec")
-        return {name: value for name, value in told.items() if value is not None}
+        values = cast("dict[str, JsonValue]", dataclasses.asdict(self))
+        values["outputs"] = [*self.outputs]
+        values["wish"] = values.pop("spec")
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _written_file(fields: Fields) -> WrittenFile:

@@ -35,9 +35,8 @@ class JobCache:
         self._cost_changed = cost_changed
         self._working: set[str] = set()
         self._newest_read: int = store.last_change()  # changes after this one are news
-        self._history_to: int = (
-            self._newest_read
-        )  # changes up to this one are history, not yet read; 0: all is
+        # Changes up to this one are history, not yet read; 0: all is.
+        self._history_to: int = self._newest_read
         self._expected_s: dict[str, float | None] = {}
 
     def has_work(self) -> bool:
