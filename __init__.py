@@ -8,7 +8,7 @@ asked for, so that Blender starts quickly and the plain parts (client, jobs) loa
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .script import (
+    from .headless import (
         BatchResult,
         BatchRow,
         MaquetteError,
@@ -28,9 +28,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import script
+    from . import headless
 
-    return getattr(script, name)
+    return getattr(headless, name)
 
 
 def register() -> None:

@@ -5,14 +5,14 @@ Nothing that spends is repeated here: an item has one job, whose id the store an
 stopped before it was paid goes on when a person runs the batch again.
 """
 
-import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..jobs import DONE, UNPAID, JobRecord, NewJob, State, Store, StoreError
+from ..jobs import DONE, UNPAID, JobRecord, State, Store, StoreError
 from ..jobs.input_files import InputFileError
+from ..jobs.new_job import add_once, new_job, take_up
 from ..jobs.record import LEFT_KIND
 from ..jobs.store import StaleError
 from .claims import Claims
@@ -307,31 +307,24 @@ class Run:
 
     def _resumed(self, row: RowState) -> JobRecord:
         row.was_here = False
-        with contextlib.suppress(StaleError, StoreError):  # another process has, or its run has shown life
-            return self._store.resume(self.jobs[row.job_id], self._session, may_spend=True)
-        return self._store.get(row.job_id)
+        try:
+            return take_up(self._store, self.jobs[row.job_id], self._session, may_spend=True)
+        except StoreError:  # its run has shown life
+            return self._store.get(row.job_id)
 
     def _added(self, row: RowState) -> JobRecord:
         item = row.item
-        try:
-            return self._store.add(
-                NewJob(
-                    name=item.name,
-                    model_id=item.model.id,
-                    model_name=item.model.name,
-                    inputs=item.inputs,
-                    service=self._service,
-                    estimate_cu=item.price_cu,
-                    source=item.source,
-                    session=self._session,
-                    claims=str(self._claims.folder),
-                    id=row.job_id,
-                )
-            )
-        except StoreError:
-            if row.job_id not in self._store.ids(self._service):
-                raise
-            return self._store.get(row.job_id)  # another process was first
+        new = new_job(
+            item.model,
+            item.inputs,
+            service=self._service,
+            name=item.name,
+            estimate_cu=item.price_cu,
+            session=self._session,
+            claims=str(self._claims.folder),
+            id=row.job_id,
+        )
+        return add_once(self._store, new)
 
     def _begin_delivery(self, row: RowState) -> None:
         if row.stage is not RowStatus.RUNNING:  # left to another run

@@ -1,124 +1,71 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells how a batch is doing: a live table on a terminal, plain lines elsewhere, events to who wants them.
+"""A batch on the terminal: a live table, plain lines elsewhere, Open Job Description's progress for farms."""
 
-Everything but the table also goes into the batch's log file.
-"""
-
-import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..batches import RowState, RowStatus, Run
-from ..jobs import JobRecord, State, cost_text
+from ..headless import BatchReporter, summary
+from ..jobs import JobRecord, State
 
 _REDRAW_S = 0.5
 _SHOWN = 8  # rows under way that the table shows
 _SHARE_AT = {State.QUEUED: 0.05, State.DOWNLOADING: 0.85, State.CONVERTING: 0.9, State.READY: 1.0}
 
 
-class BatchProgress:
-    """Writes words on `words` (None: nowhere), and the log into `folder`.
-
-    `line` for words, `tell` after each step, `close` at the end.
-    """
+class BatchProgress(BatchReporter):
+    """On stderr; with `is_openjd` also the lines on stdout that Open Job Description reads."""
 
     def __init__(
-        self,
-        folder: Path,
-        *,
-        words: TextIO | None,
-        on_event: Callable[[dict[str, Any]], object] | None = None,
-        is_openjd: bool = False,
+        self, folder: Path, on_event: Callable[[dict[str, Any]], object] | None, *, is_openjd: bool
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._log: TextIO = (folder / "batch.log").open("a", encoding="utf-8", errors="replace")
-        self._words = words
-        self._on_event = on_event
+        super().__init__(folder, on_event)
         self._is_openjd = is_openjd
-        self._is_live = words is not None and words.isatty() and os.environ.get("TERM") != "dumb"
-        self._drawn, self._drawn_at = 0, 0.0
-        self._told: dict[str, tuple[str, str]] = {}
-        self._told_openjd = ""
+        self._is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._has_lines_of_rows = not (self._is_live or on_event)  # else the table or the events have them
+        self._drawn_lines = 0  # of the table that stands on the terminal
+        self._drawn_at = 0.0
+        self._openjd_lines = ""
         self._share = 0.0
 
-    def close(self) -> None:
-        self._log.close()
-
-    def event(self, name: str, **facts: object) -> None:
-        self._write_log(f"{name} {json.dumps(facts)}")
-        if self._on_event:
-            self._on_event({"event": name, "time": round(time.time(), 3), **facts})
-
     def line(self, text: str) -> None:
-        self._erase()
-        self._say(text)
-        self._write_log(text)
+        self._show(text)
+        super().line(text)
+
+    def row(self, row: RowState, state: str, cost_cu: float | None, refunded_cu: float) -> None:
+        super().row(row, state, cost_cu, refunded_cu)
+        if self._has_lines_of_rows or row.stage is RowStatus.FAILED:
+            self._show(f"{row.item.key}: {state}" + (f": {row.message}" if row.message else ""))
 
     def tell(self, run: Run) -> None:
-        """Each row that has come to another stage, then the table."""
-        for row in run.rows:
-            if row.is_changed:
-                row.is_changed = False
-                self._tell_row(run, row)
+        super().tell(run)
         if self._is_openjd:
             self._tell_openjd(run)
         if self._is_live and time.monotonic() - self._drawn_at >= _REDRAW_S:
-            self._erase()
             lines = [line[: shutil.get_terminal_size().columns - 1] for line in _table(run)]
-            self._say("\n".join(lines))
-            self._drawn, self._drawn_at = len(lines), time.monotonic()
+            self._show("\n".join(lines))
+            self._drawn_lines = len(lines)
+            self._drawn_at = time.monotonic()
 
     def _tell_openjd(self, run: Run) -> None:
         """What the farm's monitor shows of the task; lines that begin so are read by Open Job Description."""
         self._share = max(self._share, _share(run))  # a monitor's bar does not run backwards
         lines = f"openjd_progress: {self._share * 100:.0f}\nopenjd_status: {summary(run)}"
-        if lines != self._told_openjd:
-            self._told_openjd = lines
+        if lines != self._openjd_lines:
+            self._openjd_lines = lines
             print(lines, flush=True)
 
-    def _tell_row(self, run: Run, row: RowState) -> None:
-        job = run.jobs.get(row.job_id)
-        state = str(job.state) if job is not None and row.stage is RowStatus.RUNNING else str(row.stage)
-        if self._told.get(row.job_id) == (state, row.message):
-            return
-        self._told[row.job_id] = (state, row.message)
-        facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
-        facts |= {"cost_cu": job and job.cost_cu, "refunded_cu": job.refunded_cu if job else 0.0}
-        facts["message"] = row.message
-        if row.stage is RowStatus.DONE and row.outcome:
-            facts["outputs"] = [*row.outcome.outputs]
-        self.event("row", **facts)
-        if not (self._is_live or self._on_event) or row.stage is RowStatus.FAILED:
-            self._erase()
-            self._say(f"{row.item.key}: {state}" + (f": {row.message}" if row.message else ""))
-
-    def _write_log(self, text: str) -> None:
-        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {text}\n")
-        self._log.flush()
-
-    def _say(self, text: str, end: str = "\n") -> None:
-        if self._words is not None:
-            print(text, end=end, file=self._words, flush=True)
-
-    def _erase(self) -> None:
-        if self._drawn:
-            self._say(f"\x1b[{self._drawn}F\x1b[J", end="")
-            self._drawn = 0
-
-
-def summary(run: Run, *, is_over: bool = False) -> str:
-    """One line of counts, cost and, unless it is over, the time that is left."""
-    counts = run.counts()
-    words = [f"{counts[stage]} {stage}" for stage in RowStatus if counts[stage] or stage is RowStatus.DONE]
-    words.append(cost_text(run.spent_cu()))
-    left_s = run.left_s()
-    if not is_over and left_s and counts[RowStatus.WAITING] + counts[RowStatus.RUNNING]:
-        words.append(f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left")
-    return " · ".join(words)
+    def _show(self, text: str) -> None:
+        """In the table's place."""
+        if self._drawn_lines:
+            print(f"\x1b[{self._drawn_lines}F\x1b[J", end="", file=sys.stderr)
+            self._drawn_lines = 0
+        print(text, file=sys.stderr, flush=True)
 
 
 def _share(run: Run) -> float:

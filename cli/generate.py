@@ -5,23 +5,38 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
 from ..batches import OUTPUTS
 from ..batches.delivery import delivered_files
 from ..client import JsonValue
-from ..jobs import DONE, SANDBOX, UNPAID, JobRecord, State, cost_text
-from ..jobs.store import StaleError
+from ..headless import (
+    Exit,
+    GenerateRequest,
+    MaquetteError,
+    Resumable,
+    Session,
+    Where,
+    check_cost,
+    deliver,
+    exit_for_job,
+    find_resumable,
+    left_elsewhere,
+    read_request,
+    resume_jobs,
+    start,
+    stop_unpaid,
+    wait_for,
+    wanted_outputs,
+)
+from ..jobs import DONE, JobRecord, State, cost_text
 from ..scene import can_export
-from .exits import CommandError, Exit, exit_for_job
-from .generate_request import GenerateRequest, check_cost, price_of_job, read_request, start
-from .outputs import deliver, wait_for, wanted_outputs
 from .progress import ProgressLine
-from .session import Session, where_of
 
-INTERRUPTED = "Interrupted before it was submitted."
+
+def where_of(arguments: Namespace) -> Where:
+    return Where(arguments.sandbox, arguments.api_url, state=getattr(arguments, "state", None))
 
 
 def run_generate(arguments: Namespace) -> int:
@@ -62,92 +77,38 @@ def run_cost(arguments: Namespace) -> int:
 
 def run_resume(arguments: Namespace) -> int:
     """Take up the named jobs, or every one that costs nothing more; with --pay also those that cost."""
+    is_paying = arguments.pay or bool(arguments.ids)
     with Session(where_of(arguments), is_new=False) as session:
-        store, ids = session.store, arguments.ids
-        jobs = [store.get(job_id) for job_id in ids] or store.list_jobs(service=session.service)
-        for job in jobs:
-            if job.service != session.service:
-                raise CommandError(f"Job {job.id} belongs to {job.service}: {_way_to(job.service)}.")
-        session.wait_for_sign_of_life(jobs)
-        jobs = [store.get(job.id) for job in jobs]
-        doubtful = [job for job in jobs if job.doubts]
-        for job in doubtful:  # before that, a person says which of the service's jobs it is
-            print(f"{job.name}: {job.message}", file=sys.stderr)
-        jobs = [job for job in jobs if job not in doubtful]
-        unpaid = [job for job in reversed(jobs) if store.is_unpaid(job)]
-        paid = [
-            job for job in reversed(jobs) if job not in unpaid and _is_unfinished(session, job, bool(ids))
-        ]
-        if not paid and not unpaid and not doubtful:
-            print(f"Nothing to resume.{_left_elsewhere(session)}", file=sys.stderr)
-        else:
-            _ = session.credentials
         try:
-            prices = _tell_prices(session, paid, unpaid)
-            is_paying = arguments.pay or bool(ids)
-            if unpaid and is_paying:
-                check_cost(None if None in prices else sum(filter(None, prices)), arguments.max_cost)
-            for job in unpaid if not is_paying else ():
-                print(
-                    f"{job.name} is left: `{session.command('resume', job.id)}` pays for it", file=sys.stderr
-                )
-            taken = [_resumed(session, job, may_spend=False) for job in paid]
-            taken += [_resumed(session, job, may_spend=True) for job in unpaid if is_paying]
-            code = _finish(session, taken, is_json=arguments.json)
+            found = find_resumable(session, arguments.ids)
+            _tell_resumable(session, found, is_paying=is_paying)
+            jobs = resume_jobs(session, found, is_paying=is_paying, max_cost_cu=arguments.max_cost)
+            code = _finish(session, jobs, is_json=arguments.json)
         except KeyboardInterrupt:
             return _interrupted(session, is_resuming=True)
-        left = Exit.OVER_COST if unpaid and not is_paying else Exit.DONE
-        return code or (Exit.JOB_FAILED if doubtful else left)
+    left = Exit.OVER_COST if found.unpaid and not is_paying else Exit.DONE
+    return code or (Exit.JOB_FAILED if found.in_doubt else left)
 
 
-def _way_to(service: str) -> str:
-    return "add --sandbox" if service == SANDBOX else "give its --api-url and project, not --sandbox"
-
-
-def _left_elsewhere(session: Session) -> str:
-    """Says which other services have jobs in this store that `resume` would take up there."""
-    others = {
-        job.service
-        for job in session.store.list_jobs()
-        if job.service != session.service and (job.is_working or job.resume_state)
-    }
-    return "".join(f" Jobs of {service} are left: {_way_to(service)}." for service in sorted(others))
-
-
-def _is_unfinished(session: Session, job: JobRecord, is_named: bool) -> bool:
-    """Whether a paid job still needs something; one that another session works on counts if it is named."""
-    is_undelivered = job.state is State.READY and bool(
-        job.placement.get("outputs") or job.placement.get("preview")
-    )
-    return (
-        bool(job.resume_state)
-        or is_undelivered
-        or (is_named and session.store.is_gone(job))
-        or session.store.is_left(job)
-        or (is_named and job.is_working)
-    )
-
-
-def _tell_prices(session: Session, paid: list[JobRecord], unpaid: list[JobRecord]) -> list[float | None]:
-    """Names each job with what it costs from here on; returns the prices of those that are not paid for."""
-    for job in paid:
-        print(f"{job.name} ({job.id}): costs nothing more", file=sys.stderr)
-    prices = [price_of_job(session, job) for job in unpaid]
-    for job, price in zip(unpaid, prices, strict=True):
-        print(f"{job.name} ({job.id}): {_price_text(price)}", file=sys.stderr)
-    return prices
-
-
-def _resumed(session: Session, job: JobRecord, *, may_spend: bool) -> JobRecord:
-    store, is_waiting = session.store, job.is_working and bool(job.not_before)
-    if job.resume_state or is_waiting or store.is_unpaid(job) or store.is_gone(job):
-        with suppress(StaleError):  # another process has
-            return store.resume(job, session.id, may_spend=may_spend)
-    return store.get(job.id)
+def _tell_resumable(session: Session, found: Resumable, *, is_paying: bool) -> None:
+    """Names each job with what it costs from here on."""
+    words = [f"{job.name}: {job.message}" for job in found.in_doubt]
+    words += [f"{job.name} ({job.id}): costs nothing more" for job in found.paid]
+    for job, price in zip(found.unpaid, found.prices, strict=True):
+        words.append(f"{job.name} ({job.id}): {_price_text(price)}")
+    if not is_paying:
+        words += [
+            f"{job.name} is left: `{session.command('resume', job.id)}` pays for it" for job in found.unpaid
+        ]
+    if found.is_empty:
+        words.append(f"Nothing to resume.{left_elsewhere(session)}")
+    for line in words:
+        print(line, file=sys.stderr)
 
 
 def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
-    progress, store = ProgressLine(), session.store
+    progress = ProgressLine()
+    store = session.store
     if jobs:
         again = f"run `{session.command('resume', *(job.id for job in jobs))}`"
         jobs = wait_for(session, jobs, progress, again=again)
@@ -185,7 +146,7 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
     """Stops what the session has not submitted, and says what becomes of each of its jobs."""
     print("Interrupted.", file=sys.stderr)
     for job in session.store.list_jobs(service=session.service, session=session.id):
-        now = stopped(session, job, is_resuming)
+        now = stop_unpaid(session, job, is_resuming=is_resuming)
         command = session.command("resume", job.id)
         unpaid = "not submitted again" if now.submitted_at else "not submitted: nothing was paid"
         match now.state:
@@ -203,18 +164,6 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
                 continue
         print(f"{now.name}: {told}", file=sys.stderr)
     return Exit.INTERRUPTED
-
-
-def stopped(session: Session, job: JobRecord, is_resuming: bool) -> JobRecord:
-    """The job as it is now, ended if it was not submitted: for good, or to be resumed as it was before."""
-    store = session.store
-    while (job := store.get(job.id)).state in UNPAID:
-        with suppress(StaleError):  # its worker has moved it on: look again
-            if not is_resuming:
-                return store.request_cancel(job)
-            ended = {"message": INTERRUPTED, "finished_at": store.clock(), "resume_state": State.PREPARED}
-            return store.move(job, State.FAILED, **ended)
-    return job
 
 
 def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, object]:
@@ -257,22 +206,22 @@ def named_values(parameters: list[str]) -> dict[str, JsonValue]:
     """The values of `--param NAME=VALUE` by name."""
     for parameter in parameters:
         if "=" not in parameter:
-            raise CommandError(f"--param {parameter}: write it as NAME=VALUE.")
+            raise MaquetteError(f"--param {parameter}: write it as NAME=VALUE.")
     return {name: value for name, _, value in (parameter.partition("=") for parameter in parameters)}
 
 
 def _output(name: str, *allowed: str) -> str:
     if Path(name).suffix.lower() not in allowed:
-        raise CommandError(f"{name}: an output's name ends in {' or '.join(allowed)}.")
+        raise MaquetteError(f"{name}: an output's name ends in {' or '.join(allowed)}.")
     if not can_export(Path(name).suffix.lower()):
-        raise CommandError(f"{name}: this Blender was built without USD.")
+        raise MaquetteError(f"{name}: this Blender was built without USD.")
     try:  # now, not when it is paid for
         path = Path(name).expanduser().resolve()
         if path.is_dir():
-            raise CommandError(f"{name} is a folder. Give the name of a file.")
+            raise MaquetteError(f"{name} is a folder. Give the name of a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             return str(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no such home
         why = getattr(error, "strerror", None) or error
-        raise CommandError(f"{name} cannot be written: {why}. Choose another place.") from error
+        raise MaquetteError(f"{name} cannot be written: {why}. Choose another place.") from error

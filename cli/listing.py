@@ -6,13 +6,10 @@ import time
 from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
+from ..headless import Exit, Session, get_model, wanted_outputs
 from ..jobs import JobRecord, State, cost_text
 from ..jobs.candidates import refuse_candidate, take_candidate
-from .exits import Exit
-from .generate import job_json
-from .generate_request import get_model
-from .outputs import wanted_outputs
-from .session import Session, where_of
+from .generate import job_json, where_of
 
 _MAKES = {
     "img23d": "from an image or several views",

@@ -10,18 +10,18 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import Field, fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
+from ..headless import EXPECTED, BatchOptions, Exit, MaquetteError, blender_binary, code_of, read_count
 from ..jobs import start_sandbox, stop_sandbox
 from ..jobs.parse_inputs import read_size
 from .batch import run_batch
-from .exits import EXPECTED, CommandError, Exit, code_of
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
-from .session import blender_binary
 
 
 def run(words: list[str]) -> int:
@@ -48,7 +48,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
         data.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no such home
         why = getattr(error, "strerror", None) or error
-        raise CommandError(f"{arguments.data} cannot be used: {why}. Choose another folder.") from error
+        raise MaquetteError(f"{arguments.data} cannot be used: {why}. Choose another folder.") from error
     given = [(name, getattr(arguments, name)) for name in ("port", "delay", "price")]
     options = [f"--{name}={value}" for name, value in given if value is not None]
     process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
@@ -62,7 +62,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{message} (`{self.prog} --help` tells more)")
+        raise MaquetteError(f"{message} (`{self.prog} --help` tells more)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,29 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
     add("-o", "--output", required=True, metavar="DIR", help="where results and the batch's state go")
-    add("--model", metavar="ID", help="for rows that name none")
     add("--param", "-p", metavar="NAME=VALUE", help="for rows that do not say otherwise", **repeatable)
-    add("--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`")
-    add("--outputs", default="glb,png", metavar="ENDINGS", help="of " + ", ".join(OUTPUTS) + " (glb,png)")
-    add("--dry-run", action="store_true", help="check every row, tell every price, spend nothing")
-    add("--max-cost", type=float, metavar="CU", help="what all jobs in DIR may cost together")
-    add("--concurrency", type=_count, metavar="N", help="jobs at a time (the account's limit, else 4)")
-    add("--converters", type=_count, metavar="N", help="Blenders that convert at a time (one a core)")
-    add("--only", nargs="+", metavar="KEY", help="these rows alone")
-    either = batch.add_mutually_exclusive_group().add_argument
-    words = "the N-th row alone, in a store of its own: a farm's task"
-    either("--row", dest="rows", type=_row, metavar="N", help=words)
-    either("--rows", type=_rows, metavar="A-B", help="the same of a few rows, from the A-th to the B-th")
-    either("--assemble", action="store_true", help="start nothing: gather what is there, in all.blend too")
-    words = "end with 0 where a row has failed for good, and leave it to --assemble to tell"
-    add("--record-failures", action="store_true", help=words)
+    for option in fields(BatchOptions):
+        _add_option(batch, option)
     add("--openjd", action="store_true", help="print progress as Open Job Description reads it")
-    add("--limit", type=_count, metavar="N", help="no more rows than these in this run")
-    add("--shuffle", action="store_true", help="in any order")
-    add("--skip-wrong", action="store_true", help="leave rows out that have something wrong with them")
-    add("--retry-failed", action="store_true", help="try failed rows anew; this may be paid for again")
-    add("--turntable", action="store_true", help="eight small views of each for the contact sheet")
-    add("--machine", default="main", metavar="NAME", help="where several machines share DIR, one name each")
     add("--notify", metavar="COMMAND", help="run at the end; facts are in BATCH_… variables")
     models = command("models", run_models, "List the 3D models, or one with its inputs.")
     models.add_argument("id", nargs="?", metavar="ID")
@@ -164,27 +145,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_option(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
+    """An option of a batch, as the one table has it; its value is read by the table, too."""
+    about = option.metadata
+    how: dict[str, Any] = {"default": option.default, "help": about["text"], **about["how"]}
+    how |= {"metavar": about["value"]} if about["value"] else {"action": "store_true"}
+    flags = [f"--{name.replace('_', '-')}" for name in (option.name, *about["aliases"])]
+    parser.add_argument(*flags, **how)
+
+
 def _version() -> str:
     manifest = Path(__file__).resolve().parent.parent / "blender_manifest.toml"
     return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError("give a number from 1 on")
-    return int(text)
-
-
-def _row(text: str) -> tuple[int, int]:
-    return _count(text), _count(text)
-
-
-def _rows(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    rows = _count(first), _count(last or first)
-    if rows[0] > rows[1]:
-        raise argparse.ArgumentTypeError("give the first and the last row, such as 1-500")
-    return rows
+    try:
+        return read_count(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _port(text: str) -> int:

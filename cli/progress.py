@@ -4,23 +4,12 @@
 import shutil
 import sys
 import time
-from typing import Protocol
 
 from ..jobs import JobRecord
 
 
-class Progress(Protocol):
-    """Who is told how jobs are doing."""
-
-    def tell(self, jobs: list[JobRecord]) -> None: ...
-
-    def line(self, text: str) -> None: ...
-
-    def end(self) -> None: ...
-
-
 class ProgressLine:
-    """`tell` after each change, `line` for anything else, `end` before the last word."""
+    """A Reporter (headless/outputs.py) on stderr."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()

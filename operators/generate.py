@@ -1,21 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one action that spends: makes jobs of what the artist has set, and reserves their places.
-
-In a window it returns at once. Without one (`blender --background`) it sees the jobs through to the scene.
-"""
-
-import json
-import tempfile
-from pathlib import Path
+"""Generate: the one action that spends. What it does is in window/start_jobs.py."""
 
 import bpy
 
-from .. import properties
-from ..jobs import InputError, Model, NewJob, StoreError, name_of, source_of
-from ..session_state import state
-from ..window import collect_inputs, confirm, connection, placeholders, placing, wait
-
-_HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
+from ..window import confirm, connection, placeholders, start_jobs
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -41,7 +29,8 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if reason := connection.why_not(context):
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
-        count, cost_cu = len(placeholders.targets(context)), _cost_cu(context)
+        count = len(placeholders.targets(context))
+        cost_cu = start_jobs.cost_of_one(context)
         return confirm.invoke(
             self,
             context,
@@ -52,83 +41,10 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        started: list[str] = []
-        try:
-            if bpy.app.background:
-                wait.wait_for_model(context)
-            jobs = state.jobs
-            model = properties.model_of(properties.get(context.scene), state.catalogue)
-            if jobs is None or model is None or connection.why_unready(context):
-                raise collect_inputs.RequestError(connection.why_unready(context))
-            values = properties.values_of(properties.get(context.scene), model) | _values_in(self.inputs)
-            with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
-                # All are complete before the first is written down.
-                wanted = [
-                    (target, _new_job(context, jobs.service, model, values, target, Path(folder)))
-                    for target in placeholders.targets(context)
-                ]
-                for target, new in wanted:
-                    started.append(placeholders.add_job(context, jobs, new, target).id)
-            problem = wait.wait_for_jobs(started)
-        except (
-            collect_inputs.RequestError,
-            InputError,
-            StoreError,
-            OSError,
-            ValueError,
-            RecursionError,
-        ) as error:
-            problem = f"{error} {len(started)} were started." if started else str(error)
-        finally:
-            properties.sync_jobs(context.window_manager, state.jobs)
-            placing.find_placeholders()
+        job_ids, problem = start_jobs.start_jobs(context, self.inputs)
         if problem:
             self.report({"ERROR"}, problem)
-        return {"FINISHED"} if started else {"CANCELLED"}
-
-
-def _values_in(text: str) -> properties.Values:
-    """What a script gives. Raises RequestError."""
-    try:
-        content = json.loads(text) if text else {}
-    except (ValueError, RecursionError) as error:
-        raise collect_inputs.RequestError(f"{_HOW} {error}.") from error
-    if not isinstance(content, dict):
-        raise collect_inputs.RequestError(_HOW)
-    return properties.values_from_json(content)
-
-
-def _new_job(
-    context: bpy.types.Context,
-    service: str,
-    model: Model,
-    values: properties.Values,
-    target: bpy.types.Object | None,
-    folder: Path,
-) -> NewJob:
-    """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
-    solids = placeholders.meshes_of([target] if target else context.selected_objects)
-    inputs = collect_inputs.inputs_of(
-        model, values, lambda value, kind: collect_inputs.save(value, kind, solids, folder)
-    )
-    source = source_of(inputs)
-    return NewJob(
-        name=target.name if target else name_of(source, model),
-        model_id=model.id,
-        model_name=model.name,
-        inputs=inputs,
-        service=service,
-        estimate_cu=_cost_cu(context),
-        source=source,
-        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)},
-    )
-
-
-def _cost_cu(context: bpy.types.Context) -> float | None:
-    """What the button says that one costs."""
-    catalogue = state.catalogue
-    price = catalogue.price(state.price_keys.get(context.scene.name, "")) if catalogue else None
-    return price.cost_cu if price else None
+        return {"FINISHED"} if job_ids else {"CANCELLED"}
 
 
 def _is_button_shown(context: bpy.types.Context) -> bool:

@@ -56,7 +56,7 @@ def rows() -> list[dict[str, Any]]:
 def test_in_a_window_it_refuses_and_names_what_does_not_wait(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, errors = paid(sandbox), importlib.import_module(f"{PACKAGE}.script.errors")
+    before, errors = paid(sandbox), importlib.import_module(f"{PACKAGE}.headless.errors")
     monkeypatch.setattr(errors, "bpy", SimpleNamespace(app=SimpleNamespace(background=False)))
     with pytest.raises(MaquetteError, match=r"hold Blender's window.*bpy\.ops\.maquette\.generate"):
         maquette.generate("horse.png")
@@ -348,16 +348,16 @@ def test_wrong_rows_start_nothing_unless_they_are_left_out(
     assert [problem.number for problem in plan.problems] == [2, 3]
     assert plan.code == 2
     assert paid(sandbox) == before
-    batching = importlib.import_module(f"{PACKAGE}.cli.batching")
-    monkeypatch.setattr(batching, "_PUBLISH_S", -1.0)
-    write, tries, pages = batching.write_table, itertools.count(), list[str]()
+    making = importlib.import_module(f"{PACKAGE}.headless.make_batch")
+    monkeypatch.setattr(making, "_PUBLISH_S", -1.0)
+    write, tries, pages = making.write_table, itertools.count(), list[str]()
 
     def write_later(*given: Any) -> None:
         if next(tries) == 0:
             raise PermissionError("results.csv is open elsewhere")
         write(*given)
 
-    monkeypatch.setattr(batching, "write_table", write_later)
+    monkeypatch.setattr(making, "write_table", write_later)
 
     def look(event: dict[str, Any]) -> None:
         pages.append(Path("out/index.html").read_text() if Path("out/index.html").exists() else "")

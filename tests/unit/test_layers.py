@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "operators": {"client", "jobs", "scene", "session_state", "preferences", "properties", "window"},
     "panels": {"jobs", "scene", "session_state", "preferences", "properties", "window"},
     "batches": {"client", "jobs"},
-    "cli": {"client", "jobs", "batches", "scene", "preferences"},
-    "script": {"client", "jobs", "batches", "scene", "cli"},
+    "headless": {"client", "jobs", "batches", "scene", "preferences"},
+    "cli": {"client", "jobs", "batches", "scene", "preferences", "headless"},
     "sandbox": set[str](),
     "registration": {
         *(
@@ -38,7 +38,7 @@ MAY_IMPORT = {
             "cli",
         )
     },
-    "__init__": {"registration", "script"},
+    "__init__": {"registration", "headless"},
 }
 NO_BPY = {"client", "jobs", "batches"}
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}

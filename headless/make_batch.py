@@ -10,9 +10,9 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..batches import (
@@ -36,15 +36,16 @@ from ..batches import (
 from ..batches.manifest import stem_of
 from ..batches.plan import price_key, read_outputs
 from ..batches.run import OVER_COST
-from ..client import InputError, NotFoundError
-from ..jobs import UNPAID, State, cost_text, safe_name
+from ..client import InputError, JsonValue, NotFoundError
+from ..jobs import UNPAID, State, cost_text
 from ..scene import can_export
-from .batch_progress import BatchProgress, summary
-from .exits import EXPECTED, CommandError, Exit, code_of
-from .farm import assemble, recorded, tell_failures
-from .generate import stopped
-from .generate_request import check_space, price_or_none
+from .batch_options import BatchOptions
+from .batch_reporter import BatchReporter, summary
+from .errors import EXPECTED, Exit, MaquetteError, code_of
+from .farm import assemble, machine_of_rows, recorded, tell_failures
 from .outputs import TICK_S, OutageTimer
+from .request import check_space, price_or_none
+from .resume import stop_unpaid
 from .session import Session, Where, blender_binary
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
@@ -53,63 +54,38 @@ _PAID = (Fate.NEW, Fate.CHANGED, Fate.UNPAID, Fate.RETRIED)
 _CONCURRENCY = 4  # where the account's limit cannot be read
 
 
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """What a person wants of a batch, under the names that the command's options have."""
-
-    defaults: Defaults = field(default_factory=Defaults)
-    dry_run: bool = False
-    max_cost: float | None = None
-    concurrency: int | None = None
-    converters: int | None = None
-    only: Sequence[str] = ()  # keys
-    rows: tuple[int, int] | None = None  # from and to, counted from 1
-    limit: int | None = None
-    shuffle: bool = False
-    skip_wrong: bool = False
-    retry_failed: bool = False
-    turntable: bool = False
-    machine: str = "main"
-    assemble: bool = False
-    record_failures: bool = False
-
-    @property
-    def is_part(self) -> bool:
-        """Whether it is of some rows alone: table and page, which are of all, are left as they are."""
-        return bool(self.only or self.rows)
-
-    def __post_init__(self) -> None:
-        if safe_name(self.machine) != self.machine:
-            raise CommandError("machine: give a short name of letters and digits.")
-        for name in ("concurrency", "converters", "limit"):
-            count = getattr(self, name)
-            if count is not None and count < 1:
-                raise CommandError(f"{name}: give a number from 1 on.")
-
-
 def output_folder(name: str | os.PathLike[str]) -> Path:
-    """The folder, made if it is not there. Raises CommandError where nothing can be written to it."""
+    """The folder, made if it is not there. Raises MaquetteError where nothing can be written to it."""
     try:
         folder = Path(name).expanduser().resolve()
         if folder.exists() and not folder.is_dir():
-            raise CommandError(f"{name} is a file. Give the name of a folder for the results.")
+            raise MaquetteError(f"{name} is a file. Give the name of a folder for the results.")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no such home
         why = getattr(error, "strerror", None) or error
-        raise CommandError(f"{name} cannot be written to: {why}. Choose another output folder.") from error
+        raise MaquetteError(f"{name} cannot be written to: {why}. Choose another output folder.") from error
 
 
 class Batch:
     """`make` does it, once; the attributes then say how it went, also where `make` has raised."""
 
-    def __init__(self, folder: Path, options: BatchOptions, where: Where, board: BatchProgress) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: BatchOptions,
+        parameters: Mapping[str, JsonValue],
+        where: Where,
+        reporter: BatchReporter,
+    ) -> None:
+        """`parameters` are inputs of the models for rows that do not say otherwise."""
         self.folder = folder
         self._options = options
-        self._board = board
-        self._where = replace(where, state=folder / ".maquette" / "machines" / options.machine)
-        self.code: Exit = Exit.JOB_FAILED
+        self._defaults = Defaults(options.model or "", parameters, options.size, options.outputs)
+        self._reporter = reporter
+        self._where = where
+        self.code: int = Exit.JOB_FAILED
         self.error: str | None = None  # why it ended before its end
         self.items: list[Item] = []  # rows that can be made
         self.problems: list[Problem] = []
@@ -131,14 +107,18 @@ class Batch:
         return sum(item.price_cu is None for item in self.items)
 
     def make(self, read: Callable[[], Manifest]) -> None:
-        """Raises CommandError or one of EXPECTED; what was submitted until then goes on at the service."""
+        """Raises MaquetteError or one of EXPECTED; what was submitted until then goes on at the service."""
+        options = self._options
         try:
+            manifest = read()
+            machine = machine_of_rows(manifest, options.rows) if options.rows else options.machine
+            where = replace(self._where, state=self.folder / ".maquette" / "machines" / machine)
             with ExitStack() as stack:
-                host_lock = HostLock(Path(self._where.state or ""))
-                host_lock.acquire(self._board.line)
+                host_lock = HostLock(Path(where.state or ""))
+                host_lock.acquire(self._reporter.line)
                 stack.callback(host_lock.release)
-                session = stack.enter_context(Session(self._where, converters=self._options.converters))
-                self.code = self._make(read, session, host_lock)
+                session = stack.enter_context(Session(where, converters=options.converters))
+                self.code = self._make(manifest, machine, session, host_lock)
         except KeyboardInterrupt:
             self.code = Exit.INTERRUPTED
             raise
@@ -146,25 +126,23 @@ class Batch:
             self.code, self.error = code_of(error), str(error)
             raise
         finally:
-            facts = (
-                {"spent_cu": self.run.spent_cu(), "refunded_cu": self.run.refunded_cu()} if self.run else {}
-            )
-            facts |= {"ok": not self.code, "error": self.error}
-            self._board.event("end", exit_code=int(self.code), **facts)
+            facts: dict[str, object] = {"ok": not self.code, "error": self.error}
+            if self.run:
+                facts |= {"spent_cu": self.run.spent_cu(), "refunded_cu": self.run.refunded_cu()}
+            self._reporter.event("end", exit_code=int(self.code), **facts)
 
-    def _make(self, read: Callable[[], Manifest], session: Session, host_lock: HostLock) -> Exit:
+    def _make(self, manifest: Manifest, machine: str, session: Session, host_lock: HostLock) -> Exit:
         options = self._options
-        board = self._board
+        reporter = self._reporter
         folder = self.folder
-        self._check(read(), session)
+        self._check(manifest, session)
         for problem in self.problems:
-            board.line(str(problem))
-        is_skipping = options.skip_wrong or options.record_failures or options.assemble
+            reporter.line(str(problem))
         is_all_wrong = any(not problem.number for problem in self.problems)
-        is_wrong = bool(self.problems) and (is_all_wrong or not is_skipping)
+        is_wrong = bool(self.problems) and (is_all_wrong or not options.is_skipping_wrong)
         if not options.dry_run and not is_wrong:
             check_space(session.folder, "output")
-        claims = self.claims = Claims(folder / ".maquette", options.machine)
+        claims = self.claims = Claims(folder / ".maquette", machine)
         most = max(1, min(session.converters, len(self.items)))
         delivery = Delivery(
             *(session.store, folder, claims, blender_binary()), has_turntable=options.turntable, most=most
@@ -192,7 +170,8 @@ class Batch:
                 self._publish(run, delivery, is_over=True)
             finally:
                 delivery.close()
-        board.line(f"{summary(run, is_over=True)} → {folder if options.is_part else folder / 'index.html'}")
+        place = folder if options.is_part else folder / "index.html"
+        reporter.line(f"{summary(run, is_over=True)} → {place}")
         return self._ended(run, claims)
 
     def _publish(self, run: Run, delivery: Delivery, *, is_over: bool = False) -> None:
@@ -206,23 +185,24 @@ class Batch:
         write_sheet(self.folder / "index.html", self.rows, self.problems)
 
     def _ended(self, run: Run, claims: Claims) -> Exit:
-        counts, board = run.counts(), self._board
+        counts = run.counts()
+        reporter = self._reporter
         if self._options.record_failures:
             return recorded(run, claims, self.problems)
         if self._options.assemble:
             for row in self.rows:
                 if row.stage is not RowStatus.DONE:
-                    board.line(f"{row.item.key}: {row.stage}: {row.message}")
+                    reporter.line(f"{row.item.key}: {row.stage}: {row.message}")
             path = assemble(self.folder, claims, self.rows)
-            board.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
+            reporter.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
             return Exit.JOB_FAILED if self.problems or counts[RowStatus.DONE] < len(run.rows) else Exit.DONE
         if run.stopped == OVER_COST:
-            board.line(
+            reporter.line(
                 f"{_rows(counts[RowStatus.WAITING])} left: the next one would exceed the limit on cost."
             )
             return Exit.OVER_COST
         if run.stopped:
-            board.line(f"Stopped: {run.stopped}")
+            reporter.line(f"Stopped: {run.stopped}")
             return Exit.NOT_ALLOWED
         return Exit.JOB_FAILED if counts[RowStatus.FAILED] or self.problems else Exit.DONE
 
@@ -231,14 +211,14 @@ class Batch:
         options = self._options
         self.problems = manifest.problems
         for note in manifest.notes:
-            self._board.line(note)
-        read_outputs(options.defaults.outputs)
+            self._reporter.line(note)
+        read_outputs(self._defaults.outputs)
         if options.only:
             keys = {row.key for row in manifest.rows} | {problem.key for problem in manifest.problems}
             if missing := [key for key in options.only if key not in keys]:
                 near = difflib.get_close_matches(missing[0], keys, 1)
                 advice = f" Did you mean {near[0]}?" if near else ""
-                raise CommandError(f"There is no row {', '.join(missing)}.{advice}")
+                raise MaquetteError(f"There is no row {', '.join(missing)}.{advice}")
             manifest.rows = [row for row in manifest.rows if row.key in options.only]
             manifest.problems[:] = [each for each in manifest.problems if each.key in options.only]
         if options.rows:
@@ -246,7 +226,7 @@ class Batch:
             manifest.rows = [row for row in manifest.rows if first <= row.number <= last]
             manifest.problems[:] = [each for each in manifest.problems if first <= each.number <= last]
         _ = session.credentials
-        items = make_items(manifest, options.defaults, session.service, session.api.get_model)
+        items = make_items(manifest, self._defaults, session.service, session.api.get_model)
         if options.is_part:  # a parameter that none of these rows has may be another's
             manifest.problems[:] = [problem for problem in manifest.problems if problem.number]
         prices: dict[str, float | InputError | None] = {}
@@ -266,7 +246,8 @@ class Batch:
 
     def _tell_plan(self, run: Run, claims: Claims) -> None:
         """Each row's fate, and what it is going to cost."""
-        board, count = self._board, len(self.problems)
+        reporter = self._reporter
+        count = len(self.problems)
         rows = sorted(run.rows, key=lambda row: row.item.row.number)
         fates = [run.fate(row) for row in rows]
         told_rows: list[dict[str, object]] = []
@@ -279,15 +260,15 @@ class Batch:
                     "price not known before the upload" if item.price_cu is None else cost_text(item.price_cu)
                 )
                 words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.message)
-                board.line(", ".join(filter(None, words)))
+                reporter.line(", ".join(filter(None, words)))
         counts = Counter(fates)
         words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]] + [f"{count} wrong"] * bool(count)
         unknown = run.without_price()
         told = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
         told += f"; the price of {unknown} is not known before the upload" if unknown else ""
-        board.line(told)
+        reporter.line(told)
         left_over = [] if self._options.is_part else self._left_over(run, claims)
-        board.event(
+        reporter.event(
             "plan",
             rows=len(self.items),
             price_cu=self.price_cu,
@@ -313,13 +294,13 @@ class Batch:
         files = [name for name in files if (self.folder / name).exists()]
         for row in run.rows:
             if run.fate(row) is Fate.NEW and row.item.content and row.item.content in before:
-                self._board.line(
+                self._reporter.line(
                     f"{row.item.key}: the same was made as {before[row.item.content]}, which is no row any"
                     " more. Under its new key it is made, and paid for, again."
                 )
         if files:
             more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
-            self._board.line(f"Left over from rows that are gone: {', '.join(files[:_SHOWN])}{more}")
+            self._reporter.line(f"Left over from rows that are gone: {', '.join(files[:_SHOWN])}{more}")
         return files
 
     def _dry_code(self, run: Run) -> Exit:
@@ -327,12 +308,12 @@ class Batch:
             return Exit.DONE
         spent = f" {cost_text(run.spent_cu())} is spent already." if run.spent_cu() else ""
         limit = cost_text(self._options.max_cost or 0.0)
-        self._board.line(f"That does not fit into the limit on cost, {limit}.{spent}")
+        self._reporter.line(f"That does not fit into the limit on cost, {limit}.{spent}")
         return Exit.OVER_COST
 
     def _tell_trouble(self, text: str) -> None:
-        self._board.line(text)
-        self._board.event("trouble", message=text)
+        self._reporter.line(text)
+        self._reporter.event("trouble", message=text)
 
     def _concurrency(self, session: Session) -> int:
         if self._options.concurrency is not None:
@@ -341,16 +322,15 @@ class Batch:
         return (balance and balance.parallel_jobs) or _CONCURRENCY
 
     def _follow(self, run: Run, session: Session, host_lock: HostLock, delivery: Delivery) -> None:
-        """Until nothing is left to do. Raises CommandError if the service is gone."""
-        supervisor, outage = (
-            session.supervisor(),
-            OutageTimer(session, self._tell_trouble, "do the same once more"),
-        )
-        published_at, pause_s = time.monotonic(), _PUBLISH_S
+        """Until nothing is left to do. Raises MaquetteError if the service is gone."""
+        supervisor = session.supervisor()
+        outage = OutageTimer(session, self._tell_trouble, "do the same once more")
+        published_at = time.monotonic()
+        pause_s = _PUBLISH_S
         try:
             host_lock.renew()
             while run.step():
-                self._board.tell(run)
+                self._reporter.tell(run)
                 supervisor.invalidate()  # what the run itself has written is no news to `check`
                 supervisor.check()
                 outage.check()
@@ -358,17 +338,18 @@ class Batch:
                     try:
                         self._publish(run, delivery)
                     except OSError as error:  # a table that is open elsewhere, say: no reason to stop
-                        self._board.line(f"The table or the page could not be written: {error}")
+                        self._reporter.line(f"The table or the page could not be written: {error}")
                     published_at = time.monotonic()
                     pause_s = max(_PUBLISH_S, 50 * (published_at - now))
                 time.sleep(TICK_S / 4 if run.is_writing else TICK_S)
                 host_lock.renew()  # before the next submission
-            self._board.tell(run)
+            self._reporter.tell(run)
         finally:
             supervisor.close()
             unpaid = session.store.list_jobs(session=session.id, states=UNPAID)
-            if count := sum(stopped(session, job, is_resuming=True).state is State.FAILED for job in unpaid):
-                self._board.line(f"Not submitted, and nothing paid: {count} of the rows.")
+            stopped = [stop_unpaid(session, job, is_resuming=True) for job in unpaid]
+            if count := sum(job.state is State.FAILED for job in stopped):
+                self._reporter.line(f"Not submitted, and nothing paid: {count} of the rows.")
 
 
 def _rows(count: int) -> str:

@@ -5,19 +5,30 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Protocol, cast
 
 from ..batches.delivery import delivered_files, write_request
 from ..jobs import DONE, JobRecord, State
 from ..jobs.blender_pool import BlenderPool
 from ..jobs.store import StaleError
-from .exits import CommandError, Exit
-from .progress import Progress
+from .errors import Exit, MaquetteError
 from .session import Session, blender_binary
 
 TICK_S = 0.2
 _NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to a script
 _PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
+
+
+class Reporter(Protocol):
+    """Who is told how jobs are doing: `tell` after each change, `line` for anything else, `end` before the
+    last word.
+    """
+
+    def tell(self, jobs: list[JobRecord]) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+    def end(self) -> None: ...
 
 
 class OutageTimer:
@@ -27,38 +38,39 @@ class OutageTimer:
         self._session = session
         self._say = say
         self._again = again
-        self._told, self._well_at = "", time.monotonic()
+        self._told = ""
+        self._well_at = time.monotonic()
 
     def check(self) -> None:
-        """Raises CommandError if the key is refused or the service is gone for ten minutes."""
+        """Raises MaquetteError if the key is refused or the service is gone for ten minutes."""
         text, kind = self._session.store.get_trouble(self._session.service, self._session.id)
         if text and text != self._told:
             self._say(text)
         self._told, now = text, time.monotonic()
         self._well_at = self._well_at if text else now
         if text and (kind not in _PATIENT or now - self._well_at > _NO_SERVICE_S):
-            raise CommandError(
+            raise MaquetteError(
                 f"{text} The jobs are kept: {self._again} when that is mended.",
                 Exit.NO_SERVICE if kind in _PATIENT else Exit.NOT_ALLOWED,
             )
 
 
-def wait_for(session: Session, jobs: list[JobRecord], progress: Progress, *, again: str) -> list[JobRecord]:
+def wait_for(session: Session, jobs: list[JobRecord], reporter: Reporter, *, again: str) -> list[JobRecord]:
     """Follow `jobs` until each has ended or needs a person.
 
-    Raises CommandError, which says to do what `again` says, if the key is refused or the service is gone for
+    Raises MaquetteError, which says to do what `again` says, if the key is refused or the service is gone for
     ten minutes.
     """
-    supervisor, outage = session.supervisor(), OutageTimer(session, progress.line, again)
+    supervisor, outage = session.supervisor(), OutageTimer(session, reporter.line, again)
     try:
         while any(job.is_working for job in jobs):
             if supervisor.check():
                 jobs = [session.store.get(job.id) for job in jobs]
-            progress.tell(jobs)
+            reporter.tell(jobs)
             outage.check()
             time.sleep(TICK_S)
     finally:
-        progress.end()
+        reporter.end()
         supervisor.close()
     return jobs
 
@@ -77,8 +89,9 @@ def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
 
 def wanted_outputs(job: JobRecord) -> list[Path]:
     """The files that the job was to be written to."""
-    wish = cast("dict[str, Any]", job.placement)
-    return [Path(name) for name in [*(wish.get("outputs") or []), wish.get("preview")] if name]
+    outputs = cast("list[str]", job.placement.get("outputs") or [])
+    preview = cast("str | None", job.placement.get("preview"))
+    return [Path(name) for name in [*outputs, preview] if name]
 
 
 def _deliver_one(session: Session, blenders: BlenderPool, job: JobRecord) -> list[str]:

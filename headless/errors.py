@@ -1,12 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one exception that a script has to know, and why a script that waits has to run without a window."""
+"""The one error that a script has to know, the exit codes, and which error leads to which."""
 
+import sqlite3
 from collections.abc import Sequence
+from enum import IntEnum
 
 import bpy
 
+from .. import client, scene
 from ..batches import Problem
-from ..cli.exits import Exit
+from ..jobs import DONE, AccountError, JobRecord, SandboxError, StoreError, WorkerError
+from ..jobs.blender_pool import ChildError
+
+
+class Exit(IntEnum):
+    DONE = 0
+    JOB_FAILED = 1
+    USAGE = 2
+    NOT_ALLOWED = 3
+    OVER_COST = 4
+    NO_SERVICE = 5
+    INTERRUPTED = 130
 
 
 class MaquetteError(Exception):
@@ -35,8 +49,8 @@ class MaquetteError(Exception):
     def __init__(
         self,
         message: str,
-        *,
         code: int = Exit.USAGE,
+        *,
         job_id: str | None = None,
         cost_cu: float = 0.0,
         can_resume: bool = False,
@@ -48,6 +62,32 @@ class MaquetteError(Exception):
         self.cost_cu = cost_cu
         self.can_resume = can_resume
         self.problems = tuple(problems)
+
+
+_KINDS: tuple[tuple[Exit, tuple[type[Exception], ...]], ...] = (
+    (Exit.NOT_ALLOWED, (client.SignInError, client.NotAllowedError, client.CreditsError, AccountError)),
+    (Exit.USAGE, (client.InputError, client.NotFoundError, StoreError)),
+    # OSError and sqlite3's: a disk that is full or went away.
+    (
+        Exit.JOB_FAILED,
+        (client.TransferError, WorkerError, ChildError, scene.ExportError, OSError, sqlite3.Error),
+    ),
+    (Exit.NO_SERVICE, (client.ScenarioError, SandboxError)),
+)
+EXPECTED: tuple[type[Exception], ...] = (MaquetteError, *(kind for _, kinds in _KINDS for kind in kinds))
+
+
+def exit_for(kind: type[Exception]) -> Exit:
+    return next((code for code, kinds in _KINDS if issubclass(kind, kinds)), Exit.JOB_FAILED)
+
+
+def code_of(error: Exception) -> int:
+    return error.code if isinstance(error, MaquetteError) else exit_for(type(error))
+
+
+def exit_for_job(job: JobRecord) -> Exit:
+    """The code for a job that has ended, or that stays where a person has to do something."""
+    return Exit.DONE if job.state in DONE else exit_for(getattr(client, job.error_kind, Exception))
 
 
 def refuse_in_window(name: str, instead: str) -> None:

@@ -4,7 +4,6 @@
 Each task has a store of its own, so it runs on any host and as often as the farm likes: a row is paid once.
 """
 
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -12,26 +11,24 @@ from typing import cast
 import bpy
 
 from .. import scene
-from ..batches import Claims, Problem, RowState, RowStatus, Run, read_manifest
+from ..batches import Claims, Manifest, Problem, RowState, RowStatus, Run
 from ..batches.manifest import stem_of
 from ..batches.run import OVER_COST
 from ..client import TransferError
 from ..jobs import DONE, JobRecord, State
-from .exits import CommandError, Exit, exit_for_job
+from .errors import Exit, MaquetteError, exit_for_job
 
 _GAP_M = 0.2  # between two results
 
 
-def choose_rows(arguments: Namespace) -> None:
-    """Gives the rows of `--row N` or `--rows A-B` a store of their own. Raises CommandError or InputError."""
-    manifest = read_manifest(Path(arguments.manifest).expanduser())
-    first, last = arguments.rows
-    rows = {each.number: each for each in (*manifest.rows, *manifest.problems) if each.number}
-    if last > max(rows):
-        count = max(rows)
-        raise CommandError(f"Row {last}: the manifest has {count} row{'' if count == 1 else 's'}.")
-    is_one = first == last
-    arguments.machine = stem_of(f"row-{rows[first].key or first}" if is_one else f"rows-{first}-{last}")
+def machine_of_rows(manifest: Manifest, rows: tuple[int, int]) -> str:
+    """The name of the store that rows from the first to the last have for their own. Raises MaquetteError."""
+    first, last = rows
+    by_number = {each.number: each for each in (*manifest.rows, *manifest.problems) if each.number}
+    count = max(by_number, default=0)
+    if last > count:
+        raise MaquetteError(f"Row {last}: the manifest has {count} row{'' if count == 1 else 's'}.")
+    return stem_of(f"row-{by_number[first].key or first}" if first == last else f"rows-{first}-{last}")
 
 
 def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:

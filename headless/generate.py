@@ -1,50 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`generate`: one model, made as `maquette generate` makes it, for a script to go on with."""
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
 from ..batches.manifest import INPUT_MARK, plain
-from ..cli.exits import EXPECTED, CommandError, code_of, exit_for_job
-from ..cli.generate_request import read_request, start
-from ..cli.outputs import wait_for
-from ..cli.session import Session, Where
 from ..client import JsonValue
 from ..jobs import DONE, JobRecord, State, provenance_of
 from ..jobs.parse_inputs import read_size
-from ..jobs.store import StaleError
-from .errors import MaquetteError, refuse_in_window
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A finished model. Nothing of it is in a scene: `place` does that."""
-
-    id: str  # the job's, as `maquette jobs` lists it
-    name: str
-    model_id: str
-    blend: Path | None  # what `place` takes in; None where Blender cannot read what was delivered
-    files: tuple[Path, ...]  # as the service delivered them
-    faces: int | None
-    dimensions_m: tuple[float, float, float] | None  # X, Y and Z in metres, at `size_m`
-    size_m: float | None  # longest side in metres that `place` gives it; None: as delivered
-    cost_cu: float | None  # in creative units; None where the service did not tell
-    seconds: float | None  # from the request to the finished result
-    message: str  # what a person should know of it: a missing texture, a file that was left out
-    provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is. `fraction` is 0..1 of the state's work, None while that is unknown."""
-
-    state: str  # prepared, uploading, submitting, queued, running, downloading, converting, ready, …
-    fraction: float | None = None
-    message: str = ""  # what holds it up, if something does
+from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
+from .outputs import deliver, wait_for
+from .request import read_request, start
+from .results import Progress, Result
+from .session import Session, Where
 
 
 def generate(
@@ -83,7 +54,7 @@ def generate(
         print(horse.faces, horse.dimensions_m, horse.cost_cu)
     """
     refuse_in_window("generate", "There, bpy.ops.maquette.generate(inputs=…) works on while you do.")
-    told = _Told(on_progress)
+    reporter = _ProgressReporter(on_progress)
     again = "call generate with this key once more"
     try:
         size_m, values = read_size(size), given(parameters)
@@ -92,18 +63,16 @@ def generate(
             placement: dict[str, JsonValue] = {"size_m": size_m}
             job = start(session, request, name=name, placement=placement, max_cost_cu=max_cost, key=key)
             by_command = f"run `{session.command('resume', job.id)}`"
-            told.job, again = job, again if key is not None else by_command
-            (job,) = wait_for(session, [job], told, again=again)
-            told.job = job
+            reporter.job, again = job, again if key is not None else by_command
+            (job,) = wait_for(session, [job], reporter, again=again)
+            reporter.job = job
             again = by_command if job.state is State.UNCERTAIN else again
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
-            if job.state is State.READY:
-                with contextlib.suppress(StaleError):  # another process that waits for this key has
-                    session.store.move(job, State.PLACED, message=job.message)
+            deliver(session, [job])
             return _result_of(job, session.store.job_folder(job.id), name or job.name, size_m)
     except EXPECTED as error:
-        raise _error_of(error, told.job, again) from error
+        raise _error_of(error, reporter.job, again) from error
 
 
 def given(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
@@ -112,7 +81,7 @@ def given(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
     return {each.removeprefix(INPUT_MARK): value for each, value in values.items() if value not in (None, "")}
 
 
-class _Told:
+class _ProgressReporter:
     """Passes on how the job is doing, each change once, and remembers the job."""
 
     def __init__(self, on_progress: Callable[[Progress], object] | None) -> None:
@@ -135,13 +104,13 @@ class _Told:
         self._last = progress
 
 
-def _unfinished(job: JobRecord, again: str, anew: str) -> CommandError:
+def _unfinished(job: JobRecord, again: str, anew: str) -> MaquetteError:
     ending = f"It cannot go on. For another job, which is paid for by itself, {anew}."
     if job.state is State.UNCERTAIN:  # that is a person's to say, not a script's
         ending = "" if job.doubts else f"`maquette resume {job.id}` does that."
     elif job.resume_state:
         ending = f"When that is mended, {again}: nothing is paid twice."
-    return CommandError(f"{job.name}: {job.message or job.state} {ending}".strip(), exit_for_job(job))
+    return MaquetteError(f"{job.name}: {job.message or job.state} {ending}".strip(), exit_for_job(job))
 
 
 def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteError:
@@ -150,7 +119,7 @@ def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteEr
         return MaquetteError(
             text if text.startswith("Not started") else f"{text} Nothing was started.", code=code
         )
-    if not isinstance(error, CommandError):
+    if not isinstance(error, MaquetteError):
         text = f"{text} The job is kept: {again}."
     can_resume = job.is_working or job.state in DONE or job.resume_state is not None
     return MaquetteError(text, code=code, job_id=job.id, cost_cu=job.committed_cu, can_resume=can_resume)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every command works with: the service (or a private sandbox), the store, and a watch on it."""
+"""What a use without a window stands on: the service (or a private sandbox), the store, its supervisor."""
 
 import os
 import shlex
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from ..jobs import (
     start_worker,
     stop_sandbox,
 )
-from .exits import CommandError, Exit
+from .errors import Exit, MaquetteError
 
 _LOOK_S = 0.2
 
@@ -45,31 +44,27 @@ class Where:
     state: str | os.PathLike[str] | None = None  # folder of the store
 
 
-def where_of(arguments: Namespace) -> Where:
-    return Where(arguments.sandbox, arguments.api_url, state=getattr(arguments, "state", None))
-
-
 class Session:
-    """Opened by each command; reaches for the service, or starts a sandbox, when first asked to.
+    """Opened by each use; reaches for the service, or starts a sandbox, when first asked to.
 
     Its jobs carry `id`, and its worker submits those alone.
     """
 
     def __init__(self, where: Where, *, converters: int | None = None, is_new: bool = True) -> None:
-        """Raises CommandError if words contradict each other or, unless `is_new`, there is no such folder."""
+        """Raises MaquetteError if words contradict each other or, without `is_new`, there is no folder."""
         self.id = new_id()
         self._where = where
         self.converters = converters or os.cpu_count() or 1
         state = where.state or os.environ.get("MAQUETTE_STATE")
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         if where.state and not is_new and not self.folder.is_dir():
-            raise CommandError(f"There is no folder {self.folder}. Is its name right?")
+            raise MaquetteError(f"There is no folder {self.folder}. Is its name right?")
         url = where.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
         self._api_url, self._is_sandbox = url.rstrip("/"), where.sandbox
         if where.sandbox and where.api_url:
-            raise CommandError("The sandbox has an address of its own. Leave one of the two out.")
+            raise MaquetteError("The sandbox has an address of its own. Leave one of the two out.")
         if not self._is_sandbox and (problem := address_problem(self._api_url)):
-            raise CommandError(f"The API address cannot be used: {problem}.")
+            raise MaquetteError(f"The API address cannot be used: {problem}.")
         project_id = where.project or os.environ.get("MAQUETTE_PROJECT_ID") or None
         self._project_id = None if self._is_sandbox else project_id
         self.service = SANDBOX if self._is_sandbox else service_name(self._api_url, self._project_id)
@@ -96,7 +91,7 @@ class Session:
                 )
                 self._stack.callback(stop_sandbox, sandbox)
             elif not bpy.app.online_access and not is_loopback(self._api_url):
-                raise CommandError(
+                raise MaquetteError(
                     "Blender's online access is off. Start Blender with --online-mode, "
                     "or use the sandbox (--sandbox).",
                     Exit.NOT_ALLOWED,
@@ -110,7 +105,7 @@ class Session:
     @property
     def credentials(self) -> Credentials:
         if not self.api or self._credentials is None:
-            raise CommandError(
+            raise MaquetteError(
                 "Not signed in. Set SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET, "
                 "or use the sandbox (--sandbox).",
                 Exit.NOT_ALLOWED,
@@ -159,5 +154,7 @@ class Session:
 
 def blender_binary() -> str:
     if not bpy.app.binary_path:
-        raise CommandError("Blender's own path is not known. Start it as `blender`, or through the launcher.")
+        raise MaquetteError(
+            "Blender's own path is not known. Start it as `blender`, or through the launcher."
+        )
     return bpy.app.binary_path

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One model to be made: checked and priced before anything is spent, and started once."""
 
-import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +8,10 @@ from pathlib import Path
 
 from ..batches.plan import job_id
 from ..client import InputError, JsonValue, Model, NotFoundError
-from ..jobs import (
-    DEFAULT_IMAGE_MODEL,
-    InputValue,
-    JobRecord,
-    NewJob,
-    State,
-    StoreError,
-    cost_text,
-    name_of,
-    new_id,
-    placeholder_inputs,
-    source_of,
-)
+from ..jobs import DEFAULT_IMAGE_MODEL, InputValue, JobRecord, State, cost_text, new_id, placeholder_inputs
+from ..jobs.new_job import add_once, new_job, take_up
 from ..jobs.parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs
-from ..jobs.store import StaleError
-from .exits import CommandError, Exit
+from .errors import Exit, MaquetteError
 from .session import Session
 
 _FREE_BYTES = 200 << 20  # less than this free is too little for a result and its .blend
@@ -47,9 +34,9 @@ def read_request(
     model_id: str | None,
     parameters: Mapping[str, JsonValue],
 ) -> GenerateRequest:
-    """Raises CommandError, or the client's errors; nothing is spent and no file sent."""
+    """Raises MaquetteError, or the client's errors; nothing is spent and no file sent."""
     if not files and prompt is None and not parameters:
-        raise CommandError("There is nothing to make a model from. Give an image, or a prompt in words.")
+        raise MaquetteError("There is nothing to make a model from. Give an image, or a prompt in words.")
     _ = session.credentials
     model_id = model_id or (DEFAULT_IMAGE_MODEL if files else DEFAULT_TEXT_MODEL)
     model = get_model(session, model_id)
@@ -58,11 +45,11 @@ def read_request(
 
 
 def get_model(session: Session, model_id: str) -> Model:
-    """Raises CommandError if the service has no such model."""
+    """Raises MaquetteError if the service has no such model."""
     try:
         return session.api.get_model(model_id)
     except NotFoundError:
-        raise CommandError(f"There is no model {model_id}. `maquette models` lists them.") from None
+        raise MaquetteError(f"There is no model {model_id}. `maquette models` lists them.") from None
 
 
 def price_or_none(session: Session, model: Model, inputs: Mapping[str, InputValue]) -> float | None:
@@ -87,18 +74,18 @@ def price_of_job(session: Session, job: JobRecord) -> float | None:
 
 
 def check_cost(cost_cu: float | None, max_cost_cu: float | None) -> None:
-    """Raises CommandError if it costs more, or if its price is not known."""
+    """Raises MaquetteError if it costs more, or if its price is not known."""
     if max_cost_cu is not None and (cost_cu is None or not cost_cu <= max_cost_cu):
         said = "the price is not known" if cost_cu is None else f"it costs {cost_text(cost_cu)}"
         text = f"Not started: {said}, and it may cost {cost_text(max_cost_cu)} at most."
-        raise CommandError(text, Exit.OVER_COST)
+        raise MaquetteError(text, Exit.OVER_COST)
 
 
 def check_space(folder: Path, what: str) -> None:
-    """Raises CommandError where a result would not find room."""
+    """Raises MaquetteError where a result would not find room."""
     if shutil.disk_usage(folder).free < _FREE_BYTES:
         text = f"Less than {_FREE_BYTES >> 20} MB are free in {folder}. Make room, or choose another"
-        raise CommandError(f"{text} {what} folder.", Exit.JOB_FAILED)
+        raise MaquetteError(f"{text} {what} folder.", Exit.JOB_FAILED)
 
 
 def start(
@@ -110,33 +97,29 @@ def start(
     max_cost_cu: float | None,
     key: str | None = None,
 ) -> JobRecord:
-    """A job for the order, written down. With `key` it is the one of this key, model, values and files: an
+    """A job for the request, written down. With `key` it is the one of this key, model, values and files: an
     earlier one is taken up where nothing is paid twice; one that may have been paid for is left to a person.
-    Raises CommandError if it may not be paid for.
+    Raises MaquetteError if it may not be paid for.
     """
-    store, given = session.store, {each: request.inputs[each] for each in request.given}
+    store = session.store
+    given = {each: request.inputs[each] for each in request.given}
     wanted = new_id() if key is None else job_id(key, session.service, request.model.id, given)
     if wanted not in store.ids(session.service):
         check_cost(request.cost_cu, max_cost_cu)
         check_space(session.folder, "state")
-        source = source_of(request.inputs)
-        new = NewJob(
-            name=name or name_of(source, request.model),
-            model_id=request.model.id,
-            model_name=request.model.name,
-            inputs=request.inputs,
+        new = new_job(
+            request.model,
+            request.inputs,
             service=session.service,
+            name=name,
             estimate_cu=request.cost_cu,
-            source=source,
             placement=placement,
             session=session.id,
             id=wanted,
         )
-        try:
-            return store.add(new)
-        except StoreError:
-            if wanted not in store.ids(session.service):
-                raise
+        job = add_once(store, new)
+        if job.session == session.id:
+            return job
     job = store.get(wanted)  # of an earlier call, or of another process that was first
     if job.state is State.UNCERTAIN:  # whether it is to be submitted again a person says, with `resume`
         return job
@@ -145,6 +128,5 @@ def start(
     if is_unpaid := store.is_unpaid(job):
         check_cost(request.cost_cu, max_cost_cu)
     if is_unpaid or job.resume_state:
-        with contextlib.suppress(StaleError):  # another process has
-            return store.resume(job, session.id, may_spend=True)
-    return store.get(wanted)
+        return take_up(store, job, session.id, may_spend=True)
+    return job

@@ -8,12 +8,10 @@ from typing import Literal, cast
 import bpy
 
 from .. import scene as scenes
-from ..cli.exits import Exit
 from ..client import InputError
 from ..jobs.parse_inputs import read_size
-from .batch import BatchRow
-from .errors import MaquetteError
-from .generate import Result
+from .errors import Exit, MaquetteError
+from .results import BatchRow, Result
 
 
 def place(

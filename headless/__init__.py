@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The use cases without a window: what the package offers to scripts, and what the command is made of."""
+
+from ..batches import Problem
+from .batch import batch
+from .batch_options import BatchOptions, read_count, take_options
+from .batch_reporter import BatchReporter, summary
+from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
+from .generate import generate
+from .make_batch import Batch, output_folder
+from .outputs import deliver, wait_for, wanted_outputs
+from .place import place
+from .request import GenerateRequest, check_cost, get_model, read_request, start
+from .results import BatchResult, BatchRow, Progress, Result
+from .resume import Resumable, find_resumable, left_elsewhere, resume_jobs, stop_unpaid
+from .session import Session, Where, blender_binary
+
+__all__ = [
+    "EXPECTED",
+    "Batch",
+    "BatchOptions",
+    "BatchReporter",
+    "BatchResult",
+    "BatchRow",
+    "Exit",
+    "GenerateRequest",
+    "MaquetteError",
+    "Problem",
+    "Progress",
+    "Result",
+    "Resumable",
+    "Session",
+    "Where",
+    "batch",
+    "blender_binary",
+    "check_cost",
+    "code_of",
+    "deliver",
+    "exit_for_job",
+    "find_resumable",
+    "generate",
+    "get_model",
+    "left_elsewhere",
+    "output_folder",
+    "place",
+    "read_count",
+    "read_request",
+    "resume_jobs",
+    "start",
+    "stop_unpaid",
+    "summary",
+    "take_options",
+    "wait_for",
+    "wanted_outputs",
+]
