@@ -241,3 +241,6 @@ def test_the_options_that_the_documents_give_a_command_are_its_own() -> None:
     told_once = {"-h", "--help", "-p", "--output", "--sandbox", "--api-url", "--state", "--json"}
     rest = options_of("generate") - told_once
     assert not rest - given["generate"], "the README's table leaves options of generate out"
+    pages = [(ROOT / page).read_text("utf-8") for page in ("README.md", "docs/batch.md", "docs/farm.md")]
+    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", "".join(pages)))
+    assert not options_of("batch") - told - told_once, "no page tells of these options of batch"

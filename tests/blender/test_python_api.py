@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`generate`, `batch` and `place` in a script: what they refuse and pay, and share with the command."""
 
+import dataclasses
 import importlib
+import inspect
 import itertools
 import json
 import os
@@ -378,6 +380,10 @@ def test_wrong_rows_start_nothing_unless_they_are_left_out(
         ({"outputs": "stl"}, r"\.stl is not one of"),
         ({"only": "dog"}, "There is no row dog"),
         ({"size": "big"}, "length in metres"),
+        ({"dry_run": "yes"}, "dry_run: give True or False"),
+        ({"max_cost": "little"}, "max_cost: give a number of creative units"),
+        ({"rows": (2, 1)}, "rows: give the first and the last row"),
+        ({"rows": 1, "assemble": True}, "rows and assemble: give one of the two"),
         ({"skipwrong": True}, "skipwrong: none of the models has such an input"),
     ],
 )
@@ -386,6 +392,24 @@ def test_wrong_options_of_a_batch_are_told(sandbox: Sandbox, options: dict[str, 
     with pytest.raises(MaquetteError, match=says):
         maquette.batch(rows(), "out", **options)
     assert paid(sandbox) == before
+
+
+def test_help_tells_the_options_of_a_batch_that_the_command_has() -> None:
+    told = inspect.signature(maquette.batch).parameters
+    options: Any = importlib.import_module(f"{PACKAGE}.headless").BatchOptions
+    defaults = {each.name: each.default for each in dataclasses.fields(options)}
+    assert {name: told[name].default for name in told if name in defaults} == defaults
+    assert list(told)[-1] == "parameters"
+
+
+def test_a_farms_row_is_made_from_python_too(sandbox: Sandbox) -> None:
+    before = paid(sandbox)
+    task = maquette.batch(rows(), "out", rows=2, outputs="glb", record_failures=True, **FEW)
+    assert ([row.key for row in task.rows], task.code) == (["cat"], 0)
+    gathered = maquette.batch(rows(), "out", assemble=True, outputs="glb", **FEW)
+    assert [(row.key, row.state) for row in gathered.rows] == [("horse", "failed"), ("cat", "done")]
+    assert Path("out/all.blend").exists()
+    assert (gathered.code, paid(sandbox)) == (1, before + 1)
 
 
 def test_an_output_that_is_no_folder_is_told_in_words(sandbox: Sandbox) -> None:
