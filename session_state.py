@@ -5,8 +5,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .jobs import Backend, Catalogue, JobCache, WorkerSettings
-from .jobs.process import end_at_once, let_go
+from .jobs import Backend, Catalogue, JobCache, WorkerSettings, end_at_once, let_go
 
 
 @dataclass

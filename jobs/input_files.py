@@ -11,10 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from ..client import JsonValue, Scenario
-from ..client.content import content_type
-from ..client.fields import has_reserved_name
-from ..client.pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
+from ..client import (
+    UPRIGHT,
+    JsonValue,
+    Scenario,
+    colour_profile,
+    content_type,
+    has_reserved_name,
+    is_cut_short,
+    orientation_of,
+    with_profile,
+)
 from .blender_pool import BlenderPool
 from .database import StoreError
 from .files import safe_name, sha256_of

@@ -13,8 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..client import Asset, Download, JsonValue, NotFoundError, Scenario, ServerError, TransferError
-from ..client.content import content_type
+from ..client import (
+    Asset,
+    Download,
+    JsonValue,
+    NotFoundError,
+    Scenario,
+    ServerError,
+    TransferError,
+    content_type,
+)
 from .blender_pool import BlenderPool, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord

@@ -18,8 +18,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from ..client import Credentials, Scenario
-from ..client.elapsed import elapsed_s
+from ..client import Credentials, Scenario, elapsed_s
 from .blender_pool import BlenderPool
 from .database import is_damage, mark_damaged
 from .leased_store import STORE_TROUBLE, LeasedStore, log

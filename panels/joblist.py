@@ -6,8 +6,7 @@ import time
 import bpy
 
 from .. import properties
-from ..jobs import DONE, JobCache, JobRecord, State
-from ..jobs.candidates import date_text
+from ..jobs import DONE, JobCache, JobRecord, State, date_text
 from ..session_state import state
 from .text import Ruler, cost_text, draw_text, time_text
 from .thumbnails import icon_of_job

@@ -4,7 +4,8 @@
 import bpy
 
 from .. import properties
-from ..jobs import Catalogue, Model
+from ..client import Model
+from ..jobs import Catalogue
 from ..session_state import state
 from .text import Ruler, cost_text
 

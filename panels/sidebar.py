@@ -10,8 +10,7 @@ import bpy
 
 from .. import properties
 from ..session_state import state
-from ..window.connection import why_not
-from ..window.placeholders import targets
+from ..window import connection, placeholders
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
@@ -86,10 +85,10 @@ def _draw_generate(
     settings: properties.MaquetteSettings,
 ) -> None:
     layout.separator()
-    reason = why_not(context)
+    reason = connection.why_not(context)
     backend = state.backend
     price = backend.catalogue.price(state.price_keys.get(context.scene.name, "")) if backend else None
-    count = len(targets(context))
+    count = len(placeholders.targets(context))
     text = f"Generate {count}" if count > 1 else "Generate"
     if not reason and price is None:
         text += " · …"

@@ -4,7 +4,6 @@
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
 from .settings import (
     MaquetteSettings,
-    MaquetteWindow,
     active_job_id,
     choose,
     favourite_ids,
@@ -29,7 +28,6 @@ from .values import (
     relevant_fields,
     set_picture,
     set_values,
-    takes_meshes,
     takes_selection,
     values_from_json,
     values_of,
@@ -37,10 +35,10 @@ from .values import (
 )  # fmt: skip
 
 __all__ = [
-    "ITEMS_MAX", "MESH_TYPES", "Field", "MaquetteSettings", "MaquetteWindow", "Meshes", "Picture", "Values",
+    "ITEMS_MAX", "MESH_TYPES", "Field", "MaquetteSettings", "Meshes", "Picture", "Values",
     "active_job_id", "choose", "edits", "ensure_inputs", "favourite_ids", "fields_of", "get",
     "image_inputs", "inputs_of", "is_primary", "items_of", "list_models", "missing", "model_of",
     "note_change", "recent_ids", "register", "relevant_fields", "set_picture", "set_values", "sync_jobs",
-    "takes_meshes", "takes_selection", "unregister", "values_from_json", "values_of", "values_to_json",
+    "takes_selection", "unregister", "values_from_json", "values_of", "values_to_json",
     "window",
 ]  # fmt: skip

@@ -6,7 +6,8 @@ from typing import Any, cast
 import bpy
 
 from .. import preferences
-from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord, Model
+from ..client import Model
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord
 from ..session_state import state
 from .groups import (
     LISTS,

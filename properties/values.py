@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import bpy
 
-from ..jobs import Input, Model
+from ..client import Input, Model
 from .groups import Field, edits, fields_of, inputs_of, note_change
 
 ITEMS_MAX = 100  # where a list's table tells no end

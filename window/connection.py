@@ -10,9 +10,9 @@ import os
 import bpy
 
 from .. import preferences, properties
-from ..client import DEFAULT_API_URL
-from ..client.address import is_loopback
+from ..client import DEFAULT_API_URL, is_loopback
 from ..jobs import (
+    KEY_VARIABLE,
     SANDBOX,
     AccountError,
     Backend,
@@ -22,7 +22,6 @@ from ..jobs import (
     service_name,
     start_worker,
 )
-from ..jobs.account import KEY_VARIABLE
 from ..session_state import state
 from . import placeholders
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import bpy
 
 from .. import properties
-from ..jobs import Backend, Catalogue, InputError, StoreError
+from ..client import InputError
+from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, placing
 from .placing import placer
