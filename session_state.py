@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .jobs import Backend, Catalogue, JobCache, WorkerSettings, end_at_once, let_go
+from .jobs import Backend, Catalogue, JobCache, Price, WorkerSettings, end_at_once, let_go
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class SessionState:
     @property
     def catalogue(self) -> Catalogue | None:
         return self.backend.catalogue if self.backend else None
+
+    def price(self, scene: str) -> Price | None:
+        """What one result costs as the scene of this name is set; None while that is not known."""
+        catalogue = self.catalogue
+        return catalogue.price(self.price_keys.get(scene, "")) if catalogue else None
 
     def account_notice(self) -> Notice | None:
         """What is wrong with account, store, worker or the last answer: what is to be mended first."""

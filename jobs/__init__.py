@@ -14,6 +14,7 @@ from .database import StoreError
 from .files import as_text, cut, safe_name, sha256_of
 from .input_files import InputFileError, again
 from .job_cache import JobCache
+from .lookups import Price
 from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
 from .process import (
     SANDBOX,
@@ -67,6 +68,7 @@ __all__ = [
     "KeptFile",
     "Model",
     "NewJob",
+    "Price",
     "SandboxError",
     "StaleError",
     "State",

@@ -4,7 +4,6 @@
 A file among the inputs of a job is a `KeptFile`, which neither a model's table nor a person's values can be.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +23,7 @@ from ..client import (
 )
 from .blender_pool import BlenderPool
 from .database import StoreError
-from .files import safe_name, sha256_of
+from .files import replacing, safe_name, sha256_of
 from .record import InputFile, InputValue, JobRecord, KeptFile, KeptValue, NewJob, mapped
 from .transfers import Progress
 
@@ -124,7 +123,7 @@ def again(job: JobRecord, folder: Path) -> NewJob:
         model_name=job.model_name,
         inputs=cast("dict[str, InputValue]", mapped(job.inputs, given)),
         service=job.service,
-        estimate_cu=job.estimate_cu if job.cost_cu is None else job.cost_cu,
+        estimate_cu=job.price_cu,
         source=job.source,
         placement=job.placement,
     )
@@ -141,33 +140,34 @@ def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[K
 
 def _prepare_file(blenders: BlenderPool, file: KeptFile, folder: Path) -> KeptFile:
     target = path_in(folder, file.path)
-    part = target.with_name(f"part-{target.name}")
     try:
-        is_there = target.exists()
-        if not is_there:
-            if file.is_copy:
-                _copy(file, part)
-            elif file.source:
-                source = path_in(folder, file.source)
-                request: dict[str, JsonValue] = {
-                    "source": str(source.resolve()),
-                    "target": str(part.resolve()),
-                }
-                request["objects"] = list(file.objects)
-                blenders.run("send", request, folder, "preparing the mesh")
-            os.replace(part, target)
-        if is_there and file.sha256:
-            return file
+        if target.exists():
+            if file.sha256:
+                return file
+        else:
+            with replacing(target) as part:
+                _make(blenders, file, folder, part)
         if file.kind == "image":
-            _make_upright(blenders, target, part, file.name)
+            _make_upright(blenders, target, file.name)
         return replace(file, sha256=sha256_of(target))
     except OSError as error:
         raise InputFileError(f"{file.name} cannot be read: {_reason(error)}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def _make_upright(blenders: BlenderPool, picture: Path, part: Path, name: str) -> None:
+def _make(blenders: BlenderPool, file: KeptFile, folder: Path, part: Path) -> None:
+    """The file's bytes: a copy of the original, or a mesh out of a .blend."""
+    if file.is_copy:
+        _copy(file, part)
+    elif file.source:
+        request: dict[str, JsonValue] = {
+            "source": str(path_in(folder, file.source).resolve()),
+            "target": str(part.resolve()),
+            "objects": list(file.objects),
+        }
+        blenders.run("send", request, folder, "preparing the mesh")
+
+
+def _make_upright(blenders: BlenderPool, picture: Path, name: str) -> None:
     """A picture that lies as its camera lay is turned: whether a service would do that, nobody knows.
 
     Raises InputFileError where its end is missing.
@@ -178,13 +178,17 @@ def _make_upright(blenders: BlenderPool, picture: Path, part: Path, name: str) -
     if orientation == UPRIGHT:
         return
     is_jpeg = content_type(picture) == "image/jpeg"
-    request: dict[str, JsonValue] = {"source": str(picture.resolve()), "target": str(part.resolve())}
-    request |= {"orientation": orientation, "is_jpeg": is_jpeg}
     profile = colour_profile(picture)
-    blenders.run("turn", request, picture.parent, "turning a picture upright")
-    if is_jpeg and profile:  # Blender writes none, and without it the colours would be others
-        part.write_bytes(with_profile(part.read_bytes(), profile))
-    os.replace(part, picture)
+    with replacing(picture) as part:
+        request: dict[str, JsonValue] = {
+            "source": str(picture.resolve()),
+            "target": str(part.resolve()),
+            "orientation": orientation,
+            "is_jpeg": is_jpeg,
+        }
+        blenders.run("turn", request, picture.parent, "turning a picture upright")
+        if is_jpeg and profile:  # Blender writes none, and without it the colours would be others
+            part.write_bytes(with_profile(part.read_bytes(), profile))
 
 
 def _copy(file: KeptFile, part: Path) -> None:

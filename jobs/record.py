@@ -183,6 +183,11 @@ class JobRecord:
         return [entry for entry in entries if not entry.get("is_refused")]
 
     @property
+    def price_cu(self) -> float | None:
+        """What it was charged, else the estimate; None while neither is known."""
+        return self.estimate_cu if self.cost_cu is None else self.cost_cu
+
+    @property
     def committed_cu(self) -> float:
         """What it has cost, or is to cost if it goes on by itself."""
         if self.cost_cu is not None:

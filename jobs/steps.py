@@ -110,9 +110,10 @@ class Steps:
             self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _upload(self, job: JobRecord) -> None:
-        folder, store = self._folder(job), self._leased.store
+        folder = self._folder(job)
+        uploads = self._leased.store.uploads
         keys = {(file.sha256, file.kind) for file in job.input_files}
-        found = {key: store.find_upload(job, *key) for key in keys}
+        found = {key: uploads.find(job.service, *key) for key in keys}
         known = {key: asset_id for key, asset_id in found.items() if asset_id}
 
         def work(progress: Progress) -> Any:
@@ -131,7 +132,7 @@ class Steps:
             return
         sent, made = future.result()
         for (sha256, kind), asset_id in made.items():
-            self._leased.store.remember_upload(job, sha256, kind, asset_id)
+            self._leased.store.uploads.add(job.service, sha256, kind, asset_id)
         self._leased.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
 
     def _submit(self, job: JobRecord) -> None:
@@ -186,7 +187,7 @@ class Steps:
                 self._leased.postpone_or_fail(job, error, State.PREPARED)
         else:
             if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
-                self._leased.store.forget_uploads(job.service, _texts(list(job.sent.values())))
+                self._leased.store.uploads.remove(job.service, _texts(list(job.sent.values())))
             self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _accept(self, job: JobRecord, answer: Submission) -> None:

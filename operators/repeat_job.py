@@ -19,9 +19,14 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
         job = self.find(context)
         if job is None:
             return self.execute(context)
-        cost_cu = job.estimate_cu if job.cost_cu is None else job.cost_cu
-        question, is_shown = f"Make {job.name} Again?", bool(self.job_id)
-        return confirm.invoke(self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown)
+        return confirm.invoke(
+            self,
+            context,
+            event,
+            question=f"Make {job.name} Again?",
+            cost_cu=job.price_cu,
+            is_shown=bool(self.job_id),
+        )
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         if found := service_blocker():

@@ -9,13 +9,14 @@ import time
 import bpy
 
 from .. import properties
+from ..jobs import cost_text
 from ..session_state import state
 from ..window import notices, placeholders
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
-from .text import Ruler, cost_text, draw_text
+from .text import Ruler, draw_text
 
 
 class MAQUETTE_PT_make(bpy.types.Panel):
@@ -88,7 +89,7 @@ def _draw_generate(
     shown = notices(context)
     is_blocked = any(notice.is_blocking for notice in shown)
     backend = state.backend
-    price = backend.catalogue.price(state.price_keys.get(context.scene.name, "")) if backend else None
+    price = state.price(context.scene.name)
     count = len(placeholders.targets(context))
     text = f"Generate {count}" if count > 1 else "Generate"
     if not is_blocked and price is None:

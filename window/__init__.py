@@ -2,13 +2,12 @@
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
 from . import collect_inputs, confirm, connection, placeholders, placing, wait
-from .blockers import blocker, notices, service_blocker
+from .blockers import notices, service_blocker
 from .collect_inputs import RequestError, save_image
 from .placing import placer
 
 __all__ = [
     "RequestError",
-    "blocker",
     "collect_inputs",
     "confirm",
     "connection",

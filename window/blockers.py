@@ -28,8 +28,7 @@ def service_blocker() -> Notice | None:
 
 def notices(context: bpy.types.Context) -> list[Notice]:
     """What the panel shows: what stops Generate, else why there is no price; then what keeps jobs waiting."""
-    catalogue = state.catalogue
-    price = catalogue.price(state.price_keys.get(context.scene.name, "")) if catalogue else None
+    price = state.price(context.scene.name)
     first = blocker(context) or (Notice(price.error) if price and price.error else None)
     others = [each for each in service_notices() if first is None or each.text != first.text]
     return [first, *others] if first else others

@@ -197,7 +197,7 @@ def is_artist_busy() -> bool:
 
 
 def _loading(jobs: JobCache, job_id: str) -> scene.Loading:
-    return scene.Loading(jobs.store.job_folder(job_id) / "result.blend")
+    return scene.Loading(jobs.store.result_blend(job_id))
 
 
 def _push_undo(name: str) -> None:

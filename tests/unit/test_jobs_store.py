@@ -320,10 +320,10 @@ def test_work_is_seen_while_there_is_some(store: Store) -> None:
 
 def test_an_upload_is_known_for_its_service_and_kind_alone(store: Store) -> None:
     job = add(store)
-    store.remember_upload(job, "aa", "image", "asset_1")
-    assert store.find_upload(job, "aa", "image") == "asset_1"
-    assert store.find_upload(job, "aa", "3d") is None
+    store.uploads.add(job.service, "aa", "image", "asset_1")
+    assert store.uploads.find(job.service, "aa", "image") == "asset_1"
+    assert store.uploads.find(job.service, "aa", "3d") is None
     other = store.add(NewJob(name="n", model_id="m", inputs={}, service="t"))
-    assert store.find_upload(other, "aa", "image") is None
-    store.forget_uploads("s", ["asset_1"])
-    assert store.find_upload(job, "aa", "image") is None
+    assert store.uploads.find(other.service, "aa", "image") is None
+    store.uploads.remove("s", ["asset_1"])
+    assert store.uploads.find(job.service, "aa", "image") is None
