@@ -20,7 +20,7 @@ _FILE = "account.json"
 
 
 class AccountError(Exception):
-    """The kept key cannot be used; the text says what to do."""
+    """The stored key cannot be used; the text says what to do."""
 
 
 def read_credentials(folder: Path, environment: Mapping[str, str] = os.environ) -> Credentials | None:

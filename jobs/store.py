@@ -197,8 +197,8 @@ class Store:
                 if self._jobs("WHERE id = ?", new.id):
                     raise StoreError(f"{folder} cannot be made for a new job: it is there.")
                 row["change"] = next_change(self._db)
-                names, marks = ", ".join(row), ", ".join("?" * len(row))
-                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", (*row.values(),))
+                names, places = ", ".join(row), ", ".join("?" * len(row))
+                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", (*row.values(),))
                 shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here, before
                 part.rename(folder)
         except BaseException as error:
@@ -294,8 +294,8 @@ class Store:
         Raises StoreError if it is not under way.
         """
         if job.state in UNPAID or (job.state is State.UNCERTAIN and job.resume_state):
-            told = {"message": f"Given up in doubt. {job.message}"} if job.doubts else {}
-            return self.move(job, State.CANCELED, finished_at=self.clock(), **told)
+            values = {"message": f"Given up in doubt. {job.message}"} if job.doubts else {}
+            return self.move(job, State.CANCELED, finished_at=self.clock(), **values)
         if not job.is_working:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to cancel.")
         if job.state in (State.DOWNLOADING, State.CONVERTING):
@@ -332,7 +332,7 @@ class Store:
             return
         with transaction(self._db):
             for job in self._jobs(where, service, now, session):
-                # A person's wish to submit an uncertain job anew (ASKED_AGAIN) was for that session.
+                # That a person asked to submit an uncertain job anew (ASKED_AGAIN) was for that session.
                 values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
                 if job.state in UNPAID:
                     values = {"state": State.FAILED, "resume_state": State.PREPARED, "message": LEFT}

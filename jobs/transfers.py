@@ -60,21 +60,21 @@ class Progress:
     """0..1 of a transfer, written by its thread, read by the loop; `is_stopped` aborts it."""
 
     value: float | None = None
-    told: float | None = None  # what the loop has written of it
+    stored: float | None = None  # what of it the loop has written to the store
     is_stopped: bool = False
     done: dict[str, int] = field(default_factory=dict[str, int])
 
     def part(self, name: str, total_all: int | None) -> Callable[[int, int | None], None]:
         """The callback for one file out of several that have `total_all` bytes together."""
 
-        def tell(done: int, total: int | None) -> None:
+        def report(done: int, total: int | None) -> None:
             if self.is_stopped:
                 raise StoppedError
             self.done[name] = done
             whole = total_all or total
             self.value = min(1.0, sum(self.done.values()) / whole) if whole else None
 
-        return tell
+        return report
 
 
 def download_results(

@@ -173,13 +173,13 @@ def list_models(shown: MaquetteWindow) -> None:
 
 
 def favourite_ids() -> list[str]:
-    kept = preferences.get()
-    return kept.favourites.split() if kept else []
+    prefs = preferences.get()
+    return prefs.favourites.split() if prefs else []
 
 
 def recent_ids() -> list[str]:
-    kept = preferences.get()
-    return kept.recent.split() if kept else []
+    prefs = preferences.get()
+    return prefs.recent.split() if prefs else []
 
 
 def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
@@ -229,10 +229,10 @@ def _first_model_id(catalogue: Catalogue) -> str:
 
 
 def _default_size(scene: bpy.types.Scene) -> float:
-    kept = preferences.get()
+    prefs = preferences.get()
     units = scene.unit_settings
     metres_per_unit = units.scale_length if units.system != "NONE" else 1.0
-    return (kept.size_m if kept else 1.0) / metres_per_unit
+    return (prefs.size_m if prefs else 1.0) / metres_per_unit
 
 
 @bpy.app.handlers.persistent

@@ -375,8 +375,8 @@ def test_text_is_broken_where_the_sidebar_ends(backend) -> None:
         text.draw_text(Layout(said), ruler, words)
         assert re.sub(r"\s", "", "".join(said)) == re.sub(r"\s", "", words)
         assert all(ruler.fits(line, 1.0, 0.0) for line in said)
-    assert text.cost_text(13.25) == "13.25 CU"
-    assert text.cost_text(1200.0) == "1,200 CU"
+    assert jobs.cost_text(13.25) == "13.25 CU"
+    assert jobs.cost_text(1200.0) == "1,200 CU"
     assert text.time_text(3725) == "1:02:05"
 
 
