@@ -24,7 +24,7 @@ _ACCOUNTS = {
 
 
 def _reopen(_self: object, _context: object) -> None:
-    """The watch opens the jobs anew at its next tick: no file is touched in here."""
+    """The timer opens the backend anew at its next tick: no file is touched in here."""
     state.account = "unknown"
 
 
