@@ -24,7 +24,7 @@ _ACCOUNTS = {
 
 
 def _reopen(_self: object, _context: object) -> None:
-    """The watch opens the jobs anew at its next tick: no file is touched in here."""
+    """The timer opens the backend anew at its next tick: no file is touched in here."""
     state.account = "unknown"
 
 
@@ -99,9 +99,8 @@ def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
     backend = state.backend
     balance_cu = backend.catalogue.balance_cu if backend else None
     column.label(text=_ACCOUNTS.get(state.account, "Looking for the key…"))
-    problem = state.problem or (backend and (backend.catalogue.last_error or backend.trouble)) or ""
-    if backend and not state.online:
-        problem = "Blender's online access is off. It is switched on under System › Network."
+    notice = state.account_notice()
+    problem = ". ".join(filter(None, (notice.text, notice.advice))) if notice else ""
     for number, line in enumerate(textwrap.wrap(problem, letters)):
         column.label(text=line, icon="BLANK1" if number else "ERROR")
     if balance_cu is not None and not problem:

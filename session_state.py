@@ -5,13 +5,32 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .jobs import Backend, Catalogue, JobCache, WorkerSettings
-from .jobs.process import end_at_once, let_go
+from .jobs import Backend, Catalogue, JobCache, Price, WorkerSettings, end_at_once, let_go
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person has to know, with what mends it: advice in words, and an operator, if there are any."""
+
+    text: str
+    is_blocking: bool = False  # nothing can be generated until it is mended
+    advice: str = ""
+    operator: str = ""
+
+
+OFFLINE = Notice(
+    "Blender's online access is off",
+    is_blocking=True,
+    advice="It is switched on under System › Network.",
+    operator="maquette.allow_online",
+)
 
 
 @dataclass
 class SessionState:
-    """`account` is unknown, signed_out, environment, key or sandbox; `problem` says why there is no backend.
+    """`account` is unknown, signed_out, environment, key or sandbox.
+
+    `problem` says why there is no backend; with one, why the timer's last tick failed.
 
     `opened_with` has the settings that the backend was last opened with.
     `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
@@ -39,6 +58,20 @@ class SessionState:
     @property
     def catalogue(self) -> Catalogue | None:
         return self.backend.catalogue if self.backend else None
+
+    def price(self, scene: str) -> Price | None:
+        """What one result costs as the scene of this name is set; None while that is not known."""
+        catalogue = self.catalogue
+        return catalogue.price(self.price_keys.get(scene, "")) if catalogue else None
+
+    def account_notice(self) -> Notice | None:
+        """What is wrong with account, store, worker or the last answer: what is to be mended first."""
+        text = self.problem
+        if self.backend and not self.online:
+            return OFFLINE
+        if self.backend:
+            text = text or self.backend.catalogue.last_error or self.backend.trouble
+        return Notice(text) if text else None
 
     def close_backend(self) -> None:
         """Close the backend, if there is one; its worker finishes what it transfers."""

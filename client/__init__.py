@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Scenario API as typed Python: no Blender, no state on disk, every byte from the network distrusted."""
 
+from .address import address_problem, is_loopback
 from .api import DEFAULT_API_URL, Scenario
+from .content import content_type
+from .elapsed import elapsed_s
 from .errors import (
     AnswerError,
     CancelRefusedError,
@@ -16,15 +19,54 @@ from .errors import (
     SignInError,
     TransferError,
 )
-from .fields import JsonValue, without_controls
-from .models import CAPABILITIES, Input, Model, Required
+from .fields import Fields, JsonValue, has_reserved_name, without_controls
+from .models import ASSET_ID, CAPABILITIES, Input, Model
+from .pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
 from .records import Asset, Balance, Cost, Credentials, Download, Job, JobStatus, Progress, Submission
 from .schema import check_inputs, describe_input, parse_value
 
 __all__ = [
-    "CAPABILITIES", "DEFAULT_API_URL", "AnswerError", "Asset", "Balance", "CancelRefusedError", "Cost",
-    "Credentials", "CreditsError", "Download", "Input", "InputError", "Job", "JobStatus", "JsonValue",
-    "Model", "NetworkError", "NotAllowedError", "NotFoundError", "Progress", "RateLimitedError", "Required",
-    "Scenario", "ScenarioError", "ServerError", "SignInError", "Submission", "TransferError", "check_inputs",
-    "describe_input", "parse_value", "without_controls",
-]  # fmt: skip
+    "ASSET_ID",
+    "CAPABILITIES",
+    "DEFAULT_API_URL",
+    "UPRIGHT",
+    "AnswerError",
+    "Asset",
+    "Balance",
+    "CancelRefusedError",
+    "Cost",
+    "Credentials",
+    "CreditsError",
+    "Download",
+    "Fields",
+    "Input",
+    "InputError",
+    "Job",
+    "JobStatus",
+    "JsonValue",
+    "Model",
+    "NetworkError",
+    "NotAllowedError",
+    "NotFoundError",
+    "Progress",
+    "RateLimitedError",
+    "Scenario",
+    "ScenarioError",
+    "ServerError",
+    "SignInError",
+    "Submission",
+    "TransferError",
+    "address_problem",
+    "check_inputs",
+    "colour_profile",
+    "content_type",
+    "describe_input",
+    "elapsed_s",
+    "has_reserved_name",
+    "is_cut_short",
+    "is_loopback",
+    "orientation_of",
+    "parse_value",
+    "with_profile",
+    "without_controls",
+]

@@ -42,8 +42,8 @@ def parse_value(spec: Input, text: str) -> JsonValue:
 
 
 def _wrong(*problems: tuple[str, str]) -> InputError:
-    told = (f"{name}: {text}{'' if text[-1] in '.?)' else '.'}" for name, text in problems)
-    return InputError(" ".join(told), problems=problems)
+    sentences = (f"{name}: {text}{'' if text[-1] in '.?)' else '.'}" for name, text in problems)
+    return InputError(" ".join(sentences), problems=problems)
 
 
 def _check_table(specs: Sequence[Input], values: Mapping[str, object], prefix: str) -> dict[str, JsonValue]:

@@ -4,19 +4,24 @@
 Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not to wait for them.
 """
 
-from ..client import Credentials, Input, InputError, JsonValue, Model, check_inputs
-from .account import AccountError, erase_credentials, read_credentials, write_credentials
+from ..client import InputError, Model  # for operators/generate.py
+from .account import KEY_VARIABLE, AccountError, erase_credentials, read_credentials, write_credentials
 from .backend import Backend
+from .blender_pool import BlenderPool, BlenderTask, ChildError
+from .candidates import date_text, refuse_candidate, take_candidate
 from .catalogue import Catalogue
 from .database import StoreError
-from .files import safe_name
-from .input_files import again
+from .files import as_text, cut, safe_name, sha256_of
+from .input_files import InputFileError, again
 from .job_cache import JobCache
 from .lookups import Price
+from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
 from .process import (
     SANDBOX,
     SandboxError,
     WorkerSettings,
+    end_at_once,
+    let_go,
     open_sandbox,
     service_name,
     start_sandbox,
@@ -25,26 +30,81 @@ from .process import (
 )
 from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, provenance_of, source_of, view_in
 from .record import (
+    LEFT_KIND,
     InputFile,
     InputValue,
     JobRecord,
-    KeptFile,
     NewJob,
+    StoredFile,
     leaves,
     mapped,
     new_id,
     placeholder_inputs,
 )
-from .states import DONE, UNPAID, WORKING, State
-from .store import Store
+from .states import DONE, UNPAID, State
+from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
 
 __all__ = [
-    "DEFAULT_IMAGE_MODEL", "DONE", "SANDBOX", "UNPAID", "WORKING", "AccountError", "Backend", "Catalogue",
-    "Credentials", "Input", "InputError", "InputFile", "InputValue", "JobCache", "JobRecord", "JsonValue",
-    "KeptFile", "Model", "NewJob", "Price", "SandboxError", "State", "Store", "StoreError", "Supervisor",
-    "WorkerError", "WorkerSettings", "again", "check_inputs", "cost_text", "erase_credentials", "leaves",
-    "mapped", "name_of", "new_id", "open_sandbox", "placeholder_inputs", "provenance_of",
-    "read_credentials", "safe_name", "service_name", "source_of", "start_sandbox", "start_worker",
-    "stop_sandbox", "view_in", "write_credentials",
-]  # fmt: skip
+    "DEFAULT_IMAGE_MODEL",
+    "DEFAULT_TEXT_MODEL",
+    "DONE",
+    "KEY_VARIABLE",
+    "LEFT_KIND",
+    "SANDBOX",
+    "UNPAID",
+    "AccountError",
+    "Backend",
+    "BlenderPool",
+    "BlenderTask",
+    "Catalogue",
+    "ChildError",
+    "InputError",
+    "InputFile",
+    "InputFileError",
+    "InputValue",
+    "JobCache",
+    "JobRecord",
+    "Model",
+    "NewJob",
+    "Price",
+    "SandboxError",
+    "StaleError",
+    "State",
+    "Store",
+    "StoreError",
+    "StoredFile",
+    "Supervisor",
+    "WorkerError",
+    "WorkerSettings",
+    "again",
+    "as_text",
+    "cost_text",
+    "cut",
+    "date_text",
+    "end_at_once",
+    "erase_credentials",
+    "gather_inputs",
+    "is_file",
+    "leaves",
+    "let_go",
+    "mapped",
+    "name_of",
+    "new_id",
+    "open_sandbox",
+    "placeholder_inputs",
+    "provenance_of",
+    "read_credentials",
+    "read_size",
+    "refuse_candidate",
+    "safe_name",
+    "service_name",
+    "sha256_of",
+    "source_of",
+    "start_sandbox",
+    "start_worker",
+    "stop_sandbox",
+    "take_candidate",
+    "view_in",
+    "write_credentials",
+]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..client import Credentials
+from .files import replacing
 
 KEY_VARIABLE = "SCENARIO_SDK_API_KEY"
 SECRET_VARIABLE = "SCENARIO_SDK_API_SECRET"
@@ -19,7 +20,7 @@ _FILE = "account.json"
 
 
 class AccountError(Exception):
-    """The kept key cannot be used; the text says what to do."""
+    """The stored key cannot be used; the text says what to do."""
 
 
 def read_credentials(folder: Path, environment: Mapping[str, str] = os.environ) -> Credentials | None:
@@ -52,12 +53,10 @@ def read_credentials(folder: Path, environment: Mapping[str, str] = os.environ) 
 def write_credentials(folder: Path, credentials: Credentials) -> None:
     """Keep the key in `folder`, readable by its owner alone from the first byte on."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{_FILE}.new"
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump({"key": credentials.key, "secret": credentials.secret}, stream)
-    temporary.replace(folder / _FILE)
+    with replacing(folder / _FILE) as part:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump({"key": credentials.key, "secret": credentials.secret}, stream)
 
 
 def erase_credentials(folder: Path) -> None:

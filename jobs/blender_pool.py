@@ -62,7 +62,7 @@ class BlenderPool:
         """
         return BlenderTask(self, command, request, folder, purpose)
 
-    def take(self, log: Path, *, is_fresh: bool) -> "_Child":
+    def acquire(self, log: Path, *, is_fresh: bool) -> "_Child":
         while self._idle and not is_fresh:
             try:
                 child = self._idle.pop()
@@ -73,7 +73,7 @@ class BlenderPool:
             child.end()
         return _Child(self._blender, self._script, log)
 
-    def give_back(self, child: "_Child") -> None:
+    def release(self, child: "_Child") -> None:
         if child.tasks >= TASKS_MAX:
             child.end()
         else:
@@ -117,7 +117,7 @@ class _Child:
                 text = f"The background Blender could not be started ({blender}): {error.strerror}."
                 raise ChildError(text) from error
 
-    def tell(self, line: bytes) -> None:
+    def send(self, line: bytes) -> None:
         assert self.process.stdin is not None
         self.tasks += 1
         try:
@@ -169,15 +169,15 @@ class BlenderTask:
         self._start(is_fresh=False)
 
     def _start(self, *, is_fresh: bool) -> None:
-        self._child = self._blenders.take(self._log, is_fresh=is_fresh)
-        self._child.tell(self._line)
+        self._child = self._blenders.acquire(self._log, is_fresh=is_fresh)
+        self._child.send(self._line)
         self._deadline = time.monotonic() + TIMEOUT_S
 
     def poll(self) -> dict[str, JsonValue] | None:
         """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed."""
         code = self._child.process.poll()
         if self._answer.exists():
-            self._blenders.give_back(self._child)
+            self._blenders.release(self._child)
             answer: dict[str, Any] = _readable(json.loads(self._answer.read_text(encoding="utf-8")))
             self._answer.unlink()
             if answer.get("ok") is not True:

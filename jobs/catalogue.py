@@ -194,10 +194,10 @@ class Catalogue:
         for answer in answers:
             self._newest_read = answer.change
             with contextlib.suppress(AnswerError):  # written by another version of Maquette
-                self.take(answer)
+                self.apply(answer)
         self.is_behind = len(answers) == ANSWERS
 
-    def take(self, answer: Lookup) -> None:
+    def apply(self, answer: Lookup) -> None:
         """Take in one answer; raises AnswerError if it cannot be understood."""
         row = self._row(answer.kind, answer.key)
         at = answer.answered_at or 0.0

@@ -61,9 +61,9 @@ class DamagedStore:
                 values = {**usual, "id": new_id(), "updated_at": self._clock(), **row}
                 values["change"] = next_change(self._db)
                 (self._folder / "jobs" / str(values["id"])).mkdir(parents=True)
-                marks = ", ".join("?" * len(values))
+                places = ", ".join("?" * len(values))
                 self._db.execute(
-                    f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})", (*values.values(),)
+                    f"INSERT INTO jobs ({', '.join(values)}) VALUES ({places})", (*values.values(),)
                 )
                 count += 1
             self._db.execute("INSERT OR IGNORE INTO rebuilt VALUES (?)", (service,))

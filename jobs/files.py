@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names and hashes of files on disk: whatever a stranger calls a file, it stays inside its folder."""
 
+import contextlib
 import hashlib
 import os
 import re
 import stat
 import unicodedata
+from collections.abc import Generator
 from pathlib import Path
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -56,6 +58,21 @@ def make_private(*paths: Path) -> None:
         if facts.st_uid == os.geteuid() and facts.st_mode & strangers and not facts.st_mode & stat.S_ISVTX:
             run = 0 if path.is_dir() else 0o111  # no file of ours is a program
             path.chmod(stat.S_IMODE(facts.st_mode) & ~strangers & ~run)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """A name beside `path` for a new file, which takes the place of `path` in one step, or is deleted.
+
+    The name is always the same, so what a killed process left is written over. It keeps the suffix.
+    """
+    part = path.with_name(f"part-{path.name}")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A job's input files: kept in its folder when it is written down, made ready and uploaded by the worker.
 
-A file among the inputs of a job is a `KeptFile`, which neither a model's table nor a person's values can be.
+A file among the inputs of a job is a `StoredFile`: neither a model's table nor a person's values can be one.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from ..client import JsonValue, Scenario
-from ..client.content import content_type
-from ..client.fields import has_reserved_name
-from ..client.pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
+from ..client import (
+    UPRIGHT,
+    JsonValue,
+    Scenario,
+    colour_profile,
+    content_type,
+    has_reserved_name,
+    is_cut_short,
+    orientation_of,
+    with_profile,
+)
 from .blender_pool import BlenderPool
 from .database import StoreError
-from .files import safe_name, sha256_of
-from .record import InputFile, InputValue, JobRecord, KeptFile, KeptValue, NewJob, mapped
+from .files import replacing, safe_name, sha256_of
+from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, StoredValue, mapped
 from .transfers import Progress
 
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
@@ -30,16 +36,16 @@ class InputFileError(StoreError):
 
 def keep_files(
     inputs: Mapping[str, InputValue], folder: Path, *, is_quick: bool
-) -> tuple[dict[str, KeptValue], list[KeptFile]]:
+) -> tuple[dict[str, StoredValue], list[StoredFile]]:
     """The inputs as a record has them, their files in `folder`/input; and those. Raises InputFileError.
 
     If `is_quick`, copying large ones is left to the worker.
     """
     if has_reserved_name(inputs):
         raise InputFileError("A name in an input begins with $. Choose another name.")
-    files: list[KeptFile] = []
+    files: list[StoredFile] = []
 
-    def kept(value: InputValue) -> InputValue:
+    def stored(value: InputValue) -> InputValue:
         if not isinstance(value, InputFile):
             return value
         try:
@@ -49,29 +55,29 @@ def keep_files(
             raise InputFileError(f"{shown} cannot be read: {_reason(error)}.") from error
         return cast("InputValue", files[-1])
 
-    return cast("dict[str, KeptValue]", mapped(inputs, kept)), files
+    return cast("dict[str, StoredValue]", mapped(inputs, stored)), files
 
 
 def _reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _keep_file(file: InputFile, folder: Path, number: int, is_quick: bool) -> KeptFile:
+def _keep_file(file: InputFile, folder: Path, number: int, is_quick: bool) -> StoredFile:
     path, stat = file.path, file.path.stat()
     name = f"input/{number}/{safe_name(path.name)}"
     (folder / name).parent.mkdir()
-    kept = KeptFile(name, path.name, file.kind)
+    stored = StoredFile(name, path.name, file.kind)
     if file.kind == "3d" and path.suffix.lower() == ".blend":
         glb = f"{name[: -len('.blend')]}.glb"
-        kept = KeptFile(glb, f"{path.stem}.glb", file.kind, source=name, objects=file.objects)
+        stored = StoredFile(glb, f"{path.stem}.glb", file.kind, source=name, objects=file.objects)
     if file.is_temporary:
         shutil.move(path, folder / name)
-    elif is_quick and stat.st_size > QUICK_BYTES and not kept.source:
+    elif is_quick and stat.st_size > QUICK_BYTES and not stored.source:
         source = str(path.absolute())
-        kept = replace(kept, source=source, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+        stored = replace(stored, source=source, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
     else:
         shutil.copyfile(path, folder / name)
-    return kept
+    return stored
 
 
 def path_in(folder: Path, name: str) -> Path:
@@ -92,7 +98,7 @@ def is_for_blender(job: JobRecord, folder: Path) -> bool:
     return any(_is_for_blender(file, folder / file.path) for file in job.input_files)
 
 
-def _is_for_blender(file: KeptFile, target: Path) -> bool:
+def _is_for_blender(file: StoredFile, target: Path) -> bool:
     if file.source and not file.is_copy:
         return not target.exists()
     try:
@@ -106,10 +112,10 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     if not all(path_in(folder, file.path).exists() for file in job.input_files):
         raise InputFileError(f"The files of {job.name} are not there. Use its settings for a new job.")
 
-    def given(leaf: KeptValue) -> KeptValue:
-        if not isinstance(leaf, KeptFile):
+    def given(leaf: StoredValue) -> StoredValue:
+        if not isinstance(leaf, StoredFile):
             return leaf
-        return cast("KeptValue", InputFile(path_in(folder, leaf.path), leaf.kind))
+        return cast("StoredValue", InputFile(path_in(folder, leaf.path), leaf.kind))
 
     return NewJob(
         name=job.name,
@@ -117,13 +123,13 @@ def again(job: JobRecord, folder: Path) -> NewJob:
         model_name=job.model_name,
         inputs=cast("dict[str, InputValue]", mapped(job.inputs, given)),
         service=job.service,
-        estimate_cu=job.estimate_cu if job.cost_cu is None else job.cost_cu,
+        estimate_cu=job.price_cu,
         source=job.source,
         placement=job.placement,
     )
 
 
-def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[KeptFile]:
+def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[StoredFile]:
     """Make what is missing of the job's input files, each whole or not at all, and read each once.
 
     Pictures are turned upright. Returns the files with their SHA-256. Takes long with large files. Raises
@@ -132,35 +138,36 @@ def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[K
     return [_prepare_file(blenders, file, folder) for file in job.input_files]
 
 
-def _prepare_file(blenders: BlenderPool, file: KeptFile, folder: Path) -> KeptFile:
+def _prepare_file(blenders: BlenderPool, file: StoredFile, folder: Path) -> StoredFile:
     target = path_in(folder, file.path)
-    part = target.with_name(f"part-{target.name}")
     try:
-        is_there = target.exists()
-        if not is_there:
-            if file.is_copy:
-                _copy(file, part)
-            elif file.source:
-                source = path_in(folder, file.source)
-                request: dict[str, JsonValue] = {
-                    "source": str(source.resolve()),
-                    "target": str(part.resolve()),
-                }
-                request["objects"] = list(file.objects)
-                blenders.run("send", request, folder, "preparing the mesh")
-            os.replace(part, target)
-        if is_there and file.sha256:
-            return file
+        if target.exists():
+            if file.sha256:
+                return file
+        else:
+            with replacing(target) as part:
+                _make(blenders, file, folder, part)
         if file.kind == "image":
-            _make_upright(blenders, target, part, file.name)
+            _make_upright(blenders, target, file.name)
         return replace(file, sha256=sha256_of(target))
     except OSError as error:
         raise InputFileError(f"{file.name} cannot be read: {_reason(error)}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def _make_upright(blenders: BlenderPool, picture: Path, part: Path, name: str) -> None:
+def _make(blenders: BlenderPool, file: StoredFile, folder: Path, part: Path) -> None:
+    """The file's bytes: a copy of the original, or a mesh out of a .blend."""
+    if file.is_copy:
+        _copy(file, part)
+    elif file.source:
+        request: dict[str, JsonValue] = {
+            "source": str(path_in(folder, file.source).resolve()),
+            "target": str(part.resolve()),
+            "objects": list(file.objects),
+        }
+        blenders.run("send", request, folder, "preparing the mesh")
+
+
+def _make_upright(blenders: BlenderPool, picture: Path, name: str) -> None:
     """A picture that lies as its camera lay is turned: whether a service would do that, nobody knows.
 
     Raises InputFileError where its end is missing.
@@ -171,16 +178,20 @@ def _make_upright(blenders: BlenderPool, picture: Path, part: Path, name: str) -
     if orientation == UPRIGHT:
         return
     is_jpeg = content_type(picture) == "image/jpeg"
-    request: dict[str, JsonValue] = {"source": str(picture.resolve()), "target": str(part.resolve())}
-    request |= {"orientation": orientation, "is_jpeg": is_jpeg}
     profile = colour_profile(picture)
-    blenders.run("turn", request, picture.parent, "turning a picture upright")
-    if is_jpeg and profile:  # Blender writes none, and without it the colours would be others
-        part.write_bytes(with_profile(part.read_bytes(), profile))
-    os.replace(part, picture)
+    with replacing(picture) as part:
+        request: dict[str, JsonValue] = {
+            "source": str(picture.resolve()),
+            "target": str(part.resolve()),
+            "orientation": orientation,
+            "is_jpeg": is_jpeg,
+        }
+        blenders.run("turn", request, picture.parent, "turning a picture upright")
+        if is_jpeg and profile:  # Blender writes none, and without it the colours would be others
+            part.write_bytes(with_profile(part.read_bytes(), profile))
 
 
-def _copy(file: KeptFile, part: Path) -> None:
+def _copy(file: StoredFile, part: Path) -> None:
     source = Path(file.source)
     shutil.copyfile(source, part)
     stat = source.stat()
@@ -197,8 +208,8 @@ def upload_inputs(
     """
     made: dict[tuple[str, str], str] = {}
 
-    def sent(value: KeptValue) -> KeptValue:
-        if not isinstance(value, KeptFile):
+    def sent(value: StoredValue) -> StoredValue:
+        if not isinstance(value, StoredFile):
             return value
         key = (value.sha256, value.kind)
         asset_id = made.get(key) or known.get(key)

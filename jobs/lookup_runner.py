@@ -50,7 +50,8 @@ class LookupRunner:
         self._background = ""  # key of the last background task
         self._next_background = 0.0
 
-    def take(self) -> None:
+    def start_open(self) -> None:
+        """Begin to answer the lookups that wait."""
         for lookup in self._lookups.list_open(self._leased.service, _AT_ONCE):
             key = f"{lookup.kind} {lookup.key}"
             if key in self._tasks:

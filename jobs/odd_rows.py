@@ -53,8 +53,8 @@ def _mended(row: "sqlite3.Row") -> dict[str, str | None]:
     elif row["submitted_at"] is not None:
         text += " It may be paid for: look at the service's list of jobs."
     resume_state = State.QUEUED if is_paid else None
-    told = {"message": text, "error_kind": "OddRow", "cancel": ""}
-    return {**values, **lost, **told, "state": State.FAILED, "resume_state": resume_state}
+    failure = {"message": text, "error_kind": "OddRow", "cancel": ""}
+    return {**values, **lost, **failure, "state": State.FAILED, "resume_state": resume_state}
 
 
 def _is_of(kind: type, text: object) -> bool:

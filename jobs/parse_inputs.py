@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import TypeGuard, cast
 from unicodedata import normalize
 
-from ..client import Input, InputError, JsonValue, Model, check_inputs, parse_value
-from ..client.content import content_type
-from ..client.models import ASSET_ID
-from ..client.pictures import is_cut_short
+from ..client import (
+    ASSET_ID,
+    Input,
+    InputError,
+    JsonValue,
+    Model,
+    check_inputs,
+    content_type,
+    is_cut_short,
+    parse_value,
+)
 from .provenance import view_in
 from .record import InputFile, InputValue
 

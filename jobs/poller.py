@@ -13,7 +13,7 @@ from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .matching import Likeness, likeness
 from .poll_schedule import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
 from .record import JobRecord
-from .remote_claims import take_remote
+from .remote_claims import claim_remote
 from .remote_list import Alone, Look, look, settled_at
 from .states import REMOTE, State
 from .store import ASKED_AGAIN, StaleError
@@ -187,7 +187,7 @@ class Poller:
             self._leased.update(job, message=NOT_LISTED, error_kind="", resume_state=State.PREPARED)
 
     def _adopt(self, job: JobRecord, remote: RemoteJob) -> bool:
-        if job.claims and not take_remote(job.claims, remote.id, job.id):
+        if job.claims and not claim_remote(job.claims, remote.id, job.id):
             return False
         try:
             found = self._leased.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)

@@ -62,7 +62,7 @@ class WorkerSettings:
 
 
 def service_name(api_url: str, project_id: str | None) -> str:
-    """What jobs of this project at this address are marked with: each has a worker and answers of its own."""
+    """The service's name in the store: the jobs of a project at an address have a worker of their own."""
     return f"{api_url}#{project_id}" if project_id else api_url
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ..client import Model
-from .record import InputFile, InputValue, JobRecord, KeptFile, KeptValue, leaves, mapped
+from .record import InputFile, InputValue, JobRecord, StoredFile, StoredValue, leaves, mapped
 
 DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"  # for those who have chosen none yet
 _VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
@@ -51,5 +51,5 @@ def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
     return values
 
 
-def _plain(value: KeptValue) -> KeptValue:
-    return value.name if isinstance(value, KeptFile) else value
+def _plain(value: StoredValue) -> StoredValue:
+    return value.name if isinstance(value, StoredFile) else value

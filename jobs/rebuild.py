@@ -24,7 +24,8 @@ class Rebuilder:
         self._tasks = tasks
         self._next_try, self._failures = 0.0, 0
 
-    def take(self) -> None:
+    def start_if_due(self) -> None:
+        """Begin to fetch the service's list, if the store is to be filled from it."""
         store, service = self._leased.store, self._leased.service
         if (
             "rebuild" in self._tasks
@@ -54,26 +55,26 @@ class Rebuilder:
 
     def _take_over(self, remotes: list[RemoteJob]) -> None:
         store, service = self._leased.store, self._leased.service
-        told = (
+        reason = (
             f"The job store was damaged and lies in {store.aside.place()}. The service's list has this job."
         )
-        rows = [_row(remote, told) for remote in sorted(remotes, key=lambda remote: remote.created_at)]
+        rows = [_row(remote, reason) for remote in sorted(remotes, key=lambda remote: remote.created_at)]
         count = store.aside.rebuild(service, self._leased.session, rows)
         self._leased.set_trouble(None)
-        log.warning("%d jobs were taken over from the service's list: %s", count, told)
+        log.warning("%d jobs were taken over from the service's list: %s", count, reason)
 
 
-def _row(remote: RemoteJob, told: str) -> dict[str, Any]:
+def _row(remote: RemoteJob, reason: str) -> dict[str, Any]:
     state = State.QUEUED
     resume_state = None
-    message = told
+    message = reason
     if remote.status is JobStatus.CANCELED:
         state = State.CANCELED
     elif remote.is_success:
         state, resume_state = State.FAILED, State.DOWNLOADING
-        message = f"{told} Resume it to fetch its result, which is paid for."
+        message = f"{reason} Resume it to fetch its result, which is paid for."
     elif remote.is_done:
-        state, message = State.FAILED, f"{told} {remote.error}"
+        state, message = State.FAILED, f"{reason} {remote.error}"
     return {
         "state": state,
         "resume_state": resume_state,

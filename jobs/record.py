@@ -37,8 +37,8 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
-    """An input file of a job that is written down. Only `inputs.keep_files` makes new ones.
+class StoredFile:
+    """An input file of a job that is written down. Only `input_files.keep_files` makes new ones.
 
     `path` is relative to the job's folder. Where that file has yet to be made there is a `source`: a .blend
     in the job's folder, of which `objects` are sent as a GLB, or a large file elsewhere with the `size` and
@@ -55,7 +55,7 @@ class KeptFile:
     sha256: str = field(default="", compare=False)  # once the worker has made it ready
 
     @classmethod
-    def of(cls, table: dict[str, Any]) -> "KeptFile":
+    def of(cls, table: dict[str, Any]) -> "StoredFile":
         objects: Any = tuple(table["objects"])
         return cls(**(table | {"objects": objects}))
 
@@ -68,7 +68,7 @@ class KeptFile:
 # What a caller passes for one input: JSON that may hold files, however deep.
 InputValue: TypeAlias = "JsonValue | InputFile | list[InputValue] | dict[str, InputValue]"
 # The same of a job that is written down.
-KeptValue: TypeAlias = "JsonValue | KeptFile | list[KeptValue] | dict[str, KeptValue]"
+StoredValue: TypeAlias = "JsonValue | StoredFile | list[StoredValue] | dict[str, StoredValue]"
 T = TypeVar("T")
 FILE_MARK = "$file"  # in the row's inputs: {"$file": number among its input_files}
 _RESULT = re.compile(r"result/(?!\.{1,2}$)[^/\\]+")
@@ -97,11 +97,11 @@ def leaves(values: Mapping[str, T]) -> list[T]:
     return found
 
 
-def placeholder_inputs(values: Mapping[str, InputValue] | Mapping[str, KeptValue]) -> dict[str, JsonValue]:
+def placeholder_inputs(values: Mapping[str, InputValue] | Mapping[str, StoredValue]) -> dict[str, JsonValue]:
     """The same with made-up asset ids for files: enough for the price of most models, and no file is sent."""
 
     def made_up(leaf: object) -> object:
-        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile | KeptFile) else leaf
+        return PLACEHOLDER_ASSET if isinstance(leaf, InputFile | StoredFile) else leaf
 
     plain = mapped(cast("Mapping[str, object]", values), made_up)
     return cast("dict[str, JsonValue]", plain)
@@ -141,8 +141,8 @@ class JobRecord:
     source: str
     model_id: str
     model_name: str
-    inputs: dict[str, KeptValue]
-    input_files: list[KeptFile]  # those among the inputs, in their order
+    inputs: dict[str, StoredValue]
+    input_files: list[StoredFile]  # those among the inputs, in their order
     sent: dict[str, JsonValue]  # the request's body: the files as asset ids
     estimate_cu: float | None
     cost_cu: float | None
@@ -183,6 +183,11 @@ class JobRecord:
         return [entry for entry in entries if not entry.get("is_refused")]
 
     @property
+    def price_cu(self) -> float | None:
+        """What it was charged, else the estimate; None while neither is known."""
+        return self.estimate_cu if self.cost_cu is None else self.cost_cu
+
+    @property
     def committed_cu(self) -> float:
         """What it has cost, or is to cost if it goes on by itself."""
         if self.cost_cu is not None:
@@ -204,7 +209,7 @@ def record_of(row: "sqlite3.Row") -> JobRecord:
         values[name] = json.loads(values[name])
     if not all(map(_is_delivered, values["files"])):
         raise ValueError("files")
-    files = [KeptFile.of(one) for one in values["input_files"]]
+    files = [StoredFile.of(one) for one in values["input_files"]]
     values["input_files"] = files
     values["inputs"] = json.loads(values["inputs"], object_hook=lambda table: _file_or_table(table, files))
     return JobRecord(**values)
@@ -219,15 +224,15 @@ def _is_delivered(entry: object) -> bool:
             return False
 
 
-def json_text(value: object, files: Sequence[KeptFile] = ()) -> str:
+def json_text(value: object, files: Sequence[StoredFile] = ()) -> str:
     """The value as a column has it: a file among `files` is told by its number, another in full."""
 
-    def table(file: KeptFile) -> dict[str, Any]:
+    def table(file: StoredFile) -> dict[str, Any]:
         return {FILE_MARK: files.index(file)} if file in files else asdict(file)
 
     return json.dumps(value, default=table)
 
 
-def _file_or_table(table: dict[str, Any], files: Sequence[KeptFile]) -> KeptFile | dict[str, Any]:
+def _file_or_table(table: dict[str, Any], files: Sequence[StoredFile]) -> StoredFile | dict[str, Any]:
     """No other table among the inputs has a name that begins with `$`: `keep_files` refuses it."""
     return files[int(table[FILE_MARK])] if FILE_MARK in table else table

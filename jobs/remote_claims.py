@@ -13,7 +13,7 @@ from urllib.parse import quote
 _FOLDER = "remotes"
 
 
-def take_remote(claims: str, remote_id: str, job_id: str) -> bool:
+def claim_remote(claims: str, remote_id: str, job_id: str) -> bool:
     """Mark the service's job `remote_id` as that of our `job_id`; False: it is another's. Raises OSError."""
     target = _path(claims, remote_id)
     target.parent.mkdir(parents=True, exist_ok=True)

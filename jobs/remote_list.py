@@ -63,8 +63,8 @@ class Look:
 
     def was_each_asked(self, remotes: Collection[RemoteJob], after: float) -> bool:
         """Whether each was asked for by its id after that moment of the service's."""
-        told = [self.alone.get(remote.id) for remote in remotes]
-        return all(each is not None and each.asked_at > after for each in told)
+        found = [self.alone.get(remote.id) for remote in remotes]
+        return all(each is not None and each.asked_at > after for each in found)
 
 
 def look(

@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ..client import Asset, Balance, Cost, Download, Job, JsonValue, Model, Submission
-from ..client.records import Progress
+from ..client import Asset, Balance, Cost, Download, Job, JsonValue, Model, Progress, Submission
 
 
 class Service(Protocol):

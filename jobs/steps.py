@@ -26,7 +26,7 @@ from .lease import may_send
 from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .poller import Poller
 from .record import JobRecord
-from .remote_claims import take_remote
+from .remote_claims import claim_remote
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
@@ -65,11 +65,11 @@ class Steps:
         self._is_clock_known = False
         self._submitting = ""  # id of the job whose submission is under way: one at a time
 
-    def take(self, job: JobRecord) -> None:
-        """The next step of a job that has one to be taken now."""
+    def advance(self, job: JobRecord) -> None:
+        """Begin the next step of a job that has one now."""
         match job.state:
             case State.PREPARED:
-                self.take(self._leased.move(job, State.UPLOADING, sent={}))
+                self.advance(self._leased.move(job, State.UPLOADING, sent={}))
             case State.UPLOADING if job.cancel:
                 self._leased.end(job, State.CANCELED)
             case State.UPLOADING if job.sent and self._is_clock_known:
@@ -79,7 +79,7 @@ class Steps:
             case State.UPLOADING:
                 self._upload(job)
             case State.SUBMITTING:  # a worker died between the intent and the answer
-                self._lose(job)
+                self._look_for_lost(job)
             case State.QUEUED | State.RUNNING:
                 self._cancel(job)
             case State.DOWNLOADING:
@@ -110,9 +110,10 @@ class Steps:
             self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _upload(self, job: JobRecord) -> None:
-        folder, store = self._folder(job), self._leased.store
+        folder = self._folder(job)
+        uploads = self._leased.store.uploads
         keys = {(file.sha256, file.kind) for file in job.input_files}
-        found = {key: store.find_upload(job, *key) for key in keys}
+        found = {key: uploads.find(job.service, *key) for key in keys}
         known = {key: asset_id for key, asset_id in found.items() if asset_id}
 
         def work(progress: Progress) -> Any:
@@ -131,7 +132,7 @@ class Steps:
             return
         sent, made = future.result()
         for (sha256, kind), asset_id in made.items():
-            self._leased.store.remember_upload(job, sha256, kind, asset_id)
+            self._leased.store.uploads.add(job.service, sha256, kind, asset_id)
         self._leased.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
 
     def _submit(self, job: JobRecord) -> None:
@@ -176,7 +177,7 @@ class Steps:
         if error is None:
             self._accept(job, future.result())
         elif not isinstance(error, ScenarioError) or error.may_have_arrived:
-            self._lose(job, error)
+            self._look_for_lost(job, error)
         elif isinstance(error, RateLimitedError | NetworkError):
             # Refused, or never reached: nothing was spent, so it may wait and be submitted then.
             job = self._leased.move(job, State.UPLOADING)
@@ -186,7 +187,7 @@ class Steps:
                 self._leased.postpone_or_fail(job, error, State.PREPARED)
         else:
             if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
-                self._leased.store.forget_uploads(job.service, _texts(list(job.sent.values())))
+                self._leased.store.uploads.remove(job.service, _texts(list(job.sent.values())))
             self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _accept(self, job: JobRecord, answer: Submission) -> None:
@@ -194,12 +195,12 @@ class Steps:
         try:
             job = self._leased.move(job, State.QUEUED, remote_id=answer.job.id, cost_cu=cost, attempts=0)
         except RemoteTakenError as error:  # another of our jobs was taken for it, or it was answered twice
-            self._lose(job, error)
+            self._look_for_lost(job, error)
             return
         self._poller.mark_seen(job)
         self._poller.poll_soon(1.0)
 
-    def _lose(self, job: JobRecord, error: BaseException | None = None) -> None:
+    def _look_for_lost(self, job: JobRecord, error: BaseException | None = None) -> None:
         """Look at the service for what the submission has made."""
         log.warning("job %s: the answer to the submission is unknown: %s", job.id, error)
         if job.state is State.SUBMITTING:
@@ -243,8 +244,8 @@ class Steps:
         if error is None:
             files = future.result()
             if job.error_kind == UnreadableResultError.__name__ and _hashes(files) == _hashes(job.files):
-                kept = self._folder(job) / "result"
-                text = f"{job.message} The service delivers the same file again; it is kept in {kept}."
+                folder = self._folder(job) / "result"
+                text = f"{job.message} The service delivers the same file again; it is kept in {folder}."
                 self._leased.fail(job, text, job.error_kind, State.DOWNLOADING)
                 return
             self._leased.move(job, State.CONVERTING, files=files, progress=None, attempts=0)
@@ -272,14 +273,16 @@ class Steps:
             self._leased.fail(job, text, UnreadableResultError.__name__, State.DOWNLOADING)
         elif error is None:
             answer = future.result()
-            told = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
+            messages = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
             if job.cancel:
-                told.insert(0, "It came all the same: the service did not stop it.")
+                messages.insert(0, "It came all the same: the service did not stop it.")
             files = job.files
             if not (self._is_keeping_downloads or answer.get("kept")):
                 shutil.rmtree(self._folder(job) / "result", ignore_errors=True)
                 files = []
-            self._leased.end(job, State.READY, result=answer, files=files, cancel="", message=" ".join(told))
+            self._leased.end(
+                job, State.READY, result=answer, files=files, cancel="", message=" ".join(messages)
+            )
         else:
             if isinstance(error, SpoiltFileError):
                 self._download_again(job, error)
@@ -322,7 +325,7 @@ def _hashes(files: list[JsonValue]) -> set[str]:
 
 def _is_ours(job: JobRecord, remote_id: str) -> bool:
     try:
-        return take_remote(job.claims, remote_id, job.id)
+        return claim_remote(job.claims, remote_id, job.id)
     except OSError as error:  # the answer counts more than the other machines' knowing of it
         log.warning("job %s: %s is not marked in %s: %s", job.id, remote_id, job.claims, error)
         return True

@@ -32,7 +32,8 @@ from .lookups import LookupTable
 from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .states import UNPAID, WORKING, State, check_move
-from .transfers import is_result_gone
+from .transfers import RESULT, is_result_gone
+from .uploads import UploadTable
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 MAX_DELAY_S = 3600.0  # a job waits no longer
@@ -75,6 +76,7 @@ class Store:
         self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
         self.aside = DamagedStore(self._db, folder, clock)
         self.lookups = LookupTable(self._db, clock)
+        self.uploads = UploadTable(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -170,6 +172,10 @@ class Store:
     def job_folder(self, job_id: str) -> Path:
         return self.folder / "jobs" / job_id
 
+    def result_blend(self, job_id: str) -> Path:
+        """What the job's delivered files became: the file that is appended."""
+        return self.job_folder(job_id) / RESULT
+
     # Writing.
 
     def add(self, new: NewJob) -> JobRecord:
@@ -191,8 +197,8 @@ class Store:
                 if self._jobs("WHERE id = ?", new.id):
                     raise StoreError(f"{folder} cannot be made for a new job: it is there.")
                 row["change"] = next_change(self._db)
-                names, marks = ", ".join(row), ", ".join("?" * len(row))
-                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", (*row.values(),))
+                names, places = ", ".join(row), ", ".join("?" * len(row))
+                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", (*row.values(),))
                 shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here, before
                 part.rename(folder)
         except BaseException as error:
@@ -288,8 +294,8 @@ class Store:
         Raises StoreError if it is not under way.
         """
         if job.state in UNPAID or (job.state is State.UNCERTAIN and job.resume_state):
-            told = {"message": f"Given up in doubt. {job.message}"} if job.doubts else {}
-            return self.move(job, State.CANCELED, finished_at=self.clock(), **told)
+            values = {"message": f"Given up in doubt. {job.message}"} if job.doubts else {}
+            return self.move(job, State.CANCELED, finished_at=self.clock(), **values)
         if not job.is_working:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to cancel.")
         if job.state in (State.DOWNLOADING, State.CONVERTING):
@@ -315,24 +321,6 @@ class Store:
         """Delete the files of removed jobs; takes a while where they are large."""
         shutil.rmtree(self.folder / "trash", ignore_errors=True)
 
-    # Uploads: the same file is sent to a service once.
-
-    def find_upload(self, job: JobRecord, sha256: str, kind: str) -> str | None:
-        wanted = "asset_id FROM uploads WHERE service = ? AND sha256 = ? AND kind = ?"
-        row = self._db.execute(f"SELECT {wanted}", (job.service, sha256, kind)).fetchone()
-        return None if row is None else str(row[0])
-
-    def remember_upload(self, job: JobRecord, sha256: str, kind: str, asset_id: str) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (job.service, sha256, kind, asset_id)
-        )
-
-    def forget_uploads(self, service: str, asset_ids: Collection[str]) -> None:
-        marks = ",".join("?" * len(asset_ids))
-        self._db.execute(
-            f"DELETE FROM uploads WHERE service = ? AND asset_id IN ({marks})", (service, *asset_ids)
-        )
-
     # The lease: one worker for each session of a service in a store.
 
     def adopt(self, service: str, session: str = "") -> None:
@@ -344,7 +332,7 @@ class Store:
             return
         with transaction(self._db):
             for job in self._jobs(where, service, now, session):
-                # A person's wish to submit an uncertain job anew (ASKED_AGAIN) was for that session.
+                # That a person asked to submit an uncertain job anew (ASKED_AGAIN) was for that session.
                 values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
                 if job.state in UNPAID:
                     values = {"state": State.FAILED, "resume_state": State.PREPARED, "message": LEFT}

@@ -57,8 +57,8 @@ class Tasks:
     def progress(self) -> Iterator[tuple[str, float]]:
         """Key and 0..1 of each transfer that has got on since the last call."""
         for key, (_, _, progress) in self._running.items():
-            if progress.value is not None and progress.value != progress.told:
-                progress.told = progress.value
+            if progress.value is not None and progress.value != progress.stored:
+                progress.stored = progress.value
                 yield key, progress.value
 
     def wait(self, timeout_s: float | None) -> bool:

@@ -13,8 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..client import Asset, Download, JsonValue, NotFoundError, Scenario, ServerError, TransferError
-from ..client.content import content_type
+from ..client import (
+    Asset,
+    Download,
+    JsonValue,
+    NotFoundError,
+    Scenario,
+    ServerError,
+    TransferError,
+    content_type,
+)
 from .blender_pool import BlenderPool, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
@@ -23,6 +31,7 @@ from .states import DONE
 MAX_RESULT_FILES = 200
 MAX_RESULT_BYTES = 16 << 30
 MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
+RESULT = "result.blend"  # in a job's folder
 BAD_BYTES = 1 << 20  # that much is kept of a bad file
 _NO_MODEL = "The service lists no 3D model among the files of the result."
 _MEDIA = ("image", "video", "audio")  # so begin kinds and MIME types
@@ -51,21 +60,21 @@ class Progress:
     """0..1 of a transfer, written by its thread, read by the loop; `is_stopped` aborts it."""
 
     value: float | None = None
-    told: float | None = None  # what the loop has written of it
+    stored: float | None = None  # what of it the loop has written to the store
     is_stopped: bool = False
     done: dict[str, int] = field(default_factory=dict[str, int])
 
     def part(self, name: str, total_all: int | None) -> Callable[[int, int | None], None]:
         """The callback for one file out of several that have `total_all` bytes together."""
 
-        def tell(done: int, total: int | None) -> None:
+        def report(done: int, total: int | None) -> None:
             if self.is_stopped:
                 raise StoppedError
             self.done[name] = done
             whole = total_all or total
             self.value = min(1.0, sum(self.done.values()) / whole) if whole else None
 
-        return tell
+        return report
 
 
 def download_results(
@@ -230,7 +239,7 @@ def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[
                 raise SpoiltFileError(f"{path.name} was spoilt on the disk.")
             sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
     request: dict[str, JsonValue] = {"sources": sources, "name": job.name}
-    request["target"] = str((folder / "result.blend").resolve())
+    request["target"] = str((folder / RESULT).resolve())
     request["frame"] = job.placement.get("frame", 1)
     try:
         return blenders.run("convert", request, folder, "reading the result")
@@ -246,7 +255,7 @@ def is_result_gone(job: JobRecord, folder: Path) -> bool:
     """Whether a finished job's result is no longer in its folder: it has to be downloaded again."""
     if job.state not in DONE or job.remote_id is None:
         return False
-    blend = folder / "result.blend"
+    blend = folder / RESULT
     if job.result.get("kept"):  # what Blender does not read is handed on as it came
         return not all(
             (folder / str(entry["path"])).exists() for entry in job.files if isinstance(entry, dict)

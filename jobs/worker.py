@@ -18,8 +18,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from ..client import Credentials, Scenario
-from ..client.elapsed import elapsed_s
+from ..client import Credentials, Scenario, elapsed_s
 from .blender_pool import BlenderPool
 from .database import is_damage, mark_damaged
 from .leased_store import STORE_TROUBLE, LeasedStore, log
@@ -69,7 +68,7 @@ class Worker:
         self._clock, self._linger_s = clock, linger_s
         leased = LeasedStore(store, service, self.name, clock, session)
         self._poller = Poller(leased, api, self.tasks, grace_s)
-        self._answers = LookupRunner(leased, api, self.tasks)
+        self._lookup_runner = LookupRunner(leased, api, self.tasks)
         self._rebuilder = Rebuilder(leased, api, self.tasks)
         self._steps = Steps(
             *(leased, api, self.tasks, self._poller),
@@ -131,7 +130,7 @@ class Worker:
         return True
 
     def _patient_round(self) -> bool:
-        """A round; where the store takes nothing, results are kept and told once it does, for a while."""
+        """A round. While the store cannot be written to, results are held in memory, for a while."""
         try:
             is_working = self.round()
         except STORE_TROUBLE as error:
@@ -162,14 +161,14 @@ class Worker:
             return len(self.tasks) > 0
         for job in self._store.list_actionable(self._service, 4 * self.tasks.most, self._session):
             if job.id not in self.tasks and not self.tasks.is_full:
-                self._leased.guarded(job.id, lambda job=job: self._steps.take(job))
+                self._leased.guarded(job.id, lambda job=job: self._steps.advance(job))
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
                 self._leased.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
         if not self._session:  # lookups are the window's
-            self._answers.take()
-        self._rebuilder.take()
+            self._lookup_runner.start_open()
+        self._rebuilder.start_if_due()
         self._poller.poll()
         self._blenders.tidy()
         return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)

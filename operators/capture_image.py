@@ -17,7 +17,7 @@ from mathutils import Matrix
 
 from .. import properties, scene
 from ..session_state import state
-from ..window.collect_inputs import RequestError, save_image
+from ..window import RequestError, save_image
 
 SIZE = 1024  # pixels of the longer side
 _SOURCES = (

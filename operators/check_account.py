@@ -5,7 +5,7 @@ import bpy
 
 from ..jobs import StoreError
 from ..session_state import state
-from ..window import connection
+from ..window import service_blocker
 
 
 class MAQUETTE_OT_check_account(bpy.types.Operator):
@@ -15,9 +15,10 @@ class MAQUETTE_OT_check_account(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         backend = state.backend
-        if backend is None or not state.online:
-            self.report({"ERROR"}, connection.why_offline())
+        if found := service_blocker():
+            self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
+        assert backend  # else that is what stops it
         try:
             backend.ask_again()
             backend.catalogue.ask_balance()

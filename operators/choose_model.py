@@ -71,9 +71,9 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
             self.report({"ERROR"}, f"There is no model {chosen}")
             return {"CANCELLED"}
         properties.choose(properties.get(context.scene), model, catalogue)
-        if kept := preferences.get():
+        if prefs := preferences.get():
             recent = [model.id, *(known for known in properties.recent_ids() if known != model.id)]
-            kept.recent = "\n".join(recent[:RECENT_MAX])
+            prefs.recent = "\n".join(recent[:RECENT_MAX])
         return {"FINISHED"}
 
 

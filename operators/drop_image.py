@@ -8,8 +8,8 @@ from bpy_extras import view3d_utils
 from mathutils import Vector
 
 from .. import properties
-from ..client.content import content_type
-from ..jobs import Model, view_in
+from ..client import Model, content_type
+from ..jobs import view_in
 from ..session_state import state
 
 

@@ -5,8 +5,7 @@ import bpy
 
 from .. import scene
 from ..jobs import DONE, Backend, JobRecord
-from ..window import placeholders
-from ..window.placing import placer
+from ..window import placeholders, placer
 from .job_operator import JobOperator
 
 

@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import Backend, JobRecord, again
-from ..window import confirm, connection, placeholders, wait
+from ..window import confirm, placeholders, service_blocker, wait
 from .job_operator import JobOperator
 
 
@@ -19,12 +19,17 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
         job = self.find(context)
         if job is None:
             return self.execute(context)
-        cost_cu = job.estimate_cu if job.cost_cu is None else job.cost_cu
-        question, is_shown = f"Make {job.name} Again?", bool(self.job_id)
-        return confirm.invoke(self, context, event, question=question, cost_cu=cost_cu, is_shown=is_shown)
+        return confirm.invoke(
+            self,
+            context,
+            event,
+            question=f"Make {job.name} Again?",
+            cost_cu=job.price_cu,
+            is_shown=bool(self.job_id),
+        )
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
-        if reason := connection.why_offline():
-            return reason
+        if found := service_blocker():
+            return found.text
         made = placeholders.add_job(context, backend.jobs, again(job, backend.store.job_folder(job.id)), None)
         return wait.wait_for_jobs([made.id])

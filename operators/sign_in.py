@@ -4,7 +4,8 @@
 import bpy
 
 from .. import preferences
-from ..jobs import Credentials, write_credentials
+from ..client import Credentials
+from ..jobs import write_credentials
 from ..window import connection
 
 

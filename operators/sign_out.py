@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Erases the kept key."""
+"""Erases the stored key."""
 
 import bpy
 

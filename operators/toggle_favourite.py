@@ -15,9 +15,9 @@ class MAQUETTE_OT_toggle_favourite(bpy.types.Operator):
     model_id: bpy.props.StringProperty(options={"SKIP_SAVE"})
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        kept, favourites = preferences.get(), properties.favourite_ids()
-        if kept is None or not self.model_id:
+        prefs, favourites = preferences.get(), properties.favourite_ids()
+        if prefs is None or not self.model_id:
             return {"CANCELLED"}
         others = [known for known in favourites if known != self.model_id]
-        kept.favourites = "\n".join(others if self.model_id in favourites else [*others, self.model_id])
+        prefs.favourites = "\n".join(others if self.model_id in favourites else [*others, self.model_id])
         return {"FINISHED"}

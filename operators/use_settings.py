@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from .. import properties
-from ..jobs import Backend, JobRecord, KeptFile
+from ..jobs import Backend, JobRecord, StoredFile
 from .job_operator import JobOperator
 
 
@@ -39,7 +39,7 @@ def _restored(was_set: Any, used: Any, folder: Path) -> Any:
     if isinstance(used, dict):
         held = was_set if isinstance(was_set, dict) else {}
         return {name: _restored(held.get(name), value, folder) for name, value in used.items()}
-    if not isinstance(used, KeptFile):
+    if not isinstance(used, StoredFile):
         return used if was_set is None else was_set
     if used.kind != "image":
         return was_set

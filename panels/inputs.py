@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import bpy
 
 from .. import properties
-from ..jobs import Model, view_in
+from ..client import Model
+from ..jobs import view_in
 from ..properties import Field
 from .text import Ruler, draw_text
 from .thumbnails import icon_of_image

@@ -6,10 +6,9 @@ import time
 import bpy
 
 from .. import properties
-from ..jobs import DONE, JobCache, JobRecord, State
-from ..jobs.candidates import date_text
+from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text
 from ..session_state import state
-from .text import Ruler, cost_text, draw_text, time_text
+from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
 
 # What a person reads, and an icon.
@@ -117,8 +116,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         return
     if job.state is State.UNCERTAIN:
         _draw_doubts(layout, ruler, job)
-    cost = job.cost_cu if job.cost_cu is not None else job.estimate_cu
-    price = "" if cost is None else f" · {cost_text(cost)}"
+    price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
     is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
@@ -161,8 +159,7 @@ def _facts(jobs: JobCache, job: JobRecord) -> list[str]:
         facts.append(f"{STATES[job.state][0]} {time_text(time.time() - job.created_at)}{about}")
     elif job.finished_at:
         facts.append(time_text(job.finished_at - job.created_at))
-    cost = job.cost_cu if job.cost_cu is not None else job.estimate_cu
-    facts += [cost_text(cost)] if cost is not None else []
+    facts += [cost_text(job.price_cu)] if job.price_cu is not None else []
     faces = job.result.get("faces")
     facts += [f"{faces:,} faces"] if isinstance(faces, int) else []
     return facts

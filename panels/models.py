@@ -4,16 +4,10 @@
 import bpy
 
 from .. import properties
-from ..jobs import Catalogue, Model
+from ..client import Model
+from ..jobs import Catalogue, cost_text
 from ..session_state import state
-from .text import Ruler, cost_text
-
-TAKES = {
-    "img23d": ("Image", "IMAGE_DATA"),
-    "txt23d": ("Text", "TEXT"),
-    "3d23d": ("3D model", "MESH_DATA"),
-    "video23d": ("Video", "FILE_MOVIE"),
-}
+from .text import Ruler
 
 
 class MAQUETTE_UL_models(bpy.types.UIList):
@@ -32,9 +26,8 @@ class MAQUETTE_UL_models(bpy.types.UIList):
         side.alignment = "RIGHT"
         if (typical_cu := catalogue.typical_cost_cu(model.id)) is not None:
             side.label(text=cost_text(typical_cu))
-        for kind in model.capabilities:
-            if kind in TAKES:
-                side.label(icon=TAKES[kind][1])
+        for source in properties.sources_of(model):
+            side.label(icon=source.icon)
 
 
 def draw_model(layout: bpy.types.UILayout, ruler: Ruler, catalogue: Catalogue, model: Model) -> None:
@@ -43,7 +36,7 @@ def draw_model(layout: bpy.types.UILayout, ruler: Ruler, catalogue: Catalogue, m
     icon = "DOWNARROW_HLT" if ruler.fits(model.name, 1.0, -2.7) else "NONE"
     row.operator("maquette.choose_model", text=model.name, translate=False, icon=icon)
     row.operator("maquette.reset_parameters", text="", icon="LOOP_BACK")
-    facts = [" or ".join(TAKES[kind][0] for kind in model.capabilities if kind in TAKES)]
+    facts = [" or ".join(source.label for source in properties.sources_of(model))]
     typical_cu = catalogue.typical_cost_cu(model.id)
     facts += [f"about {cost_text(typical_cu)}"] if typical_cu is not None else []
     row = column.row()

@@ -9,14 +9,14 @@ import time
 import bpy
 
 from .. import properties
+from ..jobs import cost_text
 from ..session_state import state
-from ..window.connection import why_not
-from ..window.placeholders import targets
+from ..window import notices, placeholders
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
-from .text import Ruler, cost_text, draw_text
+from .text import Ruler, draw_text
 
 
 class MAQUETTE_PT_make(bpy.types.Panel):
@@ -86,27 +86,24 @@ def _draw_generate(
     settings: properties.MaquetteSettings,
 ) -> None:
     layout.separator()
-    reason = why_not(context)
+    shown = notices(context)
+    is_blocked = any(notice.is_blocking for notice in shown)
     backend = state.backend
-    price = backend.catalogue.price(state.price_keys.get(context.scene.name, "")) if backend else None
-    count = len(targets(context))
+    price = state.price(context.scene.name)
+    count = len(placeholders.targets(context))
     text = f"Generate {count}" if count > 1 else "Generate"
-    if not reason and price is None:
+    if not is_blocked and price is None:
         text += " · …"
-    elif not reason and price and price.cost_cu is not None:
+    elif not is_blocked and price and price.cost_cu is not None:
         text += f" · {cost_text(price.cost_cu * max(1, count))}"
     row = layout.row()
     row.scale_y = 1.6
-    row.enabled = not reason
+    row.enabled = not is_blocked
     row.operator("maquette.generate", text=text, icon="PLAY")
-    if reason:
-        draw_text(layout, ruler, reason, icon="INFO")
-        if not state.online:
-            layout.operator("maquette.allow_online")
-    elif price and price.error:
-        draw_text(layout, ruler, price.error, icon="ERROR")
-    if backend and backend.trouble and backend.trouble != reason:
-        draw_text(layout, ruler, backend.trouble, icon="ERROR")
+    for notice in shown:
+        draw_text(layout, ruler, notice.text, icon="INFO" if notice.is_blocking else "ERROR")
+        if notice.operator:
+            layout.operator(notice.operator)
     if backend and backend.catalogue.balance_cu is not None:
         row = layout.row()
         row.active = False

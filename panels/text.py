@@ -52,10 +52,6 @@ def draw_text(
             column.label(text=line, translate=False, icon="BLANK1" if number else icon)
 
 
-def cost_text(cost_cu: float) -> str:
-    return f"{cost_cu:,.2f}".rstrip("0").rstrip(".") + " CU"
-
-
 def time_text(seconds: float) -> str:
     minutes, rest = divmod(int(max(0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)

@@ -29,7 +29,7 @@ from bpy.props import (
     StringProperty,
 )  # fmt: skip
 
-from ..jobs import Input, Model
+from ..client import Input, Model
 from ..session_state import state
 from .labels import choice_label, notes_of, tip_of, title_of, words_for
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..jobs import Input
+from ..client import Input
 
 # Within a title that was made from a name; in this order.
 _TITLE = (

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The settings that are saved with each scene, and the window's lists, which are not saved."""
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import bpy
 
 from .. import preferences
-from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord, Model
+from ..client import Model
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord
 from ..session_state import state
 from .groups import (
     LISTS,
@@ -32,13 +33,26 @@ FILTERS = (
     ("DONE", "Finished", "What has a 3D model"),
     ("TROUBLE", "Failed", "What failed, was canceled, or needs an answer"),
 )
-# By capability of the model; the icons stand beside it in the list.
+
+
+class Source(NamedTuple):
+    """What a model makes its result from, as people see it."""
+
+    label: str
+    tip: str
+    icon: str
+
+
+# By the model's capability.
+_SOURCES = {
+    "img23d": Source("Image", "Models that take one image or several views", "IMAGE_DATA"),
+    "txt23d": Source("Text", "Models that take a description in words", "TEXT"),
+    "3d23d": Source("3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA"),
+    "video23d": Source("Video", "Models that take a video", "FILE_MOVIE"),
+}
 TAKES = (
     ("ALL", "Anything", "All models", "NONE", 0),
-    ("img23d", "Image", "Models that take one image or several views", "IMAGE_DATA", 1),
-    ("txt23d", "Text", "Models that take a description in words", "TEXT", 2),
-    ("3d23d", "3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA", 3),
-    ("video23d", "Video", "Models that take a video", "FILE_MOVIE", 4),
+    *((kind, *source, number) for number, (kind, source) in enumerate(_SOURCES.items(), 1)),
 )
 
 
@@ -117,6 +131,11 @@ def model_of(settings: MaquetteSettings, catalogue: Catalogue | None) -> Model |
     return catalogue.schema(chosen) or catalogue.models.get(chosen)
 
 
+def sources_of(model: Model) -> list[Source]:
+    """What the model makes its result from."""
+    return [_SOURCES[kind] for kind in model.capabilities if kind in _SOURCES]
+
+
 def choose(settings: MaquetteSettings, model: Model, catalogue: Catalogue) -> None:
     """Change the model, taking along what was put in."""
     old = model_of(settings, catalogue)
@@ -154,13 +173,13 @@ def list_models(shown: MaquetteWindow) -> None:
 
 
 def favourite_ids() -> list[str]:
-    kept = preferences.get()
-    return kept.favourites.split() if kept else []
+    prefs = preferences.get()
+    return prefs.favourites.split() if prefs else []
 
 
 def recent_ids() -> list[str]:
-    kept = preferences.get()
-    return kept.recent.split() if kept else []
+    prefs = preferences.get()
+    return prefs.recent.split() if prefs else []
 
 
 def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
@@ -210,10 +229,10 @@ def _first_model_id(catalogue: Catalogue) -> str:
 
 
 def _default_size(scene: bpy.types.Scene) -> float:
-    kept = preferences.get()
+    prefs = preferences.get()
     units = scene.unit_settings
     metres_per_unit = units.scale_length if units.system != "NONE" else 1.0
-    return (kept.size_m if kept else 1.0) / metres_per_unit
+    return (prefs.size_m if prefs else 1.0) / metres_per_unit
 
 
 @bpy.app.handlers.persistent

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import bpy
 
-from ..jobs import Input, Model
+from ..client import Input, Model
 from .groups import Field, edits, fields_of, inputs_of, note_change
 
 ITEMS_MAX = 100  # where a list's table tells no end
@@ -181,7 +181,7 @@ def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int) -> s
         if value is not None or spec.default is not None or field not in relevant:
             continue
         if rule.is_always or rule.conditional or rule.if_defined:
-            return _wish(field)
+            return _advice(field)
         if rule.if_not_defined and not any(values.get(name) for name in rule.if_not_defined):
             return _either([field, *(f for f in fields if f.spec.name in rule.if_not_defined)])
     sources = [f for f in fields if f.spec.is_file or f.spec.is_prompt]
@@ -226,12 +226,12 @@ def _sources(model: Model, role: str) -> list[Field]:
 
 
 def _either(fields: Sequence[Field]) -> str:
-    """The wishes for these as one: "Write a prompt or choose an image"."""
-    first, *others = dict.fromkeys(map(_wish, fields))
-    return " or ".join([first, *(wish[0].lower() + wish[1:] for wish in others)])
+    """What to do about these, in one sentence: "Write a prompt or choose an image"."""
+    first, *others = dict.fromkeys(map(_advice, fields))
+    return " or ".join([first, *(text[0].lower() + text[1:] for text in others)])
 
 
-def _wish(field: Field) -> str:
+def _advice(field: Field) -> str:
     title = field.title
     match field.role:
         case "picture" | "pictures":

@@ -4,11 +4,11 @@
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use
 from .custom_properties import AWAITS, awaited_job, bounds_or_none
-from .export import ExportError, can_export, export_fbx, export_glb, export_usd, save_blend
-from .place import Placement, grid_locations, place, row_locations
+from .export import ExportError, can_export, export_glb, save_blend
+from .place import Placement, grid_locations, row_locations
 from .placeholder import add_placeholder, box_of, drop_placeholder, find_placeholders, row_place
 from .render import render_preview, shown_in_srgb
-from .thumbnails import render_turntable, write_thumbnail
+from .thumbnails import write_thumbnail
 from .write import write_form
 
 __all__ = [
@@ -25,15 +25,11 @@ __all__ = [
     "box_of",
     "can_export",
     "drop_placeholder",
-    "export_fbx",
     "export_glb",
-    "export_usd",
     "find_placeholders",
     "grid_locations",
     "is_in_use",
-    "place",
     "render_preview",
-    "render_turntable",
     "row_locations",
     "row_place",
     "save_blend",

@@ -9,7 +9,7 @@ from typing import Any
 def answer(catalogue: Any, kind: str, key: str, value: object, error: str = "") -> None:
     """The service has just answered this lookup."""
     package = type(catalogue).__module__.rpartition(".")[0]  # as installed, or as the unit tests import it
-    catalogue.take(
+    catalogue.apply(
         importlib.import_module(f"{package}.lookups").Lookup(
             kind=kind,
             key=key,

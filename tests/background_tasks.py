@@ -12,7 +12,9 @@ import leftovers
 
 _pool = importlib.import_module(os.environ.get("MAQUETTE_PACKAGE", "maquette") + ".jobs.blender_pool")
 blenders: Any = _pool.BlenderPool(os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path)
-blenders.take = leftovers.outliving(blenders.take)  # kept from test to test; the session's end ends them
+blenders.acquire = leftovers.outliving(
+    blenders.acquire
+)  # kept from test to test; the session's end ends them
 
 
 def run_task(command: str, request: Mapping[str, Any], folder: Path) -> dict[str, Any]:

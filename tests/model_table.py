@@ -10,14 +10,15 @@ import bpy
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 properties = importlib.import_module(f"{PACKAGE}.properties")
+client = importlib.import_module(f"{PACKAGE}.client")
 jobs = importlib.import_module(f"{PACKAGE}.jobs")
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = json.loads((ROOT / "sandbox" / "models3d.json").read_text(encoding="utf-8"))
-MODELS = {entry["id"]: jobs.Model.from_json(entry) for entry in TABLE}
+MODELS = {entry["id"]: client.Model.from_json(entry) for entry in TABLE}
 
 
 def model_with(*inputs: dict, model_id: str = "model_x"):
-    return jobs.Model.from_json({"id": model_id, "name": "X", "inputs": list(inputs)})
+    return client.Model.from_json({"id": model_id, "name": "X", "inputs": list(inputs)})
 
 
 def group_of(chosen, model):

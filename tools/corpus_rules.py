@@ -92,8 +92,8 @@ class Rule:
 def _says(record: Record, pattern: str) -> bool:
     """Whether the converter told the person something like this."""
     answer = record["answer"]
-    told = [*answer.get("messages", []), *(each["why"] for each in answer.get("kept", []))]
-    return any(re.search(pattern, each) for each in [*told, str(record["maquette"].get("error", ""))])
+    messages = [*answer.get("messages", []), *(each["why"] for each in answer.get("kept", []))]
+    return any(re.search(pattern, each) for each in [*messages, str(record["maquette"].get("error", ""))])
 
 
 def _has_all(difference: Difference) -> bool:

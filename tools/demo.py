@@ -97,13 +97,13 @@ def main(blender: str, zip_file: str) -> None:
                 results[runs[run]], seconds = run.result()
                 say(f"    {runs[run]}: {seconds:.1f} s")
     with step("placing them in one scene and rendering it"):
-        request = OUT / "scene.json"
-        wish = {"package": blenders.PACKAGE, "results": {name: str(results[name]) for name in REQUESTS}}
-        wish |= {"blend": str(OUT / "demo.blend"), "picture": str(OUT / "demo.png")}
-        request.write_text(json.dumps(wish), encoding="utf-8")
+        request_file = OUT / "scene.json"
+        request = {"package": blenders.PACKAGE, "results": {name: str(results[name]) for name in REQUESTS}}
+        request |= {"blend": str(OUT / "demo.blend"), "picture": str(OUT / "demo.png")}
+        request_file.write_text(json.dumps(request), encoding="utf-8")
         script = ["--python-exit-code", "1", "--python", str(ROOT / "tools" / "demo_scene.py")]
-        call(env, [blender, "--background", *script, "--", str(request)])
-        request.unlink()
+        call(env, [blender, "--background", *script, "--", str(request_file)])
+        request_file.unlink()
     say("\nMade:")
     for path in [OUT / "demo.png", OUT / "demo.blend", *(OUT / f"{name}.glb" for name in REQUESTS)]:
         say(f"  {path.relative_to(ROOT)}  ({path.stat().st_size / 1000:,.0f} kB)")

@@ -50,8 +50,8 @@ def make_table(records: dict[str, list[Any]]) -> str:
     for counts in records.get("files", []):
         files.update({name: count for name, count in counts.items() if name != "is_open"})
     if files:
-        told = ", ".join(f"{count:,} {name}" for name, count in files.most_common())
-        lines += ["", f"{sum(files.values()):,} mutated files: {told}."]
+        sums = ", ".join(f"{count:,} {name}" for name, count in files.most_common())
+        lines += ["", f"{sum(files.values()):,} mutated files: {sums}."]
     return "\n".join([*lines, "", _sums(cells, kills)])
 
 

@@ -1,2 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
+
+from . import collect_inputs, confirm, connection, placeholders, placing, wait
+from .blockers import notices, service_blocker
+from .collect_inputs import RequestError, save_image
+from .placing import placer
+
+__all__ = [
+    "RequestError",
+    "collect_inputs",
+    "confirm",
+    "connection",
+    "notices",
+    "placeholders",
+    "placer",
+    "placing",
+    "save_image",
+    "service_blocker",
+    "wait",
+]

@@ -12,8 +12,8 @@ from typing import Any
 import bpy
 
 from .. import scene
-from ..client.content import content_type
-from ..jobs import Input, InputFile, InputValue, Model, check_inputs, safe_name
+from ..client import Input, Model, check_inputs, content_type
+from ..jobs import InputFile, InputValue, safe_name
 from ..properties import Meshes, Picture, Values
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG

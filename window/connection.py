@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Opens and closes the window's backend: which account, which service, may its worker go online.
 
-What hinders it stands in `state` for the panels.
+What was in the way stands in `state`, see blockers.py.
 """
 
 import contextlib
@@ -9,10 +9,10 @@ import os
 
 import bpy
 
-from .. import preferences, properties
-from ..client import DEFAULT_API_URL
-from ..client.address import is_loopback
+from .. import preferences
+from ..client import DEFAULT_API_URL, is_loopback
 from ..jobs import (
+    KEY_VARIABLE,
     SANDBOX,
     AccountError,
     Backend,
@@ -22,12 +22,10 @@ from ..jobs import (
     service_name,
     start_worker,
 )
-from ..jobs.account import KEY_VARIABLE
 from ..session_state import state
-from . import placeholders
+from .blockers import blocker, service_blocker
 
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
-_REASONS = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
 def open_backend() -> None:
@@ -51,7 +49,7 @@ def current_backend() -> Backend | None:
     """The backend as account and folder are now, opened anew if need be. For scripts: no timer does it."""
     backend = state.backend
     is_same = False
-    if backend and not why_offline():
+    if backend and not service_blocker():
         with contextlib.suppress(AccountError):  # opening says why
             is_same = _settings() == state.opened_with and preferences.state_folder() == backend.store.folder
     if not is_same:
@@ -79,37 +77,19 @@ def choose_sandbox(is_wanted: bool) -> None:
         bpy.context.preferences.is_dirty = True
 
 
-def why_offline() -> str:
-    """Why nothing can be sent, in words for a person; "" if it can. From memory alone."""
-    if state.backend is None or state.account in _REASONS:
-        return state.problem or _REASONS.get(state.account, "Getting ready…")
-    return "" if state.online else "Blender's online access is off"
+# For operators/generate.py.
 
 
 def why_unready(context: bpy.types.Context) -> str:
-    """Why nothing can be generated, whatever the inputs are; "" if it can. From memory alone."""
-    backend = state.backend
-    reason = why_offline()
-    if backend is None or reason:
-        return reason
-    model = properties.model_of(properties.get(context.scene), backend.catalogue)
-    if model is None or backend.catalogue.schema(model.id) is None:
-        return backend.trouble or backend.catalogue.last_error or "Fetching the models…"
-    if placeholders.targets(context):
-        return ""
-    is_chosen = bool(context.selected_objects)
-    return "What is selected waits for a 3D model" if is_chosen else "Select the objects to replace"
+    """Why nothing can be generated, whatever the inputs are; "" if it can."""
+    found = blocker(context, needs_inputs=False)
+    return found.text if found else ""
 
 
 def why_not(context: bpy.types.Context) -> str:
-    """Why Generate cannot work, in words for the panel; "" if it can. From memory alone."""
-    if reason := why_unready(context):
-        return reason
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.catalogue)
-    chosen = context.selected_objects
-    solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
-    return properties.missing(settings, model, solid)
+    """Why Generate cannot work; "" if it can."""
+    found = blocker(context)
+    return found.text if found else ""
 
 
 def _settings() -> WorkerSettings:

@@ -14,7 +14,7 @@ import bpy
 from .. import scene
 from ..jobs import JobCache, JobRecord, State, StoreError, provenance_of
 from ..session_state import state
-from .status import tell
+from .status import show_message
 
 STEP_S = 0.004  # for so long another piece of work is begun in the same tick
 TRIES_MAX = 3  # if the artist undoes what is being loaded
@@ -100,13 +100,13 @@ class Placer:
                 return False
             elif self._arrive(arrival.loading, job):
                 _push_undo(job.name)
-                tell(f"{job.name} is in the scene")
+                show_message(f"{job.name} is in the scene")
                 self.mark_placed(jobs)
         except scene.GoneError:
             if arrival.tries < TRIES_MAX:
                 self._arrival = _Arrival(arrival.job_id, _loading(jobs, arrival.job_id), arrival.tries + 1)
                 return True
-            tell("A 3D model was undone while it came. Place it from the list.", is_error=True)
+            show_message("A 3D model was undone while it came. Place it from the list.", is_error=True)
         except StoreError:  # another process holds the store: `mark_placed` comes again
             raise
         except Exception as error:  # of that job alone: the timer goes on
@@ -159,7 +159,7 @@ class Placer:
         text = f"{job.name if job else 'A result'} could not be placed: {reason.strip()[:500]}"
         if not isinstance(error, OSError | ValueError):
             log.exception(text, exc_info=error)
-        tell(text, is_error=True)
+        show_message(text, is_error=True)
         if job:
             jobs.note_error(job, text)
 
@@ -197,7 +197,7 @@ def is_artist_busy() -> bool:
 
 
 def _loading(jobs: JobCache, job_id: str) -> scene.Loading:
-    return scene.Loading(jobs.store.job_folder(job_id) / "result.blend")
+    return scene.Loading(jobs.store.result_blend(job_id))
 
 
 def _push_undo(name: str) -> None:

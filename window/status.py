@@ -6,7 +6,7 @@ import bpy
 from .. import preferences
 
 
-def tell(message: str, *, is_error: bool = False) -> None:
+def show_message(message: str, *, is_error: bool = False) -> None:
     """Shows it in the first window's status bar, if the person wants to be told, errors in any case."""
     chosen, windows = preferences.get(), bpy.context.window_manager.windows
     if (is_error or (chosen and chosen.is_notifying)) and windows and not bpy.app.background:

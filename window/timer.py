@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import bpy
 
 from .. import properties
-from ..jobs import Backend, Catalogue, InputError, StoreError
+from ..client import InputError
+from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, placing
 from .placing import placer
@@ -46,7 +47,7 @@ _last = _LastTicks()
 def tick() -> float:
     """Do what is due; returns the seconds until the next tick."""
     try:
-        return _work(time.monotonic())
+        pause_s = _work(time.monotonic())
     except StoreError as error:  # another process holds the database for a moment
         log.warning("%s", error)
         return SLOW_S
@@ -54,6 +55,9 @@ def tick() -> float:
         log.exception("A tick of the timer failed")
         state.problem = "Something went wrong in Maquette. The system console tells what."
         return AFTER_ERROR_S
+    if state.backend:
+        state.problem = ""  # of a tick before, which failed
+    return pause_s
 
 
 def _work(now: float) -> float:

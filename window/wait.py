@@ -13,6 +13,7 @@ from .. import properties, scene
 from ..jobs import JobRecord, State
 from ..session_state import state
 from . import connection, timer
+from .blockers import service_blocker, service_notices
 from .collect_inputs import RequestError
 from .placing import placer
 
@@ -24,8 +25,9 @@ _TICK_S = 0.1
 def wait_for_model(context: bpy.types.Context) -> None:
     """Waits until the inputs of the scene's model are known. Raises RequestError: why they will not be."""
     backend = connection.current_backend()
-    if backend is None or connection.why_offline():
-        raise RequestError(connection.why_offline())
+    if found := service_blocker():
+        raise RequestError(found.text)
+    assert backend  # else that is what stops it
     backend.ask_again()
     settings, errors = properties.get(context.scene), list[str]()
 
@@ -97,16 +99,14 @@ def _what_holds(jobs: list[JobRecord], count: int) -> str:
 
 
 def _trouble() -> str:
-    backend = state.backend
-    return connection.why_offline() or state.problem or (backend.trouble if backend else "")
+    found = service_notices()
+    return found[0].text if found else ""
 
 
 def _wait(is_done: Callable[[], bool], what_holds: Callable[[], str], stuck_s: float) -> str:
     """Ticks until it is done, and returns ""; else what has held it up all through the last `stuck_s`."""
     since = None
     while not is_done():
-        if state.backend:
-            state.problem = ""
         pause_s = timer.tick()
         held, now = what_holds(), time.monotonic()
         since = (now if since is None else since) if held else None

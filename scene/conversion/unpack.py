@@ -148,7 +148,7 @@ def _described(path: Path, name: str) -> Format:
     """A JSON text is a glTF if it has the one field that each has, wherever in it; else it is a note."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if path.suffix.lower() == ".gltf" or content.find(b'"asset"') >= 0:
-            return Format.GLTF  # the gate reads it and refuses what is none after all
+            return Format.GLTF  # preflight.py reads it and refuses what is none after all
     raise NoModelError(f"{name} is JSON, but no glTF model. Download it again.")
 
 
@@ -183,7 +183,7 @@ def stage(sources: list[dict[str, str]], folder: Path) -> tuple[list[Model], lis
             companions.append(path)
         else:
             _look_into(path, models, problems)
-    for path in companions if not models else ():  # what a file is told to be is hearsay
+    for path in companions if not models else ():  # what the service says that a file is, is not trusted
         _look_into(path, models, problems)
     real = [each for each in problems if not isinstance(each[1], NoModelError)]
     return models, real if models or real else problems

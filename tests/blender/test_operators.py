@@ -27,7 +27,8 @@ def part(name: str) -> Any:
 session_state, connection, timer, properties, wait = map(
     part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
 )
-jobs, collect_inputs, placeholders = map(part, ("jobs", "window.collect_inputs", "window.placeholders"))
+client, jobs = map(part, ("client", "jobs"))
+collect_inputs, placeholders = map(part, ("window.collect_inputs", "window.placeholders"))
 operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 
 
@@ -264,7 +265,7 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, backend: Any,
     image, view = {"name": "image", "type": "file", "kind": "image"}, {"name": "view", "type": "string"}
     number = {"name": "n", "type": "number"}
     views = {"name": "views", "type": "inputs_array", "inputs": [image, view, number]}
-    model = jobs.Model.from_json({"id": "model_views", "name": "Views", "inputs": [views]})
+    model = client.Model.from_json({"id": "model_views", "name": "Views", "inputs": [views]})
     properties.ensure_inputs(model)
     bpy.data.images.new("drawn", 8, 8)
     values = {"views": [{"image": properties.Picture("drawn"), "view": "front", "n": 2.0}]}
@@ -288,9 +289,11 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, backend: Any,
     operators.repeat_job(job_id=job.id)
     assert newest(backend).id != job.id
     assert [file.path for file in newest(backend).input_files] == [file.path for file in job.input_files]
-    with pytest.raises(jobs.InputError, match=r"views\[1\]\.image: must be a file"):
+    with pytest.raises(client.InputError, match=r"views\[1\]\.image: must be a file"):
         collect_inputs.inputs_of(model, {"views": [{"image": 5}]}, save)
-    odd = jobs.Model.from_json({"id": "o", "name": "Odd", "inputs": [{"name": "thing", "type": "new_kind"}]})
+    odd = client.Model.from_json(
+        {"id": "o", "name": "Odd", "inputs": [{"name": "thing", "type": "new_kind"}]}
+    )
     with pytest.raises(collect_inputs.RequestError, match=r"Odd takes no file where drawn\.png was given"):
         collect_inputs.inputs_of(odd, {"thing": [properties.Picture("drawn")]}, save)
     for each in (job, newest(backend)):

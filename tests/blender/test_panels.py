@@ -22,6 +22,7 @@ inputs, joblist, models, sidebar, text = (
 )
 session_state = importlib.import_module(f"{PACKAGE}.session_state")
 words = importlib.import_module(f"{PACKAGE}.properties.labels")
+timer = importlib.import_module(f"{PACKAGE}.window.timer")
 State = jobs.State
 SMALL = ("a", "and", "at", "by", "from", "in", "m", "of", "on", "or", "px", "s", "the", "to")
 forbidden: list[str] = []
@@ -160,6 +161,29 @@ def test_the_ways_in_are_offered(backend) -> None:
     assert "maquette.allow_online" in draw(sidebar.MAQUETTE_PT_make)
     session_state.state.backend = None
     assert "maquette.generate" in draw(sidebar.MAQUETTE_PT_make)
+
+
+def test_what_stops_generate_is_shown_once_with_the_operator_that_mends_it(backend, tmp_path) -> None:
+    unknown = jobs.Backend(tmp_path / "unknown", "sandbox", None)
+    unknown.close()
+    backend.catalogue = unknown.catalogue
+    assert "Fetching the models…" in draw(sidebar.MAQUETTE_PT_make)
+    backend.trouble = "No network."
+    assert draw(sidebar.MAQUETTE_PT_make).count("No network.") == 1
+    session_state.state.account, session_state.state.online = "key", False
+    said = draw(sidebar.MAQUETTE_PT_make)
+    assert said.count("Blender's online access is off") == said.count("maquette.allow_online") == 1
+    assert said.count("No network.") == 1
+
+
+def test_a_tick_that_failed_is_told_until_one_succeeds(backend, monkeypatch) -> None:
+    told = "Something went wrong in Maquette."
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "tick", lambda: 1 / 0)
+        assert timer.tick() == timer.AFTER_ERROR_S
+    assert told in " ".join(draw(sidebar.MAQUETTE_PT_make))
+    timer.tick()
+    assert told not in " ".join(draw(sidebar.MAQUETTE_PT_make))
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -351,8 +375,8 @@ def test_text_is_broken_where_the_sidebar_ends(backend) -> None:
         text.draw_text(Layout(said), ruler, words)
         assert re.sub(r"\s", "", "".join(said)) == re.sub(r"\s", "", words)
         assert all(ruler.fits(line, 1.0, 0.0) for line in said)
-    assert text.cost_text(13.25) == "13.25 CU"
-    assert text.cost_text(1200.0) == "1,200 CU"
+    assert jobs.cost_text(13.25) == "13.25 CU"
+    assert jobs.cost_text(1200.0) == "1,200 CU"
     assert text.time_text(3725) == "1:02:05"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from model_table import MODELS, group_of, jobs, model_with, properties, set_something
+from model_table import MODELS, client, group_of, model_with, properties, set_something
 
 each_model = pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 
@@ -61,7 +61,7 @@ def test_what_is_set_passes_the_check_before_sending(model, chosen, image) -> No
     values = properties.values_of(chosen, model)
     assert values.keys() == {spec.name for spec in model.inputs}
     assert properties.missing(chosen, model, selected=1) == ""
-    jobs.check_inputs(model, as_request(values))
+    client.check_inputs(model, as_request(values))
     kept = json.loads(json.dumps(properties.values_to_json(values)))
     properties.set_values(chosen, model, {})
     assert all(value == properties.Meshes() for value in properties.values_of(chosen, model).values())

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maquette.client import AnswerError, Asset, Credentials, Input, Job, JobStatus, Model, Required
+from maquette.client import AnswerError, Asset, Credentials, Input, Job, JobStatus, Model
 from maquette.client.labels import readable_name
+from maquette.client.models import Required
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

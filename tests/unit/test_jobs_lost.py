@@ -14,7 +14,7 @@ from maquette.jobs import JobRecord, State, StoreError
 from maquette.jobs.candidates import refuse_candidate, take_candidate
 from maquette.jobs.database import InDoubtError, WouldSpendError
 from maquette.jobs.matching import GRACE_S, WINDOW_S
-from maquette.jobs.remote_claims import take_remote
+from maquette.jobs.remote_claims import claim_remote
 from maquette.jobs.worker import Worker
 from service import Clock, Service
 
@@ -435,7 +435,7 @@ def test_another_machines_job_is_no_candidate(scene: Scene, tmp_path: Path) -> N
     scene.add(claims=str(shared))
     job = scene.run(until=State.UNCERTAIN)
     made = scene.service.make("model_x", job.sent, created_at=job.submitted_at)
-    assert take_remote(str(shared), made.id, "a job of another machine's")
+    assert claim_remote(str(shared), made.id, "a job of another machine's")
     job = scene.run()
     assert (job.doubts, job.resume_state) == ([], State.PREPARED)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from maquette.jobs import InputFile, JobRecord, KeptFile, NewJob, State, Store, StoreError
+from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoredFile, StoreError
 from maquette.jobs.database import _MIGRATIONS, DATABASE
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
 from maquette.jobs.store import LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
@@ -52,8 +52,8 @@ def test_a_job_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
     job = store.add(NewJob(name="n", model_id="m", inputs=inputs, placement={"size_m": 2.0}))  # type: ignore[arg-type]
     assert job == store.get(job.id)
     kept = job.inputs["image"]
-    assert kept == [KeptFile("input/0/a b_.png", "a b%.png", "image"), "asset_1"]
-    assert job.input_files == [KeptFile("input/0/a b_.png", "a b%.png", "image")]
+    assert kept == [StoredFile("input/0/a b_.png", "a b%.png", "image"), "asset_1"]
+    assert job.input_files == [StoredFile("input/0/a b_.png", "a b%.png", "image")]
     assert (store.job_folder(job.id) / "input/0/a b_.png").read_bytes() == b"pixels"
     assert job.placement == {"size_m": 2.0}
 
@@ -149,7 +149,7 @@ def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(
     odd: list[Any] = [
         {"file": "input/../../x.png", "name": "x.png", "kind": "image"},
         {**mesh, "source": "/home/me/private.blend"},
-        {"file": "input/0/x.png"},  # not what Maquette wrote: see KeptFile
+        {"file": "input/0/x.png"},  # not what Maquette wrote: see StoredFile
         {"file": "input/0/x.png", "name": 5, "kind": "image"},
         {**mesh, "file": "input/0/..", "source": "input/0/.."},
         {**mesh, "objects": "A"},
@@ -173,8 +173,8 @@ def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(
     db.close()
     job = Store(tmp_path).get("1")
     kept = [
-        KeptFile("input/0/a.glb", "a.glb", "3d", source="input/0/a.blend", objects=("A",)),
-        KeptFile("input/1/b.png", "b.png", "image", source="/b.png", size=9, mtime_ns=8),
+        StoredFile("input/0/a.glb", "a.glb", "3d", source="input/0/a.blend", objects=("A",)),
+        StoredFile("input/1/b.png", "b.png", "image", source="/b.png", size=9, mtime_ns=8),
     ]
     assert job.input_files == kept
     values = {"odd": odd, "marks": [{"file": 0}, {"file": "x"}]}
@@ -320,10 +320,10 @@ def test_work_is_seen_while_there_is_some(store: Store) -> None:
 
 def test_an_upload_is_known_for_its_service_and_kind_alone(store: Store) -> None:
     job = add(store)
-    store.remember_upload(job, "aa", "image", "asset_1")
-    assert store.find_upload(job, "aa", "image") == "asset_1"
-    assert store.find_upload(job, "aa", "3d") is None
+    store.uploads.add(job.service, "aa", "image", "asset_1")
+    assert store.uploads.find(job.service, "aa", "image") == "asset_1"
+    assert store.uploads.find(job.service, "aa", "3d") is None
     other = store.add(NewJob(name="n", model_id="m", inputs={}, service="t"))
-    assert store.find_upload(other, "aa", "image") is None
-    store.forget_uploads("s", ["asset_1"])
-    assert store.find_upload(job, "aa", "image") is None
+    assert store.uploads.find(other.service, "aa", "image") is None
+    store.uploads.remove("s", ["asset_1"])
+    assert store.uploads.find(job.service, "aa", "image") is None

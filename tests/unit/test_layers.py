@@ -4,6 +4,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ MAY_IMPORT = {
     "scene": set[str](),
     "session_state": {"jobs"},
     "preferences": {"jobs", "session_state"},
-    "properties": {"jobs", "preferences", "session_state"},
+    "properties": {"client", "jobs", "preferences", "session_state"},
     "window": {"client", "jobs", "scene", "session_state", "preferences", "properties"},
     "operators": {"client", "jobs", "scene", "session_state", "preferences", "properties", "window"},
-    "panels": {"jobs", "scene", "session_state", "preferences", "properties", "window"},
+    "panels": {"client", "jobs", "scene", "session_state", "preferences", "properties", "window"},
     "batches": {"client", "jobs"},
     "headless": {"client", "jobs", "batches", "scene", "preferences"},
     "cli": {"client", "jobs", "batches", "scene", "preferences", "headless"},
@@ -40,6 +41,8 @@ MAY_IMPORT = {
     },
     "__init__": {"registration", "headless"},
 }
+# These still import modules of other packages.
+NOT_YET = {"batches", "cli", "script"}
 NO_BPY = {"client", "jobs", "batches"}
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
 THREADS = {"_thread", "asyncio", "concurrent", "multiprocessing", "threading"}
@@ -57,17 +60,31 @@ def part_of(path: Path) -> str:
 
 def imports(path: Path) -> Iterator[tuple[str, str, int]]:
     """(part of ours, "", line) or ("", module from elsewhere, line) for each name that a file imports."""
-    package = path.relative_to(ROOT).parts[:-1]
+    yield from ((name.split(".")[0], "", line) for name, line in own_names(path))
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (("", alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield "", node.module or "", node.lineno
             yield from (("", f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+
+
+def own_names(path: Path) -> Iterator[tuple[str, int]]:
+    """What a file imports by relative imports, with its dotted name from the root on, and the line."""
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
-            for alias in node.names:
-                yield [*filter(None, base), alias.name][0], "", node.lineno
+            yield from ((".".join([*filter(None, base), alias.name]), node.lineno) for alias in node.names)
+
+
+@cache
+def exports_of(part: str) -> set[str]:
+    """The names that a package offers to others: `__all__` of its `__init__`."""
+    for node in ast.parse((ROOT / part / "__init__.py").read_bytes()).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return set(ast.literal_eval(node.value))
+    return set()
 
 
 def is_in(module: str, names: set[str]) -> bool:
@@ -80,6 +97,29 @@ def test_a_part_imports_only_the_parts_below_it(path: Path) -> None:
     assert own in MAY_IMPORT, f"{own} is in no layer: add it to the table"
     wrong = {part for part, _, _ in imports(path) if part and part != own} - MAY_IMPORT[own]
     assert not wrong
+
+
+@each_file
+def test_a_package_imports_from_another_only_what_that_one_exports(path: Path) -> None:
+    """So whoever changes a module needs to know of its users in its own package, and of `__all__`."""
+    own = part_of(path)
+    wrong: list[str] = []
+    for name, line in own_names(path):
+        part, *inner = name.split(".")
+        if part != own and inner and (ROOT / part).is_dir():
+            is_offered = len(inner) == 1 and inner[0] in exports_of(part)
+            wrong += [] if is_offered else [f"line {line}: {name}"]
+    assert own in NOT_YET or not wrong
+
+
+@pytest.mark.parametrize("part", sorted(part for part in MAY_IMPORT if (ROOT / part).is_dir()))
+def test_a_package_exports_only_what_something_outside_it_uses(part: str) -> None:
+    """What is meant for people's scripts is named in their examples."""
+    others = [path for path in FILES if part_of(path) != part]
+    for folder in ("tests", "tools", "docs"):
+        others += [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".md")]
+    words = {word for path in others for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    assert exports_of(part) <= words
 
 
 @each_file
