@@ -2,17 +2,19 @@
 """Many items at once: a manifest's rows become jobs, each paid for once, and a contact sheet. No bpy."""
 
 from .claims import Claims
-from .delivery import Delivery
+from .delivery import Delivery, delivered_files, write_request
 from .host_lock import HostLock
-from .manifest import Manifest, Problem, Row, read_manifest, read_rows
+from .manifest import INPUT_MARK, Manifest, Problem, Row, json_values, read_manifest, read_rows, stem_of
 from .outcome import Outcome
-from .plan import OUTPUTS, Defaults, Item, make_items
+from .plan import OUTPUTS, Defaults, Item, job_id, make_items, price_key, read_outputs
 from .row_state import Fate, RowState, RowStatus, RunLimits
-from .run import Run
+from .run import OVER_COST, Run
 from .sheet import write_sheet, write_table
 
 __all__ = [
+    "INPUT_MARK",
     "OUTPUTS",
+    "OVER_COST",
     "Claims",
     "Defaults",
     "Delivery",
@@ -27,9 +29,16 @@ __all__ = [
     "RowStatus",
     "Run",
     "RunLimits",
+    "delivered_files",
+    "job_id",
+    "json_values",
     "make_items",
+    "price_key",
     "read_manifest",
+    "read_outputs",
     "read_rows",
+    "stem_of",
+    "write_request",
     "write_sheet",
     "write_table",
-]  # fmt: skip
+]

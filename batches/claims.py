@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from ..client import InputError, JsonValue
-from ..client.errors import AnswerError
+from ..client import AnswerError, InputError, JsonValue
 from .outcome import Outcome
 
 _BYTES_MAX = 16_000_000  # of one file

@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from ..client import JsonValue
-from ..client.pictures import UPRIGHT, orientation_of
-from ..jobs import JobRecord, Store, new_id, provenance_of
-from ..jobs.blender_pool import BlenderPool, BlenderTask, ChildError
-from ..jobs.files import sha256_of
+from ..client import UPRIGHT, JsonValue, orientation_of
+from ..jobs import BlenderPool, BlenderTask, ChildError, JobRecord, Store, new_id, provenance_of, sha256_of
 from .claims import Claims
 from .outcome import Outcome, WrittenFile
 from .plan import Item

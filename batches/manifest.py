@@ -18,10 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from ..client import InputError, JsonValue
-from ..client.content import content_type
-from ..jobs.files import as_text, cut, safe_name
-from ..jobs.parse_inputs import is_file
+from ..client import InputError, JsonValue, content_type
+from ..jobs import as_text, cut, is_file, safe_name
 
 MAX_BYTES = 64 << 20
 MAX_ROWS = 100_000
@@ -126,7 +124,7 @@ def read_rows(rows: Iterable[Mapping[str, object]], base: Path) -> Manifest:
     return _with_keys(base, _given(rows))
 
 
-def plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
+def json_values(values: Mapping[str, object]) -> dict[str, JsonValue]:
     """The values as a JSON file has them: a path is a text. Raises InputError."""
     try:
         return json.loads(json.dumps(dict(values), default=os.fspath))
@@ -270,7 +268,7 @@ def _lines(text: str) -> Read:
 def _given(rows: Iterable[Mapping[str, object]]) -> Read:
     for number, row in enumerate(rows, 1):
         try:
-            yield number, plain(row)
+            yield number, json_values(row)
         except InputError as error:
             yield number, _RowError(str(error))
 

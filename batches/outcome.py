@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import cast
 
-from ..client import InputError, JsonValue
-from ..client.fields import Fields
+from ..client import Fields, InputError, JsonValue
 
 _LARGEST = 2**63 - 1
 

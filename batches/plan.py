@@ -17,16 +17,18 @@ from typing import TypeVar
 from ..client import InputError, JsonValue, Model, NotAllowedError, NotFoundError
 from ..jobs import (
     DEFAULT_IMAGE_MODEL,
+    DEFAULT_TEXT_MODEL,
     InputFile,
     InputValue,
+    gather_inputs,
     leaves,
     mapped,
     name_of,
     placeholder_inputs,
+    read_size,
+    sha256_of,
     source_of,
 )
-from ..jobs.files import sha256_of
-from ..jobs.parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, read_size
 from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, file_names, named
 
 T = TypeVar("T")

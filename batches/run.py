@@ -10,11 +10,20 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..jobs import DONE, UNPAID, JobRecord, State, Store, StoreError
-from ..jobs.input_files import InputFileError
-from ..jobs.new_job import add_once, new_job, take_up
-from ..jobs.record import LEFT_KIND
-from ..jobs.store import StaleError
+from ..jobs import (
+    DONE,
+    LEFT_KIND,
+    UNPAID,
+    InputFileError,
+    JobRecord,
+    StaleError,
+    State,
+    Store,
+    StoreError,
+    add_once,
+    new_job,
+    take_up,
+)
 from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome

@@ -8,8 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TextIO
 
-from ..batches import OUTPUTS
-from ..batches.delivery import delivered_files
+from ..batches import OUTPUTS, delivered_files
 from ..client import JsonValue
 from ..headless import (
     Exit,

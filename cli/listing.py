@@ -7,8 +7,7 @@ from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
 from ..headless import Exit, Session, get_model, wanted_outputs
-from ..jobs import JobRecord, State, cost_text
-from ..jobs.candidates import refuse_candidate, take_candidate
+from ..jobs import JobRecord, State, cost_text, refuse_candidate, take_candidate
 from .generate import job_json, where_of
 
 _MAKES = {

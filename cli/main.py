@@ -17,8 +17,7 @@ from typing import Any, NoReturn
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
 from ..headless import EXPECTED, BatchOptions, Exit, MaquetteError, blender_binary, code_of, read_count
-from ..jobs import start_sandbox, stop_sandbox
-from ..jobs.parse_inputs import read_size
+from ..jobs import read_size, start_sandbox, stop_sandbox
 from .batch import run_batch
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models

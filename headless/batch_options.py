@@ -11,8 +11,7 @@ from typing import Any, cast
 
 from ..batches import OUTPUTS
 from ..client import InputError
-from ..jobs import safe_name
-from ..jobs.parse_inputs import read_size
+from ..jobs import read_size, safe_name
 
 MOST = 1_000_000  # rows, jobs or background Blenders
 

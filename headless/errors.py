@@ -9,8 +9,7 @@ import bpy
 
 from .. import client, scene
 from ..batches import Problem
-from ..jobs import DONE, AccountError, JobRecord, SandboxError, StoreError, WorkerError
-from ..jobs.blender_pool import ChildError
+from ..jobs import DONE, AccountError, ChildError, JobRecord, SandboxError, StoreError, WorkerError
 
 
 class Exit(IntEnum):

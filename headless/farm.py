@@ -11,9 +11,7 @@ from typing import cast
 import bpy
 
 from .. import scene
-from ..batches import Claims, Manifest, Problem, RowState, RowStatus, Run
-from ..batches.manifest import stem_of
-from ..batches.run import OVER_COST
+from ..batches import OVER_COST, Claims, Manifest, Problem, RowState, RowStatus, Run, stem_of
 from ..client import TransferError
 from ..jobs import DONE, JobRecord, State
 from .errors import Exit, MaquetteError, exit_for_job

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
-from ..batches.manifest import INPUT_MARK, plain
+from ..batches import INPUT_MARK, json_values
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, State, provenance_of
-from ..jobs.parse_inputs import read_size
+from ..jobs import DONE, JobRecord, State, provenance_of, read_size
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
 from .outputs import deliver, wait_for
 from .request import read_request, start
@@ -77,7 +76,7 @@ def generate(
 
 def given(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
     """A model's inputs as a manifest has them, less those left to the model. Raises InputError."""
-    values = plain(parameters)
+    values = json_values(parameters)
     return {each.removeprefix(INPUT_MARK): value for each, value in values.items() if value not in (None, "")}
 
 

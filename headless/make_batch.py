@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..batches import (
+    OVER_COST,
     Claims,
     Defaults,
     Delivery,
@@ -30,12 +31,12 @@ from ..batches import (
     Run,
     RunLimits,
     make_items,
+    price_key,
+    read_outputs,
+    stem_of,
     write_sheet,
     write_table,
 )
-from ..batches.manifest import stem_of
-from ..batches.plan import price_key, read_outputs
-from ..batches.run import OVER_COST
 from ..client import InputError, JsonValue, NotFoundError
 from ..jobs import UNPAID, State, cost_text
 from ..scene import can_export

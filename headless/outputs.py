@@ -7,10 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, cast
 
-from ..batches.delivery import delivered_files, write_request
-from ..jobs import DONE, JobRecord, State
-from ..jobs.blender_pool import BlenderPool
-from ..jobs.store import StaleError
+from ..batches import delivered_files, write_request
+from ..jobs import DONE, BlenderPool, JobRecord, StaleError, State
 from .errors import Exit, MaquetteError
 from .session import Session, blender_binary
 

@@ -9,7 +9,7 @@ import bpy
 
 from .. import scene as scenes
 from ..client import InputError
-from ..jobs.parse_inputs import read_size
+from ..jobs import read_size
 from .errors import Exit, MaquetteError
 from .results import BatchRow, Result
 

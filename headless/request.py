@@ -6,11 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..batches.plan import job_id
+from ..batches import job_id
 from ..client import InputError, JsonValue, Model, NotFoundError
-from ..jobs import DEFAULT_IMAGE_MODEL, InputValue, JobRecord, State, cost_text, new_id, placeholder_inputs
-from ..jobs.new_job import add_once, new_job, take_up
-from ..jobs.parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs
+from ..jobs import (
+    DEFAULT_IMAGE_MODEL,
+    DEFAULT_TEXT_MODEL,
+    InputValue,
+    JobRecord,
+    State,
+    add_once,
+    cost_text,
+    gather_inputs,
+    new_id,
+    new_job,
+    placeholder_inputs,
+    take_up,
+)
 from .errors import Exit, MaquetteError
 from .session import Session
 

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..jobs import SANDBOX, UNPAID, JobRecord, State
-from ..jobs.new_job import take_up
-from ..jobs.store import StaleError
+from ..jobs import SANDBOX, UNPAID, JobRecord, StaleError, State, take_up
 from .errors import MaquetteError
 from .outputs import wanted_outputs
 from .request import check_cost, price_of_job

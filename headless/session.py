@@ -14,8 +14,7 @@ from pathlib import Path
 import bpy
 
 from .. import preferences
-from ..client import DEFAULT_API_URL, Credentials, Scenario
-from ..client.address import address_problem, is_loopback
+from ..client import DEFAULT_API_URL, Credentials, Scenario, address_problem, is_loopback
 from ..jobs import (
     SANDBOX,
     JobRecord,

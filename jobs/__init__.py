@@ -4,8 +4,8 @@
 Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not to wait for them.
 """
 
-from ..client import InputError, Model  # for operators/generate.py
 from .account import KEY_VARIABLE, AccountError, erase_credentials, read_credentials, write_credentials
+from .add_job import add_once, new_job, take_up
 from .backend import Backend
 from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .candidates import date_text, refuse_candidate, take_candidate
@@ -59,13 +59,11 @@ __all__ = [
     "BlenderTask",
     "Catalogue",
     "ChildError",
-    "InputError",
     "InputFile",
     "InputFileError",
     "InputValue",
     "JobCache",
     "JobRecord",
-    "Model",
     "NewJob",
     "Price",
     "SandboxError",
@@ -77,6 +75,7 @@ __all__ = [
     "Supervisor",
     "WorkerError",
     "WorkerSettings",
+    "add_once",
     "again",
     "as_text",
     "cost_text",
@@ -91,6 +90,7 @@ __all__ = [
     "mapped",
     "name_of",
     "new_id",
+    "new_job",
     "open_sandbox",
     "placeholder_inputs",
     "provenance_of",
@@ -105,6 +105,7 @@ __all__ = [
     "start_worker",
     "stop_sandbox",
     "take_candidate",
+    "take_up",
     "view_in",
     "write_credentials",
 ]

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..window import confirm, connection, placeholders, start_jobs
+from ..window import blocker, confirm, placeholders, start_jobs
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -20,14 +20,14 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = "" if bpy.app.background else connection.why_unready(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        found = None if bpy.app.background else blocker(context, needs_inputs=False)
+        if found:
+            cls.poll_message_set(found.text)
+        return not found
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if reason := connection.why_not(context):
-            self.report({"ERROR"}, reason)
+        if found := blocker(context):
+            self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
         count = len(placeholders.targets(context))
         cost_cu = start_jobs.cost_of_one(context)

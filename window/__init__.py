@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
-from . import collect_inputs, confirm, connection, placeholders, placing, wait
-from .blockers import notices, service_blocker
+from . import collect_inputs, confirm, connection, placeholders, placing, start_jobs, wait
+from .blockers import blocker, notices, service_blocker
 from .collect_inputs import RequestError, save_image
 from .placing import placer
 
 __all__ = [
     "RequestError",
+    "blocker",
     "collect_inputs",
     "confirm",
     "connection",
@@ -17,5 +18,6 @@ __all__ = [
     "placing",
     "save_image",
     "service_blocker",
+    "start_jobs",
     "wait",
 ]

@@ -23,7 +23,7 @@ from ..jobs import (
     start_worker,
 )
 from ..session_state import state
-from .blockers import blocker, service_blocker
+from .blockers import service_blocker
 
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
 
@@ -75,21 +75,6 @@ def choose_sandbox(is_wanted: bool) -> None:
     if chosen and chosen.is_sandbox != is_wanted:
         chosen.is_sandbox = is_wanted
         bpy.context.preferences.is_dirty = True
-
-
-# For operators/generate.py.
-
-
-def why_unready(context: bpy.types.Context) -> str:
-    """Why nothing can be generated, whatever the inputs are; "" if it can."""
-    found = blocker(context, needs_inputs=False)
-    return found.text if found else ""
-
-
-def why_not(context: bpy.types.Context) -> str:
-    """Why Generate cannot work; "" if it can."""
-    found = blocker(context)
-    return found.text if found else ""
 
 
 def _settings() -> WorkerSettings:

@@ -11,10 +11,11 @@ from pathlib import Path
 import bpy
 
 from .. import properties
-from ..jobs import InputError, Model, NewJob, StoreError
-from ..jobs.new_job import new_job
+from ..client import InputError, Model
+from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
-from . import collect_inputs, connection, placeholders, placing, wait
+from . import collect_inputs, placeholders, placing, wait
+from .blockers import blocker
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
 _ERRORS = (collect_inputs.RequestError, InputError, StoreError, OSError, ValueError, RecursionError)
@@ -32,8 +33,9 @@ def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str],
         jobs = state.jobs
         settings = properties.get(context.scene)
         model = properties.model_of(settings, state.catalogue)
-        if jobs is None or model is None or connection.why_unready(context):
-            raise collect_inputs.RequestError(connection.why_unready(context))
+        found = blocker(context, needs_inputs=False)
+        if jobs is None or model is None or found:
+            raise collect_inputs.RequestError(found.text if found else "Getting ready…")
         values = properties.values_of(settings, model) | _values_in(inputs)
         with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
             # All are complete before the first is written down.

@@ -10,9 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from maquette.client import Model, check_inputs
+from maquette.client import InputError, Model, check_inputs
 from maquette.jobs import (
-    InputError,
     InputFile,
     JobRecord,
     NewJob,

@@ -41,8 +41,6 @@ MAY_IMPORT = {
     },
     "__init__": {"registration", "headless"},
 }
-# These still import modules of other packages.
-NOT_YET = {"batches", "cli", "script"}
 NO_BPY = {"client", "jobs", "batches"}
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
 THREADS = {"_thread", "asyncio", "concurrent", "multiprocessing", "threading"}
@@ -109,7 +107,7 @@ def test_a_package_imports_from_another_only_what_that_one_exports(path: Path) -
         if part != own and inner and (ROOT / part).is_dir():
             is_offered = len(inner) == 1 and inner[0] in exports_of(part)
             wrong += [] if is_offered else [f"line {line}: {name}"]
-    assert own in NOT_YET or not wrong
+    assert not wrong
 
 
 @pytest.mark.parametrize("part", sorted(part for part in MAY_IMPORT if (ROOT / part).is_dir()))
