@@ -6,6 +6,7 @@ import importlib
 PARTS = (
     "preferences",
     "properties",
+    "properties.own_inputs",
     "operators",
     "panels.sidebar",
     "panels.overlay",

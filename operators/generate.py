@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..window import blocker, confirm, placeholders, start_jobs
+from ..window import blocker, confirm, object_inputs, placeholders, start_jobs
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -29,14 +29,15 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if found := blocker(context):
             self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
-        count = len(placeholders.targets(context))
-        cost_cu = start_jobs.cost_of_one(context)
+        targets = placeholders.targets(context)
+        count = len(targets)
         return confirm.invoke(
             self,
             context,
             event,
             question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
-            cost_cu=None if cost_cu is None else cost_cu * count,
+            details=object_inputs.lines(context, targets),
+            cost_cu=object_inputs.cost_of_all(object_inputs.prices(context, targets)),
             is_shown=count == 1 and _is_button_shown(context),
         )
 

@@ -9,13 +9,15 @@ import time
 import bpy
 
 from .. import properties
+from ..client import Model
 from ..jobs import cost_text
 from ..session_state import state
-from ..window import notices, placeholders
+from ..window import notices, object_inputs, placeholders
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
+from .object_properties import MAQUETTE_PT_object
 from .text import Ruler, draw_text
 
 
@@ -42,7 +44,7 @@ class MAQUETTE_PT_make(bpy.types.Panel):
             draw_model(layout, ruler, catalogue, model)
             if catalogue.schema(model.id):
                 draw_inputs(layout, ruler, settings, model)
-            _draw_place(layout, ruler, settings)
+            _draw_place(layout, ruler, settings, model)
         _draw_generate(layout, context, ruler, settings)
 
 
@@ -66,7 +68,9 @@ def _draw_sandbox(layout: bpy.types.UILayout, ruler: Ruler) -> None:
     row.operator("maquette.leave_sandbox", text="", icon="X", emboss=False)
 
 
-def _draw_place(layout: bpy.types.UILayout, ruler: Ruler, settings: properties.MaquetteSettings) -> None:
+def _draw_place(
+    layout: bpy.types.UILayout, ruler: Ruler, settings: properties.MaquetteSettings, model: Model
+) -> None:
     header, body = layout.panel("maquette_place")
     header.label(text="Place")
     if body:
@@ -74,6 +78,8 @@ def _draw_place(layout: bpy.types.UILayout, ruler: Ruler, settings: properties.M
         column.prop(settings, "place_mode", text="")
         if settings.place_mode == "SELECTED":
             draw_text(column, ruler, "Each keeps its name, place and box.")
+            if properties.prompt_input(model):
+                column.prop(settings, "use_object_names")
         else:
             column.use_property_split = True
             column.prop(settings, "size")
@@ -89,13 +95,15 @@ def _draw_generate(
     shown = notices(context)
     is_blocked = any(notice.is_blocking for notice in shown)
     backend = state.backend
-    price = state.price(context.scene.name)
-    count = len(placeholders.targets(context))
+    targets = placeholders.targets(context)
+    prices = object_inputs.prices(context, targets)
+    cost_cu = object_inputs.cost_of_all(prices)
+    count = len(targets)
     text = f"Generate {count}" if count > 1 else "Generate"
-    if not is_blocked and price is None:
+    if not is_blocked and None in prices:
         text += " · …"
-    elif not is_blocked and price and price.cost_cu is not None:
-        text += f" · {cost_text(price.cost_cu * max(1, count))}"
+    elif not is_blocked and cost_cu is not None:
+        text += f" · {cost_text(cost_cu)}"
     row = layout.row()
     row.scale_y = 1.6
     row.enabled = not is_blocked
@@ -110,7 +118,7 @@ def _draw_generate(
         row.label(text=f"{cost_text(backend.catalogue.balance_cu)} left")
 
 
-CLASSES = (MAQUETTE_UL_jobs, MAQUETTE_UL_models, MAQUETTE_PT_make, MAQUETTE_PT_jobs)
+CLASSES = (MAQUETTE_UL_jobs, MAQUETTE_UL_models, MAQUETTE_PT_make, MAQUETTE_PT_jobs, MAQUETTE_PT_object)
 
 
 def register() -> None:

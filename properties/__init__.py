@@ -2,6 +2,7 @@
 """What the window remembers: settings with each scene, and the lists that Blender's widgets need."""
 
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
+from .own_inputs import NAME, image_of, own_of, own_values, prompt_input
 from .settings import (
     MaquetteSettings,
     active_job_id,
@@ -11,6 +12,7 @@ from .settings import (
     items_of,
     list_models,
     model_of,
+    place_mode_of,
     recent_ids,
     register,
     sources_of,
@@ -38,6 +40,7 @@ from .values import (
 __all__ = [
     "ITEMS_MAX",
     "MESH_TYPES",
+    "NAME",
     "Field",
     "MaquetteSettings",
     "Meshes",
@@ -51,6 +54,7 @@ __all__ = [
     "fields_of",
     "get",
     "image_inputs",
+    "image_of",
     "inputs_of",
     "is_primary",
     "items_of",
@@ -58,6 +62,10 @@ __all__ = [
     "missing",
     "model_of",
     "note_change",
+    "own_of",
+    "own_values",
+    "place_mode_of",
+    "prompt_input",
     "recent_ids",
     "register",
     "relevant_fields",

@@ -19,6 +19,7 @@ from .groups import (
     note_change,
     set_owner,
 )
+from .own_inputs import uses_names
 from .values import carry_over
 
 PLACE_MODES = (
@@ -81,6 +82,15 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     own_size: bpy.props.FloatProperty(options={"HIDDEN"})
     drop_point: bpy.props.FloatVectorProperty(name="Drop Point", size=3, subtype="XYZ_LENGTH")
     drop_rotation_z: bpy.props.FloatProperty(name="Drop Rotation", subtype="ANGLE")
+    use_object_names: bpy.props.BoolProperty(
+        name="Use Object Names",
+        description="Each object's name goes into its prompt, where {name} stands or in front. "
+        "On by itself where Prompt is empty",
+        get=lambda self: uses_names(self, model_of(self, state.catalogue)),
+        set=lambda self, value: setattr(self, "names_choice", "ON" if value else "OFF"),
+        update=note_change,
+    )
+    names_choice: bpy.props.StringProperty(options={"HIDDEN"})  # ON or OFF; "" until a person has chosen
 
 
 class MaquetteListItem(bpy.types.PropertyGroup):
@@ -129,6 +139,11 @@ def model_of(settings: MaquetteSettings, catalogue: Catalogue | None) -> Model |
         return None
     chosen = settings.model_id or _first_model_id(catalogue)
     return catalogue.schema(chosen) or catalogue.models.get(chosen)
+
+
+def place_mode_of(settings: MaquetteSettings, _model: Model | None) -> str:
+    """Where what the model makes will stand."""
+    return settings.place_mode
 
 
 def sources_of(model: Model) -> list[Source]:

@@ -8,7 +8,7 @@ import bpy
 
 from .. import properties
 from ..session_state import OFFLINE, Notice, state
-from . import placeholders
+from . import object_inputs, placeholders
 
 _NO_ACCOUNT = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
@@ -28,8 +28,9 @@ def service_blocker() -> Notice | None:
 
 def notices(context: bpy.types.Context) -> list[Notice]:
     """What the panel shows: what stops Generate, else why there is no price; then what keeps jobs waiting."""
-    price = state.price(context.scene.name)
-    first = blocker(context) or (Notice(price.error) if price and price.error else None)
+    prices = object_inputs.prices(context, placeholders.targets(context))
+    error = next((price.error for price in prices if price and price.error), "")
+    first = blocker(context) or (Notice(error) if error else None)
     others = [each for each in service_notices() if first is None or each.text != first.text]
     return [first, *others] if first else others
 
@@ -62,8 +63,17 @@ def _inputs_blocker(context: bpy.types.Context) -> Notice | None:
     model = properties.model_of(settings, state.catalogue)
     chosen = context.selected_objects
     solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
-    missing = properties.missing(settings, model, solid) if model else ""
-    return _blocking(missing) if missing else None
+    if model is None:
+        return None
+    targets = placeholders.targets(context)
+    for own in object_inputs.shapes(context, targets).values():
+        if missing := properties.missing(settings, model, solid, own):
+            return _blocking(missing)
+    spec = properties.prompt_input(model)
+    is_for_names = spec and properties.NAME in str(properties.values_of(settings, model).get(spec.name, ""))
+    if is_for_names and targets == [None]:
+        return _blocking(f"{properties.NAME} in the prompt needs Place › Replace Selected")
+    return None
 
 
 def _blocking(text: str) -> Notice:

@@ -6,6 +6,7 @@ None of them is for Blender's own repetition: an operator without REGISTER is ne
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -41,6 +42,7 @@ def invoke(
     question: str,
     cost_cu: float | None,
     is_shown: bool,
+    details: Sequence[str] = (),
 ) -> set[str]:
     """Has it done at once if the price is on the button (`is_shown`), else after a question.
 
@@ -57,12 +59,9 @@ def invoke(
             bpy.app.timers.register(_settle, first_interval=_TICK_S)
         return result
     manager: Any = context.window_manager
+    price = "The price is not known." if cost_cu is None else f"It costs {cost_text(cost_cu)}."
     return manager.invoke_confirm(
-        operator,
-        event,
-        title=question,
-        message="The price is not known." if cost_cu is None else f"It costs {cost_text(cost_cu)}.",
-        confirm_text=operator.bl_label,
+        operator, event, title=question, message="\n".join([*details, price]), confirm_text=operator.bl_label
     )
 
 

@@ -14,7 +14,7 @@ from .. import properties
 from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
-from . import collect_inputs, placeholders, placing, wait
+from . import collect_inputs, object_inputs, placeholders, placing, wait
 from .blockers import blocker
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
@@ -36,12 +36,16 @@ def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str],
         found = blocker(context, needs_inputs=False)
         if jobs is None or model is None or found:
             raise collect_inputs.RequestError(found.text if found else "Getting ready…")
-        values = properties.values_of(settings, model) | _values_in(inputs)
+        given = _values_in(inputs)
+        targets = placeholders.targets(context)
+        own = object_inputs.own_of_each(context, targets)
+        costs = [price.cost_cu if price else None for price in object_inputs.prices(context, targets)]
+        each_values = [properties.values_of(settings, model, values) | given for _, values in own]
         with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
             # All are complete before the first is written down.
             wanted = [
-                (target, _new_job(context, jobs.service, model, values, target, Path(folder)))
-                for target in placeholders.targets(context)
+                (target, _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder)))
+                for target, values, cost_cu in zip(targets, each_values, costs, strict=True)
             ]
             for target, new in wanted:
                 started.append(placeholders.add_job(context, jobs, new, target).id)
@@ -52,13 +56,6 @@ def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str],
         properties.sync_jobs(context.window_manager, state.jobs)
         placing.find_placeholders()
     return started, problem
-
-
-def cost_of_one(context: bpy.types.Context) -> float | None:
-    """What the button says that one costs, in creative units; None while that is not known."""
-    catalogue = state.catalogue
-    price = catalogue.price(state.price_keys.get(context.scene.name, "")) if catalogue else None
-    return price.cost_cu if price else None
 
 
 def _values_in(text: str) -> properties.Values:
@@ -78,6 +75,7 @@ def _new_job(
     model: Model,
     values: properties.Values,
     target: bpy.types.Object | None,
+    cost_cu: float | None,
     folder: Path,
 ) -> NewJob:
     """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
@@ -90,6 +88,6 @@ def _new_job(
         inputs,
         service=service,
         name=target.name if target else None,
-        estimate_cu=cost_of_one(context),
+        estimate_cu=cost_cu,
         placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)},
     )

@@ -15,7 +15,7 @@ from .. import properties
 from ..client import InputError
 from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
-from . import collect_inputs, connection, placing
+from . import collect_inputs, connection, object_inputs, placeholders, placing
 from .placing import placer
 
 FAST_S = 0.2
@@ -100,7 +100,8 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
     """Ask for what the panels show and is not known yet; each costs microseconds if nothing is new."""
     catalogue.ask_models()
     catalogue.ask_balance()
-    for scene in {window.scene for window in bpy.context.window_manager.windows}:
+    windows = {window.scene: window for window in bpy.context.window_manager.windows}
+    for scene, window in windows.items():
         settings = properties.get(scene)
         model = properties.model_of(settings, catalogue)
         if model is None:
@@ -109,18 +110,24 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
         if catalogue.schema(model.id) is None:
             continue
         properties.ensure_inputs(model)
+        with bpy.context.temp_override(window=window):
+            wanted = object_inputs.shapes(bpy.context, placeholders.targets(bpy.context))
         changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
-        if changed_at < priced_at and now - priced_at < PRICE_AGE_S:
-            continue
-        state.price_keys.pop(scene.name, None)
+        is_new = changed_at >= priced_at or now - priced_at >= PRICE_AGE_S
+        if is_new:
+            object_inputs.forget_prices(scene)
         if now - changed_at < PRICE_DELAY_S:
             continue
-        _last.priced_at[scene.name] = now
-        try:
-            inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model))
-            state.price_keys[scene.name] = catalogue.ask_price(model.id, inputs)
-        except InputError:  # not complete yet
-            continue
+        for shape, own in wanted.items():
+            name = object_inputs.price_name(scene, shape)
+            if name in state.price_keys:
+                continue
+            _last.priced_at[scene.name] = now
+            try:
+                inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model, own))
+                state.price_keys[name] = catalogue.ask_price(model.id, inputs)
+            except InputError:  # not complete yet
+                state.price_keys[name] = ""
 
 
 def _redraw(backend: Backend, now: float, is_working: bool) -> None:

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A prompt for each object, several images at once, and where a 3D model may be begun: on the sandbox."""
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+from layouts import drawing_context
+
+PACKAGE = os.environ["MAQUETTE_PACKAGE"]
+VOXELS, RODIN, IMAGE = "model_scenario-voxels", "model_rodin-hyper3d", "model_hunyuan-3d-v2-1"
+
+
+def part(name: str) -> Any:
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+session_state, connection, timer, properties, wait = map(
+    part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
+)
+own_inputs, object_inputs, blockers, placeholders = map(
+    part, ("properties.own_inputs", "window.object_inputs", "window.blockers", "window.placeholders")
+)
+operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
+    preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
+    connection.open_backend()
+    until(lambda: session_state.state.catalogue.models)
+    yield session_state.state.backend
+    connection.close_backend()
+    preferences.folder, preferences.is_sandbox = "", False
+
+
+@pytest.fixture
+def scene(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty scene; Generate returns at once, as in a window. What was begun is canceled."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
+    yield bpy.context.scene
+    for job_id, job in list(backend.jobs.by_id.items()):
+        if job.is_working:
+            operators.cancel_job(job_id=job_id)
+
+
+def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not is_done():
+        session_state.state.drawn_at = time.monotonic()
+        timer.tick()
+        assert time.monotonic() < end, session_state.state.backend.trouble
+        assert not session_state.state.problem
+        time.sleep(0.05)
+
+
+def choose(scene: Any, model_id: str) -> Any:
+    """Has the model chosen, and returns the group of its inputs."""
+    catalogue = session_state.state.catalogue
+    catalogue.ask_model(model_id)
+    until(lambda: catalogue.schema(model_id))
+    scene.maquette.model_id = model_id
+    properties.ensure_inputs(catalogue.schema(model_id))
+    return properties.inputs_of(scene.maquette, model_id)
+
+
+def boxes(*names: str) -> list[Any]:
+    """Selected meshes of these names, to be replaced."""
+    made = []
+    for name in names:
+        made.append(bpy.data.objects.new(name, bpy.data.meshes.new(name)))
+        bpy.context.scene.collection.objects.link(made[-1])
+        made[-1].select_set(True)
+    bpy.context.scene.maquette.place_mode = "SELECTED"
+    bpy.context.view_layer.update()
+    return made
+
+
+def asked(backend: Any, count: int) -> dict[str, Any]:
+    """The newest jobs by name, with what they ask for."""
+    return {job.name: job.inputs for job in map(backend.jobs.by_id.get, backend.jobs.order[:count])}
+
+
+def own_lines() -> list[str]:
+    return object_inputs.lines(bpy.context, placeholders.targets(bpy.context))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Chair", "chair"),
+        ("Chair.001", "chair"),
+        ("Oak_Table_02.003", "oak table"),
+        ("OakTable", "oak table"),
+        ("UFO", "UFO"),
+        ("Boeing 747", "boeing 747"),
+        ("007", "007"),
+        ("Стул.002", "стул"),
+    ],
+)
+def test_an_object_s_name_is_words_without_its_number(name: str, words: str) -> None:
+    assert own_inputs.words_of(name) == words
+
+
+def test_ten_named_boxes_are_ten_jobs_with_their_own_prompts(scene: Any, backend: Any) -> None:
+    choose(scene, VOXELS)
+    names = ["Chair", "Chair.001", *(f"Thing {letter}" for letter in "abcdefgh")]
+    boxes(*names)
+    assert scene.maquette.use_object_names
+    assert blockers.blocker(bpy.context) is None
+    assert operators.generate() == {"FINISHED"}
+    found = asked(backend, 10)
+    assert {name: inputs["prompt"] for name, inputs in found.items()} == {
+        "Chair": "chair",
+        "Chair.001": "chair",
+        **{f"Thing {letter}": f"thing {letter}" for letter in "abcdefgh"},
+    }
+
+
+def test_a_name_stands_where_the_prompt_says(scene: Any, backend: Any) -> None:
+    inputs = choose(scene, VOXELS)
+    inputs.prompt = "a {name}, weathered oak"
+    boxes("Chair", "Oak_Table.001")
+    assert not scene.maquette.use_object_names
+    assert own_lines() == ["Chair: a chair, weathered oak", "Oak_Table.001: an oak table, weathered oak"]
+    operators.generate()
+    prompts = {name: found["prompt"] for name, found in asked(backend, 2).items()}
+    assert prompts == {"Chair": "a chair, weathered oak", "Oak_Table.001": "an oak table, weathered oak"}
+
+
+def test_names_go_before_a_prompt_if_a_person_says_so_and_not_if_not(scene: Any) -> None:
+    inputs = choose(scene, VOXELS)
+    inputs.prompt = "weathered oak"
+    boxes("Chair")
+    assert own_lines() == []
+    scene.maquette.use_object_names = True
+    assert own_lines() == ["Chair: chair, weathered oak"]
+    scene.maquette.use_object_names = False
+    inputs.prompt = ""
+    assert own_lines() == []
+    assert "prompt" in blockers.blocker(bpy.context).text
+
+
+def test_a_prompt_with_a_name_is_not_sent_where_nothing_is_replaced(scene: Any) -> None:
+    inputs = choose(scene, VOXELS)
+    inputs.prompt = "a {name}"
+    assert "needs Place › Replace Selected" in blockers.blocker(bpy.context).text
+    boxes("Chair")
+    assert blockers.blocker(bpy.context) is None
+
+
+def test_an_object_s_own_prompt_image_and_seed_are_its_job_s_and_in_the_file(
+    scene: Any, backend: Any, tmp_path: Path
+) -> None:
+    inputs = choose(scene, RODIN)
+    inputs.prompt = "weathered oak"
+    chair, table, _ = boxes("Chair", "Table", "Lamp")
+    chair.maquette.prompt, chair.maquette.has_seed, chair.maquette.seed = "a red {name}", True, 7
+    image = bpy.data.images.new("table", 8, 8)
+    image.pack()
+    table.maquette.image = image
+    path = str(tmp_path / "own.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert own_lines() == ["Chair: a red chair", "Table: table"]
+    operators.generate()
+    found = asked(backend, 3)
+    assert {name: each["prompt"] for name, each in found.items()} == {
+        "Chair": "a red chair",
+        "Table": "weathered oak",
+        "Lamp": "weathered oak",
+    }
+    assert found["Chair"]["seed"] == 7
+    assert "seed" not in found["Lamp"]
+    assert [file.name for file in found["Table"]["images"]] == ["table.png"]
+    assert "images" not in found["Chair"]
+
+
+def test_an_empty_that_shows_an_image_is_made_from_it(scene: Any, backend: Any) -> None:
+    choose(scene, IMAGE)
+    for name in ("cat", "dog"):
+        empty = bpy.data.objects.new(name, None)
+        scene.collection.objects.link(empty)
+        empty.empty_display_type, empty.data = "IMAGE", bpy.data.images.new(name, 8, 8)
+        empty.select_set(True)
+    scene.maquette.place_mode = "SELECTED"
+    assert blockers.blocker(bpy.context) is None
+    operators.generate()
+    assert {name: each["image"].name for name, each in asked(backend, 2).items()} == {
+        "cat": "cat.png",
+        "dog": "dog.png",
+    }
+
+
+def test_the_price_of_all_is_the_sum_of_each_object_s_own(scene: Any, backend: Any) -> None:
+    """Prompts are one lookup; an image beside one is another, and each object's price is its own."""
+    choose(scene, RODIN)
+    _, table, _ = boxes("Chair", "Table", "Lamp")
+    table.maquette.image = bpy.data.images.new("table", 8, 8)
+    chosen = placeholders.targets(bpy.context)
+    assert len(object_inputs.shapes(bpy.context, chosen)) == 2
+    with_window = SimpleNamespace(**vars(drawing_context(tuple(chosen))))
+    session_state.state.price_keys.clear()
+    model = properties.model_of(scene.maquette, backend.catalogue)
+    for shape, own in object_inputs.shapes(with_window, chosen).items():
+        values = properties.values_of(scene.maquette, model, own)
+        inputs = part("window.collect_inputs").priced_inputs(model, values)
+        key = backend.catalogue.ask_price(model.id, inputs)
+        session_state.state.price_keys[object_inputs.price_name(scene, shape)] = key
+        assert object_inputs.cost_of_all(object_inputs.prices(with_window, chosen)) is None
+    until(lambda: None not in object_inputs.prices(with_window, chosen))
+    prices = [price.cost_cu for price in object_inputs.prices(with_window, chosen)]
+    assert object_inputs.cost_of_all(object_inputs.prices(with_window, chosen)) == sum(prices)
+
+
+def test_a_question_lists_what_fits_a_window(scene: Any) -> None:
+    choose(scene, VOXELS).prompt = f"a {{name}}, {'very ' * 40}old"
+    boxes(*(f"Thing {number}" for number in range(40)))
+    found = own_lines()
+    assert len(found) == object_inputs.LINES_MAX
+    assert found[-1] == f"and {40 - object_inputs.LINES_MAX + 1} more"
+    assert all(len(line) <= object_inputs.LINE_MAX for line in found)
