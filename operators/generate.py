@@ -3,6 +3,8 @@
 
 import bpy
 
+from .. import properties
+from ..session_state import state
 from ..window import blocker, confirm, object_inputs, placeholders, start_jobs
 
 
@@ -17,6 +19,9 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         description="For scripts: inputs of the model as JSON, over those of the scene",
         options={"HIDDEN", "SKIP_SAVE"},
     )
+    asks: bpy.props.BoolProperty(
+        name="Ask", description="Ask first, wherever the price is shown", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -29,6 +34,12 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if found := blocker(context):
             self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
+        settings = properties.get(context.scene)
+        mode = properties.place_mode_of(settings, properties.model_of(settings, state.catalogue))
+        is_view = context.area is not None and context.area.type == "VIEW_3D"
+        if mode == "MOUSE" and is_view and not self.asks:
+            bpy.ops.maquette.place_under_mouse("INVOKE_DEFAULT")
+            return {"CANCELLED"}  # that one has an undo step of its own
         targets = placeholders.targets(context)
         count = len(targets)
         return confirm.invoke(
@@ -36,9 +47,9 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             context,
             event,
             question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
-            details=object_inputs.lines(context, targets),
+            details=_details(context, targets) if self.asks else object_inputs.lines(context, targets),
             cost_cu=object_inputs.cost_of_all(object_inputs.prices(context, targets)),
-            is_shown=count == 1 and _is_button_shown(context),
+            is_shown=count == 1 and not self.asks and _is_button_shown(context),
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -46,6 +57,27 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if problem:
             self.report({"ERROR"}, problem)
         return {"FINISHED"} if job_ids else {"CANCELLED"}
+
+
+def _details(context: bpy.types.Context, targets: list[bpy.types.Object | None]) -> list[str]:
+    """What is asked for, where no sidebar shows it: of what, and by which model."""
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    values = properties.values_of(settings, model) if model else {}
+    sources = [text for value in values.values() if (text := _source(value))][:1]
+    with_model = [f"Model: {model.name}"] if model else []
+    return [*sources, *with_model, *object_inputs.lines(context, targets)]
+
+
+def _source(value: object) -> str:
+    match value:
+        case properties.Picture(name):
+            return f"Image: {name}"
+        case [properties.Picture(name), *_]:
+            return f"Image: {name}"
+        case str():
+            return f"Prompt: {value}" if len(value) <= 64 else f"Prompt: {value[:63]}…"
+    return ""
 
 
 def _is_button_shown(context: bpy.types.Context) -> bool:

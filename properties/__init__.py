@@ -2,7 +2,7 @@
 """What the window remembers: settings with each scene, and the lists that Blender's widgets need."""
 
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
-from .own_inputs import NAME, image_of, own_of, own_values, prompt_input
+from .own_inputs import NAME, image_of, image_values, own_of, own_values, prompt_input, set_prompt
 from .settings import (
     MaquetteSettings,
     active_job_id,
@@ -15,6 +15,7 @@ from .settings import (
     place_mode_of,
     recent_ids,
     register,
+    show_job,
     sources_of,
     sync_jobs,
     unregister,
@@ -55,6 +56,7 @@ __all__ = [
     "get",
     "image_inputs",
     "image_of",
+    "image_values",
     "inputs_of",
     "is_primary",
     "items_of",
@@ -70,7 +72,9 @@ __all__ = [
     "register",
     "relevant_fields",
     "set_picture",
+    "set_prompt",
     "set_values",
+    "show_job",
     "sources_of",
     "sync_jobs",
     "takes_selection",

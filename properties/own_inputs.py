@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ..client import Input, Model
-from .groups import fields_of, note_change
+from .groups import fields_of, inputs_of, note_change
 from .values import Picture, Values, is_primary, values_of
 
 NAME = "{name}"
@@ -87,10 +87,9 @@ def own_values(settings: Any, model: Model, given: Values, item: bpy.types.Objec
     if item is None:
         return found
     own = own_of(item)
-    image, places = image_of(item), _image_fields(model)
-    if image and places:
-        picture = Picture(image.name)
-        found[places[0].spec.name] = picture if places[0].role == "picture" else [picture]
+    image = image_of(item)
+    if image:
+        found |= image_values(model, image.name)
     spec = prompt_input(model)
     if spec:
         has_names = uses_names(settings, model, given)
@@ -101,6 +100,24 @@ def own_values(settings: Any, model: Model, given: Values, item: bpy.types.Objec
     if own.has_seed and any(each.name == "seed" and each.type == "number" for each in model.inputs):
         found["seed"] = own.seed
     return {name: value for name, value in found.items() if given.get(name) != value}
+
+
+def image_values(model: Model, name: str) -> Values:
+    """The image of this name as what the model makes its result from; {} if it takes none."""
+    for field in _image_fields(model)[:1]:
+        picture = Picture(name)
+        return {field.spec.name: picture if field.role == "picture" else [picture]}
+    return {}
+
+
+def set_prompt(settings: Any, model: Model, text: str) -> bool:
+    """Put words into the model's prompt; False if it takes none."""
+    spec, group = prompt_input(model), inputs_of(settings, model.id)
+    field = next((each for each in fields_of(model.id) if each.spec == spec), None)
+    if field is None or group is None:
+        return False
+    setattr(group, field.attribute, text)
+    return True
 
 
 def _prompt(text: str, item: bpy.types.Object, *, has_names: bool) -> str:

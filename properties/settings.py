@@ -27,6 +27,7 @@ PLACE_MODES = (
     ("SELECTED", "Replace Selected", "One 3D model for each selected object, fitted into its place and box"),
     ("ROW", "In a Row", "Side by side, from the 3D cursor along X"),
     ("POINT", "At Drop Point", "Where the image was dropped"),
+    ("MOUSE", "Under Mouse", "After Generate its box follows the mouse: a click puts it there"),
 )
 FILTERS = (
     ("ALL", "All", "All jobs"),
@@ -221,6 +222,15 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
         shown.jobs.move(len(shown.jobs) - 1, place)
     shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
     _listed[:], _newest = wanted, max(newest, _newest)
+
+
+def show_job(manager: bpy.types.WindowManager, job_id: str) -> None:
+    """Have this job chosen in the list, whatever is filtered."""
+    shown = window(manager)
+    if job_id not in _listed:
+        shown.filter = "ALL"
+    if job_id in _listed:
+        shown.active_job = _listed.index(job_id)
 
 
 def _filter_jobs(shown: MaquetteWindow) -> None:

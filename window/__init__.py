@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
-from . import collect_inputs, confirm, connection, object_inputs, placeholders, placing, start_jobs, wait
+from . import (
+    begin,
+    collect_inputs,
+    confirm,
+    connection,
+    object_inputs,
+    placeholders,
+    placing,
+    spots,
+    start_jobs,
+    wait,
+    when_ready,
+)
 from .blockers import blocker, notices, service_blocker
 from .collect_inputs import RequestError, save_image
 from .placing import placer
 
 __all__ = [
     "RequestError",
+    "begin",
     "blocker",
     "collect_inputs",
     "confirm",
@@ -19,6 +32,8 @@ __all__ = [
     "placing",
     "save_image",
     "service_blocker",
+    "spots",
     "start_jobs",
     "wait",
+    "when_ready",
 ]

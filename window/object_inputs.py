@@ -25,7 +25,7 @@ def own_of_each(context: bpy.types.Context, targets: Targets) -> list[tuple[str,
     """For each target the shape of its inputs, and the values that it gives instead of the panel's."""
     settings = properties.get(context.scene)
     model = properties.model_of(settings, state.catalogue)
-    if model is None or targets == [None]:
+    if model is None or not any(targets):
         return [("", {}) for _ in targets]
     given = properties.values_of(settings, model)
     found = [properties.own_values(settings, model, given, each) for each in targets]

@@ -10,6 +10,7 @@ import bpy
 
 from .. import properties, scene
 from ..jobs import JobCache, JobRecord, NewJob
+from .spots import Spot
 
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
@@ -34,6 +35,14 @@ def is_root(item: bpy.types.Object) -> bool:
     return scene.bounds_or_none(item) is not None
 
 
+def job_of(item: bpy.types.Object | None, jobs: JobCache | None) -> JobRecord | None:
+    """The job that the object waits for, or that made it or what it is a part of."""
+    if item is None or jobs is None:
+        return None
+    made = (root_of(item) or item).get("maquette_job")
+    return jobs.by_id.get(scene.awaited_job(item) or (made if isinstance(made, str) else ""))
+
+
 def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """Those of these objects that have faces; a root stands for all that is under it."""
     whole: dict[bpy.types.Object, None] = {}
@@ -43,19 +52,28 @@ def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def add_job(
-    context: bpy.types.Context, jobs: JobCache, new: NewJob, target: bpy.types.Object | None
+    context: bpy.types.Context,
+    jobs: JobCache,
+    new: NewJob,
+    target: bpy.types.Object | None,
+    spot: Spot | None = None,
 ) -> JobRecord:
     """Mark the job's place and add the job, or do neither. Raises StoreError."""
     try:
-        create(context, new, target)
+        create(context, new, target, spot)
         return jobs.add(new)
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         remove(new.id)
         raise
 
 
-def create(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.types.Object | None) -> None:
-    """Marks the object as the job's place, or makes an empty where the settings say."""
+def create(
+    context: bpy.types.Context,
+    job: NewJob | JobRecord,
+    target: bpy.types.Object | None,
+    spot: Spot | None = None,
+) -> None:
+    """Marks the object as the job's place, or makes an empty on the spot, or else where the settings say."""
     if target is not None:
         target[scene.AWAITS] = job.id
         return
@@ -65,13 +83,15 @@ def create(context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.type
         location = scene.row_place(context.scene, settings.size)
     elif settings.place_mode == "POINT":
         location, turn = settings.drop_point, settings.drop_rotation_z
+    if spot:
+        location, turn = spot.location, spot.rotation_z
     scene.add_placeholder(
         context.scene,
         job_id=job.id,
         name=job.name,
         location=location,
         rotation=(0.0, 0.0, turn),
-        size=settings.size,
+        size=spot.size if spot else settings.size,
     )
 
 

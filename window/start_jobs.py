@@ -6,6 +6,7 @@ In a window it returns at once. Without one (`blender --background`) it sees the
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -16,14 +17,18 @@ from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
 from . import collect_inputs, object_inputs, placeholders, placing, wait
 from .blockers import blocker
+from .spots import Spot, grid
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
 _ERRORS = (collect_inputs.RequestError, InputError, StoreError, OSError, ValueError, RecursionError)
 
 
-def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str], str]:
+def start_jobs(
+    context: bpy.types.Context, inputs: str = "", *, images: Sequence[str] = (), spot: Spot | None = None
+) -> tuple[list[str], str]:
     """A job for each target, for a price that the person has seen; `inputs` are a script's, as JSON.
 
+    With names of `images`, a job for each of these, on a grid; with a `spot`, one that stands there.
     Returns the ids of those that were started, and what is wrong, if something is.
     """
     started: list[str] = []
@@ -37,18 +42,21 @@ def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str],
         if jobs is None or model is None or found:
             raise collect_inputs.RequestError(found.text if found else "Getting ready…")
         given = _values_in(inputs)
-        targets = placeholders.targets(context)
+        targets = [None] * len(images) if images else [None] if spot else placeholders.targets(context)
+        places = grid(context, len(images)) if images else [spot] * len(targets)
         own = object_inputs.own_of_each(context, targets)
+        if images:
+            own = [("", properties.image_values(model, name)) for name in images]
         costs = [price.cost_cu if price else None for price in object_inputs.prices(context, targets)]
         each_values = [properties.values_of(settings, model, values) | given for _, values in own]
         with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
             # All are complete before the first is written down.
             wanted = [
-                (target, _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder)))
+                _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder))
                 for target, values, cost_cu in zip(targets, each_values, costs, strict=True)
             ]
-            for target, new in wanted:
-                started.append(placeholders.add_job(context, jobs, new, target).id)
+            for new, target, place in zip(wanted, targets, places, strict=True):
+                started.append(placeholders.add_job(context, jobs, new, target, place).id)
         problem = wait.wait_for_jobs(started) or ""
     except _ERRORS as error:
         problem = f"{error} {len(started)} were started." if started else str(error)

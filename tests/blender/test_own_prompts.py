@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 import pytest
+from commands import EXAMPLES
 from layouts import drawing_context
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
@@ -27,6 +28,7 @@ session_state, connection, timer, properties, wait = map(
 own_inputs, object_inputs, blockers, placeholders = map(
     part, ("properties.own_inputs", "window.object_inputs", "window.blockers", "window.placeholders")
 )
+begin = part("window.begin")
 operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 
 
@@ -228,3 +230,90 @@ def test_a_question_lists_what_fits_a_window(scene: Any) -> None:
     assert len(found) == object_inputs.LINES_MAX
     assert found[-1] == f"and {40 - object_inputs.LINES_MAX + 1} more"
     assert all(len(line) <= object_inputs.LINE_MAX for line in found)
+
+
+def drop(*names: str) -> None:
+    files = [{"name": name} for name in names]
+    operators.drop_image("EXEC_DEFAULT", directory=str(EXAMPLES), files=files)
+
+
+def test_of_several_dropped_images_none_vanishes_without_a_word(
+    scene: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the model takes one, the first is its input and it is asked what to do with all."""
+    inputs = choose(scene, IMAGE)
+    questions: list[list[str]] = []
+    monkeypatch.setattr(begin, "ask_about", lambda _, names: questions.append(list(names)))
+    known = set(backend.jobs.by_id)
+    drop("horse.png", "cat.png", "coffee.png")
+    assert questions == [["horse.png", "cat.png", "coffee.png"]]
+    assert inputs.image.name == "horse.png"
+    assert set(backend.jobs.by_id) == known, "nothing is paid before the answer"
+    drop("cat.png")
+    assert (inputs.image.name, len(questions)) == ("cat.png", 1)
+
+
+def test_each_of_several_images_is_made_and_they_stand_on_a_grid(scene: Any, backend: Any) -> None:
+    choose(scene, IMAGE)
+    drop("horse.png", "cat.png", "coffee.png")
+    scene.maquette.drop_point, scene.maquette.place_mode = (5.0, 6.0, 7.0), "POINT"
+    operators.make_each("EXEC_DEFAULT", names="horse.png\ncat.png\ncoffee.png")
+    found = asked(backend, 3)
+    assert {name: each["image"].name for name, each in found.items()} == {
+        "horse": "horse.png",
+        "cat": "cat.png",
+        "coffee": "coffee.png",
+    }
+    step = scene.maquette.size * 1.25
+    places = {each.name: tuple(each.location) for each in scene.objects}
+    foot = 7.0 + scene.maquette.size / 2
+    assert places["horse"] == pytest.approx((5.0, 6.0, foot))
+    assert places["cat"] == pytest.approx((5.0 + step, 6.0, foot))
+    assert places["coffee"] == pytest.approx((5.0, 6.0 + step, foot))
+
+
+def test_a_3d_model_is_begun_from_images_and_from_words_by_a_model_that_takes_them(scene: Any) -> None:
+    choose(scene, "model_meshy-remesh")
+    scene.maquette.place_mode = "SELECTED"
+    operators.add_from_images("EXEC_DEFAULT", directory=str(EXAMPLES), files=[{"name": "cat.png"}])
+    model = properties.model_of(scene.maquette, session_state.state.catalogue)
+    assert "img23d" in model.capabilities
+    assert scene.maquette.place_mode == "CURSOR"
+    inputs = choose(scene, model.id)
+    operators.use_images("EXEC_DEFAULT", names="cat.png", asks=True)
+    assert inputs.image.name == "cat.png"
+    operators.add_from_text("EXEC_DEFAULT", prompt="a chair")
+    model = properties.model_of(scene.maquette, session_state.state.catalogue)
+    assert "txt23d" in model.capabilities
+    inputs = choose(scene, model.id)
+    operators.use_prompt("EXEC_DEFAULT", prompt="a chair")
+    assert inputs.prompt == "a chair"
+    with pytest.raises(RuntimeError, match="No image"):
+        operators.add_from_images("EXEC_DEFAULT", directory=str(EXAMPLES), files=[{"name": "SOURCES.md"}])
+
+
+@pytest.mark.parametrize(("task", "word"), [("TEXTURE", "extur"), ("TOPOLOGY", "emesh"), ("RIG", "igging")])
+def test_what_is_to_be_done_with_an_object_chooses_a_model_for_it(scene: Any, task: str, word: str) -> None:
+    boxes("Chair")
+    operators.use_task(task=task)
+    model = properties.model_of(scene.maquette, session_state.state.catalogue)
+    assert word in model.name or "opology" in model.name
+    assert "3d23d" in model.capabilities
+
+
+def test_the_job_of_an_object_is_shown_in_the_list(scene: Any, backend: Any) -> None:
+    choose(scene, VOXELS)
+    boxes("Chair", "Table")
+    operators.generate()
+    shown = properties.window(bpy.context.window_manager)
+    shown.filter = "DONE"
+    for name in ("Chair", "Table"):
+        bpy.context.view_layer.objects.active = bpy.data.objects[name]
+        operators.show_job()
+        job = backend.jobs.by_id[properties.active_job_id(bpy.context.window_manager)]
+        assert job.name == name
+
+
+def test_what_spends_is_neither_redone_nor_repeated_by_blender() -> None:
+    for name in ("generate", "make_each", "place_under_mouse", "repeat_job"):
+        assert "REGISTER" not in getattr(bpy.types, f"MAQUETTE_OT_{name}").bl_options

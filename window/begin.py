@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Begins a 3D model where its image, words or object are: chooses a model for it and puts them in.
+
+What follows is Generate's question with the price; several images for a model that takes one are asked about.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import properties
+from ..client import Model, content_type
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, cost_text, view_in
+from ..session_state import state
+from . import object_inputs, placeholders, when_ready
+from .blockers import service_blocker
+
+_NO_MODELS = "Open the Maquette tab in the sidebar first."
+_OTHERS = re.compile("motion|rig|splat|world|panorama|skybox|sketch|portrait|body|multi", re.IGNORECASE)
+TASKS = {  # what models that change an object are named after
+    "TEXTURE": re.compile("textur", re.IGNORECASE),
+    "TOPOLOGY": re.compile("remesh|topology", re.IGNORECASE),
+    "RIG": re.compile("rigg", re.IGNORECASE),
+}
+
+
+def why_not() -> str:
+    """Why nothing can be begun now, "" if it can."""
+    found = service_blocker()
+    if found:
+        return found.text
+    return "" if state.catalogue and state.catalogue.models else _NO_MODELS
+
+
+def choose_for(context: bpy.types.Context, kind: str, task: str = "") -> bool:
+    """Has a model of this capability chosen, the present one if it is of it; False if there is none."""
+    catalogue, settings = state.catalogue, properties.get(context.scene)
+    present = properties.model_of(settings, catalogue)
+    if catalogue is None:
+        return False
+    model = present if present and _fits(present, kind, task) else _first(catalogue, kind, task)
+    if model is None:
+        return False
+    if present is None or model.id != settings.model_id:
+        properties.choose(settings, catalogue.schema(model.id) or model, catalogue)
+    catalogue.ask_model(model.id)
+    return True
+
+
+def has_inputs(context: bpy.types.Context) -> bool:
+    """Whether the inputs of the chosen model are known."""
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    return bool(model and properties.inputs_of(settings, model.id))
+
+
+def with_images(context: bpy.types.Context, names: Sequence[str]) -> str:
+    """Begins with these images of the file, in a model that takes images; returns why it cannot, if so."""
+    if not choose_for(context, "img23d"):
+        return "There is no model that takes an image."
+    have_own_place(context)
+    put = "\n".join(names)
+    when_ready.go_on_when(
+        context, has_inputs, lambda _: bpy.ops.maquette.use_images("INVOKE_DEFAULT", names=put, asks=True)
+    )
+    return ""
+
+
+def with_text(context: bpy.types.Context, text: str) -> str:
+    """Begins with a prompt; returns why it cannot, if so."""
+    if not choose_for(context, "txt23d"):
+        return "There is no model that takes a prompt."
+    have_own_place(context)
+    when_ready.go_on_when(
+        context, has_inputs, lambda _: bpy.ops.maquette.use_prompt("INVOKE_DEFAULT", prompt=text)
+    )
+    return ""
+
+
+def load_images(paths: Sequence[Path]) -> list[bpy.types.Image]:
+    """Images of these files; none is loaded if one of them is no image. Raises OSError or RuntimeError."""
+    if wrong := [path.name for path in paths if not (content_type(path) or "").startswith("image/")]:
+        raise RuntimeError(f"No image: {', '.join(wrong)}")
+    return [bpy.data.images.load(str(path), check_existing=True) for path in paths]
+
+
+def put_images(context: bpy.types.Context, images: Sequence[bpy.types.Image]) -> list[str]:
+    """Puts images into the model's inputs: by the views that they are named after, else in order.
+
+    Returns the names of those that there is no place for. Where the model takes one and there are several,
+    the first is put in, and the others are left to `ask_about`.
+    """
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    if model is None:
+        return [each.name for each in images]
+    if takes_one(model):
+        main = next(spec for spec in properties.image_inputs(model) if properties.is_primary(spec))
+        properties.set_picture(settings, model, images[0], main.name)
+        return [each.name for each in images[1:]]
+    views = _views(model) if len(images) > 1 else {}
+    left: list[str] = []
+    for image in images:
+        view = view_in(image.name.rpartition(".")[0] or image.name) if views else None
+        name = views.get(view or "", "")
+        # A side that the model does not take is better left out than taken for another.
+        is_out = view and not name
+        if is_out or not properties.set_picture(settings, model, image, name, can_replace=len(images) == 1):
+            left.append(image.name)
+    return left
+
+
+def takes_one(model: Model) -> bool:
+    """Whether all that the model makes its result from is one image."""
+    specs = [spec for spec in properties.image_inputs(model) if properties.is_primary(spec)]
+    rooms = [1 if spec.type == "file" else spec.max_length or properties.ITEMS_MAX for spec in specs]
+    return sum(rooms) == 1
+
+
+def ask_about(context: bpy.types.Context, names: Sequence[str]) -> None:
+    """Asks what to do with several images for a model that takes one; nothing is paid before a click."""
+    put = "\n".join(names)
+    when_ready.go_on_when(context, when_ready.is_priced, lambda now: _ask(now, put))
+
+
+def _ask(context: bpy.types.Context, put: str) -> None:
+    names = put.split("\n")
+    price = state.price(object_inputs.price_name(context.scene, ""))
+    cost_cu = None if price is None or price.cost_cu is None else price.cost_cu * len(names)
+    tail = "…" if cost_cu is None else f" · {cost_text(cost_cu)}"
+
+    def draw(menu: Any, _context: bpy.types.Context) -> None:
+        layout = menu.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        each = layout.operator("maquette.make_each", text=f"{len(names)} 3D Models{tail}", icon="PLAY")
+        each.names, each.shown_cu = put, -1.0 if cost_cu is None else cost_cu
+        layout.operator(
+            "maquette.use_images", text=f"Use One: {names[0]}", icon="IMAGE_DATA", translate=False
+        ).names = names[0]
+
+    context.window_manager.popup_menu(draw, title=f"{len(names)} Images", icon="QUESTION")
+
+
+def have_own_place(context: bpy.types.Context) -> None:
+    """What is begun at an image or with words replaces nothing that happens to be selected."""
+    settings = properties.get(context.scene)
+    if placeholders.targets(context) != [None]:
+        settings.place_mode = "CURSOR"
+
+
+def _fits(model: Model, kind: str, task: str) -> bool:
+    return kind in model.capabilities and (not task or bool(TASKS[task].search(f"{model.id} {model.name}")))
+
+
+def _first(catalogue: Catalogue, kind: str, task: str) -> Model | None:
+    """The one that was used last, else a plain one that everybody may use."""
+    found = [model for model in catalogue.models.values() if _fits(model, kind, task)]
+    recent = properties.recent_ids()
+
+    def rank(model: Model) -> tuple[int, bool, bool, bool]:
+        place = recent.index(model.id) if model.id in recent else len(recent)
+        is_odd = not task and bool(_OTHERS.search(f"{model.id} {model.name}"))
+        return place, model.id != DEFAULT_IMAGE_MODEL, is_odd, bool(model.required_plan)
+
+    return min(found, key=rank, default=None)
+
+
+def _views(model: Model) -> dict[str, str]:
+    """The model's inputs by the view that they are named after."""
+    inputs = [spec.name for spec in properties.image_inputs(model) if spec.type == "file"]
+    return {view: name for name in reversed(inputs) if (view := view_in(name))}
