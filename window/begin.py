@@ -15,7 +15,7 @@ from .. import properties
 from ..client import Model, content_type
 from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, cost_text, view_in
 from ..session_state import state
-from . import object_inputs, placeholders, when_ready
+from . import confirm, object_inputs, placeholders, when_ready
 from .blockers import service_blocker
 
 _NO_MODELS = "Open the Maquette tab in the sidebar first."
@@ -135,12 +135,14 @@ def _ask(context: bpy.types.Context, put: str) -> None:
     def draw(menu: Any, _context: bpy.types.Context) -> None:
         layout = menu.layout
         layout.operator_context = "INVOKE_DEFAULT"
+        text = f"Use One: {names[0]}"
+        one = layout.operator("maquette.use_images", text=text, icon="IMAGE_DATA", translate=False)
+        one.names = names[0]
         each = layout.operator("maquette.make_each", text=f"{len(names)} 3D Models{tail}", icon="PLAY")
-        each.names, each.shown_cu = put, -1.0 if cost_cu is None else cost_cu
-        layout.operator(
-            "maquette.use_images", text=f"Use One: {names[0]}", icon="IMAGE_DATA", translate=False
-        ).names = names[0]
+        each.names = put
+        each.shown_cu = -1.0 if cost_cu is None else cost_cu
 
+    confirm.question_opened()
     context.window_manager.popup_menu(draw, title=f"{len(names)} Images", icon="QUESTION")
 
 

@@ -17,6 +17,7 @@ from ..jobs import cost_text
 _TICK_S, _LATE_S = 0.1, 0.15
 _CALM_TICKS = 4  # longer than a double click takes
 _MOST_S = 3.0
+UNREAD_S = 0.5  # a price that has just appeared under the mouse is not read yet
 
 
 @dataclass
@@ -32,6 +33,12 @@ class _Spent:
 
 
 _spent = _Spent()
+_opened_at = [float("-inf")]  # when a question last opened by itself
+
+
+def question_opened() -> None:
+    """A question is opening under the mouse: a click that was meant for what it covers is no answer."""
+    _opened_at[0] = time.monotonic()
 
 
 def invoke(
@@ -50,6 +57,9 @@ def invoke(
     """
     if bpy.app.timers.is_registered(_settle):
         operator.report({"INFO"}, "A double click counts once. Click again for another.")
+        return {"CANCELLED"}
+    if time.monotonic() - _opened_at[0] < UNREAD_S:
+        operator.report({"INFO"}, "Nothing was paid: that click came before the question could be read.")
         return {"CANCELLED"}
     if is_shown and cost_cu is not None:
         result = cast("Any", operator).execute(context)
