@@ -61,7 +61,7 @@ def with_images(context: bpy.types.Context, names: Sequence[str]) -> str:
     """Begins with these images of the file, in a model that takes images; returns why it cannot, if so."""
     if not choose_for(context, "img23d"):
         return "There is no model that takes an image."
-    have_own_place(context)
+    _stand_at_cursor(context)
     put = "\n".join(names)
     when_ready.go_on_when(
         context, has_inputs, lambda _: bpy.ops.maquette.use_images("INVOKE_DEFAULT", names=put, asks=True)
@@ -73,7 +73,7 @@ def with_text(context: bpy.types.Context, text: str) -> str:
     """Begins with a prompt; returns why it cannot, if so."""
     if not choose_for(context, "txt23d"):
         return "There is no model that takes a prompt."
-    have_own_place(context)
+    _stand_at_cursor(context)
     when_ready.go_on_when(
         context, has_inputs, lambda _: bpy.ops.maquette.use_prompt("INVOKE_DEFAULT", prompt=text)
     )
@@ -147,9 +147,15 @@ def _ask(context: bpy.types.Context, put: str) -> None:
 
 
 def have_own_place(context: bpy.types.Context) -> None:
-    """What is begun at an image or with words replaces nothing that happens to be selected."""
-    settings = properties.get(context.scene)
+    """What is made of an image or of words replaces nothing that happens to be selected."""
     if placeholders.targets(context) != [None]:
+        properties.get(context.scene).place_mode = "CURSOR"
+
+
+def _stand_at_cursor(context: bpy.types.Context) -> None:
+    """As all that is added in Blender, but in a row with others where these are in one."""
+    settings = properties.get(context.scene)
+    if settings.place_mode != "ROW":
         settings.place_mode = "CURSOR"
 
 
