@@ -50,9 +50,9 @@ class Scenario:
         """The service's clock in Unix seconds, to within one; until it has answered anything, ours."""
         return elapsed_s() + self._transport.clock_offset_s
 
-    def told_at(self) -> float | None:
+    def last_answer_at(self) -> float | None:
         """The service's clock in its last answer, whole seconds: what it does from now on is no older."""
-        return self._transport.told_at
+        return self._transport.last_answer_at
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
         """The public models that have any of `capabilities`, but deprecated ones; without inputs."""

@@ -136,7 +136,7 @@ class Transport:
         if problem:
             raise InputError(f"The API address cannot be used: {problem}.")
         self.api_url = api_url.rstrip("/")
-        self.told_at: float | None = None  # the Date of the last answer that had one, in Unix seconds
+        self.last_answer_at: float | None = None  # the Date of the last answer that had one, in Unix seconds
         # Of the service's clock to ours for intervals: no step of this computer's clock moves it.
         self.clock_offset_s = time.time() - elapsed_s()
         self._is_here = is_loopback(api_url)
@@ -251,9 +251,9 @@ class Transport:
     def _understood(self, answer: Answer, *, has_effect: bool) -> Fields:
         content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
-            told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-            self.told_at = told
-            self.clock_offset_s = told + 0.5 - elapsed_s()  # the header leaves out the part of the second
+            answered_at = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+            self.last_answer_at = answered_at
+            self.clock_offset_s = answered_at + 0.5 - elapsed_s()  # the header has whole seconds
         try:
             content = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:

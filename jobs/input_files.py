@@ -13,7 +13,6 @@ from typing import cast
 from ..client import (
     UPRIGHT,
     JsonValue,
-    Scenario,
     colour_profile,
     content_type,
     has_reserved_name,
@@ -25,6 +24,7 @@ from .blender_pool import BlenderPool
 from .database import StoreError
 from .files import replacing, safe_name, sha256_of
 from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, StoredValue, mapped
+from .service import Service
 from .transfers import Progress
 
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
@@ -200,7 +200,7 @@ def _copy(file: StoredFile, part: Path) -> None:
 
 
 def upload_inputs(
-    api: Scenario, job: JobRecord, folder: Path, known: Mapping[tuple[str, str], str], progress: Progress
+    api: Service, job: JobRecord, folder: Path, known: Mapping[tuple[str, str], str], progress: Progress
 ) -> tuple[dict[str, JsonValue], dict[tuple[str, str], str]]:
     """Upload the job's files that are not `known` by (SHA-256, kind) yet.
 

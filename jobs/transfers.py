@@ -13,19 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..client import (
-    Asset,
-    Download,
-    JsonValue,
-    NotFoundError,
-    Scenario,
-    ServerError,
-    TransferError,
-    content_type,
-)
+from ..client import Asset, Download, JsonValue, NotFoundError, ServerError, TransferError, content_type
 from .blender_pool import BlenderPool, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord
+from .service import Service
 from .states import DONE
 
 MAX_RESULT_FILES = 200
@@ -78,7 +70,7 @@ class Progress:
 
 
 def download_results(
-    api: Scenario, asset_ids: list[str], folder: Path, progress: Progress, *, attempts: int
+    api: Service, asset_ids: list[str], folder: Path, progress: Progress, *, attempts: int
 ) -> list[JsonValue]:
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 

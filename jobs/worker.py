@@ -27,6 +27,7 @@ from .matching import GRACE_S
 from .poller import Poller
 from .process import open_sandbox, stop_sandbox
 from .rebuild import Rebuilder
+from .service import Service
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, Store
 from .tasks import Tasks
@@ -48,7 +49,7 @@ class Worker:
     def __init__(
         self,
         store: Store,
-        api: Scenario,
+        api: Service,
         *,
         service: str,
         session: str = "",

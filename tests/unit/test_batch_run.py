@@ -39,7 +39,7 @@ from maquette.client import (
 from maquette.jobs import JobRecord, State, Store
 from maquette.jobs.store import ABANDONED_S, LEASE_S
 from maquette.jobs.worker import Worker
-from service import Clock, Service, fake_blender
+from service import Clock, MemoryService, fake_blender
 
 MODEL = Model.from_json(
     {"id": "model_x", "name": "X", "inputs": [{"name": "prompt", "type": "string", "prompt": True}]}
@@ -56,7 +56,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, Clock()
-        self.service = Service(self.clock)
+        self.service = MemoryService(self.clock)
         self.service.models["model_x"] = MODEL
         self.blender = fake_blender(folder, {"ok": True, "faces": 12, "objects": 1})
         self.delivered: list[str] = []
@@ -83,7 +83,7 @@ class World:
 
     def worker(self) -> Worker:
         options: dict[str, Any] = {"service": "test", "blender": self.blender, "session": self.session}
-        worker = Worker(self.store, self.service, clock=self.clock, **options)  # type: ignore[arg-type]
+        worker = Worker(self.store, self.service, clock=self.clock, **options)
         assert worker.take_lease()
         return worker
 

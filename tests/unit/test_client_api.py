@@ -687,11 +687,11 @@ def test_the_clock_is_the_services(api: FakeApi) -> None:
 
     scenario = api.client()
     assert abs(scenario.now() - time.time()) < 1
-    assert scenario.told_at() is None
+    assert scenario.last_answer_at() is None
     api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
     scenario.get_job("job_1")
     assert abs(scenario.now() - 1_800_000_000) < 3
-    assert scenario.told_at() == 1_800_000_000
+    assert scenario.last_answer_at() == 1_800_000_000
 
 
 @pytest.mark.parametrize("step_s", [-3600, 120, 200, 3600])
@@ -701,10 +701,10 @@ def test_a_step_of_this_computers_clock_does_not_move_the_services(
     scenario, real = api.client(), time.time
     api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}))
     scenario.get_job("job_1")
-    before, told_at = scenario.now(), scenario.told_at()
+    before, answered_at = scenario.now(), scenario.last_answer_at()
     monkeypatch.setattr(time, "time", lambda: real() + step_s)
     assert 0 <= scenario.now() - before < 60
-    assert scenario.told_at() == told_at
+    assert scenario.last_answer_at() == answered_at
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_a_clock_that_is_set_between_the_last_answer_and_the_lost_one_loses_no_j
     scene: Scene, step_s: float
 ) -> None:
     wall = scene.store.clock = Stepping(scene.clock)
-    scene.service._before_sending = lambda: setattr(wall, "step_s", step_s)  # type: ignore[method-assign]
+    scene.service.on_connect = lambda: setattr(wall, "step_s", step_s)
     scene.service.fail["answer"] = [LOST]
     scene.service.shows_after_s = 75.0
     scene.add()
@@ -352,7 +352,7 @@ def test_no_delay_that_is_written_down_is_longer_than_the_longest(scene: Scene) 
 
 def test_a_worker_measures_by_a_clock_that_nobody_sets(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 0.0)
-    worker = Worker(scene.store, scene.service, service="test", blender="")  # type: ignore[arg-type]
+    worker = Worker(scene.store, scene.service, service="test", blender="")
     scene.workers.append(worker)
     leased: LeasedStore = worker._leased
     assert leased.clock is elapsed_s

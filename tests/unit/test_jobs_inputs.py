@@ -28,7 +28,7 @@ from maquette.jobs.input_files import QUICK_BYTES
 from maquette.jobs.parse_inputs import gather_inputs
 from maquette.jobs.worker import Worker
 from sandbox_client import png
-from service import MODEL, Clock, Service, fake_blender
+from service import MODEL, Clock, MemoryService, fake_blender
 
 LARGE = b"x" * (QUICK_BYTES + 1)
 PNG = png()
@@ -38,7 +38,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, Clock()
         self.store = Store(folder / "state", is_interactive=True, clock=self.clock)
-        self.service = Service(self.clock)
+        self.service = MemoryService(self.clock)
         self.service.models["m"] = MODEL
         self.is_keeping_downloads = True
         self.answer: dict[str, Any] | None = {"ok": True, "objects": 1}
@@ -54,7 +54,7 @@ class Scene:
     def worker(self, **values: Any) -> Worker:
         return Worker(
             self.store,
-            self.service,  # type: ignore[arg-type]
+            self.service,
             service="s",
             blender=fake_blender(self.folder, self.answer),
             is_keeping_downloads=self.is_keeping_downloads,
