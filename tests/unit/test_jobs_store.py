@@ -13,6 +13,7 @@ from maquette.jobs.database import _MIGRATIONS, DATABASE
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
 from maquette.jobs.store import LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from service import Clock
+from small_files import files_of_at_most
 
 
 @pytest.fixture
@@ -89,12 +90,11 @@ def test_what_a_killed_process_left_of_a_job_does_not_keep_it_from_being_made(st
 
 
 def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_behind(store: Store) -> None:
-    store._db.execute(f"PRAGMA max_page_count={store._db.execute('PRAGMA page_count').fetchone()[0]}")
-    with pytest.raises(StoreError, match="full"):
+    largest = max(path.stat().st_size for path in store.folder.glob(f"{DATABASE}*"))
+    with files_of_at_most(largest), pytest.raises(StoreError, match="disk"):
         store.add(NewJob(name="n", model_id="m", inputs={"prompt": "x" * 100_000}))
     assert store.list_jobs() == []
     assert list((store.folder / "jobs").iterdir()) == []
-    store._db.execute("PRAGMA max_page_count=9999")
     assert add(store)
 
 
