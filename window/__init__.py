@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
-from . import collect_inputs, confirm, connection, placeholders, placing, start_jobs, wait
+from . import capture, collect_inputs, confirm, connection, placeholders, placing, start_jobs, wait
 from .blockers import blocker, notices, service_blocker
-from .collect_inputs import RequestError, save_image
+from .collect_inputs import RequestError
 from .placing import placer
 
 __all__ = [
     "RequestError",
     "blocker",
+    "capture",
     "collect_inputs",
     "confirm",
     "connection",
@@ -16,7 +17,6 @@ __all__ = [
     "placeholders",
     "placer",
     "placing",
-    "save_image",
     "service_blocker",
     "start_jobs",
     "wait",
