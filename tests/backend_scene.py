@@ -8,6 +8,7 @@ from typing import Any
 
 from maquette.client import Model
 from maquette.jobs import Backend, JobRecord, NewJob, Store
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.lookup_runner import PAUSE_S
 from maquette.jobs.worker import Worker
 from service import Clock, MemoryService
@@ -58,7 +59,7 @@ class BackendScene:
 
     def work(self, rounds: int = 4) -> None:
         """Some rounds of a worker, and a tick after each."""
-        worker = Worker(self.other, self.service, service="s", blender="none", clock=self.clock)
+        worker = Worker(self.other, self.service, service="s", blenders=BlenderPool("none"), clock=self.clock)
         assert worker.take_lease()
         for _ in range(rounds):
             worker.round()

@@ -5,6 +5,7 @@ from typing import Any
 
 from maquette.client import NetworkError
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.worker import Worker
 from service import Clock, MemoryService, fake_blender
 
@@ -30,14 +31,15 @@ class Scene:
         new = NewJob(name="horse", model_id="model_x", inputs=inputs, service="test", **values)
         return self.store.add(new)
 
-    def worker(self, session: str = "", *, clock: Clock | None = None) -> Worker:
+    def worker(self, session: str = "", *, clock: Clock | None = None, **options: Any) -> Worker:
         worker = Worker(
             self.store,
             self.service,
             service="test",
             session=session,
-            blender=self.blender,
+            blenders=BlenderPool(self.blender),
             clock=clock or self.clock,
+            **options,
         )
         self.workers.append(worker)
         return worker

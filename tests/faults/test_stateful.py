@@ -42,7 +42,6 @@ class Machine:
     def __init__(self, folder: Path, service: MemoryService) -> None:
         self.service, self.ahead_s = service, 0.0
         self.store = Store(folder, clock=self.time)
-        self.store._db.execute("PRAGMA synchronous=OFF")
         self.worker: Worker | None = None
 
     def time(self) -> float:
@@ -55,10 +54,9 @@ class Machine:
                 self.store,
                 self.service,
                 service="test",
-                blender="",
+                blenders=QuickBlenders(),
                 clock=self.service.clock,  # monotonic: nobody sets it
             )
-            self.worker._steps._blenders = self.worker._blenders = QuickBlenders()  # type: ignore[assignment]
         if not self.store.take_lease("test", self.worker.name):
             return False  # of one that was killed: for some seconds more
         for _ in range(rounds):

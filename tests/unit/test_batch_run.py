@@ -37,6 +37,7 @@ from maquette.client import (
     TransferError,
 )
 from maquette.jobs import JobRecord, State, Store
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.store import ABANDONED_S, LEASE_S
 from maquette.jobs.worker import Worker
 from service import Clock, MemoryService, fake_blender
@@ -82,7 +83,8 @@ class World:
         )
 
     def worker(self) -> Worker:
-        options: dict[str, Any] = {"service": "test", "blender": self.blender, "session": self.session}
+        blenders = BlenderPool(self.blender)
+        options: dict[str, Any] = {"service": "test", "blenders": blenders, "session": self.session}
         worker = Worker(self.store, self.service, clock=self.clock, **options)
         assert worker.take_lease()
         return worker

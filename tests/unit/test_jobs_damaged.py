@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from maquette.client import JobStatus, ServerError
 from maquette.jobs import State, Store, StoreError, Supervisor, WorkerError
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.database import DATABASE, mark_damaged
 from maquette.jobs.worker import Worker
 from service import Clock, MemoryService, fake_blender
@@ -52,7 +53,9 @@ def service() -> MemoryService:
 
 
 def run(store: Store, service: MemoryService, folder: Path, *, rounds: int = 600) -> None:
-    worker = Worker(store, service, service="s", blender=fake_blender(folder, ANSWER), clock=service.clock)
+    worker = Worker(
+        store, service, service="s", blenders=BlenderPool(fake_blender(folder, ANSWER)), clock=service.clock
+    )
     assert worker.take_lease()
     try:
         for _ in range(rounds):

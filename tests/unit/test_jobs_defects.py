@@ -1,5 +1,6 @@
 """What goes wrong with one job is its own trouble, and a clock that is set holds nobody up."""
 
+import inspect
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +13,13 @@ from maquette.client.elapsed import elapsed_s
 from maquette.jobs import InputFile, JobRecord, State, Store
 from maquette.jobs import steps as steps_module
 from maquette.jobs.database import StoreTroubleError
-from maquette.jobs.leased_store import LeasedStore, retry_delay_s
+from maquette.jobs.leased_store import retry_delay_s
 from maquette.jobs.matching import GRACE_S, WINDOW_S
 from maquette.jobs.poller import Poller
 from maquette.jobs.store import LEASE_S, MAX_DELAY_S
-from maquette.jobs.worker import Worker
+from maquette.jobs.worker import STORE_PATIENCE_S, STORE_PAUSE_S, Worker
 from service import Clock
+from stored_rows import execute
 
 
 def both(scene: Scene) -> tuple[JobRecord, JobRecord]:
@@ -206,7 +208,7 @@ def test_a_removed_job_whose_task_ends_stops_nothing(scene: Scene) -> None:
     assert worker.take_lease()
     worker.round()
     worker.tasks.wait(10)
-    scene.store._db.execute("DELETE FROM jobs WHERE id = ?", (jobs[0].id,))
+    execute(scene.store.folder, "DELETE FROM jobs WHERE id = ?", (jobs[0].id,))
     scene.run(worker=worker)
     assert scene.store.get(jobs[1].id).state is State.READY
 
@@ -243,25 +245,28 @@ def test_a_worker_bears_with_a_store_that_takes_nothing_for_a_while(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.add()
-    worker = scene.worker()
+    pauses: list[float] = []
+    worker = scene.worker(sleep=pauses.append)
     left, real = [5], worker.round
 
     def stumbling() -> bool:
         if left[0]:
             left[0] -= 1
+            scene.clock.time += 1.0
             raise sqlite3.OperationalError("database is locked")
         scene.clock.time += 1.0
         return real()
 
     monkeypatch.setattr(worker, "round", stumbling)
-    monkeypatch.setattr("maquette.jobs.worker.STORE_PAUSE_S", 0.0)
     worker.run()
     assert scene.store.list_jobs()[0].state is State.READY
+    assert pauses == [STORE_PAUSE_S] * 5
     left[0] = 10**6
     scene.add()
-    monkeypatch.setattr("maquette.jobs.worker.STORE_PATIENCE_S", -1.0)
+    began_at = scene.clock.time
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         worker.run()
+    assert scene.clock.time - began_at == pytest.approx(STORE_PATIENCE_S, abs=2)
 
 
 # Clocks that are set.
@@ -295,8 +300,8 @@ def test_a_clock_that_is_set_stops_neither_polling_nor_the_lease(scene: Scene, s
         worker.tasks.wait(10)
         scene.clock.time += 1.0
     assert scene.service.calls["list_jobs"] > polls + 5
-    row = scene.store._db.execute("SELECT renewed_at FROM lease").fetchone()
-    assert abs(row[0] - wall()) <= LEASE_S
+    ((renewed_at,),) = execute(scene.store.folder, "SELECT renewed_at FROM lease")
+    assert abs(renewed_at - wall()) <= LEASE_S
     scene.service.is_finishing = True
     assert scene.run(worker=worker).state is State.READY
 
@@ -350,11 +355,8 @@ def test_no_delay_that_is_written_down_is_longer_than_the_longest(scene: Scene) 
     assert 0 < job.not_before - scene.clock.time <= MAX_DELAY_S
 
 
-def test_a_worker_measures_by_a_clock_that_nobody_sets(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_measures_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inspect.signature(Worker).parameters["clock"].default is elapsed_s
     monkeypatch.setattr("time.time", lambda: 0.0)
-    worker = Worker(scene.store, scene.service, service="test", blender="")
-    scene.workers.append(worker)
-    leased: LeasedStore = worker._leased
-    assert leased.clock is elapsed_s
     first = elapsed_s()
     assert 0 <= elapsed_s() - first < 60
