@@ -13,7 +13,8 @@ from typing import Any
 
 import bpy
 import pytest
-from model_files import COLOURS, converted, glb, looked_into, obj_box, png, surface, triangle
+from model_files import COLOURS, converted, glb, looked_into, obj_box, surface, triangle
+from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")

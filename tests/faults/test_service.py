@@ -14,7 +14,8 @@ import pytest
 from faults.rig import Rig
 from maquette.client import CancelRefusedError, InputError, JobStatus, NetworkError, NotFoundError
 from maquette.jobs.service import Service
-from sandbox_client import HUNYUAN, png
+from png_files import png
+from sandbox_client import HUNYUAN
 from service import Clock, MemoryService, asset
 
 

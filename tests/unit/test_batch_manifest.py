@@ -12,7 +12,7 @@ from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest
 from maquette.batches.manifest import MAX_KEY, stem_of
 from maquette.batches.plan import price_key
 from maquette.client import InputError, Model, NotFoundError
-from sandbox_client import png
+from png_files import png
 
 MODEL = Model.from_json(
     {
