@@ -92,7 +92,7 @@ class Answer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         # Past urllib3, whose reads wait for all that is asked for, however slowly it drips in.
-        self._wire: Any = response.raw._original_response
+        self._wire: Any = response.raw._original_response  # noqa: SLF001  # no other way
         self.length: int | None = self._wire.length
         self._response = response
         self._url = url

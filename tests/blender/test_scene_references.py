@@ -5,6 +5,7 @@ import base64
 import importlib
 import json
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -47,7 +48,7 @@ def test_separators_within_a_path_become_one_so_that_no_part_of_it_leads_to_a_ne
 ) -> None:
     references = importlib.import_module(f"{PACKAGE}.scene.conversion.references")
     content, _ = references.neutralised(f"newmtl a\nmap_Kd {before}{path}\n".encode())
-    assert not references._NETWORK.search(content)
+    assert not re.search(rb"[\\/]{2}|:[\\/]|[\\/]\?\?[\\/]", content)
 
 
 def test_a_backslash_in_the_name_of_a_zip_s_entry_separates_folders(tmp_path: Path) -> None:

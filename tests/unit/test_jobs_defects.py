@@ -13,10 +13,11 @@ from maquette.client.elapsed import elapsed_s
 from maquette.jobs import InputFile, JobRecord, State, Store
 from maquette.jobs import steps as steps_module
 from maquette.jobs.database import StoreTroubleError
-from maquette.jobs.leased_store import retry_delay_s
+from maquette.jobs.leased_store import LeasedStore, retry_delay_s
 from maquette.jobs.matching import GRACE_S, WINDOW_S
 from maquette.jobs.poller import Poller
 from maquette.jobs.store import LEASE_S, MAX_DELAY_S
+from maquette.jobs.tasks import Tasks
 from maquette.jobs.worker import STORE_PATIENCE_S, STORE_PAUSE_S, Worker
 from service import Clock
 from stored_rows import execute
@@ -32,46 +33,61 @@ def ended(scene: Scene, jobs: tuple[JobRecord, JobRecord]) -> tuple[JobRecord, J
     return scene.store.get(jobs[0].id), scene.store.get(jobs[1].id)
 
 
-def is_bad(job: JobRecord) -> bool:
-    return job.inputs.get("prompt") == "bad"
-
-
-def raising(error: Exception, real: Callable[..., Any]) -> Callable[..., Any]:
-    """`real`, but for the bad job, which is the first or the second argument."""
+def defect(
+    scene: Scene,
+    bad: JobRecord,
+    patch: pytest.MonkeyPatch,
+    where: Any,
+    name: str,
+    *words: str,
+    error: Exception | None = None,
+) -> Callable[[], None]:
+    """That function has a defect where it is called about the bad job with all these words (values or names
+    among its arguments, the job's state), until what is returned is called. No input causes a defect: so one
+    is put in, where the steps call what is others'.
+    """
+    real = getattr(where, name)
 
     def called(*given: Any, **named: Any) -> Any:
-        if any(isinstance(one, JobRecord) and is_bad(one) for one in given):
-            raise error
+        known = {*map(str, given), *named, str(scene.store.get(bad.id).state)}
+        if any(getattr(one, "id", one) == bad.id for one in given) and known.issuperset(words):
+            raise error or KeyError("kind")
         return real(*given, **named)
 
-    return called
+    patch.setattr(where, name, called)
+    return lambda: patch.setattr(where, name, real)
 
 
 DEFECT = "Maquette met a defect (KeyError: 'kind'). worker.log tells more."
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "state", "resume_state"),
+    ("where", "name", "words", "resume_state"),
     [
-        (steps_module, "is_prepared", State.FAILED, State.PREPARED),
-        (steps_module.Steps, "_uploaded", State.FAILED, State.PREPARED),
-        (steps_module.Steps, "_downloaded", State.FAILED, State.DOWNLOADING),
-        (steps_module.Steps, "_download", State.FAILED, State.DOWNLOADING),
-        (steps_module.Steps, "_converted", State.FAILED, State.CONVERTING),
-        (steps_module.Steps, "_convert", State.FAILED, State.CONVERTING),
-        (Poller, "apply", State.FAILED, State.QUEUED),
+        (steps_module, "is_prepared", (), State.PREPARED),
+        (LeasedStore, "update", ("sent",), State.PREPARED),
+        (Tasks, "start", ("transfer", "downloading"), State.DOWNLOADING),
+        (LeasedStore, "move", ("converting",), State.DOWNLOADING),
+        (Tasks, "start", ("convert",), State.CONVERTING),
+        (LeasedStore, "end", ("ready",), State.CONVERTING),
+        (Poller, "apply", (), State.QUEUED),
     ],
 )
 def test_one_jobs_defect_is_its_own_and_the_others_are_made(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, state: State, resume_state: State
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    name: str,
+    words: tuple[str, ...],
+    resume_state: State,
 ) -> None:
-    real = getattr(where, name)
-    monkeypatch.setattr(where, name, raising(KeyError("kind"), real))
-    bad, good = ended(scene, both(scene))
-    assert (bad.state, bad.resume_state, bad.error_kind) == (state, resume_state, "KeyError")
+    jobs = both(scene)
+    mend = defect(scene, jobs[0], monkeypatch, where, name, *words)
+    bad, good = ended(scene, jobs)
+    assert (bad.state, bad.resume_state, bad.error_kind) == (State.FAILED, resume_state, "KeyError")
     assert bad.message == DEFECT
     assert good.state is State.READY
-    monkeypatch.setattr(where, name, real)
+    mend()
     scene.store.resume(bad, may_spend=True)
     scene.run()
     assert scene.store.get(bad.id).state is State.READY
@@ -79,10 +95,9 @@ def test_one_jobs_defect_is_its_own_and_the_others_are_made(
 
 
 def test_a_defect_in_a_look_at_a_jobs_files_is_its_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = steps_module.is_for_blender
     picture = {"image": InputFile(scene.picture)}
     jobs = scene.add(inputs={"prompt": "bad", **picture}), scene.add(inputs={"prompt": "good", **picture})
-    monkeypatch.setattr(steps_module, "is_for_blender", raising(KeyError("kind"), real))
+    defect(scene, jobs[0], monkeypatch, steps_module, "is_for_blender")
     bad, good = ended(scene, jobs)
     assert (bad.state, bad.resume_state, bad.message) == (State.FAILED, State.PREPARED, DEFECT)
     assert good.state is State.READY
@@ -92,19 +107,21 @@ def test_a_defect_in_a_look_at_a_jobs_files_is_its_own(scene: Scene, monkeypatch
 def test_a_defect_after_the_request_is_looked_for_and_not_repeated(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = steps_module.Steps._submitted
-    monkeypatch.setattr(steps_module.Steps, "_submitted", raising(KeyError("kind"), real))
-    bad, good = ended(scene, both(scene))
+    jobs = both(scene)
+    defect(scene, jobs[0], monkeypatch, LeasedStore, "since", "uncertain", "submitting")
+    bad, good = ended(scene, jobs)
     assert {bad.state, good.state} == {State.READY}
     assert scene.service.calls["generate"] == 2
+    assert scene.service.calls["list_new_jobs"] > 0
 
 
 def test_a_share_that_may_not_be_read_is_the_jobs_error_in_the_disks_words(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denied = PermissionError(13, "Permission denied", "/share/horse.png")
-    monkeypatch.setattr(steps_module, "is_prepared", raising(denied, steps_module.is_prepared))
-    bad, good = ended(scene, both(scene))
+    jobs = both(scene)
+    defect(scene, jobs[0], monkeypatch, steps_module, "is_prepared", error=denied)
+    bad, good = ended(scene, jobs)
     assert (bad.state, bad.resume_state, bad.error_kind) == (State.FAILED, State.PREPARED, "PermissionError")
     assert "Permission denied: '/share/horse.png'" in bad.message
     assert good.state is State.READY
@@ -113,16 +130,15 @@ def test_a_share_that_may_not_be_read_is_the_jobs_error_in_the_disks_words(
 def test_a_defect_in_looking_for_a_lost_job_holds_no_other_up(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Poller._reconcile
-    monkeypatch.setattr(Poller, "_reconcile", raising(KeyError("kind"), real))
     scene.service.fail["answer"] = [LOST]
     jobs = both(scene)
+    mend = defect(scene, jobs[0], monkeypatch, LeasedStore, "move", "uncertain", "queued")
     with pytest.raises(AssertionError):
         scene.run(rounds=60)
     bad, good = (scene.store.get(job.id) for job in jobs)
     assert (bad.state, bad.resume_state, bad.message) == (State.UNCERTAIN, None, DEFECT)
     assert good.state is State.READY
-    monkeypatch.setattr(Poller, "_reconcile", real)
+    mend()
     scene.run()
     assert scene.store.get(bad.id).state is State.READY
     assert len(scene.service.paid) == 2

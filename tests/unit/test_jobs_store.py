@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoredFile, StoreError
-from maquette.jobs.database import _MIGRATIONS, DATABASE
+from maquette.jobs.database import DATABASE, MIGRATIONS
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
 from maquette.jobs.store import LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from service import Clock
@@ -107,7 +107,7 @@ def test_a_store_waits_for_another_process_that_is_making_it(
 
 def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        for statement in ";".join(_MIGRATIONS[:2]).split(";"):
+        for statement in ";".join(MIGRATIONS[:2]).split(";"):
             db.execute(statement)
         db.execute(
             "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name, inputs,"
@@ -125,7 +125,7 @@ def test_an_unpaid_job_of_a_store_from_before_is_nobodys_until_a_person_resumes_
     tmp_path: Path, state: State
 ) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        for statement in ";".join(_MIGRATIONS[:3]).split(";"):
+        for statement in ";".join(MIGRATIONS[:3]).split(";"):
             db.execute(statement)
         db.execute(
             "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs,"
@@ -160,9 +160,9 @@ def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(
     ]
     marks = [{"$file": 0}, {"$file": "x"}]
     inputs = {"mesh": mesh, "views": [{"image": large}], "odd": odd, "marks": marks}
-    version = next(number for number, script in enumerate(_MIGRATIONS) if "input_files" in script)
+    version = next(number for number, script in enumerate(MIGRATIONS) if "input_files" in script)
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        for statement in ";".join(_MIGRATIONS[:version]).split(";"):
+        for statement in ";".join(MIGRATIONS[:version]).split(";"):
             db.execute(statement)
         db.execute(
             "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs, created_at,"
