@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The smallest render there is, for tests inside Blender."""
 
+from typing import Any
+
 import bpy
 
 
@@ -13,10 +15,11 @@ def rendered() -> bpy.types.Image:
     scene.render.resolution_x = scene.render.resolution_y = 8
     scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(scene.camera)
-    scene.world = bpy.data.worlds.new("World")
+    world: Any = bpy.data.worlds.new("World")  # the stubs know its nodes by their base class
+    scene.world = world
     if bpy.app.version < (5, 0):
-        scene.world.use_nodes = True  # always so from 5.0 on
-    background = next(node for node in scene.world.node_tree.nodes if node.type == "BACKGROUND")
+        world.use_nodes = True  # always so from 5.0 on
+    background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.5, 0.2, 0.05, 1.0)
     bpy.ops.render.render()
     return next(each for each in bpy.data.images if each.type == "RENDER_RESULT")
