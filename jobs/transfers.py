@@ -274,7 +274,7 @@ def _put_back(blenders: BlenderPool, job: JobRecord, source: StoredFile, folder:
     own = job.placement["own"]
     request: dict[str, JsonValue] = {"own": own, "objects": list(source.objects)}
     request |= {"source": str((folder / source.source).resolve()), "frame": job.placement.get("frame", 1)}
-    request |= {"result": str((folder / "result.blend").resolve())}
+    request |= {"result": str((folder / RESULT).resolve())}
     request |= {"target": str((folder / OWN_FILE).resolve())}
     try:
         made = blenders.run("put_back", request, folder, "fitting the result to the object")
