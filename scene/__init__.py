@@ -5,7 +5,7 @@ from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use
 from .custom_properties import AWAITS, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
-from .own_mesh import ONTO, EditedError, has_original, note_fit, put, reserve, restore, waiting_for
+from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
 from .place import Placement, grid_locations, row_locations
 from .placeholder import add_placeholder, box_of, drop_placeholder, find_placeholders, row_place
 from .render import render_preview, shown_in_srgb
@@ -33,6 +33,7 @@ __all__ = [
     "grid_locations",
     "has_original",
     "is_in_use",
+    "job_of",
     "note_fit",
     "put",
     "render_preview",

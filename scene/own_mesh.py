@@ -142,11 +142,11 @@ def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material
             raise EditedError(f"{item.name} has no material slot, and its mesh is linked.")
         mesh.materials.append(None)
     for number, slot in enumerate(item.material_slots):
+        if is_first and slot.material:
+            before[f"slot_{number}"] = slot.material
         new = materials[number] if number < len(materials) else None
         if new is None:
             continue
-        if is_first and slot.material:
-            before[f"slot_{number}"] = slot.material
         _keep(slot.material)
         if slot.link == "DATA" and mesh.library:
             slot.link = "OBJECT"
@@ -162,9 +162,10 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
         before["mesh"] = old
         before["had_fake_user"] = old.use_fake_user
     if keeps_materials:
-        mesh.materials.clear()
-        for slot in item.material_slots:
-            mesh.materials.append(slot.material)
+        for number, slot in enumerate(item.material_slots):  # clearing would forget which face has which
+            if number == len(mesh.materials):
+                mesh.materials.append(None)
+            mesh.materials[number] = slot.material
     name = old.name
     if old.library is None:
         old.name = f"{name} (before)"

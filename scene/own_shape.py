@@ -50,16 +50,24 @@ def to_own_space(owner: bpy.types.Object | None, stretch: Sequence[float] | None
     return world.inverted_safe(), Matrix.Diagonal(Vector((*usual, 1.0)))
 
 
-def mesh_of(item: bpy.types.Object, *, is_base: bool) -> bpy.types.Mesh:
-    """A mesh of the object's in its own space: as it is seen, or as it is without modifiers."""
+def mesh_of(item: bpy.types.Object, place: Matrix | None = None, *, is_base: bool) -> bpy.types.Mesh:
+    """A mesh of the object's, as it is seen or as it is without modifiers; put where the matrix says.
+
+    That decides how faces fall into triangles: what is sent and what it is compared with have the same.
+    """
     graph = bpy.context.evaluated_depsgraph_get()
     if is_base and isinstance(item.data, bpy.types.Mesh):
         made: Any = item.data.copy()
         if made.shape_keys:  # the basis stays
-            item_of_copy = bpy.data.objects.new(item.name, made)
-            item_of_copy.shape_key_clear()
-            bpy.data.objects.remove(item_of_copy)
-        return made
-    return bpy.data.meshes.new_from_object(
-        item.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
-    )
+            holder = bpy.data.objects.new(item.name, made)
+            holder.shape_key_clear()
+            bpy.data.objects.remove(holder)
+    else:
+        made = bpy.data.meshes.new_from_object(
+            item.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph
+        )
+    if place is not None:
+        made.transform(place)
+        if place.is_negative:
+            made.flip_normals()
+    return made

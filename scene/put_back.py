@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -19,7 +20,7 @@ from .conversion import result, sidecar
 from .conversion.alignment import alignment, matching_triangles
 from .conversion.bake import Baked, Baker
 from .conversion.raster import texels_of
-from .conversion.shading import channels_of, use_uv_map
+from .conversion.shading import channels_of, show_in_solid, use_uv_map
 from .conversion.surface import Finder, Surface, surface_of
 from .custom_properties import HIGHEST, LOWEST
 from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
@@ -43,7 +44,7 @@ class _Sent:
 
     item: bpy.types.Object
     surface: Surface
-    mesh: bpy.types.Mesh  # in its own space
+    mesh: bpy.types.Mesh  # the same
     stretch: Matrix
     is_base: bool
 
@@ -80,8 +81,8 @@ def put_back(request: dict[str, Any]) -> dict[str, object]:
         return {"ok": False, "error": "What was sent is no longer there."}
     to_own, stretch = to_own_space(owner, own.get("stretch"))
     is_base = bool(own.get("is_base"))
-    parts = [(mesh_of(each, is_base=is_base), stretch @ to_own @ each.matrix_world) for each in sent]
-    whole = surface_of(parts)
+    parts = [mesh_of(each, stretch @ to_own @ each.matrix_world, is_base=is_base) for each in sent]
+    whole = surface_of([(mesh, Matrix()) for mesh in parts])
     came_parts = _came(Path(request["result"]))
     place, distance = alignment(surface_of(came_parts), whole)
     fit = stretch.inverted() @ place
@@ -92,7 +93,7 @@ def put_back(request: dict[str, Any]) -> dict[str, object]:
     }
     messages: list[str] = []
     try:
-        one = _Sent(owner, whole, parts[0][0], stretch, is_base)
+        one = _Sent(owner, whole, parts[0], stretch, is_base)
         placed = [(mesh, place @ matrix) for mesh, matrix in came_parts]
         target = Path(request["target"])
         if own.get("result") in ("MATERIAL", "MESH") and (sent != [owner] or owner.type != "MESH"):
@@ -145,11 +146,13 @@ def _material(sent: _Sent, placed: Parts, target: Path, messages: list[str]) -> 
         uv_name = _new_uv(sent, target, answer)
         messages.append(f"{sent.item.name} had no UVs: it has got the UV map {uv_name!r}.")
     if not is_plain:
-        look = surface_of([(_seen_with_uv(sent, uv_name), sent.stretch)], uv=uv_name)
+        look = surface_of([(_seen_with_uv(sent, uv_name), Matrix())], uv=uv_name)
         exact = match if match and len(look.corners) == len(sent.surface.corners) else None
         materials = _taken_over(came, look, exact, uv_name)
         if not materials:
             materials = _baked(came, look, exact, sent.item.name, uv_name, answer, messages)
+    for material in set(materials.values()):
+        show_in_solid(material)
     carrier = bpy.data.meshes.new(sent.item.name)
     carrier.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
     for slot in range(max(len(sent.item.material_slots), 1)):
@@ -169,8 +172,8 @@ def _has_base_loops(sent: _Sent) -> bool:
 
 def _seen_with_uv(sent: _Sent, uv_name: str) -> bpy.types.Mesh:
     """The shape that was sent, with that UV map; without modifiers where they lose it."""
-    seen = mesh_of(sent.item, is_base=sent.is_base)
-    return seen if uv_name in seen.uv_layers else mesh_of(sent.item, is_base=True)
+    seen = mesh_of(sent.item, sent.stretch, is_base=sent.is_base)
+    return seen if uv_name in seen.uv_layers else mesh_of(sent.item, sent.stretch, is_base=True)
 
 
 def _taken_over(
@@ -243,9 +246,9 @@ def _take_over_uv(
     assert came.uv is not None
     triangle, corner = match
     base = sent.base
-    base.calc_loop_triangles()
-    loops = np.empty(len(base.loop_triangles) * 3, np.int32)
-    base.loop_triangles.foreach_get("loops", loops)
+    sent.mesh.calc_loop_triangles()
+    loops = np.empty(len(sent.mesh.loop_triangles) * 3, np.int32)
+    sent.mesh.loop_triangles.foreach_get("loops", loops)
     values = np.zeros((len(base.loops), 2), np.float32)
     values[loops] = came.uv[triangle[:, None], corner].reshape(-1, 2)
     return _write_uv(base, values, target, answer)
@@ -308,11 +311,28 @@ def _mesh(sent: _Sent, placed: Parts, target: Path) -> dict[str, object]:
     item = made[0]
     mesh: Any = item.data
     mesh.name = sent.base.name
+    _weld(mesh)
     if is_plain:
         _use_own_slots(sent, mesh)
     result.slim_down([item])
     _write(item, target)
     return {"result": "MESH", "keeps_materials": is_plain}
+
+
+def _weld(mesh: bpy.types.Mesh) -> None:
+    """Joins vertices at the same place, which a file has for each UV and normal: a modifier would tear it."""
+    normals = np.empty(len(mesh.loops) * 3, np.float32)
+    mesh.corner_normals.foreach_get("vector", normals)
+    corners = len(mesh.loops)
+    has_normals = mesh.has_custom_normals
+    work = bmesh.new()
+    work.from_mesh(mesh)
+    size = max((vertex.co.length for vertex in work.verts), default=1.0)
+    bmesh.ops.remove_doubles(work, verts=work.verts, dist=size * 1e-6)
+    work.to_mesh(mesh)
+    work.free()
+    if has_normals and len(mesh.loops) == corners:
+        mesh.normals_split_custom_set(normals.reshape(-1, 3).tolist())
 
 
 def _use_own_slots(sent: _Sent, mesh: bpy.types.Mesh) -> None:

@@ -48,15 +48,10 @@ def _prepare(source: str, names: set[str], own: dict[str, Any], frame: int) -> N
     made: list[bpy.types.Object] = []
     for each in sent:
         name = each.name
-        mesh = mesh_of(each, is_base=bool(own.get("is_base")))
-        copy = bpy.data.objects.new("sent", mesh)
-        place = stretch @ to_own @ each.matrix_world
+        place = stretch @ to_own @ each.matrix_world if owner else None  # some services heed no transforms
+        copy = bpy.data.objects.new("sent", mesh_of(each, place, is_base=bool(own.get("is_base"))))
         if owner is None:
-            copy.matrix_world = place
-        else:  # some services heed no transforms
-            mesh.transform(place)
-            if place.is_negative:
-                mesh.flip_normals()
+            copy.matrix_world = each.matrix_world
         if len(copy.material_slots) == len(each.material_slots):  # those of the object, not of its mesh
             for slot, used in zip(copy.material_slots, each.material_slots, strict=True):
                 slot.material = used.material

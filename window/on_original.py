@@ -103,6 +103,14 @@ def arrive(loaded: scene.Loading, job: JobRecord) -> bool:
         raise
 
 
+def what_came(loaded: scene.Loading, job: JobRecord) -> str:
+    """What an arrival is told as."""
+    if loaded.path.name != OWN_FILE:
+        return f"{job.name} is in the scene"
+    thing = "mesh" if _info(job).get("result") == "MESH" else "texture"
+    return f"{job.name} has its new {thing}"
+
+
 def _info(job: JobRecord | None) -> Mapping[str, Any]:
     info = job.result.get("put_back") if job else None
     return info if isinstance(info, dict) else {}

@@ -101,7 +101,7 @@ class Placer:
                 return False
             elif self._arrive(arrival.loading, job):
                 _push_undo(job.name)
-                show_message(f"{job.name} is in the scene")
+                show_message(on_original.what_came(arrival.loading, job))
                 self.mark_placed(jobs)
         except scene.GoneError:
             if arrival.tries < TRIES_MAX:

@@ -175,6 +175,15 @@ def material_of(
     return made
 
 
+def show_in_solid(material: bpy.types.Material) -> None:
+    """Has the material's colour in Solid shading be about that of its texture."""
+    channel = channels_of(material)["color"]
+    color = np.array(channel.factor)
+    if channel.image and min(channel.image.size) > 0:
+        color = color * to_linear(bytes_of(channel.image)[::16, ::16, :3].mean(axis=(0, 1)) / 255)
+    material.diffuse_color = (*color.clip(0.0, 1.0).tolist(), 1.0)
+
+
 def use_uv_map(material: bpy.types.Material, uv: str) -> None:
     """Has all pictures of the material lie on that UV map."""
     tree: Any = material.node_tree

@@ -81,18 +81,25 @@ def test_what_comes_back_turned_is_turned_back(tmp_path: Path) -> None:
     assert shapes.apart(shapes.world_points(there), before) < 1e-3
 
 
+_KINDS = {
+    "BOOLEAN": (1, np.bool_),
+    "FLOAT": (1, np.float32),
+    "FLOAT2": (2, np.float32),
+    "FLOAT_VECTOR": (3, np.float32),
+    "INT": (1, np.int32),
+    "INT16_2D": (2, np.int16),
+    "INT32_2D": (2, np.int32),
+}
+
+
 def arrays(item: Any) -> dict[str, Any]:
     """All that an artist has put into a mesh and its object, as bytes and plain values."""
     mesh = item.data
     found: dict[str, Any] = {"mesh": mesh.name, "counts": [len(mesh.vertices), len(mesh.loops)]}
     for each in mesh.attributes:
-        name = {"FLOAT_VECTOR": "vector", "FLOAT2": "vector", "INT32_2D": "value"}.get(
-            each.data_type, "value"
-        )
-        width = {"FLOAT_VECTOR": 3, "FLOAT2": 2, "INT32_2D": 2}.get(each.data_type, 1)
-        values = np.empty(len(each.data) * width, np.int32 if "INT" in each.data_type else np.float32)
-        if each.data_type == "BOOLEAN":
-            values = np.empty(len(each.data), bool)
+        name = "vector" if each.data_type in ("FLOAT_VECTOR", "FLOAT2") else "value"
+        width, kind = _KINDS[each.data_type]
+        values = np.empty(len(each.data) * width, kind)
         each.data.foreach_get(name, values)
         found[f"attribute {each.name}"] = values.tobytes()
     for key in mesh.shape_keys.key_blocks if mesh.shape_keys else ():
@@ -217,3 +224,204 @@ def test_a_texture_goes_onto_suzanne_and_all_that_is_hers_stays(name, is_base, t
     shapes.scene_package.restore(item)
     assert arrays(item) == before
     assert not [key for key in item.keys() if key.startswith("maquette_")]  # noqa: SIM118 # no dict
+
+
+def plain(item: bpy.types.Object) -> None:
+    """Other faces without a texture."""
+    mesh: Any = item.data
+    remeshed(item)
+    mesh.materials.clear()
+    while mesh.uv_layers:
+        mesh.uv_layers.remove(mesh.uv_layers[0])
+
+
+def faces_by_slot(item: Any) -> dict[str, float]:
+    """The part of the surface that each slot's material has."""
+    found: dict[str, float] = {}
+    for each in item.data.polygons:
+        name = item.material_slots[each.material_index].material.name
+        found[name] = found.get(name, 0.0) + each.area
+    whole = sum(found.values())
+    return {name: area / whole for name, area in found.items()}
+
+
+def test_a_mesh_takes_the_place_of_the_old_one_which_is_kept(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    halves: Any = item.data
+    is_high = [polygon.center.z > 0 for polygon in halves.polygons]
+    halves.polygons.foreach_set("material_index", np.array(is_high, np.int32))
+    before, slots = arrays(item), faces_by_slot(item)
+    told = shapes.own(item, "MESH", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), plain, tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    assert shapes.arrived(answer, told, tmp_path) == [item]
+    after = arrays(item)
+    kept = ("mesh", "properties", "modifiers", "place", "slots")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    old = bpy.data.meshes["Suzanne (before)"]
+    assert old.use_fake_user
+    assert old == halves
+    assert faces_by_slot(item) == pytest.approx(slots, abs=0.03)
+    mesh: Any = item.data
+    assert len(mesh.edges) < 1.6 * len(mesh.polygons) + 3 * len(mesh.vertices)
+    shapes.scene_package.restore(item)
+    assert arrays(item) == before
+    assert not halves.use_fake_user
+
+
+def test_the_pieces_of_a_mesh_that_comes_hang_together(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    told = shapes.own(item, "MESH", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(relaid), tmp_path)
+    shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    old: Any = bpy.data.meshes["Suzanne (before)"]
+    new: Any = item.data
+    assert len(new.vertices) == len({tuple(vertex.co) for vertex in old.vertices})
+    assert len(new.polygons) == sum(len(each.vertices) - 2 for each in old.polygons)
+
+
+def test_modifiers_that_are_in_the_mesh_already_are_switched_off_until_it_is_restored(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    item.modifiers["Subdivision"].show_render = False
+    before = arrays(item)
+    told = shapes.own(item, "MESH", is_base=False)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), as_sent, tmp_path)
+    shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    assert not item.modifiers["Subdivision"].show_viewport
+    shapes.scene_package.restore(item)
+    assert arrays(item) == before
+    assert not item.modifiers["Subdivision"].show_render
+
+
+def without_uvs() -> Any:
+    item: Any = shapes.suzanne()
+    while item.data.uv_layers:
+        item.data.uv_layers.remove(item.data.uv_layers[0])
+    return item
+
+
+@pytest.mark.parametrize(("change", "most"), [(painted(relaid), 8.0), (painted(remeshed), 6.0)])
+def test_a_mesh_without_uvs_gets_some_and_loses_them_again(change, most, tmp_path: Path) -> None:
+    item = without_uvs()
+    before = arrays(item)
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), change, tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    shapes.arrived(answer, told, tmp_path)
+    assert [each.name for each in item.data.uv_layers] == ["UVMap"]
+    assert "UVMap" in " ".join(answer["messages"])
+    error, gaps = error_of(item, is_base=True)
+    assert error < most
+    assert gaps < 0.005
+    shapes.scene_package.restore(item)
+    assert arrays(item) == before
+
+
+def bare_and_relaid(item: bpy.types.Object) -> None:
+    """What a UV model returns: the faces as they were, laid out, and no texture."""
+    mesh: Any = item.data
+    relaid(item)
+    mesh.materials.clear()
+
+
+def test_uvs_that_a_model_has_made_come_as_a_map_more(tmp_path: Path) -> None:
+    item: Any = shapes.suzanne()
+    before = arrays(item)
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), bare_and_relaid, tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    assert answer["result"] == "MATERIAL", answer
+    shapes.arrived(answer, told, tmp_path)
+    after = arrays(item)
+    assert after["slots"] == before["slots"]
+    assert after["attribute UVMap"] == before["attribute UVMap"]
+    assert after["uv"] == [("UVMap", True), ("UVMap.001", False)]
+    new = np.empty(len(item.data.loops) * 2, np.float32)
+    item.data.uv_layers[1].uv.foreach_get("vector", new)
+    assert len(np.unique(new.reshape(-1, 2), axis=0)) > 600
+    shapes.scene_package.restore(item)
+    assert arrays(item) == before
+
+
+def test_uvs_for_other_faces_come_with_an_object_of_its_own(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    before, points = arrays(item), shapes.world_points(item)
+    told = shapes.own(item, "MATERIAL", is_base=True)
+
+    def change(came: bpy.types.Object) -> None:
+        remeshed(came)
+        bare_and_relaid(came)
+
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), change, tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    assert (answer["result"], "other faces than yours" in answer["messages"][0]) == ("OBJECT", True)
+    (there,) = shapes.arrived(answer, told, tmp_path)
+    assert there != item
+    assert arrays(item) == before
+    low, high = (getattr(shapes.world_points(there), name)(axis=0) for name in ("min", "max"))
+    assert np.abs([low - points.min(axis=0), high - points.max(axis=0)]).max() < 0.1
+
+
+def half(item: bpy.types.Object) -> None:
+    """Only what is above the middle; the box is kept by one face far below."""
+    import bmesh
+
+    mesh: Any = item.data
+    work = bmesh.new()
+    work.from_mesh(mesh)
+    low = min(vertex.co.z for vertex in work.verts)
+    gone = [face for face in work.faces if face.calc_center_median().z < 0.3 and min(
+        vertex.co.z for vertex in face.verts) > low + 0.05]  # fmt: skip
+    bmesh.ops.delete(work, geom=gone, context="FACES")
+    work.to_mesh(mesh)
+    work.free()
+
+
+def test_what_got_no_texture_is_marked_and_told(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(half), tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    assert answer["result"] == "MATERIAL", answer
+    assert 0.5 < answer["coverage"] < 0.8
+    assert "got no texture, and is magenta" in answer["messages"][0]
+    shapes.arrived(answer, told, tmp_path)
+    _, gaps = error_of(item, is_base=True)
+    assert gaps == pytest.approx(1 - answer["coverage"], abs=0.1)
+
+
+def test_an_object_that_was_edited_meanwhile_keeps_what_it_has(tmp_path: Path) -> None:
+    item = without_uvs()
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(remeshed), tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    item.modifiers.clear()
+    item.shape_key_clear()
+    item.data.clear_geometry()
+    item.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    before = arrays(item)
+    with pytest.raises(shapes.scene_package.EditedError, match="was edited"):
+        shapes.arrived(answer, told, tmp_path)
+    assert arrays(item) == before
+
+
+def test_what_was_there_can_be_restored_after_saving_and_reloading(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    before = arrays(item)
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(), tmp_path)
+    shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    told = shapes.own(item, "MESH", is_base=True)
+    shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"), copy=True)
+    with bpy.data.libraries.load(str(tmp_path / "saved.blend")) as (_, wanted):  # pyright: ignore[reportGeneralTypeIssues]
+        wanted.objects = ["Suzanne"]
+    (again,) = wanted.objects
+    bpy.context.scene.collection.objects.link(again)
+    assert again.data.shape_keys is None
+    shapes.scene_package.restore(again)
+    after = arrays(again)
+    for name in ("mesh", "place", "slots"):  # names and parents are others of the same
+        del before[name], after[name]
+    assert after == before
+    assert [slot.material.name.split(".")[0] for slot in again.material_slots] == ["Fur", "Eyes"]
