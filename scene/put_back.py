@@ -21,7 +21,7 @@ from .conversion.alignment import alignment, matching_triangles
 from .conversion.bake import Baked, Baker
 from .conversion.raster import texels_of
 from .conversion.shading import channels_of, show_in_solid, use_uv_map
-from .conversion.surface import Finder, Surface, surface_of
+from .conversion.surface import Finder, Surface, surface_from
 from .custom_properties import HIGHEST, LOWEST
 from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
 
@@ -59,7 +59,7 @@ class _Sent:
         layer = next((each for each in self.base.uv_layers if each.active_render), None)
         if layer is None:
             return ""
-        uv = surface_of([(self.base, Matrix())], uv=layer.name).uv
+        uv = surface_from([(self.base, Matrix())], uv=layer.name).uv
         return layer.name if uv is not None and _area(uv) > _LEAST_UV_AREA else ""
 
 
@@ -82,9 +82,9 @@ def put_back(request: dict[str, Any]) -> dict[str, object]:
     to_own, stretch = to_own_space(owner, own.get("stretch"))
     is_base = bool(own.get("is_base"))
     parts = [mesh_of(each, stretch @ to_own @ each.matrix_world, is_base=is_base) for each in sent]
-    whole = surface_of([(mesh, Matrix()) for mesh in parts])
+    whole = surface_from([(mesh, Matrix()) for mesh in parts])
     came_parts = _came(Path(request["result"]))
-    place, distance = alignment(surface_of(came_parts), whole)
+    place, distance = alignment(surface_from(came_parts), whole)
     fit = stretch.inverted() @ place
     answer: dict[str, object] = {
         "ok": True,
@@ -128,7 +128,8 @@ def _came(path: Path) -> Parts:
 
 def _material(sent: _Sent, placed: Parts, target: Path, messages: list[str]) -> dict[str, object]:
     """Materials for the object's slots, and a UV map where it has none. Raises _OwnObjectError."""
-    came = surface_of(placed)
+    is_bent = any(channels_of(each)["normal"].image for mesh, _ in placed for each in mesh.materials)
+    came = surface_from(placed, has_tangents=is_bent)
     match = matching_triangles(came, sent.surface)
     uv_name = sent.uv_name
     is_plain = not any(_is_dressed(each) for each in came.materials)
@@ -146,7 +147,8 @@ def _material(sent: _Sent, placed: Parts, target: Path, messages: list[str]) -> 
         uv_name = _new_uv(sent, target, answer)
         messages.append(f"{sent.item.name} had no UVs: it has got the UV map {uv_name!r}.")
     if not is_plain:
-        look = surface_of([(_seen_with_uv(sent, uv_name), Matrix())], uv=uv_name)
+        seen = _seen_with_uv(sent, uv_name)
+        look = surface_from([(seen, Matrix())], uv=uv_name, has_tangents=is_bent)
         exact = match if match and len(look.corners) == len(sent.surface.corners) else None
         materials = _taken_over(came, look, exact, uv_name)
         if not materials:

@@ -170,7 +170,7 @@ def serviced(glb: Path, change: Callable[[bpy.types.Object], None] | None, folde
 def paint(item: bpy.types.Object, size: int = 1024) -> None:
     """Has the checker on the object, by its UV map."""
     mesh: Any = item.data
-    surface = surfaces.surface_of([(mesh, Matrix())])
+    surface = surfaces.surface_from([(mesh, Matrix())])
     points = surface.corners.reshape(-1, 3)
     low, longest = points.min(axis=0), float(np.ptp(points, axis=0).max())
     texels = raster.texels_of(surface.uv, size)

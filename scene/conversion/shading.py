@@ -114,11 +114,15 @@ def _times(one: tuple[float, float, float], other: tuple[float, float, float]) -
 
 def bytes_of(image: bpy.types.Image) -> np.ndarray:
     """Its pixels as they are in the file, (height, width, 4) bytes; none if it cannot be read."""
+    return (_pixels(image) * 255 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def _pixels(image: bpy.types.Image) -> np.ndarray:
     width, height = tuple(image.size)
     pixels = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(pixels)
     image.buffers_free()
-    return (pixels.reshape(height, width, 4) * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    return pixels.reshape(height, width, 4)
 
 
 def to_linear(values: np.ndarray) -> np.ndarray:
@@ -180,7 +184,7 @@ def show_in_solid(material: bpy.types.Material) -> None:
     channel = channels_of(material)["color"]
     color = np.array(channel.factor)
     if channel.image and min(channel.image.size) > 0:
-        color = color * to_linear(bytes_of(channel.image)[::16, ::16, :3].mean(axis=(0, 1)) / 255)
+        color = color * to_linear(_pixels(channel.image)[::16, ::16, :3].mean(axis=(0, 1)))
     material.diffuse_color = (*color.clip(0.0, 1.0).tolist(), 1.0)
 
 

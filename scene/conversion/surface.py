@@ -47,29 +47,40 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, 1e-20)
 
 
-def surface_of(parts: Sequence[tuple[bpy.types.Mesh, Matrix]], *, uv: str = "") -> Surface:
+def surface_from(
+    parts: Sequence[tuple[bpy.types.Mesh, Matrix]], *, uv: str = "", has_tangents: bool = False
+) -> Surface:
     """The meshes as one surface, each where its matrix puts it; with that UV map, or the usual."""
     materials: list[bpy.types.Material | None] = []
     found: list[Surface] = []
     for mesh, matrix in parts:
-        one = _surface(mesh, np.array(matrix, np.float32), uv)
+        one = _surface(mesh, np.array(matrix, np.float32), uv, has_tangents)
         one.material += len(materials)
         materials += one.materials
         found.append(one)
 
     def together(name: str) -> np.ndarray | None:
         arrays = [getattr(one, name) for one in found]
-        return None if any(each is None for each in arrays) else np.concatenate(arrays)
+        known = next((each for each in arrays if each is not None), None)
+        if known is None:
+            return None
+        usual = 1.0 if name == "colours" else 0.0  # of a mesh that has none, beside others
+        return np.concatenate(
+            [
+                np.full((len(one.corners), *known.shape[1:]), usual, known.dtype) if each is None else each
+                for one, each in zip(found, arrays, strict=True)
+            ]
+        )
 
     names = ("corners", "normals", "material", "uv", "tangents", "colours")
     arrays: dict[str, Any] = {name: together(name) for name in names}
     return Surface(materials=materials, **arrays)
 
 
-def _surface(mesh: bpy.types.Mesh, matrix: np.ndarray, uv: str) -> Surface:
+def _surface(mesh: bpy.types.Mesh, matrix: np.ndarray, uv: str, has_tangents: bool) -> Surface:
     layer = mesh.uv_layers.get(uv) or next((each for each in mesh.uv_layers if each.active_render), None)
     name = layer.name if layer else ""
-    tangents = _tangents(mesh, name) if layer else None
+    tangents = _tangents(mesh, name) if layer and has_tangents else None
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
     loops = _read(mesh.loop_triangles, "loops", count * 3, np.int32)

@@ -169,7 +169,7 @@ def error_of(item: bpy.types.Object, *, is_base: bool) -> tuple[float, float]:
     if not is_base:
         seen = item.evaluated_get(graph).to_mesh(preserve_all_data_layers=True, depsgraph=graph)
     stretch = Matrix.Diagonal((*item.matrix_world.to_scale(), 1.0))
-    surface = shapes.surfaces.surface_of([(seen, stretch)])
+    surface = shapes.surfaces.surface_from([(seen, stretch)])
     points = surface.corners.reshape(-1, 3)
     low, longest = points.min(axis=0), float(np.ptp(points, axis=0).max())
     chance = np.random.default_rng(5)
@@ -425,3 +425,40 @@ def test_what_was_there_can_be_restored_after_saving_and_reloading(tmp_path: Pat
         del before[name], after[name]
     assert after == before
     assert [slot.material.name.split(".")[0] for slot in again.material_slots] == ["Fur", "Eyes"]
+
+
+def with_all_pictures(item: bpy.types.Object) -> None:
+    """A quarter turn of the UVs, and plain pictures: colour, rough and metal, and a normal that leans to +U."""
+    mesh: Any = item.data
+    uv = np.empty(len(mesh.loops) * 2, np.float32)
+    mesh.uv_layers[0].uv.foreach_get("vector", uv)
+    u, v = uv.reshape(-1, 2).T
+    mesh.uv_layers[0].uv.foreach_set("vector", np.stack([v, 1 - u], axis=1).ravel())
+    plain = {"color": (0.2, 0.6, 0.4), "surface": (1.0, 0.25, 0.75), "normal": (0.8, 0.5, 0.9)}
+    pictures = {
+        name: shapes.shading.image_of(name, np.full((64, 64, 3), value, np.float32), is_color=name == "color")
+        for name, value in plain.items()
+    }
+    values = shapes.shading.channels_of(None)
+    mesh.materials.clear()
+    mesh.materials.append(shapes.shading.material_of("all", pictures, values, mesh.uv_layers[0].name))
+
+
+def test_each_picture_is_baked_and_a_normal_is_turned_with_the_uvs(tmp_path: Path) -> None:
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=4, y_subdivisions=4, size=2)
+    item = shapes.active()
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), with_all_pictures, tmp_path)
+    shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    material: Any = item.material_slots[0].material
+    found = shapes.shading.channels_of(material)
+
+    def middle(name: str) -> Any:
+        pixels = shapes.shading.bytes_of(found[name].image)
+        return pixels[pixels.shape[0] // 2, pixels.shape[1] // 2, :3] / 255
+
+    assert middle("color") == pytest.approx((0.2, 0.6, 0.4), abs=0.02)
+    assert (found["roughness"].component, found["metallic"].component) == (1, 2)
+    assert middle("roughness")[1:] == pytest.approx((0.25, 0.75), abs=0.02)
+    lean = np.array((0.6, 0.0, 0.8)) / np.linalg.norm((0.6, 0.0, 0.8))
+    assert middle("normal") * 2 - 1 == pytest.approx((lean[1], lean[0], lean[2]), abs=0.03)
