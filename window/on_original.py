@@ -61,11 +61,17 @@ def reserve(job: NewJob | JobRecord, target: bpy.types.Object | None) -> bool:
     result = own.get("result") if isinstance(own, dict) else ""
     if not isinstance(own, dict) or not result:
         return False
-    item = target or bpy.data.objects.get(str(own.get("object")))
+    item = target or _found(job.id, str(own.get("object")))
     if item is None or scene.awaited_job(item) or not item.users_scene:
         return False
     scene.reserve(item, job.id, str(result))
     return True
+
+
+def _found(job_id: str, name: str) -> bpy.types.Object | None:
+    """The object that has the job's result, whatever it is called now; else the one of that name."""
+    has_it = (each for each in bpy.data.objects if scene.job_of(each) == job_id)
+    return next(has_it, None) or bpy.data.objects.get(name)
 
 
 def is_of_object(job: JobRecord) -> bool:

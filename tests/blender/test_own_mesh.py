@@ -428,7 +428,7 @@ def test_what_was_there_can_be_restored_after_saving_and_reloading(tmp_path: Pat
 
 
 def with_all_pictures(item: bpy.types.Object) -> None:
-    """A quarter turn of the UVs, and plain pictures: colour, rough and metal, and a normal that leans to +U."""
+    """A quarter turn of the UVs, and plain pictures; the normal leans to +U."""
     mesh: Any = item.data
     uv = np.empty(len(mesh.loops) * 2, np.float32)
     mesh.uv_layers[0].uv.foreach_get("vector", uv)

@@ -35,6 +35,7 @@ def steps(w: Window) -> Steps:
     yield from w.until(is_textured, 120, "the texture arrives")
     yield 2.0
     show_textures(w)
+    yield from expected.in_view(w, bpy.ops.view3d.view_selected)
     yield 8.0
     w.picture("retexture")
     w.picture("retexture-jobs", w.region("UI"))
@@ -69,6 +70,7 @@ def steps(w: Window) -> Steps:
 
     # Two, with a service that makes other faces, of another size.
     add_torus()
+    yield from expected.in_view(w, bpy.ops.view3d.view_all)
     inputs = yield from expected.inputs_shown(w, REMADE)
     yield from w.move(w.view_point(0.3, 0.3))
     inputs().image = bpy.data.images.load(str(expected.EXAMPLES / "coffee.png"), check_existing=True)
