@@ -17,8 +17,8 @@ def steps(w: Window) -> Steps:
     make_suzanne()
     inputs = yield from expected.in_sandbox(w, 3.0, TEXTURE)
     inputs().textStylePrompt = "a red wooden toy"
-    yield from w.click(w.place_of(bpy.data.objects["Suzanne"].location))
-    w.check(bpy.context.object.name == "Suzanne", "a click selects Suzanne")
+    yield from w.click(w.place_of(list(bpy.data.objects["Suzanne"].location)))
+    w.check([each.name for each in bpy.context.selected_objects] == ["Suzanne"], "a click selects Suzanne")
     before = fingerprint("Suzanne")
     yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
     settings = expected.settings_of(w)
@@ -95,7 +95,7 @@ def steps(w: Window) -> Steps:
     # Another mesh.
     inputs = yield from expected.inputs_shown(w, REMESH)
     inputs().targetPolycount = 300
-    yield from w.click(w.place_of(bpy.data.objects["Suzanne"].location))
+    yield from w.click(w.place_of(list(bpy.data.objects["Suzanne"].location)))
     faces = len(mesh_of("Suzanne").polygons)
     yield from w.until(lambda: expected.price(w), 30, "the price is known")
     yield 1.0
@@ -159,7 +159,7 @@ def messages(w: Window) -> str:
 
 def fingerprint(name: str) -> dict[str, Any]:
     """What the artist has made of it, as short as can be."""
-    item, mesh = bpy.data.objects[name], mesh_of(name)
+    item, mesh = bpy.data.objects[name], cast("Any", mesh_of(name))
     keys: Any = mesh.shape_keys
     found: dict[str, Any] = {"modifiers": [each.name for each in item.modifiers]}
     points = [tuple(vertex.co) for vertex in mesh.vertices]
