@@ -41,7 +41,7 @@ from .record import (
     new_id,
     placeholder_inputs,
 )
-from .results import OwnResult, requires_mesh, usual_result
+from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
@@ -68,7 +68,6 @@ __all__ = [
     "JobCache",
     "JobRecord",
     "NewJob",
-    "OwnResult",
     "Price",
     "SandboxError",
     "StaleError",

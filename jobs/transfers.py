@@ -269,7 +269,9 @@ def _own_source(job: JobRecord, folder: Path) -> StoredFile | None:
     return next((file for file in job.input_files if file.objects and (folder / file.source).is_file()), None)
 
 
-def _put_back(blenders: BlenderPool, job: JobRecord, source: StoredFile, folder: Path) -> dict[str, JsonValue]:
+def _put_back(
+    blenders: BlenderPool, job: JobRecord, source: StoredFile, folder: Path
+) -> dict[str, JsonValue]:
     """Have it fitted to that object, and `folder`/own.blend made of it; the result itself is there anyway."""
     own = job.placement["own"]
     request: dict[str, JsonValue] = {"own": own, "objects": list(source.objects)}

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import bpy
 import expected
-from driver import Steps, Window
+from driver import Place, Steps, Window
 
 TEXTURE = "model_meshy-retexture"
 REMADE = "model_trellis-2-retexture"
@@ -17,7 +17,7 @@ def steps(w: Window) -> Steps:
     make_suzanne()
     inputs = yield from expected.in_sandbox(w, 3.0, TEXTURE)
     inputs().textStylePrompt = "a red wooden toy"
-    yield from w.click(w.place_of(list(bpy.data.objects["Suzanne"].location)))
+    yield from w.click(place_of(w, "Suzanne"))
     w.check([each.name for each in bpy.context.selected_objects] == ["Suzanne"], "a click selects Suzanne")
     before = fingerprint("Suzanne")
     yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
@@ -95,7 +95,7 @@ def steps(w: Window) -> Steps:
     # Another mesh.
     inputs = yield from expected.inputs_shown(w, REMESH)
     inputs().targetPolycount = 300
-    yield from w.click(w.place_of(list(bpy.data.objects["Suzanne"].location)))
+    yield from w.click(place_of(w, "Suzanne"))
     faces = len(mesh_of("Suzanne").polygons)
     yield from w.until(lambda: expected.price(w), 30, "the price is known")
     yield 1.0
@@ -112,6 +112,11 @@ def steps(w: Window) -> Steps:
     yield 0.5
     w.check(len(mesh_of("Suzanne").polygons) == faces, "Restore Original gives back the old one")
     expected.check_opens(w)
+
+
+def place_of(w: Window, name: str) -> Place:
+    x, y, z = bpy.data.objects[name].location
+    return w.place_of((x, y, z))
 
 
 def mesh_of(name: str) -> bpy.types.Mesh:
@@ -168,6 +173,6 @@ def fingerprint(name: str) -> dict[str, Any]:
     weights = [[(group.group, group.weight) for group in point.groups] for point in mesh.vertices]
     for key, values in (("points", points), ("uv", uv), ("shapes", shapes), ("weights", weights)):
         found[key] = hashlib.sha256(repr(values).encode()).hexdigest()
-    found["place"] = [tuple(row) for row in item.matrix_world]
+    found["place"] = repr(item.matrix_world)
     found["slots"] = [slot.material and slot.material.name for slot in item.material_slots]
     return found
