@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
-from . import capture, collect_inputs, confirm, connection, placeholders, placing, start_jobs, wait
+from . import (
+    capture,
+    collect_inputs,
+    confirm,
+    connection,
+    on_original,
+    placeholders,
+    placing,
+    start_jobs,
+    wait,
+)
 from .blockers import blocker, notices, service_blocker
 from .collect_inputs import RequestError
 from .placing import placer
@@ -14,6 +24,7 @@ __all__ = [
     "confirm",
     "connection",
     "notices",
+    "on_original",
     "placeholders",
     "placer",
     "placing",

@@ -14,7 +14,7 @@ from .. import properties
 from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
-from . import collect_inputs, placeholders, placing, wait
+from . import collect_inputs, on_original, placeholders, placing, wait
 from .blockers import blocker
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
@@ -91,5 +91,6 @@ def _new_job(
         service=service,
         name=target.name if target else None,
         estimate_cu=cost_of_one(context),
-        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)},
+        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)}
+        | on_original.own_of(context, model, values, target),
     )
