@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps two hosts from using one machine's store: SQLite's file is one host's at a time, over any network.
 
-Several processes of one host may. A host that was killed is taken over once its signs of life are old.
+Several processes of one host may. A host that was killed is taken over once its heartbeats are old.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ..client import InputError
 
-STILL_S = 120.0  # a busy machine, or a page of many rows, may keep a batch from a beat that long
-_BEAT_S = 5.0
+STILL_S = 120.0  # a busy machine, or a page of many rows, may keep a batch from a heartbeat for that long
+_HEARTBEAT_S = 5.0
 _AT_WORK = "Another host is at work here. Give each machine a name of its own."
 
 
@@ -23,14 +23,16 @@ class HostLock:
     """The folder `present-N` with the highest N belongs to the host whose random id is in it.
 
     It is renamed into place with its content, so one starter alone gets a number. Each process has a file in
-    it that `beat` touches; its age is told by the clock of the file system, never by a host's own.
+    it, its heartbeat, that `renew` touches. Its age is told by the clock of the file system, not by a host's.
     """
 
     def __init__(self, folder: Path, *, host: str = "", clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder, self._clock = folder, clock
+        self._folder = folder
+        self._clock = clock
         self._host = host or _host_id()
-        self._sign = f"sign-{secrets.token_hex(8)}"
-        self._number, self._beaten_at = 0, -_BEAT_S
+        self._heartbeat = f"sign-{secrets.token_hex(8)}"
+        self._number = 0
+        self._touched_at = -_HEARTBEAT_S
 
     def acquire(self, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
         """Raises InputError if another host is at work under this machine's name."""
@@ -40,30 +42,30 @@ class HostLock:
             self._number = before
             self._touch()
         else:
-            self._take(before, self._wait_until_old(before, say, sleep))
-        self._beaten_at = self._clock()
+            self._take_over(before, self._wait_until_old(before, say, sleep))
+        self._touched_at = self._clock()
         self._check()
 
     def renew(self) -> None:
         """Raises InputError if another host has come in since."""
         self._check()
-        if self._clock() - self._beaten_at >= _BEAT_S:
-            self._beaten_at = self._clock()
+        if self._clock() - self._touched_at >= _HEARTBEAT_S:
+            self._touched_at = self._clock()
             self._touch()
 
     def release(self) -> None:
-        (self._path(self._number) / self._sign).unlink(missing_ok=True)
+        (self._path(self._number) / self._heartbeat).unlink(missing_ok=True)
 
     def _check(self) -> None:
         latest = self._latest()
         if latest != self._number or self._host_of(latest) != self._host:
             raise InputError(_AT_WORK)
 
-    def _take(self, before: int, signs: dict[str, float]) -> None:
+    def _take_over(self, before: int, heartbeats: dict[str, float]) -> None:
         part = self._folder / f"new-{secrets.token_hex(6)}"
         part.mkdir()
         (part / "host").write_text(self._host, encoding="utf-8")
-        (part / self._sign).touch()
+        (part / self._heartbeat).touch()
         target = self._path(before + 1)
         try:
             os.rename(part, target)  # fails where another folder with content is
@@ -73,9 +75,8 @@ class HostLock:
                 raise InputError(_AT_WORK) from None
             raise
         self._number = before + 1
-        if self._latest() != self._number or _has_news(
-            signs, self._signs(before)
-        ):  # too late, or it has come back
+        is_late = self._latest() != self._number
+        if is_late or _has_news(heartbeats, self._heartbeats(before)):  # or it has come back
             shutil.rmtree(target, ignore_errors=True)
             raise InputError(_AT_WORK)
         for number in self._numbers():
@@ -85,21 +86,21 @@ class HostLock:
     def _wait_until_old(
         self, before: int, say: Callable[[str], None], sleep: Callable[[float], None]
     ) -> dict[str, float]:
-        """The signs of the host that was here, once they are old or have stood still for that long."""
-        signs = self._signs(before)
-        if self._is_alive(signs):
+        """The heartbeats of the host that was here, once they are old or have stood still for that long."""
+        heartbeats = self._heartbeats(before)
+        if self._is_alive(heartbeats):
             say(f"Another host has worked here: seeing for {STILL_S:.0f} s whether it still does.")
         until = self._clock() + STILL_S
-        while self._clock() < until and self._is_alive(signs):
+        while self._clock() < until and self._is_alive(heartbeats):
             sleep(1.0)
-            now = self._signs(before)
-            if self._latest() != before or _has_news(signs, now):
+            now = self._heartbeats(before)
+            if self._latest() != before or _has_news(heartbeats, now):
                 raise InputError(_AT_WORK)
-            signs = now
-        return signs
+            heartbeats = now
+        return heartbeats
 
-    def _is_alive(self, signs: dict[str, float]) -> bool:
-        return bool(signs) and self._share_time() - max(signs.values()) < STILL_S
+    def _is_alive(self, heartbeats: dict[str, float]) -> bool:
+        return bool(heartbeats) and self._share_time() - max(heartbeats.values()) < STILL_S
 
     def _share_time(self) -> float:
         probe = self._folder / f"clock-{secrets.token_hex(6)}"
@@ -110,20 +111,20 @@ class HostLock:
             probe.unlink(missing_ok=True)
 
     def _touch(self) -> None:
-        path = self._path(self._number) / self._sign
+        path = self._path(self._number) / self._heartbeat
         try:
             path.touch()
         except FileNotFoundError:
             raise InputError(_AT_WORK) from None
 
-    def _signs(self, number: int) -> dict[str, float]:
-        signs: dict[str, float] = {}
+    def _heartbeats(self, number: int) -> dict[str, float]:
+        heartbeats: dict[str, float] = {}
         for path in self._path(number).glob("sign-*"):
             try:
-                signs[path.name] = path.stat().st_mtime
+                heartbeats[path.name] = path.stat().st_mtime
             except FileNotFoundError:  # it has left meanwhile
                 continue
-        return signs
+        return heartbeats
 
     def _host_of(self, number: int) -> str:
         try:

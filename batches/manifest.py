@@ -199,8 +199,8 @@ def _decoded(data: bytes, path: Path) -> tuple[str, list[str]]:
 def _delimiter(text: str) -> str:
     """As a line `sep=;` says, which Excel understands; else what separates the names in the first line."""
     first = next(filter(str.strip, text.splitlines()), "")
-    if told := _SEPARATOR.fullmatch(first):
-        return told[1]
+    if found := _SEPARATOR.fullmatch(first):
+        return found[1]
     return max(",;\t", key=first.count)
 
 
@@ -222,15 +222,15 @@ def _table(text: str, delimiter: str) -> Read:
                 continue
             while len(cells) > len(names) and not cells[-1].strip():
                 cells.pop()
-            told = list(zip(names, cells, strict=False))
-            nameless = [at for at, (name, cell) in enumerate(told, 1) if not name and cell.strip()]
+            named_cells = list(zip(names, cells, strict=False))
+            nameless = [at for at, (name, cell) in enumerate(named_cells, 1) if not name and cell.strip()]
             if len(cells) > len(names):
                 why = f"it has {len(cells)} cells for {len(names)} columns. Put quotes round commas."
                 yield lines.line_num, _RowError(why)
             elif nameless:
                 yield lines.line_num, _RowError(f"its cell in column {nameless[0]} has no name. Give it one.")
             else:
-                yield lines.line_num, {name: _cell(name, cell) for name, cell in told if name}
+                yield lines.line_num, {name: _cell(name, cell) for name, cell in named_cells if name}
     except csv.Error as error:
         raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error
 

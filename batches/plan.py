@@ -115,11 +115,11 @@ class _Models:
 
 
 def _model_of(row: Row, defaults: Defaults) -> str:
-    told = row.cells.get("model") or defaults.model
-    if not isinstance(told, str) or not re.fullmatch(r"[\w.:-]{1,200}", told or "x"):
-        raise InputError(f"model: give a model's id, not {told!r:.60}.")
-    if told:
-        return told
+    model_id = row.cells.get("model") or defaults.model
+    if not isinstance(model_id, str) or not re.fullmatch(r"[\w.:-]{1,200}", model_id or "x"):
+        raise InputError(f"model: give a model's id, not {model_id!r:.60}.")
+    if model_id:
+        return model_id
     has_only_words = "prompt" in row.cells and "file" not in row.cells and "image" not in row.cells
     return DEFAULT_TEXT_MODEL if has_only_words else DEFAULT_IMAGE_MODEL
 

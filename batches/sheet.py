@@ -35,13 +35,13 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
     table.writerow(COLUMNS)
     for row in rows:
         item, outcome = row.item, row.outcome or Outcome()
-        told = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
-        told += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
-        told += [row.job_id, row.message, outcome.refunded_cu, item.row.number]
-        table.writerow(map(_cell, told))
+        cells = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
+        cells += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
+        cells += [row.job_id, row.message, outcome.refunded_cu, item.row.number]
+        table.writerow(map(_cell, cells))
     for wrong in problems:
-        told = [wrong.key, "wrong", *[""] * 10, str(wrong), "", wrong.number]
-        table.writerow(map(_cell, told))
+        cells = [wrong.key, "wrong", *[""] * 10, str(wrong), "", wrong.number]
+        table.writerow(map(_cell, cells))
     _replace(path, text.getvalue())
 
 

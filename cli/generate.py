@@ -136,8 +136,8 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")
     if is_json:
-        told = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
-        print(json.dumps({"ok": not any(codes), "error": None, "jobs": told}))
+        written_jobs = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
+        print(json.dumps({"ok": not any(codes), "error": None, "jobs": written_jobs}))
     return max(codes, default=Exit.DONE)
 
 
@@ -150,18 +150,18 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
         unpaid = "not submitted again" if now.submitted_at else "not submitted: nothing was paid"
         match now.state:
             case State.CANCELED if now.remote_id is None:
-                told = f"canceled, {unpaid}."
+                text = f"canceled, {unpaid}."
             case State.FAILED if now.resume_state is State.PREPARED:
-                told = f"{unpaid}. `{command}` submits it."
+                text = f"{unpaid}. `{command}` submits it."
             case State.SUBMITTING | State.UNCERTAIN:
-                told = f"it was being submitted and may be paid for. `{command}` looks it up."
+                text = f"it was being submitted and may be paid for. `{command}` looks it up."
             case _ if now.is_working:
-                told = f"it was submitted and goes on at the service. `{command}` picks it up."
+                text = f"it was submitted and goes on at the service. `{command}` picks it up."
             case State.READY:
-                told = f"it is made. `{command}` writes its files."
+                text = f"it is made. `{command}` writes its files."
             case _:
                 continue
-        print(f"{now.name}: {told}", file=sys.stderr)
+        print(f"{now.name}: {text}", file=sys.stderr)
     return Exit.INTERRUPTED
 
 

@@ -35,8 +35,8 @@ def run_models(arguments: Namespace) -> int:
         able = "/".join(name for name in model.capabilities if name in CAPABILITIES)
         print(f"{model.id:<{width}}  {able:<14} {model.name}")
     shown = {name for model in models for name in model.capabilities}
-    told = [f"{name} {_MAKES[name]}" for name in CAPABILITIES if name in shown]
-    print("\n" + " · ".join([*told, "`models ID` tells a model's inputs"]))
+    legend = [f"{name} {_MAKES[name]}" for name in CAPABILITIES if name in shown]
+    print("\n" + " · ".join([*legend, "`models ID` tells a model's inputs"]))
     return Exit.DONE
 
 
@@ -46,14 +46,14 @@ def run_jobs(arguments: Namespace) -> int:
         if arguments.cancel:
             job = session.store.request_cancel(session.store.get(arguments.cancel))
             asked = f"asked to stop; `{session.command('resume', job.id)}` follows it"
-            told = {"": "canceled", "refused": job.message}.get(job.cancel, asked)
-            print(f"{job.name}: {told}")
+            text = {"": "canceled", "refused": job.message}.get(job.cancel, asked)
+            print(f"{job.name}: {text}")
         elif arguments.take or arguments.refuse:
             job_id, remote_id = arguments.take or arguments.refuse
             decide = take_candidate if arguments.take else refuse_candidate
             job = decide(session.store, session.store.get(job_id), remote_id)
-            told = f"it is {remote_id}. `{session.command('resume', job.id)}` fetches it."
-            print(f"{job.name}: {told if arguments.take else job.message}")
+            text = f"it is {remote_id}. `{session.command('resume', job.id)}` fetches it."
+            print(f"{job.name}: {text if arguments.take else job.message}")
         elif arguments.remove:
             job = session.store.get(arguments.remove)
             session.store.remove(job)

@@ -33,8 +33,8 @@ def run(words: list[str]) -> int:
     except EXPECTED as error:
         print(f"maquette: {error}", file=sys.stderr)
         if "--json" in words:
-            told = {"ok": False, "error": str(error), "exit_code": int(code_of(error))}
-            print(json.dumps(told), flush=True)
+            answer = {"ok": False, "error": str(error), "exit_code": int(code_of(error))}
+            print(json.dumps(answer), flush=True)
         return code_of(error)
 
 

@@ -13,7 +13,7 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._told: dict[str, object] = {}  # what the last plain line about each job said
+        self._shown: dict[str, object] = {}  # what the last plain line about each job said
         self._width = 0  # of the line that stands on the terminal
 
     def tell(self, jobs: list[JobRecord]) -> None:
@@ -24,9 +24,9 @@ class ProgressLine:
             self._width = len(text)
             return
         for job in jobs:
-            mark = (job.state, int(4 * (job.progress or 0.0)), job.message)  # each quarter is told
-            if self._told.get(job.id) != mark:
-                self._told[job.id] = mark
+            shown = (job.state, int(4 * (job.progress or 0.0)), job.message)  # each quarter is told
+            if self._shown.get(job.id) != shown:
+                self._shown[job.id] = shown
                 self.line(_words(job) + (f": {job.message}" if job.message else ""))
 
     def line(self, text: str) -> None:

@@ -2,7 +2,6 @@
 """The Scenario API's calls that 3D needs, one method each. No Blender, no state on disk."""
 
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from .elapsed import elapsed_s
+from .elapsed import Timing
 from .errors import AnswerError, CancelRefusedError, InputError, NotAllowedError, NotFoundError
 from .fields import Fields, JsonValue
 from .models import Model
@@ -28,14 +27,19 @@ class Scenario:
     """
 
     def __init__(
-        self, api_url: str, credentials: Credentials | None = None, *, project_id: str | None = None
+        self,
+        api_url: str,
+        credentials: Credentials | None = None,
+        *,
+        project_id: str | None = None,
+        timing: Timing = Timing(),  # noqa: B008  # nothing changes it
     ) -> None:
         # Imported late: it brings the HTTP library, which Blender's own process has no use for.
         from .transport import Transport
 
-        self._transport = Transport(api_url, credentials, project_id)
+        self._transport = Transport(api_url, credentials, project_id, timing)
         self._project_id = project_id
-        self._sleep = time.sleep
+        self._timing = timing
 
     def close(self) -> None:
         self._transport.close()
@@ -48,11 +52,11 @@ class Scenario:
 
     def now(self) -> float:
         """The service's clock in Unix seconds, to within one; until it has answered anything, ours."""
-        return elapsed_s() + self._transport.clock_offset_s
+        return self._timing.elapsed_s() + self._transport.clock_offset_s
 
-    def told_at(self) -> float | None:
+    def last_answer_at(self) -> float | None:
         """The service's clock in its last answer, whole seconds: what it does from now on is no older."""
-        return self._transport.told_at
+        return self._transport.last_answer_at
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
         """The public models that have any of `capabilities`, but deprecated ones; without inputs."""
@@ -163,7 +167,7 @@ class Scenario:
         """The id of the asset made of the file; `progress` may raise to stop it."""
         from .upload import upload
 
-        return upload(self._transport, path, kind, name or path.name, progress, self._sleep)
+        return upload(self._transport, path, kind, name or path.name, progress, self._timing.sleep)
 
     def download(
         self, asset: Asset, target: Path, *, max_bytes: int = MAX_FILE_BYTES, progress: Progress | None = None
@@ -175,7 +179,9 @@ class Scenario:
         """
         from .download import Downloader
 
-        work = Downloader(self._transport, asset, target, self.get_asset, max_bytes, progress, self._sleep)
+        work = Downloader(
+            self._transport, asset, target, self.get_asset, max_bytes, progress, self._timing.sleep
+        )
         return work.run()
 
     def get_balance(self) -> Balance | None:

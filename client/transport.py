@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode, urljoin
 
 import requests
@@ -25,7 +25,7 @@ from urllib3 import exceptions as wire
 from urllib3.util.retry import Retry
 
 from .address import address_problem, host_of, is_loopback
-from .elapsed import elapsed_s
+from .elapsed import Timing
 from .errors import (
     AnswerError,
     InputError,
@@ -43,7 +43,6 @@ from .fields import Fields
 from .records import Credentials
 from .wire import TimedAdapter
 
-ANSWER_TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 30.0  # for each piece of a body on its way out
 BODY_TIMEOUT_S = 1800.0  # for all of them: a part of a file on a line of 0.1 Mbit/s
@@ -89,20 +88,21 @@ class Body:
 class Answer:
     """An HTTP answer whose body is read piece by piece, as it is on the wire."""
 
-    def __init__(self, response: requests.Response, url: str, body: object) -> None:
+    def __init__(self, response: requests.Response, url: str, body: object, timeout_s: float) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         # Past urllib3, whose reads wait for all that is asked for, however slowly it drips in.
-        self._wire: Any = response.raw._original_response
+        self._wire: Any = response.raw._original_response  # noqa: SLF001  # no other way
         self.length: int | None = self._wire.length
         self._response = response
         self._url = url
         self._body = body
+        self._timeout_s = timeout_s
 
     def read(self, most: int) -> bytes:
         """What comes next, `most` bytes at most and nothing at the end; raises NetworkError."""
         with _in_words(self._url, self._body):
-            piece: bytes = self._wire.read_piece(most, ANSWER_TIMEOUT_S)
+            piece: bytes = self._wire.read_piece(most, self._timeout_s)
             if not piece:
                 if self._wire.length:
                     raise HTTPException
@@ -111,8 +111,8 @@ class Answer:
             return piece
 
     def read_all(self, most: int) -> bytes:
-        """The body, or its first `most` bytes, if they come within ANSWER_TIMEOUT_S; else NetworkError."""
-        body, ends_at = bytearray(), time.monotonic() + ANSWER_TIMEOUT_S
+        """The body, or its first `most` bytes, if they come in the time for one piece; else NetworkError."""
+        body, ends_at = bytearray(), time.monotonic() + self._timeout_s
         while len(body) < most and (piece := self.read(min(PIECE_BYTES, most - len(body)))):
             body += piece
             with _in_words(self._url, self._body):
@@ -131,14 +131,17 @@ class Answer:
 class Transport:
     """Speaks HTTP with one API address; paths are given as parts and quoted here."""
 
-    def __init__(self, api_url: str, credentials: Credentials | None, project_id: str | None) -> None:
+    def __init__(
+        self, api_url: str, credentials: Credentials | None, project_id: str | None, timing: Timing
+    ) -> None:
         problem = address_problem(api_url) or ("it has a query" if "?" in api_url or "#" in api_url else None)
         if problem:
             raise InputError(f"The API address cannot be used: {problem}.")
         self.api_url = api_url.rstrip("/")
-        self.told_at: float | None = None  # the Date of the last answer that had one, in Unix seconds
+        self.last_answer_at: float | None = None  # the Date of the last answer that had one, in Unix seconds
         # Of the service's clock to ours for intervals: no step of this computer's clock moves it.
-        self.clock_offset_s = time.time() - elapsed_s()
+        self.clock_offset_s = timing.now() - timing.elapsed_s()
+        self._timing = timing
         self._is_here = is_loopback(api_url)
         self._project_id = project_id
         self._authorization, self._secrets = "public-auth-token", tuple[str, ...]()
@@ -157,6 +160,7 @@ class Transport:
             backoff_factor=BACKOFF_S,
             raise_on_status=False,
         )
+        patience.pause = timing.sleep
         self._adapter = TimedAdapter(max_retries=patience)
 
     def close(self) -> None:
@@ -236,7 +240,8 @@ class Transport:
             raise TransferError(
                 f"The service names an address that Maquette does not use, {host_of(url)!r}: {why}."
             )
-        timeout = (SEND_TIMEOUT_S if isinstance(body, Body) else CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S)
+        answer_timeout_s = self._timing.answer_timeout_s
+        timeout = (SEND_TIMEOUT_S if isinstance(body, Body) else CONNECT_TIMEOUT_S, answer_timeout_s)
         with _in_words(url, body):
             sent = {"User-Agent": "Maquette", **headers}
             request = requests.Request(method, url, headers=sent, data=body).prepare()
@@ -246,14 +251,14 @@ class Transport:
                 settings["proxies"] = {}
             response = adapter.send(request, timeout=timeout, **settings)
         with response:
-            yield Answer(response, url, body)
+            yield Answer(response, url, body, answer_timeout_s)
 
     def _understood(self, answer: Answer, *, has_effect: bool) -> Fields:
         content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
-            told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-            self.told_at = told
-            self.clock_offset_s = told + 0.5 - elapsed_s()  # the header leaves out the part of the second
+            answered_at = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+            self.last_answer_at = answered_at
+            self.clock_offset_s = answered_at + 0.5 - self._timing.elapsed_s()  # the header has whole seconds
         try:
             content = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:
@@ -292,6 +297,17 @@ def _parsed(content: bytes) -> object:
 
 class _Patience(Retry):
     """Retries what changes nothing; Retry-After is obeyed up to MAX_WAIT_S, beyond it the answer stands."""
+
+    pause: Callable[[float], None] = staticmethod(time.sleep)
+
+    def new(self, **values: Any) -> Self:
+        made = super().new(**values)
+        made.pause = self.pause
+        return made
+
+    def sleep(self, response: Any = None) -> None:
+        told_s = None if response is None else self.get_retry_after(response)
+        self.pause(told_s or self.get_backoff_time())
 
     def get_retry_after(self, response: Any) -> float | None:
         return retry_after_s(response.headers)

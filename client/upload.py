@@ -5,7 +5,6 @@ It may be tried anew as a whole, which at worst leaves an unused asset behind.
 """
 
 import base64
-import time
 from pathlib import Path
 
 from .content import content_type
@@ -15,7 +14,7 @@ from .transport import Body, Transport
 
 SMALL_IMAGE_BYTES = 3_500_000  # bodies may have 10 MB; this was seen to pass with room to spare
 PART_BYTES = 16 << 20  # the storage wants 5 MB at least, and 10,000 parts at most
-IMPORT_DEADLINE_S = 900.0
+IMPORT_DEADLINE_S = 900.0  # of pauses between two looks
 _DIRECT_TYPES = {
     f"image/{name}" for name in ("png", "jpeg", "gif", "webp", "avif", "tiff", "heic", "svg+xml")
 }
@@ -70,8 +69,8 @@ def upload(
 
 def _imported(transport: Transport, upload_id: str, name: str, sleep: Sleep) -> str:
     """Wait until the service has looked through the file and made an asset of it."""
-    ends_at, wait_s = time.monotonic() + IMPORT_DEADLINE_S, 0.5
-    while time.monotonic() < ends_at:
+    waited_s, wait_s = 0.0, 0.5
+    while waited_s < IMPORT_DEADLINE_S:
         state = transport.ask("uploads", upload_id).nested("upload")
         status = state.text("status").lower()
         if status == "imported" and (entity := state.optional_text("entityId")):
@@ -80,5 +79,6 @@ def _imported(transport: Transport, upload_id: str, name: str, sleep: Sleep) -> 
             reason = state.optional_text("errorMessage") or "it gives no reason"
             raise TransferError(f"The service does not take {name}: {reason[:300]}")
         sleep(wait_s)
+        waited_s += wait_s
         wait_s = min(5.0, wait_s * 1.5)
     raise TransferError(f"The service has not taken {name} in within {IMPORT_DEADLINE_S / 60:.0f} minutes.")

@@ -15,15 +15,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-HEAD_TIMEOUT_S = 60.0  # for the whole head, from the last byte of the request on
-
 
 class _TimedReader(io.RawIOBase):
     """Reads a socket; all reads until `ends_at` (time.monotonic()) together."""
 
     def __init__(self, raw: io.RawIOBase, connection: Any, ends_at: float) -> None:
         self._raw, self._connection = raw, connection
-        self._usual_s: float | None = connection.gettimeout()
+        self._usual_s: float = connection.gettimeout()
         self.ends_at = ends_at
 
     def readable(self) -> bool:
@@ -33,7 +31,7 @@ class _TimedReader(io.RawIOBase):
         left_s = self.ends_at - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("the answer did not go on in time")
-        self._connection.settimeout(left_s if self._usual_s is None else min(left_s, self._usual_s))
+        self._connection.settimeout(min(left_s, self._usual_s))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -43,11 +41,12 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedResponse(HTTPResponse):
-    """An answer whose head has to be there within HEAD_TIMEOUT_S."""
+    """An answer whose whole head has to be there within the time that one read of the socket may take."""
 
     def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self._timed = _TimedReader(self.fp.detach(), sock, time.monotonic() + HEAD_TIMEOUT_S)  # type: ignore[attr-defined]
+        ends_at = time.monotonic() + sock.gettimeout()
+        self._timed = _TimedReader(self.fp.detach(), sock, ends_at)  # type: ignore[attr-defined]
         self.fp = io.BufferedReader(self._timed)
 
     def read_piece(self, most: int, timeout_s: float) -> bytes:

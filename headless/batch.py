@@ -87,9 +87,9 @@ def batch(
 
 
 def _wrong(problems: Sequence[Problem]) -> MaquetteError:
-    told = " ".join(map(str, problems[:_SHOWN]))
+    listed = " ".join(map(str, problems[:_SHOWN]))
     more = f" And {len(problems) - _SHOWN} more." if len(problems) > _SHOWN else ""
-    text = f"Nothing was started. {told}{more} Correct this, or leave such rows out with skip_wrong=True."
+    text = f"Nothing was started. {listed}{more} Correct this, or leave such rows out with skip_wrong=True."
     return MaquetteError(text, code=Exit.USAGE, problems=problems)
 
 

@@ -21,7 +21,7 @@ class BatchReporter:
         folder.mkdir(parents=True, exist_ok=True)
         self._log: TextIO = (folder / "batch.log").open("a", encoding="utf-8", errors="replace")
         self._on_event = on_event
-        self._told: dict[str, tuple[str, str]] = {}  # state and message of each job, as last told
+        self._last_rows: dict[str, tuple[str, str]] = {}  # state and message of each job, as last told
 
     def close(self) -> None:
         self._log.close()
@@ -42,9 +42,9 @@ class BatchReporter:
             row.is_changed = False
             job = run.jobs.get(row.job_id)
             state = str(job.state) if job is not None and row.stage is RowStatus.RUNNING else str(row.stage)
-            if self._told.get(row.job_id) == (state, row.message):
+            if self._last_rows.get(row.job_id) == (state, row.message):
                 continue
-            self._told[row.job_id] = (state, row.message)
+            self._last_rows[row.job_id] = (state, row.message)
             self.row(row, state, job and job.cost_cu, job.refunded_cu if job else 0.0)
 
     def row(self, row: RowState, state: str, cost_cu: float | None, refunded_cu: float) -> None:

@@ -251,11 +251,11 @@ class Batch:
         count = len(self.problems)
         rows = sorted(run.rows, key=lambda row: row.item.row.number)
         fates = [run.fate(row) for row in rows]
-        told_rows: list[dict[str, object]] = []
+        row_facts: list[dict[str, object]] = []
         for row, fate in zip(rows, fates, strict=True):
             item, is_paid = row.item, fate in _PAID
             facts = {"row": item.row.number, "id": item.key, "job": row.job_id, "fate": str(fate)}
-            told_rows.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.message})
+            row_facts.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.message})
             if self._options.dry_run:
                 price = (
                     "price not known before the upload" if item.price_cu is None else cost_text(item.price_cu)
@@ -265,9 +265,9 @@ class Batch:
         counts = Counter(fates)
         words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]] + [f"{count} wrong"] * bool(count)
         unknown = run.without_price()
-        told = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
-        told += f"; the price of {unknown} is not known before the upload" if unknown else ""
-        reporter.line(told)
+        text = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
+        text += f"; the price of {unknown} is not known before the upload" if unknown else ""
+        reporter.line(text)
         left_over = [] if self._options.is_part else self._left_over(run, claims)
         reporter.event(
             "plan",
@@ -279,7 +279,7 @@ class Batch:
             to_pay_unknown=unknown,
             spent_cu=run.spent_cu(),
             fates={str(fate): number for fate, number in counts.items()},
-            items=told_rows if self._options.dry_run else [],
+            items=row_facts if self._options.dry_run else [],
             left_over=left_over,
         )
 

@@ -41,9 +41,11 @@ from .record import (
     new_id,
     placeholder_inputs,
 )
+from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
+from .transfers import OWN_FILE
 
 __all__ = [
     "DEFAULT_IMAGE_MODEL",
@@ -51,6 +53,7 @@ __all__ = [
     "DONE",
     "KEY_VARIABLE",
     "LEFT_KIND",
+    "OWN_FILE",
     "SANDBOX",
     "UNPAID",
     "AccountError",
@@ -97,6 +100,7 @@ __all__ = [
     "read_credentials",
     "read_size",
     "refuse_candidate",
+    "requires_mesh",
     "safe_name",
     "service_name",
     "sha256_of",
@@ -106,6 +110,7 @@ __all__ = [
     "stop_sandbox",
     "take_candidate",
     "take_up",
+    "usual_result",
     "view_in",
     "write_credentials",
 ]

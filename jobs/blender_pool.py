@@ -17,7 +17,7 @@ from typing import Any, cast
 from ..client import JsonValue, without_controls
 from .environment import environment_without
 
-TIMEOUT_S = 1800
+TIMEOUT_S = 1800.0
 TASKS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
 IDLE_S = 20.0  # one that has had nothing to do for so long is ended
 _LOOK_S = 0.02
@@ -38,10 +38,17 @@ class ChildError(RuntimeError):
 
 
 class BlenderPool:
-    """As many background Blenders as there are tasks at a time. May be used by several threads at once."""
+    """As many background Blenders as there are tasks at a time. May be used by several threads at once.
 
-    def __init__(self, blender: str, script: Path = _CHILD) -> None:
+    A task may take `timeout_s`; a Blender that has done `tasks_max` is replaced.
+    """
+
+    def __init__(
+        self, blender: str, script: Path = _CHILD, *, timeout_s: float = TIMEOUT_S, tasks_max: int = TASKS_MAX
+    ) -> None:
+        self.timeout_s = timeout_s
         self._blender, self._script = blender, script
+        self._tasks_max = tasks_max
         self._idle: deque[_Child] = deque()  # the one used last comes last; each operation on it is atomic
 
     def run(
@@ -74,7 +81,7 @@ class BlenderPool:
         return _Child(self._blender, self._script, log)
 
     def release(self, child: "_Child") -> None:
-        if child.tasks >= TASKS_MAX:
+        if child.tasks >= self._tasks_max:
             child.end()
         else:
             child.idle_since = time.monotonic()
@@ -171,7 +178,7 @@ class BlenderTask:
     def _start(self, *, is_fresh: bool) -> None:
         self._child = self._blenders.acquire(self._log, is_fresh=is_fresh)
         self._child.send(self._line)
-        self._deadline = time.monotonic() + TIMEOUT_S
+        self._deadline = time.monotonic() + self._blenders.timeout_s
 
     def poll(self) -> dict[str, JsonValue] | None:
         """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed."""
@@ -194,6 +201,7 @@ class BlenderTask:
         elif time.monotonic() > self._deadline:
             self._child.process.kill()
             self._child.end()
-            text = f"Blender, {self._purpose}, took over {TIMEOUT_S // 60} minutes and was stopped."
+            minutes = f"{self._blenders.timeout_s / 60:.0f} minutes"
+            text = f"Blender, {self._purpose}, took over {minutes} and was stopped."
             raise ChildError(text, is_unreadable=True)
         return None

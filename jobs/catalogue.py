@@ -39,11 +39,9 @@ _Value = dict[str, Model] | _PricedModel | Price | float | None
 class _Row:
     """A lookup and its last good answer; times in Unix seconds.
 
-    `asked_at` is None unless an answer is awaited; `good_until` is when it may be asked for again; `error` is
-    the last answer, if that was one.
+    `good_until` is when it may be asked for again; `error` is the last answer, if that was one.
     """
 
-    asked_at: float | None = None
     is_background: bool = False
     answered_at: float = 0.0
     good_until: float = 0.0
@@ -73,6 +71,7 @@ class Catalogue:
         self._clock = clock
         self._opened_at = clock()
         self._rows: dict[tuple[str, str], _Row] = {}  # by kind and key
+        self._awaited: dict[tuple[str, str], float] = {}  # since when
         self._newest_read = 0
         self._has_new_models = False
 
@@ -115,9 +114,7 @@ class Catalogue:
     def is_waiting(self) -> bool:
         """Whether an answer is awaited."""
         now = self._clock()
-        return any(
-            row.asked_at is not None and now - row.asked_at < ABANDONED_S for row in self._rows.values()
-        )
+        return any(now - asked_at < ABANDONED_S for asked_at in self._awaited.values())
 
     # Lookups. Raise StoreError.
 
@@ -153,16 +150,20 @@ class Catalogue:
         return row.value if row else None
 
     def _row(self, kind: str, key: str = "") -> _Row:
-        return self._rows.setdefault((kind, key), _Row())
+        row = self._rows.get((kind, key))
+        if row is None:
+            row = self._rows[kind, key] = _Row()
+        return row
 
     def _ask(self, kind: str, key: str = "", request: JsonValue = None) -> None:
         row = self._row(kind, key)
         now = self._clock()
-        is_awaited = row.asked_at is not None and now - row.asked_at < ABANDONED_S and not row.is_background
+        asked_at = self._awaited.get((kind, key))
+        is_awaited = asked_at is not None and now - asked_at < ABANDONED_S and not row.is_background
         if not self._can_ask or is_awaited or now < row.good_until:
             return
         self._lookups.ask(self._service, kind, (key,), request=request)
-        row.asked_at = now
+        self._awaited[kind, key] = now
         row.is_background = False
         self._supervisor.invalidate()
 
@@ -176,13 +177,14 @@ class Catalogue:
         gaps = {
             model_id: row
             for model_id, row in rows.items()
-            if row.asked_at is None and (row.value is None or row.answered_at < now - _BACKGROUND_FRESH_S)
+            if ("model", model_id) not in self._awaited
+            and (row.value is None or row.answered_at < now - _BACKGROUND_FRESH_S)
         }
         if not gaps:
             return
         self._lookups.ask(self._service, "model", list(gaps), is_background=True)
-        for row in gaps.values():
-            row.asked_at = now
+        for model_id, row in gaps.items():
+            self._awaited["model", model_id] = now
             row.is_background = True
         self._supervisor.invalidate()
 
@@ -205,9 +207,9 @@ class Catalogue:
         self.revision += 1
         row.answered_at = at
         if answer.is_open:
-            row.asked_at = self._clock() if row.asked_at is None else row.asked_at
+            self._awaited.setdefault((answer.kind, answer.key), self._clock())
         else:
-            row.asked_at = None
+            self._awaited.pop((answer.kind, answer.key), None)
             row.is_background = False
             row.error = answer.error if is_of_now else ""
             if not answer.error:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DATABASE = "maquette.db"
 _OLD_FILE = re.compile(r"input/\d+/[\w() -][\w.() -]*")  # see safe_name
 
-_MIGRATIONS = (
+MIGRATIONS = (
     """
     CREATE TABLE jobs (
         id TEXT PRIMARY KEY, service TEXT NOT NULL, project_id TEXT, state TEXT NOT NULL,
@@ -193,7 +193,7 @@ def _open(folder: Path, is_interactive: bool) -> "sqlite3.Connection":
         # The worker's submitted intents must survive a power cut; a person does not wait for checkpoints.
         database.execute(f"PRAGMA synchronous={'NORMAL' if is_interactive else 'FULL'}")
         database.execute(f"PRAGMA wal_autocheckpoint={0 if is_interactive else 1000}")
-        if _version(database) != len(_MIGRATIONS):
+        if _version(database) != len(MIGRATIONS):
             _migrate(database, folder)
         if not is_interactive:  # it reads the whole file
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
@@ -230,10 +230,10 @@ def _version(database: "sqlite3.Connection") -> int:
 def _migrate(database: "sqlite3.Connection", folder: Path) -> None:
     with transaction(database):
         version = _version(database)
-        if version > len(_MIGRATIONS):
+        if version > len(MIGRATIONS):
             raise StoreError(f"{folder} was written by a newer Maquette. Update Maquette to use it.")
         database.create_function("files_apart", 2, _files_apart, deterministic=True)
-        for number, script in enumerate(_MIGRATIONS[version:], version + 1):
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
             for statement in script.split(";"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version={number}")

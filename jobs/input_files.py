@@ -13,7 +13,6 @@ from typing import cast
 from ..client import (
     UPRIGHT,
     JsonValue,
-    Scenario,
     colour_profile,
     content_type,
     has_reserved_name,
@@ -25,6 +24,7 @@ from .blender_pool import BlenderPool
 from .database import StoreError
 from .files import replacing, safe_name, sha256_of
 from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, StoredValue, mapped
+from .service import Service
 from .transfers import Progress
 
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
@@ -112,9 +112,14 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     if not all(path_in(folder, file.path).exists() for file in job.input_files):
         raise InputFileError(f"The files of {job.name} are not there. Use its settings for a new job.")
 
+    is_own = bool(job.placement.get("own"))
+
     def given(leaf: StoredValue) -> StoredValue:
         if not isinstance(leaf, StoredFile):
             return leaf
+        blend = path_in(folder, leaf.source) if is_own and leaf.objects else None
+        if blend and blend.exists():  # what comes goes onto the object in it
+            return cast("StoredValue", InputFile(blend, leaf.kind, objects=leaf.objects))
         return cast("StoredValue", InputFile(path_in(folder, leaf.path), leaf.kind))
 
     return NewJob(
@@ -135,10 +140,12 @@ def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[S
     Pictures are turned upright. Returns the files with their SHA-256. Takes long with large files. Raises
     InputFileError, or ChildError if the background Blender cannot make one.
     """
-    return [_prepare_file(blenders, file, folder) for file in job.input_files]
+    return [_prepare_file(blenders, file, folder, job.placement) for file in job.input_files]
 
 
-def _prepare_file(blenders: BlenderPool, file: StoredFile, folder: Path) -> StoredFile:
+def _prepare_file(
+    blenders: BlenderPool, file: StoredFile, folder: Path, placement: Mapping[str, JsonValue]
+) -> StoredFile:
     target = path_in(folder, file.path)
     try:
         if target.exists():
@@ -146,7 +153,7 @@ def _prepare_file(blenders: BlenderPool, file: StoredFile, folder: Path) -> Stor
                 return file
         else:
             with replacing(target) as part:
-                _make(blenders, file, folder, part)
+                _make(blenders, file, folder, part, placement)
         if file.kind == "image":
             _make_upright(blenders, target, file.name)
         return replace(file, sha256=sha256_of(target))
@@ -154,7 +161,9 @@ def _prepare_file(blenders: BlenderPool, file: StoredFile, folder: Path) -> Stor
         raise InputFileError(f"{file.name} cannot be read: {_reason(error)}.") from error
 
 
-def _make(blenders: BlenderPool, file: StoredFile, folder: Path, part: Path) -> None:
+def _make(
+    blenders: BlenderPool, file: StoredFile, folder: Path, part: Path, placement: Mapping[str, JsonValue]
+) -> None:
     """The file's bytes: a copy of the original, or a mesh out of a .blend."""
     if file.is_copy:
         _copy(file, part)
@@ -164,6 +173,7 @@ def _make(blenders: BlenderPool, file: StoredFile, folder: Path, part: Path) -> 
             "target": str(part.resolve()),
             "objects": list(file.objects),
         }
+        request |= {name: placement[name] for name in ("own", "frame") if name in placement}
         blenders.run("send", request, folder, "preparing the mesh")
 
 
@@ -200,7 +210,7 @@ def _copy(file: StoredFile, part: Path) -> None:
 
 
 def upload_inputs(
-    api: Scenario, job: JobRecord, folder: Path, known: Mapping[tuple[str, str], str], progress: Progress
+    api: Service, job: JobRecord, folder: Path, known: Mapping[tuple[str, str], str], progress: Progress
 ) -> tuple[dict[str, JsonValue], dict[tuple[str, str], str]]:
     """Upload the job's files that are not `known` by (SHA-256, kind) yet.
 

@@ -35,12 +35,20 @@ class LeasedStore:
     """
 
     def __init__(
-        self, store: Store, service: str, name: str, clock: Callable[[], float], session: str = ""
+        self,
+        store: Store,
+        service: str,
+        name: str,
+        clock: Callable[[], float],
+        session: str = "",
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
         self.store = store
         self.service = service
         self.session = session
         self.name, self.clock = name, clock
+        self._max_attempts = max_attempts
 
     def list_working(self, states: Collection[State]) -> list[JobRecord]:
         """The session's jobs in one of `states` that a worker has something to do for, newest first."""
@@ -71,7 +79,7 @@ class LeasedStore:
     def postpone_or_fail(self, job: JobRecord, error: BaseException, resume: State) -> None:
         """A step that spends nothing is tried again after a while; what will not get better fails."""
         kind = type(error).__name__
-        if not isinstance(error, _TEMPORARY) or job.attempts >= MAX_ATTEMPTS:
+        if not isinstance(error, _TEMPORARY) or job.attempts >= self._max_attempts:
             if not isinstance(error, ScenarioError | OSError | StoreError):
                 log.error("job %s: a defect", job.id, exc_info=error)
             self.fail(job, words_of(error), kind, resume)

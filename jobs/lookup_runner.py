@@ -4,14 +4,11 @@
 A person's lookups come first; background ones are asked one at a time, with pauses.
 """
 
-from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future  # of the worker process, which is plain Python
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from ..client import (
     CAPABILITIES,
-    Balance,
-    Cost,
     Input,
     InputError,
     JsonValue,
@@ -24,25 +21,17 @@ from ..client import (
 from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .lookups import Lookup
 from .record import PLACEHOLDER_ASSET
+from .service import Service
 from .tasks import Tasks
 
 PAUSE_S = 0.3
 _AT_ONCE = 4
 
 
-class Readable(Protocol):
-    """What of `Scenario` lookups need."""
-
-    def list_models(self, *, capabilities: Collection[str]) -> Iterable[Model]: ...
-    def get_model(self, model_id: str) -> Model: ...
-    def estimate_cost(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Cost: ...
-    def get_balance(self) -> Balance | None: ...
-
-
 class LookupRunner:
     """Takes up open lookups, one look at a time."""
 
-    def __init__(self, leased: LeasedStore, api: Readable, tasks: Tasks) -> None:
+    def __init__(self, leased: LeasedStore, api: Service, tasks: Tasks) -> None:
         self._leased = leased
         self._api = api
         self._tasks = tasks
@@ -90,7 +79,7 @@ class LookupRunner:
                     self._lookups.answer(service, other, None, text)
 
 
-def answer_to(api: Readable, lookup: Lookup) -> JsonValue:
+def answer_to(api: Service, lookup: Lookup) -> JsonValue:
     """What the service says to the lookup; raises ScenarioError."""
     match lookup.kind, lookup.request:
         case "models", _:
@@ -107,7 +96,7 @@ def answer_to(api: Readable, lookup: Lookup) -> JsonValue:
             raise InputError(f"This version of Maquette knows no lookup {lookup.kind!r}.")
 
 
-def _typical_cost_cu(api: Readable, model: Model) -> float | None:
+def _typical_cost_cu(api: Service, model: Model) -> float | None:
     """The price of a run with defaults; None where the service does not tell it for made-up inputs."""
     try:
         return api.estimate_cost(model.id, made_up_inputs(model)).creative_units

@@ -6,7 +6,7 @@ from concurrent.futures import Future  # of the worker process, which is plain P
 from typing import Any
 
 from ..client import Job as RemoteJob
-from ..client import JobStatus, Scenario, ScenarioError, SignInError
+from ..client import JobStatus, ScenarioError, SignInError
 from .candidates import NOT_LISTED, doubt_text
 from .database import RemoteTakenError
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
@@ -15,6 +15,7 @@ from .poll_schedule import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
 from .record import JobRecord
 from .remote_claims import claim_remote
 from .remote_list import Alone, Look, look, settled_at
+from .service import Service
 from .states import REMOTE, State
 from .store import ASKED_AGAIN, StaleError
 from .tasks import Tasks
@@ -29,7 +30,7 @@ class Poller:
     that was asked for `grace_s` after the last moment at which the job can have come to be.
     """
 
-    def __init__(self, leased: LeasedStore, api: Scenario, tasks: Tasks, grace_s: float) -> None:
+    def __init__(self, leased: LeasedStore, api: Service, tasks: Tasks, grace_s: float) -> None:
         self._leased = leased
         self._api = api
         self._tasks = tasks
@@ -171,8 +172,8 @@ class Poller:
             if likeness(job, remote) is Likeness.SAME and self._adopt(job, remote):
                 return
         if job.lost_at is None:
-            if seen.told_at is not None:
-                self._leased.update(job, lost_at=max(seen.told_at, job.submitted_at or 0.0))
+            if seen.answered_at is not None:
+                self._leased.update(job, lost_at=max(seen.answered_at, job.submitted_at or 0.0))
             return
         settled = settled_at(job, self._grace_s)
         if seen.asked_at is None or seen.asked_at <= settled or not seen.was_each_asked(alike, settled):

@@ -9,8 +9,9 @@ from concurrent.futures import Future  # of the worker process, which is plain P
 from typing import Any
 
 from ..client import Job as RemoteJob
-from ..client import JobStatus, Scenario, ScenarioError
+from ..client import JobStatus, ScenarioError
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
+from .service import Service
 from .states import State
 from .tasks import Tasks
 
@@ -18,7 +19,7 @@ from .tasks import Tasks
 class Rebuilder:
     """Asks for the list once for each service, again after a while where that fails."""
 
-    def __init__(self, leased: LeasedStore, api: Scenario, tasks: Tasks) -> None:
+    def __init__(self, leased: LeasedStore, api: Service, tasks: Tasks) -> None:
         self._leased = leased
         self._api = api
         self._tasks = tasks

@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ..client import AnswerError, NotAllowedError, NotFoundError, Scenario, ScenarioError
+from ..client import AnswerError, NotAllowedError, NotFoundError, ScenarioError
 from ..client import Job as RemoteJob
 from .leased_store import log
 from .matching import WINDOW_S, Likeness, likeness
 from .poll_schedule import OVERLAP_S
 from .record import JobRecord
 from .remote_claims import is_anothers
+from .service import Service
 
 _MOST_ALONE = 20  # jobs in doubt that one look asks for by their ids
 
@@ -39,7 +40,7 @@ class Look:
     """What one look showed. Times are the service's; None while it has told none."""
 
     asked_at: float | None  # its clock before it was asked: the lists are no older
-    told_at: float | None = None  # its clock afterwards
+    answered_at: float | None = None  # its clock afterwards
     is_complete: bool = False  # whether what is followed was listed
     lost: frozenset[str] = frozenset()  # our ids of those that it looked for: of others it tells nothing
     jobs: dict[str, RemoteJob] = field(default_factory=dict[str, RemoteJob])
@@ -68,7 +69,7 @@ class Look:
 
 
 def look(
-    api: Scenario,
+    api: Service,
     *,
     updated_after: float | None,
     silent: Sequence[str],
@@ -80,7 +81,7 @@ def look(
     """Ask for the jobs updated since, for the first of the `silent` that is not among them, and for what may
     be the `lost` ones', of which `alone` is kept from look to look. Raises ScenarioError.
     """
-    seen = Look(api.told_at(), lost=frozenset(job.id for job in lost), alone=alone)
+    seen = Look(api.last_answer_at(), lost=frozenset(job.id for job in lost), alone=alone)
     if updated_after is not None:
         seen.jobs |= {remote.id: remote for remote in api.list_jobs(updated_after=updated_after)}
         seen.is_complete = True
@@ -98,11 +99,11 @@ def look(
             seen.not_understood = remote_id
     for job in lost:
         _ask_alone(api, seen, job, claimed, grace_s)
-    seen.told_at = api.told_at()
+    seen.answered_at = api.last_answer_at()
     return seen
 
 
-def _ask_alone(api: Scenario, seen: Look, job: JobRecord, claimed: Collection[str], grace_s: float) -> None:
+def _ask_alone(api: Service, seen: Look, job: JobRecord, claimed: Collection[str], grace_s: float) -> None:
     """Ask by its id for each that the list leaves in doubt: alone it may tell more of itself. That is done at
     once, and again when no other can come any more.
     """

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What jobs, look-ups and commands ask of a service. `client.Scenario` is one, tests have another.
+"""What jobs ask of a service. `client.Scenario` is the one there is; who adds another writes these methods.
 
-All methods raise ScenarioError's children. Only `generate` spends; it sends its request once at most.
+Those that ask raise ScenarioError's children. Only `generate` spends; it sends its request once at most.
+`tests/faults/test_service.py` holds what each method promises, and runs for every service.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +13,17 @@ from ..client import Asset, Balance, Cost, Download, Job, JsonValue, Model, Prog
 
 
 class Service(Protocol):
-    """May be shared among threads. Every unknown id is a NotFoundError."""
+    """Several threads may use it at a time. Every unknown id is a NotFoundError. Times are Unix seconds."""
 
     def now(self) -> float:
-        """The service's clock in Unix seconds."""
+        """The service's clock, to within a second; until it has answered anything, this computer's."""
+        ...
+
+    def last_answer_at(self) -> float | None:
+        """The service's clock in its last answer, in whole seconds; None while it has told none.
+
+        What the service does from now on has no earlier time: a submission is dated by it.
+        """
         ...
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterable[Model]:
@@ -40,15 +48,29 @@ class Service(Protocol):
         """The id of the asset made of the file. Raises InputError if the file cannot be used."""
         ...
 
-    def generate(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Submission:
-        """Start the paid job. After an error with `may_have_arrived` it may be there: look for it."""
+    def generate(
+        self, model_id: str, inputs: Mapping[str, JsonValue], *, before_send: Callable[[], None] = ...
+    ) -> Submission:
+        """Start the paid job. After an error with `may_have_arrived` it may be there: look for it.
+
+        `before_send` is called right before the first byte of the request. What it raises is raised, and
+        nothing was paid.
+        """
         ...
 
     def list_jobs(self, *, updated_after: float) -> Iterable[Job]:
         """All jobs on models updated since `updated_after`, or an error."""
         ...
 
+    def list_new_jobs(self, *, created_after: float) -> Iterable[Job]:
+        """All jobs created since `created_after`, of whatever type, or an error."""
+        ...
+
     def get_job(self, job_id: str) -> Job: ...
+
+    def job_url(self, job_id: str) -> str:
+        """An address of the job for a person who can sign in; it does not expire. No request is made."""
+        ...
 
     def cancel_job(self, job_id: str) -> Job:
         """Raises CancelRefusedError where the service does not stop it."""

@@ -15,7 +15,6 @@ from ..client import (
     NetworkError,
     NotFoundError,
     RateLimitedError,
-    Scenario,
     ScenarioError,
     Submission,
 )
@@ -27,6 +26,7 @@ from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .poller import Poller
 from .record import JobRecord
 from .remote_claims import claim_remote
+from .service import Service
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
@@ -50,7 +50,7 @@ class Steps:
     def __init__(
         self,
         leased: LeasedStore,
-        api: Scenario,
+        api: Service,
         tasks: Tasks,
         poller: Poller,
         *,
@@ -140,12 +140,12 @@ class Steps:
             return
         leased = self._leased
         intended_at = leased.clock()
-        told_at = self._api.told_at()
+        answered_at = self._api.last_answer_at()
         # The intent is on disk before the one POST that spends.
         job = leased.move(
             job,
             State.SUBMITTING,
-            submitted_at=self._api.now() if told_at is None else told_at,
+            submitted_at=self._api.now() if answered_at is None else answered_at,
             lost_at=None,
             candidates=[],
         )

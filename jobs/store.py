@@ -184,7 +184,7 @@ class Store:
         Raises StoreError if its id is taken. A process that is killed at this leaves no job.
         """
         now, folder = self.clock(), self.job_folder(new.id)
-        part = folder.with_name(f"new-{new_id()}")
+        made = part = folder.with_name(f"new-{new_id()}")
         try:
             (part / "input").mkdir(parents=True)
             row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
@@ -200,9 +200,9 @@ class Store:
                 names, places = ", ".join(row), ", ".join("?" * len(row))
                 self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", (*row.values(),))
                 shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here, before
-                part.rename(folder)
+                made = part.rename(folder)
         except BaseException as error:
-            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(made if isinstance(error, Exception) else part, ignore_errors=True)
             if isinstance(error, OSError):
                 raise StoreError(f"{folder} cannot be made for a new job: {error.strerror}.") from error
             raise

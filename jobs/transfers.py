@@ -13,19 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..client import (
-    Asset,
-    Download,
-    JsonValue,
-    NotFoundError,
-    Scenario,
-    ServerError,
-    TransferError,
-    content_type,
-)
+from ..client import Asset, Download, JsonValue, NotFoundError, ServerError, TransferError, content_type
 from .blender_pool import BlenderPool, ChildError
 from .files import safe_name, sha256_of
-from .record import JobRecord
+from .record import JobRecord, StoredFile
+from .service import Service
 from .states import DONE
 
 MAX_RESULT_FILES = 200
@@ -33,6 +25,7 @@ MAX_RESULT_BYTES = 16 << 30
 MAX_ATTEMPTS = 12  # of steps that cost nothing, some ten minutes in all
 RESULT = "result.blend"  # in a job's folder
 BAD_BYTES = 1 << 20  # that much is kept of a bad file
+OWN_FILE = "own.blend"  # what goes onto the artist's own object: see scene/put_back.py
 _NO_MODEL = "The service lists no 3D model among the files of the result."
 _MEDIA = ("image", "video", "audio")  # so begin kinds and MIME types
 _MODELS = ("model/", "application/vnd.autodesk.fbx", "application/zip")
@@ -78,7 +71,7 @@ class Progress:
 
 
 def download_results(
-    api: Scenario, asset_ids: list[str], folder: Path, progress: Progress, *, attempts: int
+    api: Service, asset_ids: list[str], folder: Path, progress: Progress, *, attempts: int
 ) -> list[JsonValue]:
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 
@@ -242,13 +235,47 @@ def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[
     request["target"] = str((folder / RESULT).resolve())
     request["frame"] = job.placement.get("frame", 1)
     try:
-        return blenders.run("convert", request, folder, "reading the result")
+        answer = blenders.run("convert", request, folder, "reading the result")
+        if answer.get("objects") and (source := _own_source(job, folder)):
+            made = _put_back(blenders, job, source, folder)
+            told = [*_list(answer.get("messages")), *_list(made.pop("messages"))]
+            answer |= {**made, "messages": told}
+        return answer
     except ChildError as error:
         if error.is_unreadable:
             raise UnreadableResultError(str(error)) from error
         raise
     finally:
         _remove_leftovers(folder)
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+def _own_source(job: JobRecord, folder: Path) -> StoredFile | None:
+    """The .blend of the artist's object that what came goes back to."""
+    own = job.placement.get("own")
+    if not isinstance(own, dict) or not own.get("result"):
+        return None
+    return next((file for file in job.input_files if file.objects and (folder / file.source).is_file()), None)
+
+
+def _put_back(
+    blenders: BlenderPool, job: JobRecord, source: StoredFile, folder: Path
+) -> dict[str, JsonValue]:
+    """Have it fitted to that object, and `folder`/own.blend made of it; the result itself is there anyway."""
+    own = job.placement["own"]
+    request: dict[str, JsonValue] = {"own": own, "objects": list(source.objects)}
+    request |= {"source": str((folder / source.source).resolve()), "frame": job.placement.get("frame", 1)}
+    request |= {"result": str((folder / RESULT).resolve())}
+    request |= {"target": str((folder / OWN_FILE).resolve())}
+    try:
+        made = blenders.run("put_back", request, folder, "fitting the result to the object")
+    except ChildError as error:
+        return {"put_back": {}, "messages": [f"It could not be fitted to the object that was sent: {error}"]}
+    told = made.pop("messages", [])
+    return {"put_back": made, "messages": told}
 
 
 def is_result_gone(job: JobRecord, folder: Path) -> bool:

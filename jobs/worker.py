@@ -27,9 +27,11 @@ from .matching import GRACE_S
 from .poller import Poller
 from .process import open_sandbox, stop_sandbox
 from .rebuild import Rebuilder
+from .service import Service
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, Store
 from .tasks import Tasks
+from .transfers import MAX_ATTEMPTS
 
 TICK_S = 0.25
 STORE_PATIENCE_S = 300.0  # how long a store that takes nothing is waited for, with the results in memory
@@ -40,33 +42,36 @@ PROGRESS_S = 0.5  # how often a transfer's progress is written
 class Worker:
     """Takes the jobs of one session at a service through their states, and what ended sessions have paid for.
 
-    `blender` is the executable that converts, in as many processes as there are `converters`. After the last
-    thing to do it waits `linger_s` for more, without the lease. `clock` is for intervals and has no dates: it
-    goes on evenly, also where this computer's clock is set.
+    `blenders` convert, as many at a time as there are `converters`. After the last thing to do it waits
+    `linger_s` for more, without the lease. `stopping` is what `stop` sets, and what idle time is spent with.
+    `clock` is for intervals and has no dates: it goes on evenly, also where this computer's clock is set.
     """
 
     def __init__(
         self,
         store: Store,
-        api: Scenario,
+        api: Service,
         *,
         service: str,
         session: str = "",
-        blender: str,
+        blenders: BlenderPool,
         converters: int = 1,
         is_keeping_downloads: bool = True,
         linger_s: float = 0.0,
         clock: Callable[[], float] = elapsed_s,
         grace_s: float = GRACE_S,
+        max_attempts: int = MAX_ATTEMPTS,
+        stopping: threading.Event | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.tasks = Tasks(converters)
-        self._blenders = BlenderPool(blender)
+        self._blenders = blenders
         self._store = store
         self._service = service
         self._session = session
         self._clock, self._linger_s = clock, linger_s
-        leased = LeasedStore(store, service, self.name, clock, session)
+        leased = LeasedStore(store, service, self.name, clock, session, max_attempts=max_attempts)
         self._poller = Poller(leased, api, self.tasks, grace_s)
         self._lookup_runner = LookupRunner(leased, api, self.tasks)
         self._rebuilder = Rebuilder(leased, api, self.tasks)
@@ -76,7 +81,8 @@ class Worker:
             is_keeping_downloads=is_keeping_downloads,
         )
         self._leased = leased
-        self._is_stopping = threading.Event()
+        self._is_stopping = stopping or threading.Event()
+        self._sleep = sleep
         self._next_lease = self._next_progress = 0.0
         self._trouble_since: float | None = None
 
@@ -139,7 +145,7 @@ class Worker:
             log.warning("the store: %s", error)
             if now - self._trouble_since > STORE_PATIENCE_S:
                 raise
-            time.sleep(STORE_PAUSE_S)
+            self._sleep(STORE_PAUSE_S)
             return True
         self._trouble_since = None
         return is_working
@@ -192,7 +198,7 @@ def main() -> int:
             stack.callback(stop_sandbox, sandbox)
         store = stack.enter_context(closing(Store(folder)))
         api = stack.enter_context(Scenario(api_url, credentials, project_id=project_id))
-        worker = Worker(store, api, **settings)
+        worker = Worker(store, api, blenders=BlenderPool(settings.pop("blender")), **settings)
 
         def follow_parent() -> None:
             os.read(0, 1)  # nothing comes: it ends

@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes an image of what is on the screen, rendered or copied, and gives it to the model.
-
-Views are drawn without grid, gizmos and background: what models want is the subject alone.
-"""
-
-import os
-import struct
-import sys
-import tempfile
-import zlib
-from pathlib import Path
-from typing import Any
+"""Makes an image of what is on the screen, rendered or copied, and gives it to the model."""
 
 import bpy
-from mathutils import Matrix
 
-from .. import properties, scene
+from .. import properties
 from ..session_state import state
-from ..window import RequestError, save_image
+from ..window import RequestError, capture
 
-SIZE = 1024  # pixels of the longer side
+_CAPTURES = {
+    "RENDER": capture.capture_render,
+    "VIEWPORT": capture.capture_viewport,
+    "CAMERA": capture.capture_camera,
+    "CLIPBOARD": capture.capture_clipboard,
+}
 _SOURCES = (
     ("RENDER", "Last Render", "What was rendered last", "RENDER_RESULT", 0),
     ("VIEWPORT", "Viewport", "The middle of this view, without grid and background", "VIEW3D", 1),
@@ -44,9 +37,7 @@ class MAQUETTE_OT_capture_image(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            image = {"RENDER": _render, "VIEWPORT": _viewport, "CAMERA": _camera, "CLIPBOARD": _clipboard}[
-                self.source
-            ](context)
+            image = _CAPTURES[self.source](context)
         except (RequestError, RuntimeError) as error:
             self.report({"ERROR"}, str(error).strip().splitlines()[-1])
             return {"CANCELLED"}
@@ -55,127 +46,3 @@ class MAQUETTE_OT_capture_image(bpy.types.Operator):
         if not model or not properties.set_picture(settings, model, image, self.input_name):
             self.report({"WARNING"}, f"The model takes no image. {image.name} is kept in this file.")
         return {"FINISHED"}
-
-
-def _render(_context: bpy.types.Context) -> bpy.types.Image:
-    result = bpy.data.images.get("Render Result")
-    if result is None:
-        raise RequestError("Nothing was rendered yet. Render the scene first.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "render.png")
-        save_image(result, path)
-        return _image_of("Render", path.read_bytes())
-
-
-def _viewport(context: bpy.types.Context) -> bpy.types.Image:
-    """The square in the middle of the view."""
-    region, view = _region(context), context.space_data.region_3d
-    side = min(region.width, region.height)
-    crop = Matrix.Diagonal((region.width / side, region.height / side, 1.0, 1.0))
-    return _draw(context, "Viewport", view.view_matrix, crop @ view.window_matrix, SIZE, SIZE)
-
-
-def _camera(context: bpy.types.Context) -> bpy.types.Image:
-    camera, render = context.scene.camera, context.scene.render
-    if camera is None:
-        raise RequestError("The scene has no camera. Add one.")
-    scale = SIZE / max(render.resolution_x, render.resolution_y)
-    width, height = (max(1, round(side * scale)) for side in (render.resolution_x, render.resolution_y))
-    projection = camera.calc_matrix_camera(
-        context.evaluated_depsgraph_get(),
-        x=width,
-        y=height,
-        scale_x=render.pixel_aspect_x,
-        scale_y=render.pixel_aspect_y,
-    )
-    return _draw(context, "Camera View", camera.matrix_world.inverted(), projection, width, height)
-
-
-def _draw(
-    context: bpy.types.Context, name: str, view: Matrix, projection: Matrix, width: int, height: int
-) -> bpy.types.Image:
-    import gpu  # not there without a window
-    import numpy as np  # takes a while
-
-    space = context.space_data
-    was = space.overlay.show_overlays, space.show_gizmo
-    space.overlay.show_overlays = space.show_gizmo = False
-    target = gpu.types.GPUOffScreen(width, height)
-    try:
-        with scene.shown_in_srgb(context.scene):
-            context.view_layer.update()  # what is drawn is a copy of the scene
-            target.draw_view3d(
-                *(context.scene, context.view_layer, space, _region(context), view, projection),
-                do_color_management=True,
-                draw_background=False,
-            )
-        buffer = target.texture_color.read()
-    finally:
-        target.free()
-        space.overlay.show_overlays, space.show_gizmo = was
-    buffer.dimensions = width * height * 4
-    pixels = np.asarray(buffer, np.uint8).reshape(height, width, 4)
-    return _image_of(name, _png_of(pixels))
-
-
-def _png_of(pixels: Any) -> bytes:
-    """A PNG of bytes that Blender has drawn: lines from the bottom up, colours multiplied by their alpha.
-
-    Measured: 20 ms for 1024 x 1024, where pixels as floats and Blender's own packing take 90 ms.
-    """
-    import numpy as np  # takes a while
-
-    height, width, _ = pixels.shape
-    lines = np.zeros((height, 1 + width * 4), np.uint8)  # each begins with a 0: not filtered
-    image = lines[:, 1:].reshape(height, width, 4)
-    image[:] = pixels[::-1]
-    edge = (image[..., 3] > 0) & (image[..., 3] < 255)
-    color = image[edge].astype(np.uint16)
-    color[:, :3] = np.minimum(color[:, :3] * 255 // color[:, 3:], 255)
-    image[edge] = color
-    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)  # 8 bits, red green blue alpha
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(lines, 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
-
-
-def _image_of(name: str, content: bytes) -> bpy.types.Image:
-    """An image of this file with the PNG packed into it."""
-    image = bpy.data.images.new(name, 1, 1)
-    image.pack(data=content, data_len=len(content))
-    image.source = "FILE"
-    return image
-
-
-def _region(context: bpy.types.Context) -> bpy.types.Region:
-    return next(region for region in context.area.regions if region.type == "WINDOW")
-
-
-def _clipboard(context: bpy.types.Context) -> bpy.types.Image:
-    """Blender pastes images in an image editor alone: another area is one for the moment."""
-    before = set(bpy.data.images)
-    others = [area for area in context.screen.areas if area != context.area]
-    area = min(others, key=lambda each: each.width * each.height, default=context.area)
-    was = area.type
-    area.type = "IMAGE_EDITOR"
-    paste: Any = bpy.ops.image.clipboard_paste  # the stubs know no poll()
-    try:
-        with context.temp_override(area=area, region=area.regions[-1]):
-            if not paste.poll():
-                raise RequestError(_why_no_paste())
-            paste()
-    finally:
-        area.type = was
-    (image,) = set(bpy.data.images) - before
-    image.name = "Clipboard"
-    image.pack()
-    return image
-
-
-def _why_no_paste() -> str:
-    """Tried with 4.2 and 5.2: under X11 Blender takes no image from the clipboard, whatever offers it."""
-    if sys.platform.startswith("linux") and not os.environ.get("WAYLAND_DISPLAY"):
-        return "Blender cannot paste images under X11. Save it as a file and drop that onto the view."
-    return "There is no image on the clipboard. Copy one first."

@@ -5,6 +5,7 @@ import bpy
 
 _GROUPS = (
     (("generate", "PLAY"), ("choose_model", "PRESET"), ("reset_parameters", "LOOP_BACK")),
+    (("restore_original", "RECOVER_LAST"),),
     (
         ("place_job", "IMPORT"),
         ("select_job", "RESTRICT_SELECT_OFF"),

@@ -5,7 +5,7 @@ import bpy
 
 from .. import scene
 from ..jobs import DONE, Backend, JobRecord
-from ..window import placeholders, placer
+from ..window import on_original, placeholders, placer
 from .job_operator import JobOperator
 
 
@@ -19,7 +19,8 @@ class MAQUETTE_OT_place_job(JobOperator, bpy.types.Operator):
         if job.state not in DONE:
             return f"{job.name} has no 3D model to place."
         if not scene.find_placeholders([job.id]):
-            for target in placeholders.targets(context):
+            is_of_object = on_original.is_of_object(job)
+            for target in [None] if is_of_object else placeholders.targets(context):
                 placeholders.create(context, job, target)
         if bpy.app.background:
             placer.place_now(backend.jobs, job)

@@ -16,7 +16,11 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         names = ("maquette_job", scene.AWAITS)
-        found = [each for each in context.view_layer.objects if job.id in map(each.get, names)]
+        found = [
+            each
+            for each in context.view_layer.objects
+            if job.id in map(each.get, names) or scene.job_of(each) == job.id
+        ]
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
         for each in context.selected_objects:

@@ -38,6 +38,6 @@ class MAQUETTE_OT_use_task(bpy.types.Operator):
         if not begin.choose_for(context, "3d23d", self.task):
             self.report({"ERROR"}, "There is no model for this.")
             return {"CANCELLED"}
-        properties.get(context.scene).place_mode = "SELECTED"
+        properties.get(context.scene).mesh_place_mode = "ORIGINAL"
         when_ready.go_on_when(context, when_ready.show_sidebar, lambda _: None)
         return {"FINISHED"}

@@ -117,7 +117,8 @@ def _draw_drop_box() -> None:
     """The box that the next 3D model would fill, while the place is where an image was dropped."""
     context = bpy.context
     settings = properties.get(context.scene)
-    if settings.place_mode != "POINT" or not context.space_data.overlay.show_overlays:
+    model = properties.model_of(settings, state.catalogue)
+    if properties.place_mode_of(settings, model) != "POINT" or not context.space_data.overlay.show_overlays:
         return
     turn = Matrix.Rotation(settings.drop_rotation_z, 4, "Z")
     box = Matrix.Translation(settings.drop_point) @ turn @ Matrix.Scale(settings.size, 4)

@@ -10,7 +10,7 @@ import bpy
 
 from .. import properties
 from ..client import Model
-from ..jobs import cost_text
+from ..jobs import cost_text, requires_mesh
 from ..session_state import state
 from ..window import notices, object_inputs, placeholders
 from . import thumbnails
@@ -18,6 +18,7 @@ from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
 from .object_properties import MAQUETTE_PT_object
+from .on_original import draw_on_original, draw_restore
 from .text import Ruler, draw_text
 
 
@@ -44,7 +45,7 @@ class MAQUETTE_PT_make(bpy.types.Panel):
             draw_model(layout, ruler, catalogue, model)
             if catalogue.schema(model.id):
                 draw_inputs(layout, ruler, settings, model)
-            _draw_place(layout, ruler, settings, model)
+            _draw_place(layout, ruler, context, settings, model)
         _draw_generate(layout, context, ruler, settings)
 
 
@@ -69,20 +70,28 @@ def _draw_sandbox(layout: bpy.types.UILayout, ruler: Ruler) -> None:
 
 
 def _draw_place(
-    layout: bpy.types.UILayout, ruler: Ruler, settings: properties.MaquetteSettings, model: Model
+    layout: bpy.types.UILayout,
+    ruler: Ruler,
+    context: bpy.types.Context,
+    settings: properties.MaquetteSettings,
+    model: Model,
 ) -> None:
     header, body = layout.panel("maquette_place")
     header.label(text="Place")
     if body:
         column = body.column()
-        column.prop(settings, "place_mode", text="")
-        if settings.place_mode == "SELECTED":
+        column.prop(settings, "mesh_place_mode" if requires_mesh(model) else "place_mode", text="")
+        mode = properties.place_mode_of(settings, model)
+        if mode == "ORIGINAL":
+            draw_on_original(column, ruler, settings)
+        elif mode == "SELECTED":
             draw_text(column, ruler, "Each keeps its name, place and box.")
-            if properties.prompt_input(model):
-                column.prop(settings, "use_object_names")
         else:
             column.use_property_split = True
             column.prop(settings, "size")
+        if mode in ("ORIGINAL", "SELECTED") and properties.prompt_input(model):
+            column.prop(settings, "use_object_names")
+        draw_restore(column, context)
 
 
 def _draw_generate(

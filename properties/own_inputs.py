@@ -78,7 +78,8 @@ def uses_names(settings: Any, model: Model | None, given: Values | None = None) 
         return settings.names_choice == "ON"
     given = values_of(settings, model) if given is None else given
     has_image = any(field.spec.name in given for field in _image_fields(model))
-    return spec.name not in given and (spec.required.is_always or not has_image)
+    is_of_mesh = "3d23d" in model.capabilities  # its words are about the surface, not what the object is
+    return not is_of_mesh and spec.name not in given and (spec.required.is_always or not has_image)
 
 
 def own_values(settings: Any, model: Model, given: Values, item: bpy.types.Object | None) -> Values:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The settings that are saved with each scene, and the window's lists, which are not saved."""
 
+import json
 from typing import Any, NamedTuple, cast
 
 import bpy
 
 from .. import preferences
 from ..client import Model
-from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord, requires_mesh, usual_result
 from ..session_state import state
 from .groups import (
     LISTS,
@@ -28,6 +29,27 @@ PLACE_MODES = (
     ("ROW", "In a Row", "Side by side, from the 3D cursor along X"),
     ("POINT", "At Drop Point", "Where the image was dropped"),
     ("MOUSE", "Under Mouse", "After Generate its box follows the mouse: a click puts it there"),
+)
+MESH_PLACE_MODES = (
+    (
+        "ORIGINAL",
+        "On the Original",
+        "The selected object itself gets what comes, or what comes stands in its place",
+    ),
+    *PLACE_MODES,
+)
+RESULTS = (
+    (
+        "MATERIAL",
+        "Material",
+        "The mesh and its UVs stay. Its slots get the new texture, baked onto those UVs",
+    ),
+    ("MESH", "Mesh", "The object gets the new mesh. Modifiers stay, the old mesh is kept"),
+    ("OBJECT", "New Object", "What comes stands in the same place as an object of its own"),
+)
+SHAPES = (
+    ("BASE", "Base Mesh", "Send the mesh without its modifiers"),
+    ("SEEN", "As Seen", "Send the shape that is seen, modifiers applied"),
 )
 FILTERS = (
     ("ALL", "All", "All jobs"),
@@ -71,6 +93,29 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     place_mode: bpy.props.EnumProperty(
         name="Place", description="Where the 3D model will stand", items=PLACE_MODES, update=note_change
     )
+    mesh_place_mode: bpy.props.EnumProperty(
+        name="Place",
+        description="Where what a model makes of a mesh will stand",
+        items=MESH_PLACE_MODES,
+        update=note_change,
+    )
+    result: bpy.props.EnumProperty(
+        name="Result",
+        description="What becomes of the object that is sent",
+        items=RESULTS,
+        get=lambda self: _choice(self, "result", RESULTS),
+        set=lambda self, value: _choose(self, "result", RESULTS[value][0]),
+    )
+    shape: bpy.props.EnumProperty(
+        name="Send",
+        description="Which shape of the object is sent",
+        items=SHAPES,
+        get=lambda self: _choice(self, "shape", SHAPES),
+        set=lambda self, value: _choose(self, "shape", SHAPES[value][0]),
+    )
+    own_choices: bpy.props.StringProperty(
+        options={"HIDDEN"}
+    )  # of `result` and `shape`: what the artist chose
     size: bpy.props.FloatProperty(
         name="Size",
         description="Longest side of the 3D model",
@@ -142,14 +187,45 @@ def model_of(settings: MaquetteSettings, catalogue: Catalogue | None) -> Model |
     return catalogue.schema(chosen) or catalogue.models.get(chosen)
 
 
-def place_mode_of(settings: MaquetteSettings, _model: Model | None) -> str:
-    """Where what the model makes will stand."""
-    return settings.place_mode
-
-
 def sources_of(model: Model) -> list[Source]:
     """What the model makes its result from."""
     return [_SOURCES[kind] for kind in model.capabilities if kind in _SOURCES]
+
+
+def place_mode_of(settings: MaquetteSettings, model: Model | None) -> str:
+    """Where what the model makes will stand: one that requires a mesh has a setting of its own."""
+    is_of_mesh = model is not None and requires_mesh(model)
+    return settings.mesh_place_mode if is_of_mesh else settings.place_mode
+
+
+def _choice(settings: MaquetteSettings, name: str, items: tuple[tuple[str, str, str], ...]) -> int:
+    """What the artist chose for models of this kind, else what is usual for them."""
+    kind = _kind_of_model(settings)
+    chosen = _choices(settings)
+    usual = kind
+    if name == "shape":  # modifiers would come twice with a mesh that has them already
+        kind = str(chosen.get(f"result {kind}", kind))
+        usual = "BASE" if kind == "MESH" else "SEEN"
+    wanted = chosen.get(f"{name} {kind}", usual)
+    return next((place for place, item in enumerate(items) if item[0] == wanted), 0)
+
+
+def _choose(settings: MaquetteSettings, name: str, wanted: str) -> None:
+    kind = settings.result if name == "shape" else _kind_of_model(settings)
+    settings.own_choices = json.dumps(_choices(settings) | {f"{name} {kind}": wanted})
+
+
+def _kind_of_model(settings: MaquetteSettings) -> str:
+    model = model_of(settings, state.catalogue)
+    return usual_result(model) if model else "OBJECT"
+
+
+def _choices(settings: MaquetteSettings) -> dict[str, object]:
+    try:
+        found = json.loads(settings.own_choices or "{}")
+    except (ValueError, RecursionError):  # a file from elsewhere
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def choose(settings: MaquetteSettings, model: Model, catalogue: Catalogue) -> None:

@@ -169,6 +169,13 @@ def takes_selection(spec: Input) -> bool:
     return spec.required.is_always or spec.is_parent
 
 
+def named_mesh(settings: bpy.types.PropertyGroup, model: Model) -> bpy.types.Object | None:
+    """The object that is named as what the model works on; None: the selected ones are."""
+    group = inputs_of(settings, model.id)
+    field = next((f for f in fields_of(model.id) if f.role == "mesh" and takes_selection(f.spec)), None)
+    return getattr(group, field.attribute) if group and field else None
+
+
 def takes_meshes(model: Model) -> bool:
     return any(spec.is_file and spec.kind == "3d" for spec in model.inputs)
 

@@ -19,6 +19,7 @@ SIDES = ("front", "left", "back", "right")
 # The first pattern found in a model's id says what it does to a mesh; without one it is handed back as it is.
 MESH_WORK = {
     "remesh|retopology": "decimate",
+    "trellis.*retexture": "remake",  # it changes the faces, too, and returns a size of its own
     "retexture|texturing|texture-edit": "retexture",
     "uv-unwrap": "unwrap",
     "stylization": "blocks",
@@ -134,6 +135,7 @@ def work(model: Record, body: Record, path_of: Callable[[str], str]) -> Record:
     request: Record = {"prompt": next(filter(None, texts), model["name"]), "images": images, "meshes": meshes}
     request["faces"] = int(next(filter(None, faces), 30_000))
     request["textured"] = all(body.get(name, True) for name in ("paint", "shouldTexture", "texture"))
+    request["keeps_map"] = body.get("enableOriginalUv", usual.get("enableOriginalUv")) is True
     request["is_splat"] = bool(re.search("splat|marble", model["id"]))
     kinds = (("3d23d", "pass", meshes), ("img23d", "image", images), ("txt23d", "text", True))
     request["type"], request["task"] = next((made, task) for made, task, source in kinds if source)

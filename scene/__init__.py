@@ -5,6 +5,7 @@ from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use
 from .custom_properties import AWAITS, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
+from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
 from .place import Placement, grid_locations, row_locations
 from .placeholder import add_placeholder, box_of, drop_placeholder, find_placeholders, row_place
 from .render import render_preview, shown_in_srgb
@@ -13,6 +14,8 @@ from .write import write_form
 
 __all__ = [
     "AWAITS",
+    "ONTO",
+    "EditedError",
     "ExportError",
     "GoneError",
     "Loading",
@@ -28,12 +31,19 @@ __all__ = [
     "export_glb",
     "find_placeholders",
     "grid_locations",
+    "has_original",
     "is_in_use",
+    "job_of",
+    "note_fit",
+    "put",
     "render_preview",
+    "reserve",
+    "restore",
     "row_locations",
     "row_place",
     "save_blend",
     "shown_in_srgb",
+    "waiting_for",
     "write_form",
     "write_thumbnail",
 ]

@@ -81,6 +81,11 @@ class Loading:
         self._names: list[str] = []  # of the objects, the root first
         self._steps = self._load()
 
+    @property
+    def path(self) -> Path:
+        """The file that it comes from."""
+        return self._path
+
     def step(self) -> bool:
         """Does the next piece of it; whether all is there."""
         try:

@@ -7,11 +7,15 @@ A .blend may come from anybody, so what is not of the kind that we write counts 
 import math
 
 import bpy
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 PREFIX = "maquette_"  # of the name of each custom property of ours
 LOWEST, HIGHEST = "maquette_min", "maquette_max"  # of a result's root: the corners of its bounds
 AWAITS = "maquette_awaits"  # of a placeholder: the id of a job
+OWN = "maquette_own"  # of a placeholder: from its space to that of the object that was sent
+FIT = "maquette_fit"  # of a placeholder: where in it the result's root stands
+ARRIVES = "maquette_arrives"  # of an object that waits for a material or a mesh of its own
+BEFORE = "maquette_before"  # of an object: what was taken from it, to be restored
 MAX_COORDINATE = 1e10  # beyond it single precision leaves nothing of a shape
 MAX_ID_LENGTH = 200
 
@@ -29,6 +33,20 @@ def awaited_job(item: bpy.types.Object) -> str:
     """The id of the job that the object waits for; empty if it waits for none."""
     value = item.get(AWAITS)
     return value if isinstance(value, str) and len(value) <= MAX_ID_LENGTH else ""
+
+
+def matrix_or_none(value: object) -> Matrix | None:
+    """A matrix of four rows that has an inverse."""
+    try:
+        numbers = list(value)  # pyright: ignore[reportCallIssue, reportArgumentType] # whatever it is
+    except TypeError:
+        return None
+    if len(numbers) != 16 or not all(isinstance(number, int | float) for number in numbers):
+        return None
+    if not all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers):
+        return None
+    matrix = Matrix([numbers[row : row + 4] for row in range(0, 16, 4)])
+    return matrix if matrix.determinant() else None
 
 
 def _corner_or_none(value: object) -> Vector | None:

@@ -12,11 +12,11 @@ import bpy
 from mathutils import Euler, Matrix, Vector
 
 from .append import collection_of
-from .custom_properties import AWAITS, awaited_job, bounds_or_none
+from .custom_properties import ARRIVES, AWAITS, FIT, OWN, awaited_job, bounds_or_none, matrix_or_none
 from .place import bounds_of, corners_of
 
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
-PLACEHOLDER_KEYS = (AWAITS, _MADE)
+PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES)
 _GAP = 0.25  # of the size, between two in a row
 
 
@@ -57,7 +57,13 @@ def drop_placeholder(item: bpy.types.Object) -> None:
     if _MADE in item:
         bpy.data.objects.remove(item)
     else:
-        item.pop(AWAITS, None)
+        for key in PLACEHOLDER_KEYS:
+            item.pop(key, None)
+
+
+def mark_made(item: bpy.types.Object) -> None:
+    """The empty was made to wait, and goes if nothing is waited for any more."""
+    item[_MADE] = True
 
 
 def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
@@ -73,7 +79,12 @@ def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
 
 
 def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
-    """Where the root stands on the floor of the placeholder's box, as large as fits, turned alike."""
+    """Where the root stands: where what was sent stood, exactly; else on the floor of the placeholder's
+    box, as large as fits, turned alike.
+    """
+    place = matrix_or_none(item.get(FIT))
+    if place is not None:
+        return item.matrix_basis @ place
     low, high = bounds_of(root)
     box_low, box_high = box_of(item)
     _, turn, scale = item.matrix_basis.decompose()

@@ -1,23 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the GLB that is uploaded, of objects in a .blend of their own: a task of background_main.py.
 
-Modifiers are applied; what the objects refer to (parents, cutters) counts but is not sent.
+One object is sent in its own space (see own_shape.py), so that what comes back fits wherever it stands.
+Several are sent as they stand to each other. What they refer to (parents, cutters) counts but is not sent.
 """
 
 from typing import Any
 
 import bpy
 
-WITH_FACES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
 
 
 def send(request: dict[str, Any]) -> dict[str, object]:
-    """Makes the file `target` of those `objects` in the .blend `source`; of all if none is named."""
+    """Makes the file `target` of those `objects` in the .blend `source`; of all if none is named.
+
+    `own` says whose space it is and how it is stretched there, and whether modifiers are left out.
+    """
     try:
-        _load(request["source"], set(request["objects"]))
+        _prepare(
+            request["source"], set(request["objects"]), request.get("own") or {}, request.get("frame", 1)
+        )
         # A name that ends in .glb, else the exporter adds that.
         bpy.ops.export_scene.gltf(
-            filepath=request["target"], export_format="GLB", use_selection=True, export_apply=True
+            filepath=request["target"],
+            export_format="GLB",
+            use_selection=True,
+            export_animations=False,
+            export_morph=False,
+            export_skins=False,
         )
     except (OSError, RuntimeError, ValueError) as error:  # Blender's operators raise RuntimeError
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:300]
@@ -25,19 +36,30 @@ def send(request: dict[str, Any]) -> dict[str, object]:
     return {"ok": True}
 
 
-def _load(source: str, names: set[str]) -> None:
-    """The file's objects in an otherwise empty scene, those named (all if none is) selected."""
-    scene, layer = bpy.context.scene, bpy.context.view_layer
-    assert scene and layer
-    with bpy.data.libraries.load(source) as (found, wanted):  # pyright: ignore[reportGeneralTypeIssues]
-        loaded = list(found.objects)
-        wanted.objects = list(loaded)
-    for name, each in zip(loaded, wanted.objects, strict=True):
-        scene.collection.objects.link(each)
-        each.hide_viewport = each.hide_select = False
-        each.hide_set(False)
-        each.select_set(name in names or not names)
-    graph = bpy.context.evaluated_depsgraph_get()
-    sent = [each.evaluated_get(graph) for each in layer.objects.selected if each.type in WITH_FACES]
-    if not any(each.to_mesh().polygons for each in sent):
+def _prepare(source: str, names: set[str], own: dict[str, Any], frame: int) -> None:
+    """Selects, in the scene, plain copies of what is sent: meshes alone, where they are to be."""
+    scene = bpy.context.scene
+    assert scene
+    scene.frame_set(frame)
+    loaded = load_objects(source)
+    sent = [each for name, each in loaded.items() if each.type in WITH_FACES and (name in names or not names)]
+    owner = owner_of(loaded, sent, own.get("object", ""))
+    to_own, stretch = to_own_space(owner, own.get("stretch"))
+    made: list[bpy.types.Object] = []
+    for each in sent:
+        name = each.name
+        place = stretch @ to_own @ each.matrix_world if owner else None  # some services heed no transforms
+        copy = bpy.data.objects.new("sent", mesh_of(each, place, is_base=bool(own.get("is_base"))))
+        if owner is None:
+            copy.matrix_world = each.matrix_world
+        if len(copy.material_slots) == len(each.material_slots):  # those of the object, not of its mesh
+            for slot, used in zip(copy.material_slots, each.material_slots, strict=True):
+                slot.material = used.material
+        each.name = f"{name} (here)"
+        copy.name = name
+        made.append(copy)
+    if not any(len(each.data.polygons) for each in made if isinstance(each.data, bpy.types.Mesh)):
         raise ValueError("it has no faces")
+    for each in made:
+        scene.collection.objects.link(each)
+        each.select_set(True)

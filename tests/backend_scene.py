@@ -8,9 +8,10 @@ from typing import Any
 
 from maquette.client import Model
 from maquette.jobs import Backend, JobRecord, NewJob, Store
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.lookup_runner import PAUSE_S
 from maquette.jobs.worker import Worker
-from service import Clock, Service
+from service import Clock, MemoryService
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -35,7 +36,7 @@ class BackendScene:
 
     def __init__(self, folder: Path, *, is_signed_in: bool = True) -> None:
         self.clock = Clock()
-        self.service = Service(self.clock)
+        self.service = MemoryService(self.clock)
         self.service.models = dict(MODELS)
         self.other = Store(folder, clock=self.clock)
         self.starts = 0
@@ -58,13 +59,7 @@ class BackendScene:
 
     def work(self, rounds: int = 4) -> None:
         """Some rounds of a worker, and a tick after each."""
-        worker = Worker(
-            self.other,
-            self.service,  # type: ignore[arg-type]
-            service="s",
-            blender="none",
-            clock=self.clock,
-        )
+        worker = Worker(self.other, self.service, service="s", blenders=BlenderPool("none"), clock=self.clock)
         assert worker.take_lease()
         for _ in range(rounds):
             worker.round()

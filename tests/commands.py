@@ -7,24 +7,21 @@ import os
 import signal
 import socket
 import sqlite3
-import struct
 import subprocess
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from png_files import png_of
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 HORSE = str(EXAMPLES / "horse.png")
 TIMEOUT_S = 240
 # A picture whose end is there, so that it is sent, but which nobody can read: its header is of nothing.
-NO_PICTURE = b"\x89PNG\r\n\x1a\n" + b"".join(
-    struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    for name, data in ((b"IHDR", bytes(13)), (b"IDAT", b"none"), (b"IEND", b""))
-)
+NO_PICTURE = png_of((b"IHDR", bytes(13)), (b"IDAT", b"none"))
 # A port that is taken and never listened at: nothing answers there, whatever else runs on this machine.
 _TAKEN = socket.socket()
 _TAKEN.bind(("127.0.0.1", 0))

@@ -20,12 +20,12 @@ class HoldingProxy:
     """`hold("POST /v1/generate", "answer")` holds the next such request; `is_held` tells when it is there."""
 
     def __init__(self, api: str) -> None:
-        self._target = urlsplit(api)
+        self.target = urlsplit(api)
         self._pattern: re.Pattern[str] | None = None
         self._point = ""
         self.is_held = threading.Event()
         self.hurry_s = 0.0  # by how much each answer is dated later than the last: the service's time flies
-        self._ahead_s = 0.0
+        self.ahead_s = 0.0
         self.refusals: dict[str, tuple[int, str]] = {}  # pattern → the status and reason of the answer
         self.refused = 0  # requests so far
         self._go_on = threading.Event()
@@ -50,7 +50,7 @@ class HoldingProxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def _wait(self, line: str, point: str) -> bool:
+    def wait(self, line: str, point: str) -> bool:
         """True if the request is to be dropped: it was held before it arrived."""
         if self._pattern is None or point != self._point or not self._pattern.match(line):
             return False
@@ -71,7 +71,7 @@ class HoldingProxy:
             def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 line = f"{self.command} {self.path}"
-                if proxy._wait(line, "request"):
+                if proxy.wait(line, "request"):
                     self.close_connection = True
                     return
                 for pattern, (status, reason) in proxy.refusals.items():
@@ -79,15 +79,15 @@ class HoldingProxy:
                         proxy.refused += 1
                         self._send(status, json.dumps({"reason": reason}).encode(), {})
                         return
-                upstream = http.client.HTTPConnection(proxy._target.netloc, timeout=60)
+                upstream = http.client.HTTPConnection(proxy.target.netloc, timeout=60)
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
                 upstream.request(self.command, self.path, body, headers)
                 answer = upstream.getresponse()
                 content = answer.read()
                 upstream.close()
-                proxy._wait(line, "answer")
-                proxy._ahead_s += proxy.hurry_s
-                date = formatdate(time.time() + proxy._ahead_s, usegmt=True)
+                proxy.wait(line, "answer")
+                proxy.ahead_s += proxy.hurry_s
+                date = formatdate(time.time() + proxy.ahead_s, usegmt=True)
                 self._send(answer.status, content, {**answer.headers, "Date": date})
 
             def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from maquette.client import NetworkError
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.worker import Worker
-from service import Clock, Service, fake_blender
+from service import Clock, MemoryService, fake_blender
 
 LOST = NetworkError("The connection broke", kind="broken", may_have_arrived=True)
 ANSWER = {"ok": True, "faces": 12, "objects": 1}
@@ -18,7 +19,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, Clock()
         self.store = Store(folder / "state", clock=self.clock)
-        self.service = Service(self.clock)
+        self.service = MemoryService(self.clock)
         self.picture = folder / "horse.png"
         self.picture.write_bytes(b"picture")
         self.blender = fake_blender(folder, ANSWER)
@@ -30,14 +31,15 @@ class Scene:
         new = NewJob(name="horse", model_id="model_x", inputs=inputs, service="test", **values)
         return self.store.add(new)
 
-    def worker(self, session: str = "", *, clock: Clock | None = None) -> Worker:
+    def worker(self, session: str = "", *, clock: Clock | None = None, **options: Any) -> Worker:
         worker = Worker(
             self.store,
-            self.service,  # type: ignore[arg-type]
+            self.service,
             service="test",
             session=session,
-            blender=self.blender,
+            blenders=BlenderPool(self.blender),
             clock=clock or self.clock,
+            **options,
         )
         self.workers.append(worker)
         return worker

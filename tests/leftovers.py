@@ -45,7 +45,7 @@ subprocess.Popen.__init__ = _start_marked  # pyright: ignore[reportAttributeAcce
 
 
 @contextlib.contextmanager
-def ended() -> Iterator[None]:
+def ended(grace_s: float = GRACE_S) -> Iterator[None]:
     """What is started inside has to have ended soon after; what has not is ended, and the test fails."""
     mark = f"{os.getpid()}.{next(_numbers)}"
     started: list[subprocess.Popen[Any]] = []
@@ -54,9 +54,9 @@ def ended() -> Iterator[None]:
         yield
     finally:
         _scopes.remove((mark, started))
-        left = _end(mark, started) if started else []
+        left = _end(mark, started, grace_s) if started else []
     if left:
-        pytest.fail(f"still running after {GRACE_S:.0f} s, and ended now: {'; '.join(left)}", pytrace=False)
+        pytest.fail(f"still running after {grace_s:.0f} s, and ended now: {'; '.join(left)}", pytrace=False)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -106,9 +106,9 @@ def outliving(start: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def _end(mark: str, started: "list[subprocess.Popen[Any]]") -> list[str]:
+def _end(mark: str, started: "list[subprocess.Popen[Any]]", grace_s: float) -> list[str]:
     """The command lines of those that had to be ended."""
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     while (running := _running(mark, started)) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid in running:

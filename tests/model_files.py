@@ -3,7 +3,6 @@
 
 import json
 import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -114,20 +113,6 @@ NETWORK = [
 def text_fbx(path: str = "t.png", content: str = "") -> bytes:
     """A square with a texture, as Blender does not write it."""
     return FBX.replace("PATH", path).replace("CONTENT", content).encode()
-
-
-def png(side: int = 4, comment: bytes = b"") -> bytes:
-    rows = b"".join(b"\0" + b"\xff\x20\x20" * side for _ in range(side))
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
-        *([(b"tEXt", b"Comment\0" + comment)] if comment else []),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    )
-    data = b"\x89PNG\r\n\x1a\n"
-    for kind, body in chunks:
-        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    return data
 
 
 def obj_box(head: str = "", *, has_colours: bool = False, has_uvs: bool = True) -> bytes:

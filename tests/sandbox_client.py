@@ -3,30 +3,18 @@
 
 import base64
 import json
-import struct
 import urllib.error
 import urllib.request
-import zlib
 from pathlib import Path
 from typing import Any
 
 from maquette.sandbox.builder import BuildError
 from maquette.sandbox.server import Sandbox
+from png_files import png
 from service import Clock
 
 HUNYUAN = "model_hunyuan-3d-v2-1"
 GLB = b"glTF\x02\0\0\0\x0c\0\0\0"
-
-
-def png(width: int = 2, height: int = 2) -> bytes:
-    """A white picture."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    rows = zlib.compress((b"\0" + b"\xff" * 3 * width) * height)
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 class Answer:

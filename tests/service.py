@@ -1,4 +1,4 @@
-"""A service in memory for tests of the jobs: what the worker asks of `Scenario`, with failures to order."""
+"""A service in memory, for tests of jobs: it keeps `jobs.service.Service`, with failures to order."""
 
 import hashlib
 import itertools
@@ -46,8 +46,8 @@ class Clock:
         return self.time
 
 
-class Service:
-    """Stands for `Scenario`. `outcome` decides how each POST that spends ends: a callable that may raise."""
+class MemoryService:
+    """`fail` has the errors of each method's next calls; "answer" those of `generate` after it was paid."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -64,22 +64,23 @@ class Service:
         self.uploads: list[tuple[str, str]] = []
         self.has_list_inputs = True  # whether lists tell what each job was made of; alone, a job always does
         self.listed: Callable[[Job], Job] = lambda job: job  # what the service keeps or tells of a job
-        self._told_at: float | None = None
+        self.answered_at: float | None = None
+        self.on_connect: Callable[[], None] = lambda: None  # runs while `generate` makes its connection
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
     def _call(self, name: str) -> None:
         with self._lock:
             self.calls[name] += 1
-            self._told_at = float(int(self.clock()))
+            self.answered_at = float(int(self.clock()))
             if self.fail.get(name):
                 raise self.fail[name].pop(0)
 
     def now(self) -> float:
         return self.clock()
 
-    def told_at(self) -> float | None:
-        return self._told_at
+    def last_answer_at(self) -> float | None:
+        return self.answered_at
 
     def job_url(self, job_id: str) -> str:
         return f"https://api.test/v1/jobs/{job_id}"
@@ -129,7 +130,7 @@ class Service:
     def generate(
         self, model_id: str, inputs: Mapping[str, Any], *, before_send: Callable[[], None] = lambda: None
     ) -> Submission:
-        self._before_sending()
+        self.on_connect()
         before_send()
         self._call("generate")
         self._model(model_id)
@@ -139,9 +140,6 @@ class Service:
         if self.fail.get("answer"):
             raise self.fail["answer"].pop(0)
         return Submission(job, Cost(2.5))
-
-    def _before_sending(self) -> None:
-        """What happens while the connection is made: tests put it here."""
 
     def make(self, model_id: str, inputs: Mapping[str, Any], *, has_model: bool = True, **values: Any) -> Job:
         """What the service does when the request arrives: a job, and a bill."""

@@ -56,9 +56,8 @@ class Trial:
 
     def __init__(self, blender: str, timeout_s: float = TIMEOUT_S) -> None:
         self._children = children_module()
-        self._children.TIMEOUT_S = timeout_s
-        self._converters = self._children.BlenderPool(blender)
-        self._measurers = self._children.BlenderPool(blender, MEASURER)
+        self._converters = self._children.BlenderPool(blender, timeout_s=timeout_s)
+        self._measurers = self._children.BlenderPool(blender, MEASURER, timeout_s=timeout_s)
 
     def record(self, model: Path, base: Path) -> Record:
         """What Blender and what Maquette make of the model."""

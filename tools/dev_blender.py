@@ -31,10 +31,10 @@ def extensions_folder(blender: Path) -> Path:
 
 
 @contextlib.contextmanager
-def linked(folder: Path) -> Iterator[Path]:
+def linked(folder: Path, tree: Path = ROOT) -> Iterator[Path]:
     """Has the working tree as the extension in this folder until the block ends."""
     link = folder / "maquette"
-    is_ours = link.exists() and link.resolve() == ROOT  # left behind by one that was killed
+    is_ours = link.exists() and link.resolve() == tree  # left behind by one that was killed
     if not is_ours and (link.exists() or link.is_symlink()):
         fail(
             f"{link} is there already. Uninstall that Maquette in Blender's preferences, or set"
@@ -42,7 +42,7 @@ def linked(folder: Path) -> Iterator[Path]:
         )
     if not is_ours:
         folder.mkdir(parents=True, exist_ok=True)
-        steps.link(link, ROOT)
+        steps.link(link, tree)
     try:
         yield link
     finally:

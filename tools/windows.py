@@ -37,6 +37,7 @@ GUIDE = {  # docs/guide/NAME.jpg: the scenario and its picture
     "arrived": ("journey", "arrived"),
     "jobs": ("journey", "jobs"),
     "blockouts": ("blockouts", "blockouts"),
+    "retexture": ("retexture", "retexture"),
 }
 PROGRAMS = ("Xvfb", "openbox", "xprop", "xdotool", "import")
 APT = (

@@ -3,10 +3,12 @@
 
 from . import (
     begin,
+    capture,
     collect_inputs,
     confirm,
     connection,
     object_inputs,
+    on_original,
     placeholders,
     placing,
     spots,
@@ -15,22 +17,23 @@ from . import (
     when_ready,
 )
 from .blockers import blocker, notices, service_blocker
-from .collect_inputs import RequestError, save_image
+from .collect_inputs import RequestError
 from .placing import placer
 
 __all__ = [
     "RequestError",
     "begin",
     "blocker",
+    "capture",
     "collect_inputs",
     "confirm",
     "connection",
     "notices",
     "object_inputs",
+    "on_original",
     "placeholders",
     "placer",
     "placing",
-    "save_image",
     "service_blocker",
     "spots",
     "start_jobs",

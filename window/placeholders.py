@@ -10,6 +10,8 @@ import bpy
 
 from .. import properties, scene
 from ..jobs import JobCache, JobRecord, NewJob
+from ..session_state import state
+from . import on_original
 from .spots import Spot
 
 
@@ -18,9 +20,16 @@ def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
 
     Any part of a 3D model of ours stands for the whole of it.
     """
-    if properties.get(context.scene).place_mode != "SELECTED":
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    mode = properties.place_mode_of(settings, model)
+    if mode not in ("SELECTED", "ORIGINAL"):
         return [None]
-    chosen = dict.fromkeys(root_of(each) or each for each in context.selected_editable_objects)
+    chosen = list(dict.fromkeys(root_of(each) or each for each in context.selected_editable_objects))
+    if mode == "ORIGINAL" and model:
+        chosen = on_original.objects_of(context, model, chosen)
+        if not chosen:
+            return [None]
     return [each for each in chosen if not scene.awaited_job(each)]
 
 
@@ -40,7 +49,8 @@ def job_of(item: bpy.types.Object | None, jobs: JobCache | None) -> JobRecord | 
     if item is None or jobs is None:
         return None
     made = (root_of(item) or item).get("maquette_job")
-    return jobs.by_id.get(scene.awaited_job(item) or (made if isinstance(made, str) else ""))
+    job_id = scene.awaited_job(item) or scene.job_of(item) or made
+    return jobs.by_id.get(job_id) if isinstance(job_id, str) else None
 
 
 def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -74,14 +84,18 @@ def create(
     spot: Spot | None = None,
 ) -> None:
     """Marks the object as the job's place, or makes an empty on the spot, or else where the settings say."""
+    if on_original.reserve(job, target):
+        return
     if target is not None:
         target[scene.AWAITS] = job.id
         return
     settings, cursor = properties.get(context.scene), context.scene.cursor
     location, turn = cursor.location.copy(), 0.0
-    if settings.place_mode == "ROW":
+    model = properties.model_of(settings, state.catalogue)
+    mode = properties.place_mode_of(settings, model)
+    if mode == "ROW":
         location = scene.row_place(context.scene, settings.size)
-    elif settings.place_mode == "POINT":
+    elif mode == "POINT":
         location, turn = settings.drop_point, settings.drop_rotation_z
     if spot:
         location, turn = spot.location, spot.rotation_z

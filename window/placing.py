@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import bpy
 
 from .. import scene
-from ..jobs import JobCache, JobRecord, State, StoreError, provenance_of
+from ..jobs import JobCache, JobRecord, State, StoreError
 from ..session_state import state
+from . import on_original
 from .status import show_message
 
 STEP_S = 0.004  # for so long another piece of work is begun in the same tick
@@ -100,7 +101,7 @@ class Placer:
                 return False
             elif self._arrive(arrival.loading, job):
                 _push_undo(job.name)
-                show_message(f"{job.name} is in the scene")
+                show_message(on_original.what_came(arrival.loading, job))
                 self.mark_placed(jobs)
         except scene.GoneError:
             if arrival.tries < TRIES_MAX:
@@ -118,7 +119,9 @@ class Placer:
     def place_now(self, jobs: JobCache, job: JobRecord) -> None:
         """Place the whole result at once, for scripts. Raises OSError or ValueError."""
         try:
-            self._arrive(_loading(jobs, job.id), job)
+            if not self._arrive(_loading(jobs, job.id), job) and job.id in self._waiting:
+                del self._waiting[job.id]
+                self._arrive(_loading(jobs, job.id), job)
         except scene.GoneError as error:  # nobody can have undone anything meanwhile
             raise ValueError(f"{error} is not whole. Convert the result again.") from error
         self.mark_placed(jobs)
@@ -146,7 +149,12 @@ class Placer:
 
         The store is told by `mark_placed`, after the undo step.
         """
-        if not scene.arrive(loading, job_id=job.id, name=job.name, provenance=provenance_of(job)):
+        try:
+            if not on_original.arrive(loading, job):
+                return False
+        except scene.EditedError as error:
+            show_message(f"{error} It comes as an object of its own.")
+            self.enqueue(job.id)
             return False
         self._to_mark.add(job.id)
         return True
@@ -197,7 +205,7 @@ def is_artist_busy() -> bool:
 
 
 def _loading(jobs: JobCache, job_id: str) -> scene.Loading:
-    return scene.Loading(jobs.store.result_blend(job_id))
+    return on_original.loading(jobs, job_id)
 
 
 def _push_undo(name: str) -> None:

@@ -15,7 +15,7 @@ from .. import properties
 from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
-from . import collect_inputs, object_inputs, placeholders, placing, wait
+from . import collect_inputs, object_inputs, on_original, placeholders, placing, wait
 from .blockers import blocker
 from .spots import Spot, grid
 
@@ -97,5 +97,6 @@ def _new_job(
         service=service,
         name=target.name if target else None,
         estimate_cu=cost_cu,
-        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)},
+        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)}
+        | on_original.own_of(context, model, values, target),
     )

@@ -4,8 +4,11 @@
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix
 
-from . import lettering, meshes, picture
+from . import checker, meshes, picture
+
+REMADE_VOXELS = 90  # along the longest side of a mesh that is made anew
 
 
 def load(paths: list[str]) -> None:
@@ -57,15 +60,32 @@ def unwrap(thing: bpy.types.Object) -> None:
     bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def retexture(thing: bpy.types.Object, images: dict[str, str], prompt: str) -> None:
-    """Paint the mesh anew: with a picture of it seen from the front, with a style's picture, or a colour."""
+def retexture(thing: bpy.types.Object, images: dict[str, str], prompt: str, *, keeps_map: bool) -> None:
+    """Paint the mesh anew: with a picture of it seen from the front, with a style's picture, or a checker."""
     if "front" in images:
         meshes.modified(thing, "TRIANGULATE")
         picture.paint(thing, {"front": picture.cut(images["front"])})
         return
-    unwrap(thing)
-    style = images.get("style")
-    meshes.dress(thing, meshes.load_picture(style)[..., :3] if style else lettering.texture(prompt))
+    has_map = keeps_map and bool(thing.data.uv_layers)
+    if style := images.get("style"):
+        if not has_map:
+            unwrap(thing)
+        meshes.dress(thing, meshes.load_picture(style)[..., :3])
+    elif has_map:
+        checker.in_map(thing, prompt)
+    else:
+        checker.in_space(thing, prompt)
+
+
+def remake(thing: bpy.types.Object) -> None:
+    """Make its faces anew, as models that think in voxels do, and itself 1 in size, in the middle of all."""
+    points, _ = meshes.arrays(thing)
+    longest = float((points.max(0) - points.min(0)).max())
+    meshes.modified(thing, "REMESH", mode="VOXEL", voxel_size=longest / REMADE_VOXELS)
+    points, _ = meshes.arrays(thing)
+    low, high = points.min(0), points.max(0)
+    middle = Matrix.Translation(-(low + high) / 2)
+    thing.data.transform(Matrix.Scale(1 / float((high - low).max()), 4) @ middle)
 
 
 def build(task: str, request: dict) -> None:
@@ -74,7 +94,10 @@ def build(task: str, request: dict) -> None:
     if task == "decimate":
         meshes.decimate(joined(), request["faces"])
     elif task == "retexture":
-        retexture(joined(), request["images"], request["prompt"])
+        retexture(joined(), request["images"], request["prompt"], keeps_map=request["keeps_map"])
+    elif task == "remake":
+        remake(thing := joined())
+        retexture(thing, request["images"], request["prompt"], keeps_map=False)
     elif task == "unwrap":
         unwrap(joined())
     elif task == "blocks":

@@ -38,13 +38,13 @@ def pack_textures(images: Iterable[bpy.types.Image], folder: Path) -> list[str]:
     return messages
 
 
-def fit_textures() -> tuple[int, list[str]]:
-    """How many images there are; in words which were made smaller, as all had more than MAX_PIXELS."""
+def fit_textures(*, max_pixels: int = MAX_PIXELS) -> tuple[int, list[str]]:
+    """How many images there are; in words which were made smaller, as all had more than `max_pixels`."""
     sizes: dict[bpy.types.Image, tuple[int, int]] = {}
     for image in [each for each in bpy.data.images if each.packed_file and each.users]:
         size = _size(image)
         sizes[image] = (size[0], size[1]) if len(size) == 2 else (max(size), max(size))
-    messages = _shrunk(sizes)
+    messages = _shrunk(sizes, max_pixels)
     for image in sizes:
         rename_file(image)  # again, for what was packed again
     return len(sizes), messages
@@ -113,10 +113,10 @@ def _is_decoded(image: bpy.types.Image) -> bool:
     return is_decoded
 
 
-def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]]) -> list[str]:
-    """Halves the largest images until all together are within MAX_PIXELS; says so."""
+def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]], max_pixels: int) -> list[str]:
+    """Halves the largest images until all together are within `max_pixels`; says so."""
     wanted = dict(sizes)
-    while sum(width * height for width, height in wanted.values()) > MAX_PIXELS:
+    while sum(width * height for width, height in wanted.values()) > max_pixels:
         largest = max(wanted, key=lambda image: wanted[image][0] * wanted[image][1])
         width, height = wanted[largest]
         wanted[largest] = (max(1, width // 2), max(1, height // 2))
@@ -130,7 +130,7 @@ def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]]) -> list[str]:
     side = max(max(wanted[image]) for image in changed)
     return [
         f"{len(changed)} of {len(sizes)} textures were made smaller, to {side} pixels a side at most: "
-        f"together they had over {MAX_PIXELS // 10**6:,} million pixels."
+        f"together they had over {max_pixels // 10**6:,} million pixels."
     ]
 
 

@@ -42,7 +42,7 @@ def clean_layer(path: Path, folder: Path) -> list[str]:
 def assets_of(path: Path) -> list[str]:
     """The files that a layer may mean, by the endings of their names."""
     if _is_binary(path):
-        names = _tokens(path.read_bytes())[1]
+        names = read_tokens(path.read_bytes())[1]
     else:
         names = [match[2] or match[3] for match in _TEXT_ASSET.finditer(read_text(path))]
     return [name for each in names if _FOLLOWED.fullmatch(name := each.decode("utf-8", "replace"))]
@@ -75,7 +75,7 @@ def _text_unit(content: bytes) -> float:
 
 def _binary_unit(content: bytes) -> float:
     """In the table of fields: names as numbers, packed, and values, packed apart."""
-    table = _tokens(content)[1]
+    table = read_tokens(content)[1]
     if _UNIT not in table:
         return _USUAL_UNIT_M
     _, place, size = _section(content, b"FIELDS")
@@ -148,14 +148,14 @@ def _clean_text(path: Path, folder: Path) -> list[str]:
 
 def _clean_binary(path: Path, folder: Path) -> list[str]:
     content = path.read_bytes()
-    entry, table = _tokens(content)
+    entry, table = read_tokens(content)
     found: list[str] = []
     cleaned = [_cleaned(token, path.parent, folder, found) for token in table]
     if cleaned != table:
         joined = b"".join(token + b"\0" for token in cleaned)
         section = struct.pack("<QQ", len(cleaned), len(joined))
         if _is_compressed(content):
-            block = b"\0" + _stored(joined)
+            block = b"\0" + stored_literally(joined)
             section += struct.pack("<Q", len(block)) + block
         else:
             section += joined
@@ -189,7 +189,7 @@ def _is_compressed(content: bytes) -> bool:
     return tuple(content[8:11]) >= (0, 4, 0)
 
 
-def _tokens(content: bytes) -> tuple[int, list[bytes]]:
+def read_tokens(content: bytes) -> tuple[int, list[bytes]]:
     """Where the table of contents says where the tokens are, and the tokens."""
     try:
         entry, start, size = _section(content, b"TOKENS")
@@ -261,7 +261,7 @@ def _length(block: bytes, place: int, first: int) -> tuple[int, int]:
     return total, place
 
 
-def _stored(content: bytes) -> bytes:
+def stored_literally(content: bytes) -> bytes:
     """The content as an LZ4 block of one literal."""
     if len(content) < 15:
         return bytes([len(content) << 4]) + content

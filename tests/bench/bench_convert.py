@@ -18,6 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from png_files import png_of
+
 CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "background_main.py"
 TEXTURE_PX = 2048
 START = "import os; os._exit(0)"
@@ -28,16 +31,8 @@ def png(pixels: np.ndarray) -> bytes:
     """The pixels, height x width x 3 of uint8, as a PNG file; each is told by its difference to the left."""
     differences = np.diff(pixels, axis=1, prepend=np.uint8(0))
     rows = np.pad(differences.reshape(len(pixels), -1), ((0, 0), (1, 0)), constant_values=((0, 0), (1, 1)))
-    parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows.tobytes(), 1)),
-        (b"IEND", b""),
-    )
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)
+    return png_of((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)))
 
 
 def sphere(faces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

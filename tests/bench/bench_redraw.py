@@ -39,7 +39,7 @@ def measure(name: str, count: int, work: Callable[[], Any]) -> None:
 
 def main() -> None:
     jobs = importlib.import_module("maquette.jobs")
-    capture = importlib.import_module("maquette.operators.capture_image")
+    capture = importlib.import_module("maquette.window.capture")
     with tempfile.TemporaryDirectory() as name:
         backend = jobs.Backend(Path(name), "s", None)
         while backend.tick():
@@ -49,7 +49,7 @@ def main() -> None:
     drawn = np.zeros((1024, 1024, 4), np.uint8)
     drawn[200:800, 200:800] = 128
     drawn[..., :3] //= 2
-    measure("view to image", 20, lambda: capture._image_of("View", capture._png_of(drawn)))
+    measure("view to image", 20, lambda: capture.packed_image("View", capture.png_of_drawn(drawn)))
     sys.stdout.flush()
     os._exit(0)  # bpy as a module crashes or hangs in the destructors of a usual exit
 

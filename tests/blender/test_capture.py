@@ -9,9 +9,10 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from rendered import rendered
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
-capture = importlib.import_module(f"{PACKAGE}.operators.capture_image")
+capture = importlib.import_module(f"{PACKAGE}.window.capture")
 collect_inputs = importlib.import_module(f"{PACKAGE}.window.collect_inputs")
 
 
@@ -22,44 +23,23 @@ def test_drawn_bytes_become_an_image_with_its_own_alpha() -> None:
     straight[2, 1] = 10, 20, 30, 255
     drawn = straight.copy()
     drawn[..., :3] = np.round(straight[..., :3] * (straight[..., 3:] / 255))
-    image = capture._image_of("View", capture._png_of(drawn))
+    image = capture.packed_image("View", capture.png_of_drawn(drawn))
     assert (tuple(image.size), image.source, bool(image.packed_file)) == ((2, 3), "FILE", True)
     pixels = np.array(image.pixels).reshape(3, 2, 4) * 255
     assert pixels == pytest.approx(straight, abs=2)
     assert image.file_format == "PNG"
 
 
-def test_why_nothing_can_be_pasted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture.sys, "platform", "linux")
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert "X11" in capture._why_no_paste()
-    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
-    assert "clipboard" in capture._why_no_paste()
+def test_why_nothing_can_be_pasted_is_told() -> None:
+    assert "X11" in capture.why_no_paste("linux", {})
+    assert "clipboard" in capture.why_no_paste("linux", {"WAYLAND_DISPLAY": "wayland-0"})
+    assert "clipboard" in capture.why_no_paste("win32", {})
 
 
 def test_a_render_that_is_not_there_is_told() -> None:
     bpy.ops.wm.read_homefile(use_empty=True)
-    with pytest.raises(capture.RequestError, match="Render"):
-        capture._render(bpy.context)
-
-
-def rendered() -> bpy.types.Image:
-    """A render of nothing but an orange world."""
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    scene = bpy.context.scene
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples = 1
-    scene.cycles.use_denoising = False
-    scene.render.resolution_x = scene.render.resolution_y = 8
-    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    scene.collection.objects.link(scene.camera)
-    scene.world = bpy.data.worlds.new("World")
-    if bpy.app.version < (5, 0):
-        scene.world.use_nodes = True  # always so from 5.0 on
-    background = next(node for node in scene.world.node_tree.nodes if node.type == "BACKGROUND")
-    background.inputs["Color"].default_value = (0.5, 0.2, 0.05, 1.0)
-    bpy.ops.render.render()
-    return next(each for each in bpy.data.images if each.type == "RENDER_RESULT")
+    with pytest.raises(collect_inputs.RequestError, match="Render"):
+        capture.capture_render(bpy.context)
 
 
 def colour_of(path: Path) -> list[float]:
@@ -73,6 +53,7 @@ def colour_of(path: Path) -> list[float]:
 
 def test_a_render_is_saved_in_srgb_whatever_screen_the_scene_is_for(tmp_path: Path) -> None:
     """A service reads a PNG so: made for a screen of high dynamic range it would be pale."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     image, scene = rendered(), bpy.context.scene
     displays: Any = scene.display_settings
     view: Any = scene.view_settings
@@ -92,6 +73,7 @@ def test_a_render_is_saved_in_srgb_whatever_screen_the_scene_is_for(tmp_path: Pa
 
 
 def test_saving_a_render_leaves_the_artists_output_as_it_is(tmp_path: Path) -> None:
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     image = rendered()
     settings: Any = bpy.context.scene.render.image_settings
     for name, value in (("media_type", "IMAGE"), ("file_format", "OPEN_EXR"), ("color_depth", "32")):

@@ -156,7 +156,7 @@ def test_each_mutated_file_ends_as_a_result_or_as_an_error_in_words(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    monkeypatch.setattr(background_tasks._pool, "TIMEOUT_S", SLOW_S)
+    monkeypatch.setattr(background_tasks.blenders, "timeout_s", SLOW_S)
     work = tmp_path / "work"
     count = int(str(request.config.getoption("--mutated")))
 

@@ -174,7 +174,7 @@ def test_a_mesh_of_the_scene_can_be_sent(scene: Any, backend: Any) -> None:
     scene.maquette.model_id = model_id
     properties.ensure_inputs(backend.catalogue.schema(model_id))
     bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 5))
-    scene.maquette.place_mode = "SELECTED"
+    scene.maquette.mesh_place_mode = "SELECTED"
     operators.generate()
     assert newest(backend).inputs["model"].path.endswith(".glb")
     assert roots(newest(backend))[0].name == "Suzanne"
@@ -351,7 +351,7 @@ def test_nothing_is_started_unless_all_can_be(scene: Any, backend: Any, no_waiti
     bpy.ops.object.empty_add()
     for each in scene.objects:
         each.select_set(True)
-    scene.maquette.place_mode = "SELECTED"
+    scene.maquette.mesh_place_mode = "SELECTED"
     with pytest.raises(RuntimeError, match="Select a mesh object"):
         operators.generate()
     assert set(backend.jobs.by_id) == known

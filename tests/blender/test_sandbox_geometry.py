@@ -108,6 +108,7 @@ def colours(mesh: Any, picked: Any, weight: Any) -> Any:
 
 def request(folder: Path, task: str, **more: Any) -> dict[str, Any]:
     usual = {"prompt": "", "images": {}, "meshes": [], "faces": 5000, "textured": True, "is_splat": False}
+    usual |= {"keeps_map": False}
     return {**usual, "folder": str(folder), "task": task, **more}
 
 
@@ -263,6 +264,26 @@ def test_a_mesh_gets_the_colour_of_the_words(tmp_path: Path, ball: str) -> None:
     build.build(request(tmp_path, "retexture", meshes=[ball], prompt="a green moon"))
     colour = sample(2000)[2].mean(0)
     assert colour[1] > 1.5 * max(colour[0], colour[2])
+
+
+@pytest.mark.parametrize("keeps_map", [True, False])
+def test_a_mesh_gets_a_checker_of_two_shades_and_keeps_its_faces(
+    tmp_path: Path, ball: str, keeps_map: bool
+) -> None:
+    told = build.build(request(tmp_path, "retexture", meshes=[ball], prompt="red", keeps_map=keeps_map))
+    assert told["properties"]["faceCount"] == 48 * 31 * 2
+    reds = sample(4000)[2][:, 0]
+    assert 0.35 < (reds > reds.mean()).mean() < 0.65
+    assert np.ptp(reds) > 0.3
+
+
+def test_a_mesh_that_is_made_anew_has_other_faces_and_a_size_of_its_own(tmp_path: Path, ball: str) -> None:
+    told = build.build(request(tmp_path, "remake", meshes=[ball], prompt="red"))
+    assert told["properties"]["faceCount"] > 10_000
+    (thing,) = meshes.scene_meshes()
+    points, _ = meshes.arrays(thing)
+    assert np.allclose((points.max(0) + points.min(0)) / 2, 0, atol=1e-4)
+    assert size(thing).max() == pytest.approx(1, abs=1e-4)
 
 
 def test_a_mesh_gets_the_colours_of_a_style(tmp_path: Path, ball: str) -> None:

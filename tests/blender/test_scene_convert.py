@@ -7,13 +7,13 @@ import os
 import struct
 import warnings
 import zipfile
-import zlib
 from pathlib import Path
 
 import bpy
 import pytest
 from background_tasks import run_task
 from model_files import glb
+from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
@@ -51,18 +51,6 @@ def export(operator: str, path: Path, **options: object) -> None:
         getattr(getattr(bpy.ops, group), verb)(filepath=str(path), **options)
 
 
-def png(path: Path, width: int = 4, height: int = 4) -> None:
-    rows = b"".join(b"\0" + b"\xff\x20\x20" * width for _ in range(height))
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows)),
-    )
-    data = b"\x89PNG\r\n\x1a\n"
-    for kind, body in (*chunks, (b"IEND", b"")):
-        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    path.write_bytes(data)
-
-
 def textured_box(texture: Path) -> None:
     """Leaves a textured box of 2 x 4 x 6 m in the scene, off the origin, with a camera, a lamp, an empty."""
     bpy.data.batch_remove(list(bpy.data.objects))
@@ -86,7 +74,7 @@ def exported(tmp_path_factory):
     """Folder of each format's files, by name of the model."""
     base = tmp_path_factory.mktemp("exported")
     texture = base / "skin.png"
-    png(texture)
+    texture.write_bytes(png())
     textured_box(texture)
     folders: dict[str, Path] = {}
     for name, (operator, options) in EXPORTS.items():
@@ -222,7 +210,7 @@ def test_a_texture_is_found_though_the_model_puts_it_in_another_folder(exported,
 
 @pytest.mark.parametrize("line", ["../../secret.png", "-bm 1 {folder}/secret.png", "..\\..\\secret.png"])
 def test_a_material_reads_nothing_outside_its_folder(tmp_path, line):
-    png(tmp_path / "secret.png")
+    (tmp_path / "secret.png").write_bytes(png())
     model, material = tmp_path / "m.obj", tmp_path / "m.mtl"
     model.write_text("mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl a\nf 1/1 2/1 3/1\n")
     before = f"newmtl a\nmap_Kd {line.format(folder=tmp_path)}\n"
@@ -236,7 +224,7 @@ def test_a_material_reads_nothing_outside_its_folder(tmp_path, line):
 
 def test_an_fbx_picture_outside_its_folder_is_left_out(tmp_path):
     secret = tmp_path / "secret.png"
-    png(secret)
+    secret.write_bytes(png())
     textured_box(secret)
     export("export_scene.fbx", tmp_path / "model.fbx", path_mode="ABSOLUTE", embed_textures=False)
     bpy.data.batch_remove(list(bpy.data.objects))

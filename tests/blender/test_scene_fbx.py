@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import pytest
 from background_tasks import run_task
-from model_files import png
+from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 append = importlib.import_module(f"{PACKAGE}.scene.append")

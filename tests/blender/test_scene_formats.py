@@ -19,11 +19,11 @@ from model_files import (
     looked_into,
     obj_box,
     operator_exists,
-    png,
     text_fbx,
     triangle,
     written,
 )
+from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 READS_TEXT_FBX = operator_exists("wm.fbx_import")

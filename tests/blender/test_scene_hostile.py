@@ -550,10 +550,10 @@ def retold(path: Path, old: bytes, new: bytes) -> None:
     """Changes a token of a binary USD, with a table that is packed as literals."""
     usd = part("scene.conversion.usd")
     content = path.read_bytes()
-    entry, table = usd._tokens(content)
+    entry, table = usd.read_tokens(content)
     assert [each for each in table if old in each]
     joined = b"".join((new if old in each else each) + b"\0" for each in table)
-    block = b"\0" + usd._stored(joined)
+    block = b"\0" + usd.stored_literally(joined)
     section = struct.pack("<QQQ", len(table), len(joined), len(block)) + block
     changed = bytearray(content + section)
     struct.pack_into("<qq", changed, entry, len(content), len(section))
@@ -573,7 +573,7 @@ def test_a_binary_usd_comes_without_what_leads_elsewhere(tmp_path: Path, path: s
     seen, _ = looked_through(tmp_path / "files", model)
     usd = part("scene.conversion.usd")
     layer = written(tmp_path / "seen.usdc", seen["m.usdc"])
-    assert not [each for each in usd._tokens(layer.read_bytes())[1] if b"host" in each or b"`" in each]
+    assert not [each for each in usd.read_tokens(layer.read_bytes())[1] if b"host" in each or b"`" in each]
     answer = convert(tmp_path, model)
     assert (answer["ok"], answer["textures"]) == (True, 0)
     assert answer["faces"] in (6, 12)
@@ -740,16 +740,13 @@ def test_an_fbx_that_claims_more_than_its_size_allows_is_refused(tmp_path: Path)
     assert "claims more memory" in answer["error"]
 
 
-def test_textures_beyond_the_budget_are_made_smaller_and_said_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_textures_beyond_the_budget_are_made_smaller_and_said_so(tmp_path: Path) -> None:
     textures = part("scene.conversion.textures")
-    monkeypatch.setattr(textures, "MAX_PIXELS", 64 * 64)
     images = [bpy.data.images.load(str(picture(tmp_path / f"{size}.png", size))) for size in (64, 64, 8)]
     for image in images:
         image.use_fake_user = True
     assert textures.pack_textures(images, tmp_path) == []
-    count, messages = textures.fit_textures()
+    count, messages = textures.fit_textures(max_pixels=64 * 64)
     assert count == 3
     assert sorted(tuple(image.size) for image in images) == [(8, 8), (32, 32), (32, 32)]
     assert all(image.packed_file.data.startswith(b"\x89PNG") for image in images)

@@ -8,7 +8,6 @@ import math
 import os
 import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import bpy
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from background_tasks import run_task
 from mathutils import Vector
+from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
@@ -31,16 +31,12 @@ def glb(path: Path) -> None:
     corners = np.array([(x, y, z) for x in (0, 2) for y in (0, 6) for z in (0, 4)], "<f4")
     quads = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
     index = np.array([each for a, b, c, d in quads for each in (a, b, c, a, c, d)], "<u2")
-    rows = b"".join(b"\0" + bytes(RED) * 4 for _ in range(4))
-    png = b"\x89PNG\r\n\x1a\n"
-    header = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
-    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
-        png += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    picture = png(4, color=RED)
     blobs = [
         corners.tobytes(),
         np.full((8, 2), 0.5, "<f4").tobytes(),
         index.tobytes(),
-        png + b"\0" * (-len(png) % 4),
+        picture + b"\0" * (-len(picture) % 4),
     ]
     starts = np.cumsum([0, *map(len, blobs)]).tolist()
     document = {

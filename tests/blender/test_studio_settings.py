@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 import pytest
 from commands import HORSE
+from rendered import rendered
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 scene_of = importlib.import_module(f"{PACKAGE}.scene")
@@ -304,12 +305,6 @@ def test_nothing_is_looked_up_by_a_name_that_blender_translates(tmp_path: Path, 
         scene_of.write_form([root], tmp_path / f"a{ending}")
     middle = pixels_of(tmp_path / "a.png")[180:200, 180:200].mean((0, 1))
     assert middle[0] > 2 * middle[1]  # the cube is red
-    capture = importlib.import_module(f"{PACKAGE}.operators.capture_image")
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples = 1
-    scene.cycles.use_denoising = False
-    scene.render.resolution_x = scene.render.resolution_y = 8
-    scene.camera = bpy.data.objects.new("Kamera", bpy.data.cameras.new("Kamera"))
-    scene.collection.objects.link(scene.camera)
-    bpy.ops.render.render()
-    assert capture._render(bpy.context).packed_file
+    capture = importlib.import_module(f"{PACKAGE}.window.capture")
+    rendered()
+    assert capture.capture_render(bpy.context).packed_file

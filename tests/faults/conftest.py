@@ -19,7 +19,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def rig(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    made = Rig(backend, tmp_path, monkeypatch)
+def rig(backend: Backend, tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(backend, tmp_path)
     yield made
     made.close()

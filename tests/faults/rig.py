@@ -5,22 +5,20 @@ only a test moves. A round of the worker takes a second of these clocks, and abo
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from faults.proxy import FaultProxy
-from maquette.client import Credentials, Scenario
-from maquette.client import api as client_api
-from maquette.client import transport as client_transport
+from maquette.client import Credentials, JsonValue, Scenario
+from maquette.client.elapsed import Timing
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store
-from maquette.jobs.blender_pool import ChildError
+from maquette.jobs.blender_pool import BlenderPool, ChildError
+from maquette.jobs.transfers import MAX_ATTEMPTS
 from maquette.jobs.worker import Worker
 from maquette.sandbox.server import Sandbox
-from sandbox_client import GLB, HUNYUAN, build_nothing, png
+from png_files import png
+from sandbox_client import GLB, HUNYUAN, build_nothing
 from service import Clock
 
 SERVICE = "test"
@@ -47,43 +45,44 @@ class Backend:
         self.sandbox.close()
 
 
-class QuickBlenders:
+class QuickBlenders(BlenderPool):
     """Stands for the background Blenders where they are not the point: makes a result at once."""
 
-    def run(self, command: str, request: Mapping[str, Any], folder: Path, purpose: str) -> dict[str, Any]:
-        for source in request.get("sources", ()):
+    def __init__(self) -> None:
+        super().__init__("none")
+
+    def run(
+        self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
+    ) -> dict[str, JsonValue]:
+        sources: Any = request.get("sources", ())
+        for source in sources:
             content = Path(source["path"]).read_bytes()
             if not content.startswith(b"glTF") or len(content) < len(GLB):
                 raise ChildError("This is no 3D model that can be read.", is_unreadable=True)
         Path(str(request["target"])).write_bytes(b"BLENDER")
         return dict(ANSWER)
 
-    def tidy(self, idle_s: float = 0.0) -> None:
-        return
-
 
 class Rig:
-    """One machine before a service. Its own clock may be ahead of the service's."""
+    """One machine before a service. Its own clock may be ahead of the service's. Where what never answers is
+    not to cost the test's own time, `answer_timeout_s` is less, for the clients that are made from then on.
+    """
 
-    def __init__(self, backend: Backend, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, backend: Backend, folder: Path) -> None:
         self.folder, self.clock, self.sandbox = folder, backend.clock, backend.sandbox
         self.api_proxy, self.cdn_proxy, self.key = backend.api_proxy, backend.cdn_proxy, backend.key
         self.machine_ahead_s = 0.0
         self._children_before = set(children())  # of other tests
+        self._threads_before = {thread.name for thread in threading.enumerate()}
         self._elapsed_s = 0.0
         self.clock.time += 1e6  # what others made is long past
         self._began_at = self.clock.time
         self.paid_before = len(self.sandbox.state.all("job"))
         for proxy in (self.api_proxy, self.cdn_proxy):
             proxy.seen.clear()
-        shim = SimpleNamespace(time=self.machine_time, monotonic=time.monotonic, sleep=self.sleep)
-        patch.setattr(client_api, "time", shim)
-        patch.setattr(client_transport, "time", shim)
-        patch.setattr(client_api, "elapsed_s", self.monotonic)
-        patch.setattr(client_transport, "elapsed_s", self.monotonic)
-        patch.setattr("urllib3.util.retry.time", shim)
+        self.answer_timeout_s = Timing().answer_timeout_s
+        self.max_attempts = MAX_ATTEMPTS
         self.store = Store(folder / "state", clock=self.machine_time)
-        self.store._db.execute("PRAGMA synchronous=OFF")  # no power is cut here
         self.apis: list[Scenario] = []
         self.workers: list[Worker] = []
         self.blender = ""  # the executable, where a real child is wanted
@@ -106,8 +105,8 @@ class Rig:
     # Work.
 
     def api(self) -> Scenario:
-        api = Scenario(self.api_proxy.url, self.key)
-        api._sleep = self.sleep  # type: ignore[method-assign]
+        timing = Timing(self.answer_timeout_s, self.sleep, self.monotonic, self.machine_time)
+        api = Scenario(self.api_proxy.url, self.key, timing=timing)
         self.apis.append(api)
         return api
 
@@ -116,12 +115,11 @@ class Rig:
             store or self.store,
             self.api(),
             service=SERVICE,
-            blender=self.blender,
+            blenders=BlenderPool(self.blender) if self.blender else QuickBlenders(),
             clock=self.monotonic,
+            max_attempts=self.max_attempts,
             **options,
         )
-        if not self.blender:
-            worker._steps._blenders = worker._blenders = QuickBlenders()  # type: ignore[assignment]
         self.workers.append(worker)
         return worker
 
@@ -188,8 +186,7 @@ class Rig:
     def threads(self) -> list[str]:
         pools = ("transfer", "submit", "poll", "lookup", "convert", "ThreadPoolExecutor")
         ours = [thread.name for thread in threading.enumerate() if thread.name.startswith(pools)]
-        # The sandbox's own builders end with it.
-        return [name for name in ours if name not in {t.name for t in self.sandbox.lifecycle._pool._threads}]
+        return [name for name in ours if name not in self._threads_before]
 
 
 def children() -> list[int]:

@@ -24,6 +24,7 @@ from maquette.client import Credentials
 from maquette.jobs import JobRecord, NewJob, State, Store, StoreError, WorkerSettings, start_worker
 from maquette.jobs.database import DATABASE
 from service import fake_blender
+from stored_rows import execute
 
 SUBMIT = r"POST /v1/generate/custom/[^?]*$"
 POINTS = {
@@ -73,7 +74,7 @@ def wait_until(is_so: Callable[[], bool], rig: Rig, timeout_s: float = 60.0) -> 
 
 def forget_lease(rig: Rig) -> None:
     """As if eight seconds had passed."""
-    rig.store._db.execute("DELETE FROM lease")
+    execute(rig.store.folder, "DELETE FROM lease")
 
 
 @posix
@@ -138,14 +139,10 @@ def test_a_machine_clock_that_is_set_before_the_answer_is_lost_pays_once(
 ) -> None:
     rig.add()
     worker = rig.worker()
-    submit = worker._steps._submit
-
-    def set_clock_and_submit(job: JobRecord) -> None:
-        rig.machine_ahead_s += step_s
-        worker._steps._submit = submit
-        submit(job)
-
-    worker._steps._submit = set_clock_and_submit  # after the last answer, before the one that is lost
+    # After the last answer, before the one that is lost: the round after the upload submits.
+    rig.run(worker, until=lambda: rig.api_proxy.count("POST /v1/assets") > 0)
+    assert rig.job().state is State.UPLOADING
+    rig.machine_ahead_s += step_s
     rig.api_proxy.arm(SUBMIT, carried_out(lose), 1)
     rig.run(worker, for_s=1200)
     settled = rig.job()
@@ -258,10 +255,11 @@ def open_and_add(folder: Path) -> JobRecord:
 def test_a_store_that_another_process_locks_for_a_while_goes_on_afterwards(
     until: State, rig: Rig, record_property: Record
 ) -> None:
+    rig.store.close()
+    rig.store = Store(rig.store.folder, is_interactive=True, clock=rig.machine_time)  # it waits a moment only
     rig.add()
     worker = rig.worker()
     rig.run(worker, until=lambda: rig.job().state is until)
-    rig.store._db.execute("PRAGMA busy_timeout=50")
     with sqlite3.connect(rig.store.folder / DATABASE, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         said = rounds_until_said(rig, worker)

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from faults.proxy import FAULTS, LIST_FAULTS, NEVER_ANSWERED, carried_out
 from faults.rig import REMESH, SERVICE, SHORT_PATIENCE_S, Rig
-from maquette.client import transport
-from maquette.jobs import InputFile, JobRecord, State, leased_store
+from maquette.jobs import InputFile, JobRecord, State
 
 pytestmark = pytest.mark.slow
 STEPS = {
@@ -138,15 +137,11 @@ def ask_price(rig: Rig) -> str:
 
 @pytest.mark.parametrize(("fault", "step"), GRID, ids=lambda word: str(word))
 def test_a_fault_at_a_step_loses_nothing_and_pays_once(
-    fault: str,
-    step: str,
-    rig: Rig,
-    monkeypatch: pytest.MonkeyPatch,
-    record_property: Callable[[str, Any], None],
+    fault: str, step: str, rig: Rig, record_property: Callable[[str, Any], None]
 ) -> None:
-    monkeypatch.setattr(leased_store, "MAX_ATTEMPTS", 3)  # instead of a dozen, for the test's own time
+    rig.max_attempts = 3  # instead of a dozen, for the test's own time
     if fault in NEVER_ANSWERED:
-        monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", SHORT_PATIENCE_S)
+        rig.answer_timeout_s = SHORT_PATIENCE_S
     job = add(rig, step)
     arm(rig, fault, step)
     is_quiet = rig.run(for_s=300.0)
@@ -180,10 +175,10 @@ def _outcome(job: JobRecord, is_quiet: bool) -> str:
 
 @pytest.mark.parametrize("fault", ["refused", *FAULTS])
 def test_a_fault_while_the_price_is_asked_for_is_said_and_nothing_is_paid(
-    fault: str, rig: Rig, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
+    fault: str, rig: Rig, record_property: Callable[[str, Any], None]
 ) -> None:
     if fault in NEVER_ANSWERED:
-        monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", SHORT_PATIENCE_S)
+        rig.answer_timeout_s = SHORT_PATIENCE_S
     arm(rig, fault, "price")
     first = ask_price(rig)
     rig.lift()

@@ -83,13 +83,12 @@ def test_the_key_goes_to_the_api_alone_also_where_a_redirect_leads_elsewhere(pla
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name not in ("huge JSON",)])
 def test_no_error_holds_the_secret_even_where_the_service_sends_it_back(
-    fault: str, planted: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    fault: str, planted: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     from faults.proxy import NEVER_ANSWERED
-    from maquette.client import transport
 
     if fault in NEVER_ANSWERED:
-        monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.1)
+        planted.answer_timeout_s = 0.1
     caplog.set_level(logging.DEBUG)
 
     def echo(exchange: Exchange) -> None:

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One contract for every service: the client before the sandbox, and the one in memory that tests use."""
+"""What every service promises (`jobs.service.Service`): the client before the sandbox, and the one in memory
+that tests of jobs use. Another service is another `kind` here.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from faults.rig import Rig
-from maquette.client import CancelRefusedError, InputError, JobStatus, NotFoundError
+from maquette.client import CancelRefusedError, InputError, JobStatus, NetworkError, NotFoundError
 from maquette.jobs.service import Service
-from sandbox_client import HUNYUAN, png
-from service import Clock, asset
-from service import Service as MemoryService
+from png_files import png
+from sandbox_client import HUNYUAN
+from service import Clock, MemoryService, asset
 
 
 @dataclass
@@ -40,9 +43,7 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
         rig.sleep(60)
         rig.sandbox.lifecycle.tick()
 
-    api = rig.api()
-    api.get_model(HUNYUAN)  # an answer sets its clock
-    yield Kind(api, rig.clock, HUNYUAN, finish)
+    yield Kind(rig.api(), rig.clock, HUNYUAN, finish)
 
 
 @pytest.fixture
@@ -58,7 +59,18 @@ def submit(kind: Kind, picture: Path) -> tuple[str, dict[str, str]]:
 
 
 def test_its_clock_is_the_services_own(kind: Kind) -> None:
+    kind.service.get_model(kind.model_id)
     assert kind.service.now() == pytest.approx(kind.clock(), abs=1.0)
+
+
+def test_what_it_does_after_an_answer_is_not_dated_before_it(kind: Kind, picture: Path) -> None:
+    assert kind.service.last_answer_at() is None
+    kind.service.get_model(kind.model_id)
+    answered_at = kind.service.last_answer_at()
+    assert answered_at is not None
+    assert answered_at == int(kind.clock())
+    job_id, _ = submit(kind, picture)
+    assert kind.service.get_job(job_id).created_at >= answered_at
 
 
 def test_a_model_that_is_listed_can_be_had_with_its_inputs(kind: Kind) -> None:
@@ -115,6 +127,49 @@ def test_each_submission_is_a_job_of_its_own(kind: Kind, picture: Path) -> None:
     ids = {submit(kind, picture)[0] for _ in range(3)}
     assert {job.id for job in kind.service.list_jobs(updated_after=kind.clock() - 60)} == ids
     assert len(ids) == 3
+
+
+def test_what_is_done_right_before_the_request_is_done_once_and_before_anything_is_paid(
+    kind: Kind, picture: Path
+) -> None:
+    inputs = {"image": kind.service.upload(picture, kind="image")}
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(len(list(kind.service.list_jobs(updated_after=kind.clock() - 60))))
+
+    kind.service.generate(kind.model_id, inputs, before_send=look)
+    assert seen == [0]
+
+
+def test_what_is_raised_right_before_the_request_is_raised_and_nothing_is_paid(
+    kind: Kind, picture: Path
+) -> None:
+    inputs = {"image": kind.service.upload(picture, kind="image")}
+
+    def refuse() -> None:
+        raise NetworkError("It was not sent")
+
+    with pytest.raises(NetworkError, match="It was not sent") as caught:
+        kind.service.generate(kind.model_id, inputs, before_send=refuse)
+    assert not caught.value.may_have_arrived
+    assert not list(kind.service.list_jobs(updated_after=kind.clock() - 60))
+
+
+def test_jobs_are_listed_by_when_they_were_made(kind: Kind, picture: Path) -> None:
+    job_id, inputs = submit(kind, picture)
+    made_at = kind.service.get_job(job_id).created_at
+    (job,) = kind.service.list_new_jobs(created_after=made_at - 60)
+    assert job.id == job_id
+    assert job.input.items() >= inputs.items()
+    kind.finish()  # it is updated later than it was made
+    assert not list(kind.service.list_new_jobs(created_after=made_at + 1))
+
+
+def test_each_job_has_an_address_of_its_own(kind: Kind) -> None:
+    urls = {kind.service.job_url(job_id) for job_id in ("job_1", "job_2")}
+    assert len(urls) == 2
+    assert all(urlsplit(url).scheme in ("http", "https") for url in urls)
 
 
 def test_jobs_that_were_updated_before_are_not_listed(kind: Kind, picture: Path) -> None:

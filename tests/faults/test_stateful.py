@@ -18,7 +18,7 @@ from maquette.jobs import JobRecord, NewJob, State, Store
 from maquette.jobs.candidates import refuse_candidate, take_candidate
 from maquette.jobs.store import StaleError, StoreError
 from maquette.jobs.worker import Worker
-from service import Clock, Service
+from service import Clock, MemoryService
 
 keep_to_loopback()
 EXAMPLES = int(os.environ.get("MAQUETTE_EXAMPLES", "25"))
@@ -39,10 +39,9 @@ MACHINES = st.integers(0, 1)
 class Machine:
     """A store, and a worker that may be killed. Its clock may be wrong, its monotonic clock is not."""
 
-    def __init__(self, folder: Path, service: Service) -> None:
+    def __init__(self, folder: Path, service: MemoryService) -> None:
         self.service, self.ahead_s = service, 0.0
         self.store = Store(folder, clock=self.time)
-        self.store._db.execute("PRAGMA synchronous=OFF")
         self.worker: Worker | None = None
 
     def time(self) -> float:
@@ -53,12 +52,11 @@ class Machine:
         if self.worker is None:
             self.worker = Worker(
                 self.store,
-                self.service,  # type: ignore[arg-type]
+                self.service,
                 service="test",
-                blender="",
+                blenders=QuickBlenders(),
                 clock=self.service.clock,  # monotonic: nobody sets it
             )
-            self.worker._steps._blenders = self.worker._blenders = QuickBlenders()  # type: ignore[assignment]
         if not self.store.take_lease("test", self.worker.name):
             return False  # of one that was killed: for some seconds more
         for _ in range(rounds):
@@ -90,7 +88,7 @@ class History(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.service = Service(Clock())
+        self.service = MemoryService(Clock())
         self.machines = [Machine(Path(self.folder.name, name), self.service) for name in "ab"]
         self.wished: Counter[str] = Counter()
 

@@ -14,8 +14,10 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from maquette.client import Asset, Credentials, Scenario
+from maquette.client.elapsed import Timing
 
 KEY = Credentials("key_1", "s3cret-of-the-test")
+IMPATIENT = Timing(sleep=lambda _seconds: None)
 
 
 @dataclass
@@ -106,6 +108,7 @@ Answer = Say | Callable[[Seen], Say]
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
     server: "Server"  # pyright: ignore[reportIncompatibleVariableOverride] - the one kind that starts it
 
     def handle_any(self) -> None:
@@ -181,11 +184,10 @@ class FakeApi:
     def seen(self, method: str | None = None, path: str | None = None) -> list[Seen]:
         return [s for s in self.server.seen if method in (None, s.method) and path in (None, s.path)]
 
-    def client(self, **options: Any) -> Scenario:
+    def client(self, *, timing: Timing = IMPATIENT, **options: Any) -> Scenario:
         options.setdefault("credentials", KEY)
-        scenario = Scenario(self.url, **options)
+        scenario = Scenario(self.url, timing=timing, **options)
         self._clients.append(scenario)
-        scenario._sleep = lambda _: None
         return scenario
 
     def asset(self, url: str, **more: Any) -> Asset:

@@ -13,7 +13,7 @@ from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest
 from maquette.batches.manifest import MAX_STEM_BYTES, stem_of
 from maquette.client import Model
 from maquette.jobs.files import safe_name
-from sandbox_client import png
+from png_files import png
 
 MODEL = Model.from_json(
     {

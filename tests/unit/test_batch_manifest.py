@@ -12,7 +12,7 @@ from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest
 from maquette.batches.manifest import MAX_KEY, stem_of
 from maquette.batches.plan import price_key
 from maquette.client import InputError, Model, NotFoundError
-from sandbox_client import png
+from png_files import png
 
 MODEL = Model.from_json(
     {
@@ -226,16 +226,14 @@ def test_two_keys_never_share_a_file(first: str, second: str) -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5), st.text())
-def test_whatever_a_line_holds_it_is_a_row_or_a_problem(value: object, name: str) -> None:
-    manifest = _from_lines(json.dumps({"id": "a", name: value}))
+def test_whatever_a_line_holds_it_is_a_row_or_a_problem(
+    tmp_path_factory: pytest.TempPathFactory, value: object, name: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "line.jsonl"
+    path.write_text(json.dumps({"id": "a", name: value}), encoding="utf-8")
+    manifest = read_manifest(path)
     make_items(manifest, Defaults(), "test", get_model)
     assert len(manifest.problems) >= 0
-
-
-def _from_lines(text: str) -> Manifest:
-    from maquette.batches.manifest import _lines, _with_keys
-
-    return _with_keys(Path(), _lines(text))
 
 
 def test_rows_in_python_are_the_same_jobs_as_in_a_file(folder: Path) -> None:

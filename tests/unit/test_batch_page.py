@@ -12,7 +12,7 @@ import pytest
 from browser import find_or_none
 from maquette.batches import Item, Outcome, Problem, Row, RowState, RowStatus, write_sheet
 from maquette.client import Model
-from sandbox_client import png
+from png_files import png
 
 CHROMIUM = find_or_none()
 pytestmark = [

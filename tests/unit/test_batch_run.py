@@ -1,7 +1,10 @@
 """A run admits what the limits allow, does what is missing, and pays for each row once, killed or not."""
 
 import json
+import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -37,9 +40,10 @@ from maquette.client import (
     TransferError,
 )
 from maquette.jobs import JobRecord, State, Store
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.store import ABANDONED_S, LEASE_S
 from maquette.jobs.worker import Worker
-from service import Clock, Service, fake_blender
+from service import Clock, MemoryService, fake_blender
 
 MODEL = Model.from_json(
     {"id": "model_x", "name": "X", "inputs": [{"name": "prompt", "type": "string", "prompt": True}]}
@@ -56,7 +60,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, Clock()
-        self.service = Service(self.clock)
+        self.service = MemoryService(self.clock)
         self.service.models["model_x"] = MODEL
         self.blender = fake_blender(folder, {"ok": True, "faces": 12, "objects": 1})
         self.delivered: list[str] = []
@@ -82,8 +86,9 @@ class World:
         )
 
     def worker(self) -> Worker:
-        options: dict[str, Any] = {"service": "test", "blender": self.blender, "session": self.session}
-        worker = Worker(self.store, self.service, clock=self.clock, **options)  # type: ignore[arg-type]
+        blenders = BlenderPool(self.blender)
+        options: dict[str, Any] = {"service": "test", "blenders": blenders, "session": self.session}
+        worker = Worker(self.store, self.service, clock=self.clock, **options)
         assert worker.take_lease()
         return worker
 
@@ -590,23 +595,20 @@ def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does
 
 
 @pytest.mark.parametrize("race", range(4))
-def test_of_two_hosts_that_start_at_once_exactly_one_is_let_in(
-    tmp_path: Path, race: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_hosts_that_start_at_once_exactly_one_is_let_in(tmp_path: Path, race: int) -> None:
     barrier, has_looked = threading.Barrier(2, timeout=60), threading.local()
-    look = Path.mkdir
 
-    def mkdir(path: Path, *given: Any, **named: Any) -> None:
-        if path.name.startswith("new-") and not hasattr(has_looked, "yes"):
+    def clock() -> float:
+        """Asked for the first time when the host has seen that nobody is there."""
+        if not hasattr(has_looked, "yes"):
             has_looked.yes = True
-            barrier.wait()  # both have seen that nobody is there
-        look(path, *given, **named)
-
-    monkeypatch.setattr(Path, "mkdir", mkdir)
+            assert not list(tmp_path.glob("present-*"))
+            barrier.wait()
+        return time.monotonic()
 
     def is_in(host: str) -> bool:
         try:
-            HostLock(tmp_path, host=host).acquire(lambda _text: None)
+            HostLock(tmp_path, host=host, clock=clock).acquire(lambda _text: None)
         except InputError:
             return False
         return True
@@ -667,29 +669,45 @@ def test_a_claim_of_another_machine_with_no_price_in_its_place_is_an_error(
         Claims(tmp_path, "one").cost_of_others_cu()
 
 
-def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path) -> None:
     one, two = (Claims(tmp_path, name) for name in ("one", "two"))
     assert one.acquire("job", 1.0)
-    monkeypatch.setattr(Path, "mkdir", None)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.utime(path, (1, 1))
     assert one.acquire("job", 1.0)
     assert not two.acquire("job", 1.0)
+    assert {path.stat().st_mtime for path in (tmp_path, *tmp_path.rglob("*"))} == {1.0}
 
 
-def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+before_each_rename: list[Callable[[], None]] = []
+
+
+def _on_event(event: str, _args: tuple[Any, ...]) -> None:
+    if event == "os.rename" and threading.current_thread() is threading.main_thread():
+        for each in before_each_rename:
+            each()
+
+
+sys.addaudithook(_on_event)  # for good, as all audit hooks
+
+
+@pytest.fixture
+def kill_after(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Sets after how many steps on disk or to the service the process is killed, before or after the step."""
     left = [10**9]
+
+    def count() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
 
     def killing(step: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*given: Any, **named: Any) -> Any:
             if threading.current_thread() is not threading.main_thread():
                 return step(*given, **named)  # what is killed in a thread would be an error like others
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
+            count()
             answer = step(*given, **named)
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
+            count()
             return answer
 
         return stepped
@@ -701,19 +719,19 @@ def kill_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     ):
         for name in names:
             monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
-    monkeypatch.setattr("os.rename", killing(__import__("os").rename))
+    before_each_rename.append(count)
     yield lambda number: left.__setitem__(0, number)
+    before_each_rename.remove(count)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
-    world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+    world: World, kill_after: Callable[[int], None], seed: int
 ) -> None:
     dice, items = Random(seed), world.items(*"abcd")
-    set_kill = next(kill_points(world, monkeypatch))
     kills = 0
     for _ in range(6):
-        set_kill(dice.randint(1, 60))
+        kill_after(dice.randint(1, 60))
         if dice.random() < 0.3:
             world.service.fail.setdefault("answer", []).append(LOST)
         worker: Worker | None = None
@@ -724,12 +742,12 @@ def test_killed_at_any_step_and_run_again_every_row_is_paid_for_once(
                 world.turn(run, worker)
         except Killed:
             kills += 1
-            set_kill(10**9)
+            kill_after(10**9)
         finally:
             if worker is not None:
                 world.end(worker)
     assert kills
-    set_kill(10**9)
+    kill_after(10**9)
     world.service.fail.clear()
     world.run(items, is_retrying=True)  # a submission that was lost after the last kill may need one more
     run = world.run(items, is_retrying=True)

@@ -3,9 +3,11 @@
 
 import base64
 import gzip
+import itertools
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +28,19 @@ from maquette.client import (
     ServerError,
     SignInError,
     transport,
-    wire,
 )
-from maquette.client import api as calls
+from maquette.client.api import MAX_PAGES
+from maquette.client.elapsed import Timing
 
-from .fake_api import JOB, FakeApi, Say, Seen
+from .fake_api import IMPATIENT, JOB, FakeApi, Say, Seen
+
+
+def in_a_hurry(answer_timeout_s: float) -> Timing:
+    return replace(IMPATIENT, answer_timeout_s=answer_timeout_s)
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    monkeypatch.setattr(transport, "BACKOFF_S", 0)
+def api() -> Iterator[FakeApi]:
     with FakeApi() as running:
         yield running
 
@@ -89,13 +94,10 @@ def test_the_list_of_models_follows_pages_and_leaves_out_the_deprecated(api: Fak
     assert {s.query["privacy"] for s in api.seen()} == {"public"}
 
 
-def test_a_list_that_goes_on_for_ever_ends_with_an_error(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calls, "MAX_PAGES", 3)
-    tokens = iter(range(100))
+def test_a_list_that_goes_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
+    tokens = itertools.count()
     api.on("GET", "/v1/jobs", lambda _: Say({"jobs": [JOB], "nextPaginationToken": f"t{next(tokens)}"}))
-    with pytest.raises(AnswerError, match="after 3 pages"):
+    with pytest.raises(AnswerError, match=f"after {MAX_PAGES} pages"):
         list(api.client().list_jobs(updated_after=0))
 
 
@@ -236,18 +238,14 @@ def test_what_spends_is_sent_once_whatever_happens(api: FakeApi, case: str) -> N
     assert len(api.seen()) == 1
 
 
-def test_what_spends_is_sent_once_when_no_answer_comes_in_time(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.2)
-
+def test_what_spends_is_sent_once_when_no_answer_comes_in_time(api: FakeApi) -> None:
     def keep_waiting(_: Seen) -> Say:
         api.server.is_over.wait(5)
         return Say({"job": JOB})
 
     api.on("POST", "/v1/generate/custom/model_x", keep_waiting)
     with pytest.raises(NetworkError) as caught:
-        api.client().generate("model_x", {})
+        api.client(timing=in_a_hurry(0.2)).generate("model_x", {})
     assert (caught.value.kind, caught.value.may_have_arrived) == ("timeout", True)
     assert len(api.seen()) == 1
 
@@ -371,9 +369,9 @@ def test_patience_ends(api: FakeApi) -> None:
 
 def test_retry_after_is_obeyed(api: FakeApi) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(b"", 429, {"Retry-After": "1"}), Say({"job": JOB}))
-    began = time.monotonic()
-    api.client().get_job("job_1")
-    assert time.monotonic() - began >= 1
+    pauses: list[float] = []
+    api.client(timing=Timing(sleep=pauses.append)).get_job("job_1")
+    assert pauses == [1.0]
 
 
 @pytest.mark.parametrize("wait", ["900", "Fri, 31 Dec 2100 23:59:59 GMT"])
@@ -568,14 +566,11 @@ def test_half_characters_do_not_get_in(api: FakeApi) -> None:
     assert api.client().get_job("job_1").error == "a?b \U0001f600"
 
 
-def test_packed_answers_are_unpacked_and_a_bomb_stays_small(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packed_answers_are_unpacked_and_a_bomb_stays_small(api: FakeApi) -> None:
     packed = {"Content-Encoding": "gzip"}
     api.on("GET", "/v1/jobs/job_1", Say(gzip.compress(json.dumps({"job": JOB}).encode()), headers=packed))
     assert api.client().get_job("job_1").id == "job_1"
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1 << 20)
-    bomb = gzip.compress(bytes(64 << 20))
+    bomb = gzip.compress(bytes(2 * transport.MAX_ANSWER_BYTES))
     assert len(bomb) < 1 << 17
     for status in (200, 400):
         api.on("GET", "/v1/jobs/job_1", Say(bomb, status, packed))
@@ -589,18 +584,16 @@ def test_packed_answers_are_unpacked_and_a_bomb_stays_small(
         api.client().get_job("job_1")
 
 
-def test_an_answer_that_is_too_long_is_refused(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1000)
-    api.on("GET", "/v1/jobs/job_1", Say(b" " * 1001))
+def test_an_answer_that_is_too_long_is_refused(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(b" " * (transport.MAX_ANSWER_BYTES + 1)))
     with pytest.raises(AnswerError, match="larger"):
         api.client().get_job("job_1")
 
 
-def test_a_slow_drip_ends_at_the_deadline(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.4)
+def test_a_slow_drip_ends_at_the_deadline(api: FakeApi) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(b" " * 1000, drip_s=0.05))
     with pytest.raises(NetworkError, match="in time") as caught:
-        api.client().get_job("job_1")
+        api.client(timing=in_a_hurry(0.4)).get_job("job_1")
     assert caught.value.kind == "timeout"  # at its end, after 50 s, it would be an answer
 
 
@@ -612,13 +605,10 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     [[CHUNKED, *[b"0"] * 100, b"\r\n\r\n"], [CHUNKED + b"0\r\n", *[b"X: y\r\n"] * 100, b"\r\n"]],
     ids=["a chunk's length that drips", "trailers for ever"],
 )
-def test_what_stands_between_the_pieces_of_a_body_has_a_deadline_too(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch, raw: list[bytes]
-) -> None:
-    monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.4)
+def test_what_stands_between_the_pieces_of_a_body_has_a_deadline_too(api: FakeApi, raw: list[bytes]) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(raw=raw, drip_s=0.05))
     with pytest.raises(NetworkError) as caught:
-        api.client().get_job("job_1")
+        api.client(timing=in_a_hurry(0.4)).get_job("job_1")
     assert caught.value.kind == "timeout"  # at its end, after 5 s, it would be an answer
 
 
@@ -627,24 +617,19 @@ def test_what_stands_between_the_pieces_of_a_body_has_a_deadline_too(
     [[b"HTTP/1.1 200 OK\r\nX-Slow: ", *[b"y"] * 500], [b"HTTP/1.1 100 Continue\r\n\r\n"] * 500],
     ids=["a head that drips", "100 Continue for ever"],
 )
-def test_a_head_has_a_deadline_as_a_whole(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch, raw: list[bytes]
-) -> None:
-    monkeypatch.setattr(wire, "HEAD_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(transport, "RETRIES", 0)
+def test_a_head_has_a_deadline_as_a_whole(api: FakeApi, raw: list[bytes]) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(raw=raw, drip_s=0.05))
     with pytest.raises(NetworkError) as caught:
-        api.client().get_job("job_1")
+        api.client(timing=in_a_hurry(0.4)).get_job("job_1")
     assert caught.value.kind == "timeout"
-    assert len(api.seen()) == 1
     api.on("POST", "/v1/generate/custom/model_x", Say(raw=raw, drip_s=0.05))
     with pytest.raises(NetworkError) as caught:
-        api.client().generate("model_x", {})
+        api.client(timing=in_a_hurry(0.4)).generate("model_x", {})
     assert caught.value.may_have_arrived
+    assert len(api.seen("POST")) == 1
 
 
-def test_a_head_without_end_is_refused(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "RETRIES", 0)
+def test_a_head_without_end_is_refused(api: FakeApi) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(b"{}", headers={f"X-{n}": "y" for n in range(200)}))
     with pytest.raises(NetworkError):
         api.client().get_job("job_1")
@@ -687,24 +672,23 @@ def test_the_clock_is_the_services(api: FakeApi) -> None:
 
     scenario = api.client()
     assert abs(scenario.now() - time.time()) < 1
-    assert scenario.told_at() is None
+    assert scenario.last_answer_at() is None
     api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
     scenario.get_job("job_1")
     assert abs(scenario.now() - 1_800_000_000) < 3
-    assert scenario.told_at() == 1_800_000_000
+    assert scenario.last_answer_at() == 1_800_000_000
 
 
 @pytest.mark.parametrize("step_s", [-3600, 120, 200, 3600])
-def test_a_step_of_this_computers_clock_does_not_move_the_services(
-    api: FakeApi, monkeypatch: pytest.MonkeyPatch, step_s: float
-) -> None:
-    scenario, real = api.client(), time.time
+def test_a_step_of_this_computers_clock_does_not_move_the_services(api: FakeApi, step_s: float) -> None:
+    ahead_s = [0.0]
+    scenario = api.client(timing=Timing(now=lambda: time.time() + ahead_s[0]))
     api.on("GET", "/v1/jobs/job_1", Say({"job": JOB}))
     scenario.get_job("job_1")
-    before, told_at = scenario.now(), scenario.told_at()
-    monkeypatch.setattr(time, "time", lambda: real() + step_s)
+    before, answered_at = scenario.now(), scenario.last_answer_at()
+    ahead_s[0] = step_s
     assert 0 <= scenario.now() - before < 60
-    assert scenario.told_at() == told_at
+    assert scenario.last_answer_at() == answered_at
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from maquette.client.content import content_type
 from maquette.client.pictures import colour_profile, is_cut_short, orientation_of, with_profile
-from sandbox_client import png
+from png_files import png
 
 
 def box(name: bytes, content: bytes) -> bytes:

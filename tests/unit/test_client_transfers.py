@@ -2,14 +2,11 @@
 """Uploads and downloads against a server on loopback: breaks, expiry, redirects, full disks, lies."""
 
 import base64
-import errno
 import hashlib
 import itertools
 import os
-import shutil
-from collections import namedtuple
 from collections.abc import Iterator
-from io import FileIO
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +22,10 @@ from maquette.client import (
     transport,
     upload,
 )
+from maquette.client.elapsed import Timing
+from small_files import files_of_at_most
 
-from .fake_api import JOB, FakeApi, File, Say, Seen
+from .fake_api import IMPATIENT, JOB, FakeApi, File, Say, Seen
 
 CONTENT = os.urandom(3 << 20)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -35,8 +34,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    monkeypatch.setattr(transport, "BACKOFF_S", 0)
+def api() -> Iterator[FakeApi]:
     with FakeApi() as running:
         yield running
 
@@ -61,17 +59,13 @@ def test_a_file_arrives_whole_with_its_hash_and_without_the_key(api: FakeApi, tm
     assert api.seen()[0].headers["Accept-Encoding"] == "identity"
 
 
-def test_a_disk_that_cannot_keep_what_it_took_is_told(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_part: Path, _target: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "replace", fail)
+def test_a_file_that_cannot_take_its_place_is_told_and_kept_as_a_part(api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
     api.on("GET", "/file", File(CONTENT))
-    with pytest.raises(TransferError, match="Input/output error"):
+    with pytest.raises(TransferError, match="cannot be written"):
         get(api, tmp_path / "a")
-    assert not (tmp_path / "a").exists()
+    assert not list((tmp_path / "a").iterdir())
+    assert part(tmp_path / "a").read_bytes() == CONTENT
 
 
 def test_an_existing_target_is_replaced_only_by_a_whole_file(api: FakeApi, tmp_path: Path) -> None:
@@ -152,12 +146,10 @@ def test_a_server_that_always_breaks_is_given_up_and_the_part_kept(api: FakeApi,
     assert not (tmp_path / "a").exists()
 
 
-def test_slow_progress_by_many_breaks_is_progress(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download, "READ_BYTES", 64 << 10)
-    api.on("GET", "/file", File(CONTENT, cuts=[200_000] * 30))
-    assert get(api, tmp_path / "a").sha256 == SHA256
+def test_slow_progress_by_many_breaks_is_progress(api: FakeApi, tmp_path: Path) -> None:
+    content = os.urandom(30 << 20)
+    api.on("GET", "/file", File(content, cuts=[2 * download.READ_BYTES] * 30))
+    assert get(api, tmp_path / "a").sha256 == hashlib.sha256(content).hexdigest()
     assert len(api.seen()) > 2 * download.MAX_STALLS
 
 
@@ -279,23 +271,20 @@ def test_a_packed_file_is_refused(api: FakeApi, tmp_path: Path) -> None:
         get(api, tmp_path / "a")
 
 
-def test_too_little_room_is_told_before_anything_is_written(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Usage = namedtuple("Usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 99, 1 << 20))
+def test_too_little_room_is_told_before_anything_is_written(api: FakeApi, tmp_path: Path) -> None:
     api.on("GET", "/file", File(CONTENT))
     with pytest.raises(TransferError, match=r"3\.1 MB more .* 1\.0 MB free"):
-        get(api, tmp_path / "a")
+        run(api, tmp_path / "a", free_bytes=lambda _: 1 << 20)
     assert part(tmp_path / "a").stat().st_size == 0
 
 
-def downloader(api: FakeApi, target: Path, **options: Any) -> download.Downloader:
-    scenario = api.client()
-    asset = api.asset(f"{api.root}/file", properties={"size": options.pop("size", None)})
-    return download.Downloader(
-        *(scenario._transport, asset, target, scenario.get_asset, 1 << 30, None, lambda _: None), **options
-    )
+def run(api: FakeApi, target: Path, *, size: int | None = None, **options: Any) -> None:
+    """A download with a disk or a clock of its own."""
+    asset = api.asset(f"{api.root}/file", properties={"size": size})
+    with closing(transport.Transport(api.url, None, None, IMPATIENT)) as sender:
+        download.Downloader(
+            *(sender, asset, target, lambda _id: asset, 1 << 30, None, IMPATIENT.sleep), **options
+        ).run()
 
 
 def test_a_download_without_a_length_leaves_room_on_the_disk(api: FakeApi, tmp_path: Path) -> None:
@@ -303,16 +292,15 @@ def test_a_download_without_a_length_leaves_room_on_the_disk(api: FakeApi, tmp_p
     api.on("GET", "/file", Say(bytes(4 * download.LOOK_BYTES), headers=CHUNKED))
     disk_bytes = download.SPARE_BYTES + 2 * download.LOOK_BYTES
     kept = part(tmp_path / "a")
-    work = downloader(api, tmp_path / "a", free_bytes=lambda _: disk_bytes - kept.stat().st_size)
     with pytest.raises(TransferError, match="Make room"):
-        work.run()
+        run(api, tmp_path / "a", free_bytes=lambda _: disk_bytes - kept.stat().st_size)
     assert kept.stat().st_size <= 2 * download.LOOK_BYTES
 
 
 def test_no_more_is_taken_than_was_announced(api: FakeApi, tmp_path: Path) -> None:
     api.on("GET", "/file", Say(bytes(50 << 20), headers=CHUNKED))
     with pytest.raises(NetworkError, match="announced"):
-        downloader(api, tmp_path / "a", size=1 << 20).run()
+        run(api, tmp_path / "a", size=1 << 20)
     assert part(tmp_path / "a").stat().st_size <= 1 << 20
 
 
@@ -320,7 +308,7 @@ def test_a_file_that_drips_ends_as_a_broken_connection(api: FakeApi, tmp_path: P
     api.on("GET", "/file", Say(bytes(4000), drip_s=0.001))
     minutes = itertools.count(0.0, 40.0)
     with pytest.raises(NetworkError, match="too slowly"):
-        downloader(api, tmp_path / "a", clock=lambda: next(minutes)).run()
+        run(api, tmp_path / "a", clock=lambda: next(minutes))
 
 
 @pytest.mark.parametrize("where", ["asset", "redirect", "part"])
@@ -342,21 +330,11 @@ def test_a_service_on_this_machine_names_this_machine_alone(api: FakeApi, tmp_pa
         transfer()
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told_and_the_part_kept(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class SmallDisk(FileIO):
-        def write(self, data: Any) -> int:
-            room = (1 << 20) - self.seek(0, os.SEEK_END)
-            if not room:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return super().write(data[:room])
-
-    monkeypatch.setattr(Path, "open", lambda path, mode, buffering: SmallDisk(path, "a+"))
+def test_a_disk_that_fills_up_meanwhile_is_told_and_the_part_kept(api: FakeApi, tmp_path: Path) -> None:
+    """It takes part of a piece, and then no more."""
     api.on("GET", "/file", File(CONTENT))
-    with pytest.raises(TransferError, match="No space left"):
+    with files_of_at_most(1 << 20), pytest.raises(TransferError, match="cannot be written: File too large"):
         get(api, tmp_path / "a")
-    monkeypatch.undo()
     assert part(tmp_path / "a").read_bytes() == CONTENT[: 1 << 20]
     assert get(api, tmp_path / "a").sha256 == SHA256
 
@@ -423,11 +401,8 @@ def test_a_small_picture_goes_within_one_request(api: FakeApi, tmp_path: Path) -
     assert told[-1] == (len(PNG), len(PNG))
 
 
-def test_a_large_file_goes_in_parts_without_the_key(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upload, "PART_BYTES", 1 << 20)
-    content = b"glTF" + os.urandom(2_500_000)
+def test_a_large_file_goes_in_parts_without_the_key(api: FakeApi, tmp_path: Path) -> None:
+    content = b"glTF" + os.urandom(2 * upload.PART_BYTES + 500_000)
     (tmp_path / "a.bin").write_bytes(content)
     serve_uploads(api, {"status": "validating"}, {"status": "validated"}, {"status": "complete"}, IMPORTED)
     told: list[tuple[int, int | None]] = []
@@ -489,12 +464,13 @@ def test_an_upload_that_is_not_taken_tells_why(api: FakeApi, tmp_path: Path) -> 
         api.client().upload(tmp_path / "a.ply", kind="3d")
 
 
-def test_waiting_for_the_import_ends(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "IMPORT_DEADLINE_S", 0.1)
+def test_waiting_for_the_import_ends(api: FakeApi, tmp_path: Path) -> None:
+    pauses: list[float] = []
     (tmp_path / "a.ply").write_bytes(b"ply\n")
     serve_uploads(api, {"status": "validating"})
     with pytest.raises(TransferError, match="within"):
-        api.client().upload(tmp_path / "a.ply", kind="3d")
+        api.client(timing=Timing(sleep=pauses.append)).upload(tmp_path / "a.ply", kind="3d")
+    assert sum(pauses) == pytest.approx(upload.IMPORT_DEADLINE_S, abs=5)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from maquette.jobs import blender_pool
 from maquette.jobs.blender_pool import BlenderPool, ChildError
 
 BLENDER = f"""#!{sys.executable}
@@ -29,13 +29,25 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def blenders(tmp_path: Path) -> Iterator[BlenderPool]:
+def make(tmp_path: Path) -> Iterator[Callable[..., BlenderPool]]:
+    """Pools of the stand-in, whose Blenders end with the test."""
     script = tmp_path / "blender"
     script.write_text(BLENDER)
     script.chmod(0o755)
-    made = BlenderPool(str(script))
-    yield made
-    made.tidy(0)
+    made: list[BlenderPool] = []
+
+    def pool(**options: Any) -> BlenderPool:
+        made.append(BlenderPool(str(script), **options))
+        return made[-1]
+
+    yield pool
+    for each in made:
+        each.tidy(0)
+
+
+@pytest.fixture
+def blenders(make: Callable[..., BlenderPool]) -> BlenderPool:
+    return make()
 
 
 def pid(blenders: BlenderPool, folder: Path, **request: int | bool) -> int:
@@ -43,9 +55,9 @@ def pid(blenders: BlenderPool, folder: Path, **request: int | bool) -> int:
 
 
 def test_one_blender_does_many_tasks_and_not_too_many(
-    blenders: BlenderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., BlenderPool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blender_pool, "TASKS_MAX", 3)
+    blenders = make(tasks_max=3)
     for name in ("SCENARIO_SDK_API_KEY", "MAQUETTE_X", "HTTPS_PROXY", "GITHUB_TOKEN", "db_password"):
         monkeypatch.setenv(name, "http://me:planted@host")
     pids = [pid(blenders, tmp_path) for _ in range(4)]
@@ -90,12 +102,9 @@ def test_a_bad_task_in_a_used_blender_is_tried_in_a_new_one_and_then_told(
     assert pid(blenders, tmp_path) != first
 
 
-def test_one_that_takes_too_long_is_ended(
-    blenders: BlenderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(blender_pool, "TIMEOUT_S", 0.2)
+def test_one_that_takes_too_long_is_ended(make: Callable[..., BlenderPool], tmp_path: Path) -> None:
     with pytest.raises(ChildError, match="took over"):
-        pid(blenders, tmp_path, takes_s=60)
+        pid(make(timeout_s=0.2), tmp_path, takes_s=60)
 
 
 def test_idle_blenders_end(blenders: BlenderPool, tmp_path: Path) -> None:

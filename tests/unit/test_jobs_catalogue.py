@@ -10,7 +10,7 @@ from maquette.client import InputError, Model, NetworkError, SignInError
 from maquette.jobs import InputFile
 from maquette.jobs.catalogue import ANSWERS
 from maquette.jobs.lookup_runner import made_up_inputs
-from service import Clock, Service
+from service import Clock, MemoryService
 
 
 def test_the_catalogue_brings_the_inputs_and_typical_price_of_each_model(opened: BackendScene) -> None:
@@ -138,6 +138,6 @@ def test_old_and_abandoned_questions_are_forgotten(opened: BackendScene) -> None
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_made_up_inputs_are_what_the_model_takes(model: Model) -> None:
-    service = Service(Clock())
+    service = MemoryService(Clock())
     service.models = MODELS
     assert service.estimate_cost(model.id, made_up_inputs(model)).creative_units

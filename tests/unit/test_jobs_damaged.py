@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from maquette.client import JobStatus, ServerError
 from maquette.jobs import State, Store, StoreError, Supervisor, WorkerError
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.database import DATABASE, mark_damaged
 from maquette.jobs.worker import Worker
-from service import Clock, Service, fake_blender
+from service import Clock, MemoryService, fake_blender
 
 ANSWER = {"ok": True, "faces": 12, "objects": 1}
 
@@ -37,9 +38,9 @@ DAMAGES = [overwrite, spoil_pages, cut, mark]
 
 
 @pytest.fixture
-def service() -> Service:
+def service() -> MemoryService:
     """One with four jobs: two done, one that failed, one under way."""
-    made = Service(Clock())
+    made = MemoryService(Clock())
     for _ in range(4):
         made.make("model_x", {"prompt": "a cup"})
         made.clock.time += 60
@@ -51,13 +52,9 @@ def service() -> Service:
     return made
 
 
-def run(store: Store, service: Service, folder: Path, *, rounds: int = 600) -> None:
+def run(store: Store, service: MemoryService, folder: Path, *, rounds: int = 600) -> None:
     worker = Worker(
-        store,
-        service,  # type: ignore[arg-type]
-        service="s",
-        blender=fake_blender(folder, ANSWER),
-        clock=service.clock,
+        store, service, service="s", blenders=BlenderPool(fake_blender(folder, ANSWER)), clock=service.clock
     )
     assert worker.take_lease()
     try:
@@ -81,7 +78,7 @@ def damage(folder: Path, how: Callable[[Path], None], clock: Clock) -> None:
 
 @pytest.mark.parametrize("how", DAMAGES, ids=lambda how: how.__name__)
 def test_a_damaged_store_is_set_aside_and_rebuilt_from_the_list(
-    how: Callable[[Path], None], service: Service, tmp_path: Path
+    how: Callable[[Path], None], service: MemoryService, tmp_path: Path
 ) -> None:
     folder = tmp_path / "state"
     damage(folder, how, service.clock)
@@ -110,7 +107,9 @@ def test_a_damaged_store_is_set_aside_and_rebuilt_from_the_list(
     assert len(service.paid) == paid and service.calls["generate"] == 0
 
 
-def test_the_list_is_taken_over_once_and_asked_for_until_it_answers(service: Service, tmp_path: Path) -> None:
+def test_the_list_is_taken_over_once_and_asked_for_until_it_answers(
+    service: MemoryService, tmp_path: Path
+) -> None:
     folder = tmp_path / "state"
     damage(folder, overwrite, service.clock)
     service.fail["list_jobs"] = [ServerError("down"), ServerError("down")]

@@ -1,5 +1,6 @@
 """What goes wrong with one job is its own trouble, and a clock that is set holds nobody up."""
 
+import inspect
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,8 +17,10 @@ from maquette.jobs.leased_store import LeasedStore, retry_delay_s
 from maquette.jobs.matching import GRACE_S, WINDOW_S
 from maquette.jobs.poller import Poller
 from maquette.jobs.store import LEASE_S, MAX_DELAY_S
-from maquette.jobs.worker import Worker
+from maquette.jobs.tasks import Tasks
+from maquette.jobs.worker import STORE_PATIENCE_S, STORE_PAUSE_S, Worker
 from service import Clock
+from stored_rows import execute
 
 
 def both(scene: Scene) -> tuple[JobRecord, JobRecord]:
@@ -30,46 +33,61 @@ def ended(scene: Scene, jobs: tuple[JobRecord, JobRecord]) -> tuple[JobRecord, J
     return scene.store.get(jobs[0].id), scene.store.get(jobs[1].id)
 
 
-def is_bad(job: JobRecord) -> bool:
-    return job.inputs.get("prompt") == "bad"
-
-
-def raising(error: Exception, real: Callable[..., Any]) -> Callable[..., Any]:
-    """`real`, but for the bad job, which is the first or the second argument."""
+def defect(
+    scene: Scene,
+    bad: JobRecord,
+    patch: pytest.MonkeyPatch,
+    where: Any,
+    name: str,
+    *words: str,
+    error: Exception | None = None,
+) -> Callable[[], None]:
+    """That function has a defect where it is called about the bad job with all these words (values or names
+    among its arguments, the job's state), until what is returned is called. No input causes a defect: so one
+    is put in, where the steps call what is others'.
+    """
+    real = getattr(where, name)
 
     def called(*given: Any, **named: Any) -> Any:
-        if any(isinstance(one, JobRecord) and is_bad(one) for one in given):
-            raise error
+        known = {*map(str, given), *named, str(scene.store.get(bad.id).state)}
+        if any(getattr(one, "id", one) == bad.id for one in given) and known.issuperset(words):
+            raise error or KeyError("kind")
         return real(*given, **named)
 
-    return called
+    patch.setattr(where, name, called)
+    return lambda: patch.setattr(where, name, real)
 
 
 DEFECT = "Maquette met a defect (KeyError: 'kind'). worker.log tells more."
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "state", "resume_state"),
+    ("where", "name", "words", "resume_state"),
     [
-        (steps_module, "is_prepared", State.FAILED, State.PREPARED),
-        (steps_module.Steps, "_uploaded", State.FAILED, State.PREPARED),
-        (steps_module.Steps, "_downloaded", State.FAILED, State.DOWNLOADING),
-        (steps_module.Steps, "_download", State.FAILED, State.DOWNLOADING),
-        (steps_module.Steps, "_converted", State.FAILED, State.CONVERTING),
-        (steps_module.Steps, "_convert", State.FAILED, State.CONVERTING),
-        (Poller, "apply", State.FAILED, State.QUEUED),
+        (steps_module, "is_prepared", (), State.PREPARED),
+        (LeasedStore, "update", ("sent",), State.PREPARED),
+        (Tasks, "start", ("transfer", "downloading"), State.DOWNLOADING),
+        (LeasedStore, "move", ("converting",), State.DOWNLOADING),
+        (Tasks, "start", ("convert",), State.CONVERTING),
+        (LeasedStore, "end", ("ready",), State.CONVERTING),
+        (Poller, "apply", (), State.QUEUED),
     ],
 )
 def test_one_jobs_defect_is_its_own_and_the_others_are_made(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, state: State, resume_state: State
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    name: str,
+    words: tuple[str, ...],
+    resume_state: State,
 ) -> None:
-    real = getattr(where, name)
-    monkeypatch.setattr(where, name, raising(KeyError("kind"), real))
-    bad, good = ended(scene, both(scene))
-    assert (bad.state, bad.resume_state, bad.error_kind) == (state, resume_state, "KeyError")
+    jobs = both(scene)
+    mend = defect(scene, jobs[0], monkeypatch, where, name, *words)
+    bad, good = ended(scene, jobs)
+    assert (bad.state, bad.resume_state, bad.error_kind) == (State.FAILED, resume_state, "KeyError")
     assert bad.message == DEFECT
     assert good.state is State.READY
-    monkeypatch.setattr(where, name, real)
+    mend()
     scene.store.resume(bad, may_spend=True)
     scene.run()
     assert scene.store.get(bad.id).state is State.READY
@@ -77,10 +95,9 @@ def test_one_jobs_defect_is_its_own_and_the_others_are_made(
 
 
 def test_a_defect_in_a_look_at_a_jobs_files_is_its_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = steps_module.is_for_blender
     picture = {"image": InputFile(scene.picture)}
     jobs = scene.add(inputs={"prompt": "bad", **picture}), scene.add(inputs={"prompt": "good", **picture})
-    monkeypatch.setattr(steps_module, "is_for_blender", raising(KeyError("kind"), real))
+    defect(scene, jobs[0], monkeypatch, steps_module, "is_for_blender")
     bad, good = ended(scene, jobs)
     assert (bad.state, bad.resume_state, bad.message) == (State.FAILED, State.PREPARED, DEFECT)
     assert good.state is State.READY
@@ -90,19 +107,21 @@ def test_a_defect_in_a_look_at_a_jobs_files_is_its_own(scene: Scene, monkeypatch
 def test_a_defect_after_the_request_is_looked_for_and_not_repeated(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = steps_module.Steps._submitted
-    monkeypatch.setattr(steps_module.Steps, "_submitted", raising(KeyError("kind"), real))
-    bad, good = ended(scene, both(scene))
+    jobs = both(scene)
+    defect(scene, jobs[0], monkeypatch, LeasedStore, "since", "uncertain", "submitting")
+    bad, good = ended(scene, jobs)
     assert {bad.state, good.state} == {State.READY}
     assert scene.service.calls["generate"] == 2
+    assert scene.service.calls["list_new_jobs"] > 0
 
 
 def test_a_share_that_may_not_be_read_is_the_jobs_error_in_the_disks_words(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denied = PermissionError(13, "Permission denied", "/share/horse.png")
-    monkeypatch.setattr(steps_module, "is_prepared", raising(denied, steps_module.is_prepared))
-    bad, good = ended(scene, both(scene))
+    jobs = both(scene)
+    defect(scene, jobs[0], monkeypatch, steps_module, "is_prepared", error=denied)
+    bad, good = ended(scene, jobs)
     assert (bad.state, bad.resume_state, bad.error_kind) == (State.FAILED, State.PREPARED, "PermissionError")
     assert "Permission denied: '/share/horse.png'" in bad.message
     assert good.state is State.READY
@@ -111,16 +130,15 @@ def test_a_share_that_may_not_be_read_is_the_jobs_error_in_the_disks_words(
 def test_a_defect_in_looking_for_a_lost_job_holds_no_other_up(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Poller._reconcile
-    monkeypatch.setattr(Poller, "_reconcile", raising(KeyError("kind"), real))
     scene.service.fail["answer"] = [LOST]
     jobs = both(scene)
+    mend = defect(scene, jobs[0], monkeypatch, LeasedStore, "move", "uncertain", "queued")
     with pytest.raises(AssertionError):
         scene.run(rounds=60)
     bad, good = (scene.store.get(job.id) for job in jobs)
     assert (bad.state, bad.resume_state, bad.message) == (State.UNCERTAIN, None, DEFECT)
     assert good.state is State.READY
-    monkeypatch.setattr(Poller, "_reconcile", real)
+    mend()
     scene.run()
     assert scene.store.get(bad.id).state is State.READY
     assert len(scene.service.paid) == 2
@@ -206,7 +224,7 @@ def test_a_removed_job_whose_task_ends_stops_nothing(scene: Scene) -> None:
     assert worker.take_lease()
     worker.round()
     worker.tasks.wait(10)
-    scene.store._db.execute("DELETE FROM jobs WHERE id = ?", (jobs[0].id,))
+    execute(scene.store.folder, "DELETE FROM jobs WHERE id = ?", (jobs[0].id,))
     scene.run(worker=worker)
     assert scene.store.get(jobs[1].id).state is State.READY
 
@@ -243,25 +261,28 @@ def test_a_worker_bears_with_a_store_that_takes_nothing_for_a_while(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.add()
-    worker = scene.worker()
+    pauses: list[float] = []
+    worker = scene.worker(sleep=pauses.append)
     left, real = [5], worker.round
 
     def stumbling() -> bool:
         if left[0]:
             left[0] -= 1
+            scene.clock.time += 1.0
             raise sqlite3.OperationalError("database is locked")
         scene.clock.time += 1.0
         return real()
 
     monkeypatch.setattr(worker, "round", stumbling)
-    monkeypatch.setattr("maquette.jobs.worker.STORE_PAUSE_S", 0.0)
     worker.run()
     assert scene.store.list_jobs()[0].state is State.READY
+    assert pauses == [STORE_PAUSE_S] * 5
     left[0] = 10**6
     scene.add()
-    monkeypatch.setattr("maquette.jobs.worker.STORE_PATIENCE_S", -1.0)
+    began_at = scene.clock.time
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         worker.run()
+    assert scene.clock.time - began_at == pytest.approx(STORE_PATIENCE_S, abs=2)
 
 
 # Clocks that are set.
@@ -295,8 +316,8 @@ def test_a_clock_that_is_set_stops_neither_polling_nor_the_lease(scene: Scene, s
         worker.tasks.wait(10)
         scene.clock.time += 1.0
     assert scene.service.calls["list_jobs"] > polls + 5
-    row = scene.store._db.execute("SELECT renewed_at FROM lease").fetchone()
-    assert abs(row[0] - wall()) <= LEASE_S
+    ((renewed_at,),) = execute(scene.store.folder, "SELECT renewed_at FROM lease")
+    assert abs(renewed_at - wall()) <= LEASE_S
     scene.service.is_finishing = True
     assert scene.run(worker=worker).state is State.READY
 
@@ -306,7 +327,7 @@ def test_a_clock_that_is_set_between_the_last_answer_and_the_lost_one_loses_no_j
     scene: Scene, step_s: float
 ) -> None:
     wall = scene.store.clock = Stepping(scene.clock)
-    scene.service._before_sending = lambda: setattr(wall, "step_s", step_s)  # type: ignore[method-assign]
+    scene.service.on_connect = lambda: setattr(wall, "step_s", step_s)
     scene.service.fail["answer"] = [LOST]
     scene.service.shows_after_s = 75.0
     scene.add()
@@ -350,11 +371,8 @@ def test_no_delay_that_is_written_down_is_longer_than_the_longest(scene: Scene) 
     assert 0 < job.not_before - scene.clock.time <= MAX_DELAY_S
 
 
-def test_a_worker_measures_by_a_clock_that_nobody_sets(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_measures_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inspect.signature(Worker).parameters["clock"].default is elapsed_s
     monkeypatch.setattr("time.time", lambda: 0.0)
-    worker = Worker(scene.store, scene.service, service="test", blender="")  # type: ignore[arg-type]
-    scene.workers.append(worker)
-    leased: LeasedStore = worker._leased
-    assert leased.clock is elapsed_s
     first = elapsed_s()
     assert 0 <= elapsed_s() - first < 60

@@ -6,7 +6,6 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,11 +23,12 @@ from maquette.jobs import (
     provenance_of,
     source_of,
 )
+from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.input_files import QUICK_BYTES
 from maquette.jobs.parse_inputs import gather_inputs
 from maquette.jobs.worker import Worker
-from sandbox_client import png
-from service import MODEL, Clock, Service, fake_blender
+from png_files import png
+from service import MODEL, Clock, MemoryService, fake_blender
 
 LARGE = b"x" * (QUICK_BYTES + 1)
 PNG = png()
@@ -38,7 +38,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, Clock()
         self.store = Store(folder / "state", is_interactive=True, clock=self.clock)
-        self.service = Service(self.clock)
+        self.service = MemoryService(self.clock)
         self.service.models["m"] = MODEL
         self.is_keeping_downloads = True
         self.answer: dict[str, Any] | None = {"ok": True, "objects": 1}
@@ -54,9 +54,9 @@ class Scene:
     def worker(self, **values: Any) -> Worker:
         return Worker(
             self.store,
-            self.service,  # type: ignore[arg-type]
+            self.service,
             service="s",
-            blender=fake_blender(self.folder, self.answer),
+            blenders=BlenderPool(fake_blender(self.folder, self.answer)),
             is_keeping_downloads=self.is_keeping_downloads,
             clock=self.clock,
             **values,
@@ -271,9 +271,8 @@ def test_a_large_file_holds_neither_the_lease_nor_other_jobs_up(
         for _ in range(60):
             assert worker.round()
             assert scene.store.is_lease_alive("s")
-            for key, (future, _then, _progress) in worker.tasks._running.items():
-                if key != large.id:
-                    future.exception(timeout=10)
+            if len(worker.tasks) > 1:  # more than the large file's
+                worker.tasks.wait(10)
             scene.clock.time += 1
         assert scene.store.get(large.id).state is State.UPLOADING
         assert scene.store.get(other.id).state is State.READY
@@ -334,19 +333,19 @@ def test_a_worker_waits_for_more_without_the_lease_and_takes_up_what_comes(
     asks: list[int] = []
     has_work = scene.store.has_work
     monkeypatch.setattr(scene.store, "has_work", lambda *of: (asks.append(1), has_work(*of))[1])
-    worker = scene.worker(linger_s=60.0)
     looks: list[bool] = []
 
-    def wait(_timeout_s: float) -> bool:
-        """Time passes; at the tenth look another process adds a job, later the parent goes."""
-        looks.append(scene.store.is_lease_alive("s"))
-        if len(looks) == 10:
-            Store(scene.folder / "state", clock=scene.clock).lookups.ask("s", "balance")
-        scene.clock.time += 1
-        return False
+    class Waiting(threading.Event):
+        """Time passes while it is waited for; at the tenth look another process asks for something."""
 
-    worker._is_stopping = SimpleNamespace(wait=wait, is_set=lambda: False)  # type: ignore[assignment]
-    worker.run()
+        def wait(self, timeout: float | None = None) -> bool:
+            looks.append(scene.store.is_lease_alive("s"))
+            if len(looks) == 10:
+                Store(scene.folder / "state", clock=scene.clock).lookups.ask("s", "balance")
+            scene.clock.time += 1
+            return False
+
+    scene.worker(linger_s=60.0, stopping=Waiting()).run()
     assert scene.service.calls["get_balance"] == 1
     assert not any(looks[:10])
     assert 60 < len(looks) < 90

@@ -16,7 +16,7 @@ from maquette.jobs.database import InDoubtError, WouldSpendError
 from maquette.jobs.matching import GRACE_S, WINDOW_S
 from maquette.jobs.remote_claims import claim_remote
 from maquette.jobs.worker import Worker
-from service import Clock, Service
+from service import Clock, MemoryService
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_new_worker_believes_no_list_before_the_service_has_told_its_time(scen
     scene.service.shows_after_s = 60.0
     scene.add()
     scene.run(until=State.UNCERTAIN)
-    scene.service._told_at = None
+    scene.service.answered_at = None
     real = scene.service.now
     scene.service.now = lambda: real() + 7200.0  # type: ignore[method-assign]
     assert is_found(scene, scene.run())
@@ -296,7 +296,7 @@ def test_a_machine_that_slept_between_the_intent_and_the_request_sends_nothing(s
             slept.append(600.0)
             scene.clock.time += 600.0
 
-    scene.service._before_sending = sleep  # type: ignore[method-assign]
+    scene.service.on_connect = sleep
     scene.add()
     worker = scene.worker()
     assert worker.take_lease()
@@ -319,7 +319,7 @@ def frozen_before_sending(scene: Scene) -> Generator[Worker]:
             is_there.set()
             assert may_go_on.wait(60)
 
-    scene.service._before_sending = freeze  # type: ignore[method-assign]
+    scene.service.on_connect = freeze
     worker = scene.worker(clock=Clock())
     assert worker.take_lease()
     while not is_there.is_set():
@@ -398,7 +398,7 @@ def test_a_lost_job_and_its_equal_twin_in_another_session_have_one_each(scene: S
 
 def test_two_machines_whose_requests_are_equal_do_not_take_each_others_job(tmp_path: Path) -> None:
     clock = Clock()
-    service = Service(clock)
+    service = MemoryService(clock)
     shared = tmp_path / "batch"
     machines = []
     for name in ("one", "two"):

@@ -8,7 +8,9 @@ import pytest
 from job_scene import LOST, Scene
 from maquette.client import Job, RateLimitedError
 from maquette.jobs import JobRecord, NewJob, State, StoreError
+from maquette.jobs.leased_store import LeasedStore
 from maquette.jobs.worker import Worker
+from stored_rows import execute
 
 
 def turn(scene: Scene, worker: Worker, step_s: float = 1.0) -> bool:
@@ -112,7 +114,7 @@ def test_an_odd_row_stops_no_other_job_and_what_it_was_paid_for_is_fetched(
 ) -> None:
     scene.add()
     odd = scene.run(until=State.CONVERTING)
-    scene.store._db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, odd.id))
+    execute(scene.store.folder, f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, odd.id))
     good = scene.add(inputs={"prompt": "good"})
     work(scene)
     assert scene.store.get(good.id).state is State.READY
@@ -134,7 +136,7 @@ def test_an_odd_row_is_not_submitted_and_is_not_said_to_be_unpaid(
     if state is State.SUBMITTING:
         scene.run(until=state)
     calls = scene.service.calls["generate"]
-    scene.store._db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, odd.id))
+    execute(scene.store.folder, f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, odd.id))
     work(scene)
     found = scene.store.get(odd.id)
     assert (found.state, found.resume_state) == (State.FAILED, None)
@@ -146,7 +148,7 @@ def test_an_odd_row_is_not_submitted_and_is_not_said_to_be_unpaid(
 def test_a_list_that_cannot_be_taken_over_is_asked_for_with_pauses(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene.store._db.execute("INSERT INTO aside VALUES ('x', 1)")
+    execute(scene.store.folder, "INSERT INTO aside VALUES ('x', 1)")
     asked: list[float] = []
 
     def list_jobs(*, updated_after: float) -> Iterator[Job]:
@@ -180,7 +182,7 @@ def test_a_job_that_moves_on_while_its_defect_is_written_stops_nothing(
         monkeypatch.setattr(scene.store, "get", get)
         raise KeyError("kind")
 
-    worker._leased.guarded(job.id, step)
+    LeasedStore(scene.store, "test", worker.name, scene.clock).guarded(job.id, step)
     assert scene.store.get(job.id).state is State.CANCELED
 
 

@@ -31,7 +31,7 @@ from maquette.jobs import (
 from maquette.jobs.environment import environment_without
 from maquette.jobs.matching import Likeness, compare, likeness
 from maquette.jobs.poll_schedule import POLL_MAX_S, POLL_MIN_S, poll_interval_s
-from service import Clock, Service
+from service import Clock, MemoryService
 
 _OPENING = ("open", "os.scandir", "os.listdir", "sqlite3.connect", "socket.connect", "subprocess.Popen")
 
@@ -128,7 +128,7 @@ def test_what_was_sent_is_known_however_it_is_written(ours: Any, theirs: Any, ex
 
 def test_a_job_made_long_before_or_after_the_submission_is_not_ours(tmp_path: Path) -> None:
     clock = Clock()
-    service = Service(clock)
+    service = MemoryService(clock)
     moments = {"submitted_at": clock(), "lost_at": clock() + 60.0}
     ours = job_at(Store(tmp_path, clock=clock), sent={"image": "a"}, **moments)
     assert likeness(ours, service.make("m", {"image": "a", "modelId": "m"})) is SAME

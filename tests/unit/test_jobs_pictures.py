@@ -8,7 +8,7 @@ import pytest
 from job_scene import Scene
 from maquette.jobs import InputFile, State
 from maquette.jobs.input_files import QUICK_BYTES, is_for_blender
-from sandbox_client import png
+from png_files import png
 
 from .test_client_content import jpeg, png_of
 

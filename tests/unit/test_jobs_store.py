@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoredFile, StoreError
-from maquette.jobs.database import _MIGRATIONS, DATABASE
+from maquette.jobs.database import DATABASE, MIGRATIONS
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
 from maquette.jobs.store import LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from service import Clock
+from small_files import files_of_at_most
 
 
 @pytest.fixture
@@ -89,12 +90,11 @@ def test_what_a_killed_process_left_of_a_job_does_not_keep_it_from_being_made(st
 
 
 def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_behind(store: Store) -> None:
-    store._db.execute(f"PRAGMA max_page_count={store._db.execute('PRAGMA page_count').fetchone()[0]}")
-    with pytest.raises(StoreError, match="full"):
+    largest = max(path.stat().st_size for path in store.folder.glob(f"{DATABASE}*"))
+    with files_of_at_most(largest), pytest.raises(StoreError, match="disk"):
         store.add(NewJob(name="n", model_id="m", inputs={"prompt": "x" * 100_000}))
     assert store.list_jobs() == []
     assert list((store.folder / "jobs").iterdir()) == []
-    store._db.execute("PRAGMA max_page_count=9999")
     assert add(store)
 
 
@@ -107,7 +107,7 @@ def test_a_store_waits_for_another_process_that_is_making_it(
 
 def test_a_store_from_before_keeps_its_jobs(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        for statement in ";".join(_MIGRATIONS[:2]).split(";"):
+        for statement in ";".join(MIGRATIONS[:2]).split(";"):
             db.execute(statement)
         db.execute(
             "INSERT INTO jobs (id, service, project_id, state, name, source, model_id, model_name, inputs,"
@@ -125,7 +125,7 @@ def test_an_unpaid_job_of_a_store_from_before_is_nobodys_until_a_person_resumes_
     tmp_path: Path, state: State
 ) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        for statement in ";".join(_MIGRATIONS[:3]).split(";"):
+        for statement in ";".join(MIGRATIONS[:3]).split(";"):
             db.execute(statement)
         db.execute(
             "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs,"
@@ -160,9 +160,9 @@ def test_files_in_a_row_from_before_stay_files_and_what_looks_like_one_does_not(
     ]
     marks = [{"$file": 0}, {"$file": "x"}]
     inputs = {"mesh": mesh, "views": [{"image": large}], "odd": odd, "marks": marks}
-    version = next(number for number, script in enumerate(_MIGRATIONS) if "input_files" in script)
+    version = next(number for number, script in enumerate(MIGRATIONS) if "input_files" in script)
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        for statement in ";".join(_MIGRATIONS[:version]).split(";"):
+        for statement in ";".join(MIGRATIONS[:version]).split(";"):
             db.execute(statement)
         db.execute(
             "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs, created_at,"

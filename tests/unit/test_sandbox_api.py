@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_client import GLB, HUNYUAN, Caller, png
+from png_files import png
+from sandbox_client import GLB, HUNYUAN, Caller
 
 
 @pytest.fixture

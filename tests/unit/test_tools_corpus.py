@@ -175,11 +175,8 @@ def test_a_run_goes_on_where_it_was_interrupted_and_new_code_begins_anew(
     assert "since the last run: different -> equal: b.glb" in capsys.readouterr().out
 
 
-def test_what_a_blender_cannot_do_is_a_line_and_not_an_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_blender_cannot_do_is_a_line_and_not_an_end(tmp_path: Path) -> None:
     """A crash, or no end within the time: both come as a ChildError."""
-    monkeypatch.setattr(corpus.children_module(), "TIMEOUT_S", 1)
     trial = corpus.Trial(str(tmp_path / "no-blender"), 1)
     (tmp_path / "a.glb").write_bytes(b"glTF")
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:

@@ -9,11 +9,10 @@ import steps
 
 
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tree(tmp_path: Path) -> Path:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "__init__.py").touch()
-    monkeypatch.setattr(dev_blender, "ROOT", tree)
     return tree
 
 
@@ -21,7 +20,7 @@ def test_the_tree_is_the_extension_while_blender_runs_and_is_whole_afterwards(
     tree: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "extensions" / "user_default"
-    with dev_blender.linked(folder) as link:
+    with dev_blender.linked(folder, tree) as link:
         assert (link / "__init__.py").exists()
     assert not list(folder.iterdir())
     assert (tree / "__init__.py").exists()
@@ -29,7 +28,7 @@ def test_the_tree_is_the_extension_while_blender_runs_and_is_whole_afterwards(
 
 def test_a_link_that_was_left_behind_is_taken_over(tree: Path, tmp_path: Path) -> None:
     steps.link(tmp_path / "maquette", tree)
-    with dev_blender.linked(tmp_path):
+    with dev_blender.linked(tmp_path, tree):
         pass
     assert not (tmp_path / "maquette").exists()
 
@@ -38,6 +37,9 @@ def test_an_installed_extension_stays_as_it_is(tree: Path, tmp_path: Path) -> No
     installed = tmp_path / "maquette" / "__init__.py"
     installed.parent.mkdir()
     installed.write_text("installed", encoding="utf-8")
-    with pytest.raises(steps.TaskError, match=r"is there already\. Uninstall"), dev_blender.linked(tmp_path):
+    with (
+        pytest.raises(steps.TaskError, match=r"is there already\. Uninstall"),
+        dev_blender.linked(tmp_path, tree),
+    ):
         pass
     assert installed.read_text(encoding="utf-8") == "installed"

@@ -16,10 +16,9 @@ def start(code: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_process_that_is_left_behind_is_ended_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "GRACE_S", 0.0)
+def test_a_process_that_is_left_behind_is_ended_and_named() -> None:
     started: list[subprocess.Popen[str]] = []
-    with pytest.raises(pytest.fail.Exception, match=r"still running.*sleep\(600\)"), leftovers.ended():
+    with pytest.raises(pytest.fail.Exception, match=r"still running.*sleep\(600\)"), leftovers.ended(0.0):
         started.append(start(SLEEP))
     (process,) = started
     assert process.returncode not in (None, 0)
@@ -28,13 +27,12 @@ def test_a_process_that_is_left_behind_is_ended_and_named(monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes as Linux has them")
-def test_also_a_child_of_a_child_whose_parent_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "GRACE_S", 0.0)
+def test_also_a_child_of_a_child_whose_parent_is_gone() -> None:
     again = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid)"
     pids: list[int] = []
 
     def leave_one() -> None:
-        with leftovers.ended():
+        with leftovers.ended(0.0):
             process = start(again)
             assert process.stdout is not None
             pids.append(int(process.stdout.readline()))

@@ -115,7 +115,7 @@ class Window:
 
     # Mouse and keyboard
 
-    def _do(self, *command: str) -> Steps:
+    def do(self, *command: str) -> Steps:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         while process.poll() is None:
             yield 0.01
@@ -130,18 +130,18 @@ class Window:
     def click(self, place: Place, button: int = 1, times: int = 1) -> Steps:
         """Buttons: 1 left, 2 middle, 3 right."""
         yield from self.move(place)
-        yield from self._do("xdotool", "click", "--repeat", str(times), "--delay", "60", str(button))
+        yield from self.do("xdotool", "click", "--repeat", str(times), "--delay", "60", str(button))
 
     def hold(self, start: Place, end: Place, button: int = 1, hops: int = 8) -> Steps:
         """Presses the button at one place and drags to another."""
         yield from self.move(start)
-        yield from self._do("xdotool", "mousedown", str(button))
+        yield from self.do("xdotool", "mousedown", str(button))
         for hop in range(1, hops + 1):
             x, y = (a + (b - a) * hop // hops for a, b in zip(start, end, strict=True))
             yield from self.move((x, y))
 
     def release(self, button: int = 1) -> Steps:
-        yield from self._do("xdotool", "mouseup", str(button))
+        yield from self.do("xdotool", "mouseup", str(button))
 
     def scroll(self, place: Place, notches: int) -> Steps:
         """Turns the wheel: down if positive."""
@@ -149,11 +149,11 @@ class Window:
 
     def key(self, *keys: str) -> Steps:
         """Presses keys by X11's names: "ctrl+z", "Return", "F3"; they go to what is under the pointer."""
-        yield from self._do("xdotool", "key", "--delay", "40", *keys)
+        yield from self.do("xdotool", "key", "--delay", "40", *keys)
 
     def type(self, text: str) -> Steps:
         """Types ASCII; anything else has to be pasted."""
-        yield from self._do("xdotool", "type", "--delay", "25", "--", text)
+        yield from self.do("xdotool", "type", "--delay", "25", "--", text)
 
     def paste(self, text: str) -> Steps:
         bpy.context.window_manager.clipboard = text
@@ -162,7 +162,7 @@ class Window:
     def drop_files(self, place: Place, *files: Path) -> Steps:
         """Drops files there from outside of Blender."""
         yield from self.move(place)
-        yield from self._do(sys.executable, str(HERE / "drag_file.py"), *map(str, files))
+        yield from self.do(sys.executable, str(HERE / "drag_file.py"), *map(str, files))
 
     def search(self, action: str, picture: str = "") -> Steps:
         """Carries out the first action that Blender's own search (F3) finds, over the 3D viewport."""

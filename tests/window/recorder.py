@@ -127,7 +127,7 @@ def watch_all() -> None:
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _entry and event.startswith(OPENING):
-        frame = sys._getframe()
+        frame = sys._getframe()  # noqa: SLF001  # inspect's own way to it takes time that is measured here
         while frame := frame.f_back:
             if "importlib" in frame.f_code.co_filename:  # a module's first use
                 return

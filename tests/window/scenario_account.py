@@ -145,7 +145,7 @@ def made_with(w: Window, secrets: list[bytes]) -> Steps:
 
 def enlarge(p: Preferences) -> Steps:
     """Makes the window high enough for all at interface scale 2."""
-    yield from p._do("xdotool", "getactivewindow", "windowmove", "20", "40", "windowsize", "1100", "830")
+    yield from p.do("xdotool", "getactivewindow", "windowmove", "20", "40", "windowsize", "1100", "830")
     yield 1.0
 
 
@@ -161,7 +161,7 @@ def sign_in(p: Preferences, key: str, secret: str) -> Steps:
     """Types both into the dialog, which opens with its first field under the pointer."""
     yield from p.press("maquette.sign_in")
     yield 0.7
-    yield from p._do("xdotool", "click", "1")  # before 4.5, it does not wait for text by itself
+    yield from p.do("xdotool", "click", "1")  # before 4.5, it does not wait for text by itself
     yield from p.type(key)
     yield from p.key("Tab")
     yield from p.type(secret)
