@@ -84,7 +84,7 @@ def own_words(w: Window) -> Steps:
     space.context = "OBJECT"
     yield 0.5
     region = w.region("WINDOW", "PROPERTIES")
-    heading = (region.x + region.width // 2, region.y + region.height - 585)
+    heading = (region.x + region.width // 2, region.y + region.height - 529)
     yield from w.click(heading)  # as far down as Maquette's panel is
     yield from w.scroll(heading, 8)
     yield 0.5
