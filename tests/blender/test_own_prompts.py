@@ -317,3 +317,34 @@ def test_the_job_of_an_object_is_shown_in_the_list(scene: Any, backend: Any) -> 
 def test_what_spends_is_neither_redone_nor_repeated_by_blender() -> None:
     for name in ("generate", "make_each", "place_under_mouse", "repeat_job"):
         assert "REGISTER" not in getattr(bpy.types, f"MAQUETTE_OT_{name}").bl_options
+
+
+def test_a_click_before_a_question_can_be_read_pays_nothing(
+    scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm, now = part("window.confirm"), [100.0]
+    monkeypatch.setattr(confirm.time, "monotonic", lambda: now[0])
+    begun: list[str] = []
+    operator = SimpleNamespace(
+        report=lambda *_: None, execute=lambda _: begun.append("paid") or {"CANCELLED"}, bl_label="Make"
+    )
+
+    def click() -> set[str]:
+        return confirm.invoke(operator, bpy.context, None, question="?", cost_cu=1.0, is_shown=True)
+
+    confirm.question_opened()
+    now[0] += confirm.UNREAD_S / 2
+    assert click() == {"CANCELLED"}
+    assert not begun
+    now[0] += confirm.UNREAD_S
+    click()
+    assert begun == ["paid"]
+
+
+def test_a_name_is_no_texture(scene: Any) -> None:
+    """A model that changes a mesh is told by a name what the object is only if a person says so."""
+    choose(scene, "model_tripo-v3-0-texturing")
+    boxes("Chair")
+    assert not scene.maquette.use_object_names
+    scene.maquette.use_object_names = True
+    assert own_lines() == ["Chair: chair"]
