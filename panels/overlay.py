@@ -34,6 +34,7 @@ def _draw_labels() -> None:
     space = context.space_data
     if jobs is None or not state.placeholders or not space.overlay.show_overlays:
         return
+    view = context.region_data  # of this region: each of four quad views has its own
     seen: list[tuple[float, Vector, str, JobRecord]] = []  # how near, and where
     for name, job_id in state.placeholders.items():
         item, job = context.view_layer.objects.get(name), jobs.by_id.get(job_id)
@@ -41,9 +42,9 @@ def _draw_labels() -> None:
             top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
             middle = item.matrix_world @ _middle(item)
             above = Vector((middle.x, middle.y, top.z))
-            place = location_3d_to_region_2d(context.region, space.region_3d, above)
+            place = location_3d_to_region_2d(context.region, view, above)
             if place:
-                seen.append(((space.region_3d.view_matrix @ above).z, place, name, job))
+                seen.append(((view.view_matrix @ above).z, place, name, job))
     unit = context.preferences.system.ui_scale
     _draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
     taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that are drawn
