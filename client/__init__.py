@@ -21,6 +21,7 @@ from .errors import (
 )
 from .fields import Fields, JsonValue, has_reserved_name, without_controls
 from .models import ASSET_ID, CAPABILITIES, Input, Model
+from .picture_damage import damage_of_picture, problem_of_picture
 from .pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
 from .records import Asset, Balance, Cost, Credentials, Download, Job, JobStatus, Progress, Submission
 from .schema import check_inputs, describe_input, parse_value
@@ -60,6 +61,7 @@ __all__ = [
     "check_inputs",
     "colour_profile",
     "content_type",
+    "damage_of_picture",
     "describe_input",
     "elapsed_s",
     "has_reserved_name",
@@ -67,6 +69,7 @@ __all__ = [
     "is_loopback",
     "orientation_of",
     "parse_value",
+    "problem_of_picture",
     "with_profile",
     "without_controls",
 ]

@@ -14,7 +14,7 @@ from mathutils import Matrix, Vector
 from .. import properties, scene
 from ..jobs import JobRecord, State
 from ..session_state import state
-from .joblist import STATES, progress_of
+from .job_text import progress_of, state_of
 
 WIDTH, HEIGHT = 120, 5  # of a bar, in points
 LABELS_MAX = 12  # with more placeholders in sight, bars alone, and short ones
@@ -94,7 +94,7 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 def _label(name: str, job: JobRecord) -> str:
     share = progress_of(state.jobs, job)
-    word = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
+    word = "Undone" if job.state is State.PLACED else state_of(job)[0]  # what waits again was undone
     return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else word}"
 
 

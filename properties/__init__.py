@@ -4,6 +4,7 @@
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
 from .settings import (
     MaquetteSettings,
+    activate_job,
     active_job_id,
     choose,
     favourite_ids,
@@ -45,6 +46,7 @@ __all__ = [
     "Meshes",
     "Picture",
     "Values",
+    "activate_job",
     "active_job_id",
     "choose",
     "edits",

@@ -8,8 +8,9 @@ import bpy
 
 from .. import preferences
 from ..client import Model
-from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord, requires_mesh, usual_result
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, requires_mesh, usual_result
 from ..session_state import state
+from . import job_filter
 from .groups import (
     LISTS,
     MaquetteFile,
@@ -54,6 +55,7 @@ FILTERS = (
     ("ACTIVE", "Under Way", "What is not finished yet"),
     ("DONE", "Finished", "What has a 3D model"),
     ("TROUBLE", "Failed", "What failed, was canceled, or needs an answer"),
+    ("SCENE", "In This Scene", "What stands in this scene, or waits in it"),
 )
 
 
@@ -139,7 +141,17 @@ class MaquetteWindow(bpy.types.PropertyGroup):
     """Of Blender's window: lists, as Blender's list widget wants them, and how they are filtered."""
 
     jobs: bpy.props.CollectionProperty(type=MaquetteListItem)
-    active_job: bpy.props.IntProperty(name="Job", description="Select to see more about it")
+    active_job: bpy.props.IntProperty(
+        name="Job",
+        description="Click to see more about it, and to select and frame it in the scene",
+        update=lambda self, context: job_filter.note_click(self, context),
+    )
+    job_search: bpy.props.StringProperty(
+        name="Search",
+        description="Words of the object's name, the model's, or of what it was made from",
+        options={"TEXTEDIT_UPDATE"},
+        update=lambda self, _context: _filter_jobs(self),
+    )
     filter: bpy.props.EnumProperty(
         name="Show", items=FILTERS, update=lambda self, _context: _filter_jobs(self)
     )
@@ -270,10 +282,10 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
     """
     global _newest
     shown = window(manager)
-    is_all = shown.filter == "ALL"
     by_id = jobs.by_id if jobs else {}
     order = jobs.order if jobs else []
-    wanted = [job_id for job_id in order if is_all or _kind_of(by_id[job_id]) == shown.filter]
+    words = shown.job_search.lower().split()
+    wanted = job_filter.filtered([by_id[job_id] for job_id in order], shown.filter, words)
     if wanted == _listed and len(shown.jobs) == len(wanted):
         return
     active, newest = active_job_id(manager), max(wanted[:1], default="")
@@ -285,16 +297,20 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
         item = shown.jobs.add()
         item.job_id, item.name = wanted[place], by_id[wanted[place]].name
         shown.jobs.move(len(shown.jobs) - 1, place)
-    shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
+    with job_filter.no_click():
+        shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
     _listed[:], _newest = wanted, max(newest, _newest)
+
+
+def activate_job(manager: bpy.types.WindowManager, job_id: str) -> None:
+    """Choose the job in the list, if it is listed."""
+    if job_id in _listed:
+        with job_filter.no_click():
+            window(manager).active_job = _listed.index(job_id)
 
 
 def _filter_jobs(shown: MaquetteWindow) -> None:
     sync_jobs(cast(bpy.types.WindowManager, shown.id_data), state.jobs)
-
-
-def _kind_of(job: JobRecord) -> str:
-    return "DONE" if job.state in ("ready", "placed") else "ACTIVE" if job.is_working else "TROUBLE"
 
 
 def _first_model_id(catalogue: Catalogue) -> str:
