@@ -53,6 +53,7 @@ class SessionState:
     hidden: tuple[str, ...] = ()
     clicked_job: str = ""  # in the list, for the timer to select; and the area that the list is in
     clicked_area: int = 0
+    clicked_model: str = ""  # twice, in the list of models
     # Workers of backends that were closed, with their service.
     leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(
         default_factory=list[tuple[str, subprocess.Popen[bytes]]]

@@ -40,8 +40,8 @@ _Value = dict[str, Model] | _PricedModel | Price | float | str | None
 class _Row:
     """A lookup and its last good answer; times in Unix seconds.
 
-    `good_until` is when it may be asked for again; `error` is the last answer, if that was one. `is_outdated`:
-    what is awaited was asked before it changed.
+    `good_until` is when it may be asked for again; `error` is the last answer, if that was one. What is
+    awaited was asked before it changed if it `is_outdated`.
     """
 
     is_background: bool = False
@@ -188,13 +188,21 @@ class Catalogue:
         if not (self._has_new_models and self._can_ask):
             return
         self._has_new_models = False
+        self._ask_behind(_BACKGROUND_FRESH_S)
+
+    def refresh_prices(self) -> None:
+        """Ask in the background for the models' prices that are not of today; what is known is shown."""
+        if self._can_ask:
+            self._ask_behind(_DAY_S)
+
+    def _ask_behind(self, fresh_s: float) -> None:
         now = self._clock()
         rows = {model_id: self._row("model", model_id) for model_id in self.models}
         gaps = {
             model_id: row
             for model_id, row in rows.items()
             if ("model", model_id) not in self._awaited
-            and (row.value is None or row.answered_at < now - _BACKGROUND_FRESH_S)
+            and (row.value is None or row.answered_at < now - fresh_s)
         }
         if not gaps:
             return

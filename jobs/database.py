@@ -95,7 +95,7 @@ MIGRATIONS = (
     """
     ALTER TABLE jobs ADD COLUMN refunded_cu REAL NOT NULL DEFAULT 0;
     """,
-    # The class of the error behind an answer, as jobs have it: a refused key is mended elsewhere than a network.
+    # The class of the error behind an answer, as jobs have it.
     """
     ALTER TABLE questions ADD COLUMN error_kind TEXT NOT NULL DEFAULT '';
     """,

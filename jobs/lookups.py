@@ -113,8 +113,8 @@ class LookupTable:
         prices = "SELECT rowid FROM questions WHERE service = ?1 AND kind = 'price' ORDER BY asked_at DESC"
         with transaction(self._db):
             self._db.execute(
-                "DELETE FROM questions WHERE service = ?1 AND (is_open AND asked_at < ?2 OR kind = 'picture' OR"
-                f" kind = 'price' AND (asked_at < ?3 OR rowid NOT IN ({prices} LIMIT ?4)))",
+                "DELETE FROM questions WHERE service = ?1 AND (kind = 'picture' OR is_open AND asked_at < ?2"
+                f" OR kind = 'price' AND (asked_at < ?3 OR rowid NOT IN ({prices} LIMIT ?4)))",
                 (service, now - ABANDONED_S, now - _PRICE_S, _MOST_PRICES),
             )
 

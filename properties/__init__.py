@@ -2,18 +2,17 @@
 """What the window remembers: settings with each scene, and the lists that Blender's widgets need."""
 
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
+from .job_filter import no_click
+from .model_list import active_model_id, can_show, favourite_ids, is_for_meshes, list_models, recent_ids
 from .settings import (
     MaquetteSettings,
     activate_job,
     active_job_id,
     choose,
-    favourite_ids,
     get,
     items_of,
-    list_models,
     model_of,
     place_mode_of,
-    recent_ids,
     register,
     sources_of,
     sync_jobs,
@@ -48,6 +47,8 @@ __all__ = [
     "Values",
     "activate_job",
     "active_job_id",
+    "active_model_id",
+    "can_show",
     "choose",
     "edits",
     "ensure_inputs",
@@ -56,12 +57,14 @@ __all__ = [
     "get",
     "image_inputs",
     "inputs_of",
+    "is_for_meshes",
     "is_primary",
     "items_of",
     "list_models",
     "missing",
     "model_of",
     "named_mesh",
+    "no_click",
     "note_change",
     "place_mode_of",
     "recent_ids",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which jobs the list shows, and which of its rows a person has clicked; other changes of it are no clicks."""
+"""Which jobs the list shows, and which of its rows a person has clicked, and not Maquette chosen."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -52,9 +52,14 @@ def no_click() -> Generator[None]:
         _changing.is_ours = before
 
 
+def is_clicked() -> bool:
+    """Whether a change of a row that is told now is a person's."""
+    return not _changing.is_ours
+
+
 def note_click(shown: Any, context: bpy.types.Context) -> None:
     """Have the timer select what the row is about."""
-    if _changing.is_ours or not 0 <= shown.active_job < len(shown.jobs):
+    if not is_clicked() or not 0 <= shown.active_job < len(shown.jobs):
         return
     state.clicked_job = shown.jobs[shown.active_job].job_id
     state.clicked_area = context.area.as_pointer() if context.area else 0

@@ -10,7 +10,7 @@ from .. import preferences
 from ..client import Model
 from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, requires_mesh, usual_result
 from ..session_state import state
-from . import job_filter
+from . import job_filter, model_list
 from .groups import (
     LISTS,
     MaquetteFile,
@@ -21,6 +21,7 @@ from .groups import (
     note_change,
     set_owner,
 )
+from .model_list import SORTS, TASKS, list_models, recent_ids
 from .values import carry_over
 
 PLACE_MODES = (
@@ -74,12 +75,6 @@ _SOURCES = {
     "3d23d": Source("3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA"),
     "video23d": Source("Video", "Models that take a video", "FILE_MOVIE"),
 }
-TAKES = (
-    ("ALL", "Anything", "All models", "NONE", 0),
-    *((kind, *source, number) for number, (kind, source) in enumerate(_SOURCES.items(), 1)),
-)
-
-
 _listed: list[str] = []  # the ids of the list of jobs, in its order
 _newest = ""  # of all that ever were in the list
 
@@ -156,14 +151,29 @@ class MaquetteWindow(bpy.types.PropertyGroup):
         name="Show", items=FILTERS, update=lambda self, _context: _filter_jobs(self)
     )
     models: bpy.props.CollectionProperty(type=MaquetteListItem)
-    active_model: bpy.props.IntProperty(name="Model", description="Select to read more about it")
+    active_model: bpy.props.IntProperty(
+        name="Model",
+        description="Click to read more about it, twice to choose it",
+        update=lambda self, context: model_list.note_click(self, context),
+    )
     search: bpy.props.StringProperty(
         name="Search",
         description="Words of the model's name or description",
         options={"TEXTEDIT_UPDATE"},
         update=lambda self, _context: list_models(self),
     )
-    takes: bpy.props.EnumProperty(name="Takes", items=TAKES, update=lambda self, _context: list_models(self))
+    task: bpy.props.EnumProperty(
+        name="Task",
+        description="What the model is to do",
+        items=TASKS,
+        update=lambda self, _context: list_models(self),
+    )
+    model_sort: bpy.props.EnumProperty(
+        name="Sort",
+        description="What stands first",
+        items=SORTS,
+        update=lambda self, _context: list_models(self),
+    )
 
 
 def get(scene: bpy.types.Scene) -> MaquetteSettings:
@@ -245,34 +255,6 @@ def items_of(settings: MaquetteSettings, catalogue: Catalogue | None, input_name
         return None
     found = [f for f in fields_of(model.id) if f.spec.name == input_name and f.role in LISTS]
     return getattr(inputs_of(settings, model.id), found[0].attribute) if found else None
-
-
-def list_models(shown: MaquetteWindow) -> None:
-    """Fill the list of models: what fits the search, favourites first, then those last used."""
-    catalogue = state.catalogue
-    favourites, recent = favourite_ids(), recent_ids()
-    words = shown.search.lower().split()
-
-    def rank(model: Model) -> tuple[bool, int]:
-        return model.id not in favourites, recent.index(model.id) if model.id in recent else len(recent)
-
-    shown.models.clear()
-    for model in sorted(catalogue.models.values() if catalogue else (), key=rank):
-        text = f"{model.name} {model.short_description} {' '.join(model.tags)}".lower()
-        if shown.takes in ("ALL", *model.capabilities) and all(word in text for word in words):
-            item = shown.models.add()
-            item.name, item.model_id = model.name, model.id
-    shown.active_model = min(shown.active_model, max(0, len(shown.models) - 1))
-
-
-def favourite_ids() -> list[str]:
-    prefs = preferences.get()
-    return prefs.favourites.split() if prefs else []
-
-
-def recent_ids() -> list[str]:
-    prefs = preferences.get()
-    return prefs.recent.split() if prefs else []
 
 
 def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:

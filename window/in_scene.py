@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which object of the scene is of which job, which of them a collection hides, and the row of each in the list.
+"""Which object of the scene is of which job, which of them a collection hides, and the row of each.
 
 All objects are looked through when their number, the scene or a job has changed; else a look costs
 microseconds. The row follows the active object, and a click on a row selects and frames.
@@ -29,7 +29,7 @@ class _Tracker:
 
     @property
     def is_watching(self) -> bool:
-        return bool(self.watched or state.placeholders or state.clicked_job)
+        return bool(self.watched or state.placeholders or state.clicked_job or state.clicked_model)
 
     def look(self, jobs: JobCache, now: float) -> None:
         """Bring `state.in_scene`, `state.hidden` and the chosen row up to date."""
@@ -46,6 +46,8 @@ class _Tracker:
             self._find(window)
             if state.in_scene != before:
                 properties.sync_jobs(manager, jobs)
+        if state.clicked_model:
+            _choose_clicked(window)
         if state.clicked_job:
             _select_clicked(window)
         self._follow_active(window)
@@ -168,6 +170,15 @@ def _select_clicked(window: bpy.types.Window) -> None:
             if bpy.context.mode == "OBJECT":
                 bpy.ops.maquette.select_job("EXEC_DEFAULT", True, job_id=job_id)
                 bpy.ops.view3d.view_selected("EXEC_DEFAULT")
+
+
+def _choose_clicked(window: bpy.types.Window) -> None:
+    """Choose the model whose row was clicked twice, and close the dialog that the list is in."""
+    model_id = state.clicked_model
+    state.clicked_model = ""
+    with bpy.context.temp_override(window=window):
+        bpy.ops.maquette.choose_model("EXEC_DEFAULT", True, model_id=model_id)
+    window.screen = window.screen
 
 
 def _redraw() -> None:
