@@ -142,8 +142,8 @@ def _draw_picture(layout: Layout, ruler: Ruler, field: Field, group: Any) -> Non
     _draw_capture(_draw_title(column, ruler, field), field)
     held = getattr(group, field.attribute)
     if held:
-        if wrong := pictures.problem_of(held):  # its preview would be read for ever
-            draw_text(column.box(), ruler, f"{held.name} {wrong}", icon="ERROR", inset=0.8)
+        if pictures.problem_of(held):  # its preview would be read for ever; why stands below Generate
+            column.box().label(text="Cannot Be Read", icon="ERROR")
         else:
             column.box().template_icon(icon_value=icon_of_image(layout, held), scale=6.0)
         _draw_image(column.row(align=True), field, group, field.attribute, held)

@@ -169,7 +169,16 @@ def _select_clicked(window: bpy.types.Window) -> None:
         with bpy.context.temp_override(window=window, area=area, region=region):
             if bpy.context.mode == "OBJECT":
                 bpy.ops.maquette.select_job("EXEC_DEFAULT", True, job_id=job_id)
+                _select_parts()
                 bpy.ops.view3d.view_selected("EXEC_DEFAULT")
+
+
+def _select_parts() -> None:
+    """With an empty that stands for several parts, these: to be framed, and deleted or moved as one."""
+    for root in [each for each in bpy.context.selected_objects if each.type == "EMPTY"]:
+        for part in root.children_recursive:
+            if part.name in bpy.context.view_layer.objects:
+                part.select_set(True)
 
 
 def _choose_clicked(window: bpy.types.Window) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding things: the chooser by task, rows that select and follow, the result's panel, and what money says."""
+"""Finding things: the chooser by task, rows that select and follow, a result's panel, what stops Generate."""
 
 import bpy
 import expected
@@ -37,18 +37,26 @@ def steps(w: Window) -> Steps:
     yield from w.press("maquette.choose_model")
     yield 1.0
     w.picture("chooser-all")
-    before = expected.settings_of(w).model_id
     yield from w.type("trellis")
     yield from w.key("Return")
     yield 0.5
     w.picture("chooser-words")
-    place = w.window.width // 2, w.window.height // 2
-    yield from w.click(place, times=2)
+    w.check({"Trellis"} <= {item.name for item in shown(w).models}, "typing finds models")
+    shown(w).search = ""
+    x, y = w.known["maquette.choose_model"]
+    before = expected.settings_of(w).model_id
+    yield from w.click((x - 100, y - 105), times=2)
     yield 1.0
     w.picture("chooser-double-click")
-    w.check(True, "after the double click", (before, expected.settings_of(w).model_id, state.clicked_model))
+    chosen = expected.settings_of(w).model_id
+    w.check(chosen != before, "a double click chooses", chosen)
+    yield from w.press("maquette.choose_model")
+    yield 1.0
+    w.picture("chooser-again")
     yield from w.key("Escape")
     yield from w.key("Escape")
+    yield from w.move(w.view_point())
+    yield 0.5
 
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
     expected.choose_horse(inputs)
