@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finding things: the chooser by task, rows that select and follow, a result's panel, what stops Generate."""
 
+from typing import Any
+
 import bpy
 import expected
 from driver import HERE, Steps, Window
@@ -86,6 +88,7 @@ def steps(w: Window) -> Steps:
     yield from w.until(
         lambda: state.in_scene.get(active(w)) == name, 5, "what is selected has its row chosen"
     )
+    yield 0.5
     w.picture("row-follows")
     shown(w).job_search = second[:4]
     yield 0.5
@@ -101,7 +104,8 @@ def steps(w: Window) -> Steps:
 
     # The result's panel.
     properties_area = w.area("PROPERTIES")
-    properties_area.spaces.active.context = "OBJECT"
+    space: Any = properties_area.spaces.active
+    space.context = "OBJECT"
     yield 1.0
     w.picture("result-panel", next(r for r in properties_area.regions if r.type == "WINDOW"))
 
