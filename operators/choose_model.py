@@ -63,7 +63,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         model = (catalogue.schema(chosen) or catalogue.models.get(chosen)) if catalogue else None
         column = layout.column(align=True)
         column.scale_y = 0.8
-        lines = _about(model) if model else ["No model fits"]
+        lines = about(model) if model else ["No model fits"]
         for line in [*lines, *[""] * (LINES - len(lines))]:
             column.label(text=line, translate=False)
 
@@ -90,7 +90,7 @@ def _is_mesh_selected(context: bpy.types.Context) -> bool:
     return item is not None and item.type in properties.MESH_TYPES and item in context.selected_objects
 
 
-def _about(model: Model) -> list[str]:
+def about(model: Model) -> list[str]:
     """What the model is for, what the service says it is good at, and what speaks against it."""
     notes = [" · ".join(tasks_of(model))]
     if model.required_plan:

@@ -46,7 +46,7 @@ def _draw_labels() -> None:
             if place:
                 seen.append(((view.view_matrix @ above).z, place, name, job))
     unit = context.preferences.system.ui_scale
-    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
+    draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
     taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that are drawn
     for _, place, name, job in sorted(seen, key=lambda it: -it[0]) if len(seen) <= LABELS_MAX else ():
         _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, _label(name, job), taken)
@@ -62,7 +62,7 @@ def _middle(item: bpy.types.Object) -> Vector:
     return sum(corners, Vector()) / len(corners)
 
 
-def _draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
+def draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
     """All of them in two goes: bottom centre in pixels, and how full (None: no bar).
 
     By the shader of Blender's own lines: another would be compiled at the first bar, which takes 0.1 s.

@@ -18,7 +18,7 @@ _NEAR = 8  # pixels that a double click may move
 
 
 @dataclass
-class _Spent:
+class Spent:
     """The last paid action, remembered until a second click can no longer belong to the same double click."""
 
     request: object = None  # what was asked for, and of which operator
@@ -27,7 +27,7 @@ class _Spent:
     is_over: bool = False  # the time of a double click is: what was clicked in it is being handled
 
 
-_spent = _Spent()
+spent = Spent()
 
 
 def invoke(
@@ -49,18 +49,18 @@ def invoke(
     """
     place = (event.mouse_x, event.mouse_y)
     wanted = (operator.bl_idname, request)
-    if bpy.app.timers.is_registered(_settle) and wanted == _spent.request and _is_near(place):
+    if bpy.app.timers.is_registered(settle) and wanted == spent.request and _is_near(place):
         operator.report({"INFO"}, "A double click counts once. Click again for another.")
         return {"CANCELLED"}
     if is_shown and cost_cu is not None:
         result = cast("Any", operator).execute(context)
         if "FINISHED" in result:
-            _spent.request = wanted
-            _spent.place = place
-            _spent.at = time.monotonic()
-            _spent.is_over = False
-            if not bpy.app.timers.is_registered(_settle):
-                bpy.app.timers.register(_settle, first_interval=_TICK_S)
+            spent.request = wanted
+            spent.place = place
+            spent.at = time.monotonic()
+            spent.is_over = False
+            if not bpy.app.timers.is_registered(settle):
+                bpy.app.timers.register(settle, first_interval=_TICK_S)
         return result
     manager: Any = context.window_manager
     return manager.invoke_confirm(
@@ -73,22 +73,22 @@ def invoke(
 
 
 def _is_near(place: tuple[int, int]) -> bool:
-    return all(abs(now - then) <= _NEAR for now, then in zip(place, _spent.place, strict=True))
+    return all(abs(now - then) <= _NEAR for now, then in zip(place, spent.place, strict=True))
 
 
-def _settle() -> float | None:
+def settle() -> float | None:
     """Ends with the second tick after a double click's time.
 
     Blender may have been busy when the second click came: it is handled after the first of these ticks, which
     is why there is another.
     """
-    if _spent.is_over:
+    if spent.is_over:
         return None
     allowed_s = bpy.context.preferences.inputs.mouse_double_click_time / 1000
-    _spent.is_over = time.monotonic() - _spent.at >= allowed_s
+    spent.is_over = time.monotonic() - spent.at >= allowed_s
     return _TICK_S
 
 
 def unregister() -> None:
-    if bpy.app.timers.is_registered(_settle):
-        bpy.app.timers.unregister(_settle)
+    if bpy.app.timers.is_registered(settle):
+        bpy.app.timers.unregister(settle)

@@ -43,14 +43,14 @@ class _Tracker:
             self.seen = seen
             self.looked_at = now
             before = state.in_scene
-            self._find(window)
+            self.find(window)
             if state.in_scene != before:
                 properties.sync_jobs(manager, jobs)
         if state.clicked_model:
             _choose_clicked(window)
         if state.clicked_job:
             _select_clicked(window)
-        self._follow_active(window)
+        self.follow_active(window)
 
     def forget(self) -> None:
         """Another file, or none."""
@@ -60,7 +60,7 @@ class _Tracker:
         state.in_scene = {}
         state.hidden = ()
 
-    def _find(self, window: bpy.types.Window) -> None:
+    def find(self, window: bpy.types.Window) -> None:
         layer = window.view_layer
         found: dict[str, bpy.types.Object] = {}
         waiting: set[str] = set()
@@ -82,7 +82,7 @@ class _Tracker:
             state.hidden = names
             _redraw()
 
-    def _follow_active(self, window: bpy.types.Window) -> None:
+    def follow_active(self, window: bpy.types.Window) -> None:
         """The row of what was made active since the last look."""
         item = window.view_layer.objects.active
         name = item.name if item and item.select_get(view_layer=window.view_layer) else ""

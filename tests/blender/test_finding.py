@@ -26,21 +26,12 @@ State = jobs.State
 TEXT_MODEL = "model_scenario-voxels"
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory) -> dict:
-    """All models as answers, taught once."""
-    made = jobs.Backend(tmp_path_factory.mktemp("state"), "sandbox", None)
-    teach(made.catalogue, *TABLE, cost_cu=12.5)
-    made.close()
-    return dict(made.catalogue._rows)
-
-
 @pytest.fixture
-def backend(tmp_path, table) -> Iterator[object]:
+def backend(tmp_path) -> Iterator[object]:
     """A backend with all models and no worker, signed in by a key; words are chosen that cost 12 CU."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     before, made = dataclasses.replace(state), jobs.Backend(tmp_path, "s", None)
-    made.catalogue._rows.update({key: dataclasses.replace(row) for key, row in table.items()})
+    teach(made.catalogue, *TABLE, cost_cu=12.5)
     for model in MODELS.values():
         properties.ensure_inputs(model)
     state.backend = made
@@ -85,7 +76,7 @@ def add_object(job, name: str = "Cup", **properties_of: object) -> bpy.types.Obj
 
 
 def find_objects() -> None:
-    in_scene.tracker._find(bpy.context.window_manager.windows[0])
+    in_scene.tracker.find(bpy.context.window_manager.windows[0])
 
 
 # Lines 9 and 11: what stops Generate
@@ -199,11 +190,11 @@ def test_only_the_second_click_of_a_double_click_on_the_same_is_ignored(monkeypa
     assert click("cat") == {"FINISHED"}
     assert click("cat") == {"CANCELLED"}
     assert click("cat", (40, 10)) == {"FINISHED"}
-    at = confirm._spent.at
+    at = confirm.spent.at
     allowed_s = bpy.context.preferences.inputs.mouse_double_click_time / 1000
     monkeypatch.setattr(confirm.time, "monotonic", lambda: at + allowed_s + 0.01)
-    assert confirm._settle() is not None  # the first tick after it: what was clicked meanwhile comes now
-    assert confirm._settle() is None
+    assert confirm.settle() is not None  # the first tick after it: what was clicked meanwhile comes now
+    assert confirm.settle() is None
     confirm.unregister()
     assert click("cat", (40, 10)) == {"FINISHED"}
     confirm.unregister()
@@ -310,7 +301,7 @@ def test_what_is_made_active_has_its_row_chosen_and_a_click_on_a_row_selects(bac
     for item, job in ((part, chair), (items[1], cup), (items[0], chair)):
         bpy.context.view_layer.objects.active = item
         item.select_set(True)
-        in_scene.tracker._follow_active(window)
+        in_scene.tracker.follow_active(window)
         assert properties.active_job_id(manager) == job.id
         assert state.clicked_job == ""
     properties.window(manager).active_job = 0
@@ -366,10 +357,10 @@ def test_the_chooser_lists_by_task_and_by_price(backend) -> None:
 
 
 def test_a_model_whose_result_this_blender_cannot_show_says_so(backend) -> None:
-    splat = " ".join(choose_model._about(MODELS["model_vast-ai-triposplat"]))
+    splat = " ".join(choose_model.about(MODELS["model_vast-ai-triposplat"]))
     assert ("cannot show" in splat) == ("spz_import" not in dir(bpy.ops.wm))
-    assert "cannot show" not in " ".join(choose_model._about(MODELS["model_trellis"]))
-    assert len(choose_model._about(MODELS["model_trellis"])) <= choose_model.LINES
+    assert "cannot show" not in " ".join(choose_model.about(MODELS["model_trellis"]))
+    assert len(choose_model.about(MODELS["model_trellis"])) <= choose_model.LINES
 
 
 def test_a_double_click_on_a_row_chooses_its_model(backend, monkeypatch) -> None:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the known models are for, and which pictures can be read."""
 
-import struct
 import zlib
 from pathlib import Path
 
 import pytest
 from backend_scene import MODELS
 from maquette.client import Model, Task, makes_splats, problem_of_picture, tasks_of
-from sandbox_client import png
+from png_files import png, png_of
 
 T = Task
 FOR = {
@@ -72,10 +71,6 @@ def test_a_model_that_nobody_has_seen_is_for_something() -> None:
     assert tasks_of(Model.from_json({"id": "model_1", "capabilities": ["txt23d"]})) == (T.FROM_TEXT,)
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def test_a_picture_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     good = png(16)
@@ -89,7 +84,6 @@ def test_a_picture_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     path.write_bytes(b"a letter")
     assert "no picture" in problem_of_picture(path)
     assert problem_of_picture(tmp_path / "moved away.png") == ""  # Blender may have its pixels
-    start = good.index(b"IDAT") - 4
-    head = good[:start]
-    path.write_bytes(head + chunk(b"IDAT", zlib.compress(b"too few")) + chunk(b"IEND", b""))
+    head = good[good.index(b"IHDR") + 4 :][:13]
+    path.write_bytes(png_of((b"IHDR", head), (b"IDAT", zlib.compress(b"too few"))))
     assert "damaged" in problem_of_picture(path)

@@ -3,11 +3,10 @@
 
 from pathlib import Path
 
-import pytest
 from backend_scene import BackendScene
 from maquette.client import NetworkError, SignInError
-from maquette.jobs import JobRecord, NewJob, State, Store
-from sandbox_client import png
+from maquette.jobs import JobCache, JobRecord, NewJob, State, Store
+from png_files import png
 
 
 def to_service(store: Store, job: JobRecord, cost_cu: float) -> JobRecord:
@@ -21,22 +20,21 @@ def to_service(store: Store, job: JobRecord, cost_cu: float) -> JobRecord:
     return job
 
 
-def test_a_refund_makes_the_balance_old_and_is_not_among_what_was_spent(
-    opened: BackendScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refund_makes_the_balance_old_and_is_not_among_what_was_spent(opened: BackendScene) -> None:
+    backend, changes = opened.backend, list[None]()
+    jobs = JobCache(backend.store, "s", backend.supervisor, lambda: changes.append(None))
     (job,) = opened.add()
-    opened.settle()
-    jobs, began_at, changes = opened.backend.jobs, job.created_at - 1, list[None]()
-    monkeypatch.setattr(jobs, "_cost_changed", lambda: changes.append(None))
+    began_at = job.created_at - 1
+    jobs.read()
     job = to_service(opened.other, job, 20.25)
-    opened.settle()
+    jobs.read()
     assert jobs.spent_cu(began_at) == 20.25
     assert jobs.spent_cu(job.created_at + 1) == 0
     assert len(changes) == 1
     assert opened.other.take_lease(job.service, "worker")
     opened.other.move(job, State.FAILED, lease="worker", refunded_cu=20.25)
     opened.other.drop_lease(job.service, "worker")
-    opened.settle()
+    jobs.read()
     assert jobs.spent_cu(began_at) == 0
     assert len(changes) == 2
 

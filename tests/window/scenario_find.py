@@ -5,6 +5,7 @@ from typing import Any
 
 import bpy
 import expected
+from answers import answer
 from driver import HERE, Steps, Window
 
 EXAMPLES = HERE.parent.parent / "examples"
@@ -124,15 +125,12 @@ def steps(w: Window) -> Steps:
     # Too few credits.
     expected.choose_horse(inputs)
     yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
-    row = state.catalogue._row("balance")
-    row.value = 15.0
-    row.good_until = float("inf")
-    state.backend.jobs.revision += 1
+    answer(state.catalogue, "balance", "", 15.0)
     yield 1.5
     w.picture("short", w.region("UI"))
     found = blockers.blocker(bpy.context)
     w.check(found and "short" in found.text, "too few credits stop Generate", found)
-    row.good_until = 0.0
+    state.catalogue.expire_balance()
     yield 3.0
 
     # A hidden collection.

@@ -20,13 +20,13 @@ def steps(w: Window) -> Steps:
     name = yield from expected.generate(w)
     seen: dict[int, list[Vector]] = {}
     overlay = expected.part(w, "panels.overlay")
-    drawn = overlay._draw_bars
+    drawn = overlay.draw_bars
 
     def watched(bars: list[Any], unit: float) -> None:
         seen[bpy.context.region.as_pointer()] = [place.copy() for place, _ in bars]
         drawn(bars, unit)
 
-    overlay._draw_bars = watched
+    overlay.draw_bars = watched
     yield from expected.in_view(w, lambda: bpy.ops.screen.region_quadview())
     yield 2.0
     w.picture("quad")
@@ -38,7 +38,7 @@ def steps(w: Window) -> Steps:
         is_there = len(places) == 1 and top is not None and (places[0] - top).length < 20 * w.scale
         w.check(is_there, "a label stands above its placeholder in each of four views", (places, top))
     yield from expected.in_view(w, lambda: bpy.ops.screen.region_quadview())
-    overlay._draw_bars = drawn
+    overlay.draw_bars = drawn
     yield 1.0
 
     button = yield from w.find("maquette.generate")
