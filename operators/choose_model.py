@@ -37,7 +37,10 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """With a mesh selected, what works on one is listed; prices that are known are refreshed behind."""
         shown = properties.window(context.window_manager)
-        shown.task = "MESH" if _is_mesh_selected(context) else "ALL"
+        if _is_mesh_selected(context):
+            shown.task = "MESH"
+        elif shown.task == "MESH":
+            shown.task = "ALL"
         shown.search = ""  # fills the list, too
         if state.catalogue:
             state.catalogue.refresh_prices()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which jobs the list shows, and which of its rows a person has clicked, and not Maquette chosen."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +22,13 @@ class _Changing:
 _changing = _Changing()
 
 
-def filtered(jobs: Sequence[JobRecord], kind: str, words: Sequence[str]) -> list[str]:
+def filtered(
+    jobs: Mapping[str, JobRecord], order: Sequence[str], kind: str, words: Sequence[str]
+) -> list[str]:
     """Ids of the jobs of this kind, of `FILTERS`, in whose names or model all of the words are."""
     if kind == "ALL" and not words:
-        return [job.id for job in jobs]
-    return [job.id for job in jobs if _is_of_kind(job, kind) and _has_words(job, words)]
+        return list(order)
+    return [each for each in order if _is_of_kind(jobs[each], kind) and _has_words(jobs[each], words)]
 
 
 def _is_of_kind(job: JobRecord, kind: str) -> bool:

@@ -267,7 +267,7 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
     by_id = jobs.by_id if jobs else {}
     order = jobs.order if jobs else []
     words = shown.job_search.lower().split()
-    wanted = job_filter.filtered([by_id[job_id] for job_id in order], shown.filter, words)
+    wanted = job_filter.filtered(by_id, order, shown.filter, words)
     if wanted == _listed and len(shown.jobs) == len(wanted):
         return
     active, newest = active_job_id(manager), max(wanted[:1], default="")

@@ -5,7 +5,9 @@ All objects are looked through when their number, the scene or a job has changed
 microseconds. The row follows the active object, and a click on a row selects and frames.
 """
 
+import logging
 from dataclasses import dataclass, field
+from typing import Any
 
 import bpy
 
@@ -13,6 +15,7 @@ from .. import properties, scene
 from ..jobs import JobCache
 from ..session_state import state
 
+log = logging.getLogger(__name__)
 JOB = "maquette_job"  # of what has arrived: see `provenance_of`
 _PAUSE_S = 1.0  # between two looks through all objects
 
@@ -167,10 +170,18 @@ def _select_clicked(window: bpy.types.Window) -> None:
     for area in areas[:1]:
         region = [each for each in area.regions if each.type == "WINDOW"][-1]
         with bpy.context.temp_override(window=window, area=area, region=region):
-            if bpy.context.mode == "OBJECT":
-                bpy.ops.maquette.select_job("EXEC_DEFAULT", True, job_id=job_id)
+            if bpy.context.mode == "OBJECT" and _done(bpy.ops.maquette.select_job, job_id=job_id):
                 _select_parts()
                 bpy.ops.view3d.view_selected("EXEC_DEFAULT")
+
+
+def _done(operator: Any, **options: str) -> bool:
+    """Have it done, as one undo step; False if it could not, which it has told the person itself."""
+    try:
+        return "FINISHED" in operator("EXEC_DEFAULT", True, **options)
+    except RuntimeError as error:  # what it has reported
+        log.info("%s", error)
+        return False
 
 
 def _select_parts() -> None:
@@ -186,7 +197,7 @@ def _choose_clicked(window: bpy.types.Window) -> None:
     model_id = state.clicked_model
     state.clicked_model = ""
     with bpy.context.temp_override(window=window):
-        bpy.ops.maquette.choose_model("EXEC_DEFAULT", True, model_id=model_id)
+        _done(bpy.ops.maquette.choose_model, model_id=model_id)
     window.screen = window.screen
 
 
