@@ -10,7 +10,8 @@ from ..client import Model, tasks_of
 from ..session_state import state
 
 RECENT_MAX = 8
-ROWS, LINES, LETTERS = 8, 5, 72  # so that it fits on a small screen at interface scale 2
+ROWS, LINES = 8, 5  # so that it fits on a small screen at interface scale 2
+LETTERS = 72  # of a line
 
 
 class MAQUETTE_OT_choose_model(bpy.types.Operator):

@@ -3,7 +3,7 @@
 
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
 from .job_filter import no_click
-from .model_list import active_model_id, can_show, favourite_ids, is_for_meshes, list_models, recent_ids
+from .model_list import active_model_id, can_show, favourite_ids, list_models, recent_ids
 from .settings import (
     MaquetteSettings,
     activate_job,
@@ -57,7 +57,6 @@ __all__ = [
     "get",
     "image_inputs",
     "inputs_of",
-    "is_for_meshes",
     "is_primary",
     "items_of",
     "list_models",

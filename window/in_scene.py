@@ -72,8 +72,8 @@ class _Tracker:
             if job_id:
                 waiting.add(job_id)
             else:
-                job_id = item.get(JOB)
-            if isinstance(job_id, str) and job_id:
+                job_id = own_job_of(item)
+            if job_id:
                 found.setdefault(job_id, item)
         self.watched &= found.keys()
         self.watched |= waiting
@@ -101,13 +101,18 @@ class _Tracker:
 def job_of(item: bpy.types.Object | None) -> str:
     """The job that the object, or what it is a part of, came of or waits for; "" if none."""
     found = result_of(item)
-    job_id = (scene.awaited_job(found) or found.get(JOB)) if found else ""
+    return (scene.awaited_job(found) or own_job_of(found)) if found else ""
+
+
+def own_job_of(item: bpy.types.Object) -> str:
+    """The job that has made the object, or its material or mesh; "" if none has."""
+    job_id = item.get(JOB) or scene.job_of(item)
     return job_id if isinstance(job_id, str) else ""
 
 
 def result_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
     """The object itself or the first above it that a job is known of."""
-    while item is not None and not (scene.awaited_job(item) or item.get(JOB)):
+    while item is not None and not (scene.awaited_job(item) or own_job_of(item)):
         item = item.parent
     return item
 

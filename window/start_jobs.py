@@ -67,7 +67,8 @@ def request_key(context: bpy.types.Context, inputs: str) -> str:
     model = properties.model_of(settings, state.catalogue)
     values = properties.values_to_json(properties.values_of(settings, model)) if model else {}
     names = [each.name for each in context.selected_objects]
-    wanted = [context.scene.name, model.id if model else "", settings.place_mode, names, values, inputs]
+    place = (properties.place_mode_of(settings, model), settings.result, settings.shape)
+    wanted = [context.scene.name, model.id if model else "", place, names, values, inputs]
     return json.dumps(wanted, sort_keys=True, default=str)
 
 
