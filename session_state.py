@@ -16,6 +16,8 @@ class Notice:
     is_blocking: bool = False  # nothing can be generated until it is mended
     advice: str = ""
     operator: str = ""
+    action: str = ""  # the operator's words here; "": its own
+    is_error: bool = False  # something is wrong, not merely missing
 
 
 OFFLINE = Notice(
@@ -46,6 +48,12 @@ class SessionState:
     online: bool = True
     price_keys: dict[str, str] = field(default_factory=dict[str, str])
     placeholders: dict[str, str] = field(default_factory=dict[str, str])
+    # The object of each job in the window's scene, and the names of those that a collection hides.
+    in_scene: dict[str, str] = field(default_factory=dict[str, str])
+    hidden: tuple[str, ...] = ()
+    clicked_job: str = ""  # in the list, for the timer to select; and the area that the list is in
+    clicked_area: int = 0
+    clicked_model: str = ""  # twice, in the list of models
     # Workers of backends that were closed, with their service.
     leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(
         default_factory=list[tuple[str, subprocess.Popen[bytes]]]

@@ -15,8 +15,8 @@ from ..client import (
     JsonValue,
     colour_profile,
     content_type,
+    damage_of_picture,
     has_reserved_name,
-    is_cut_short,
     orientation_of,
     with_profile,
 )
@@ -180,10 +180,10 @@ def _make(
 def _make_upright(blenders: BlenderPool, picture: Path, name: str) -> None:
     """A picture that lies as its camera lay is turned: whether a service would do that, nobody knows.
 
-    Raises InputFileError where its end is missing.
+    Raises InputFileError where it is not whole.
     """
-    if is_cut_short(picture):
-        raise InputFileError(f"{name} is cut short: its end is missing. Get it anew. Nothing was paid.")
+    if damage := damage_of_picture(picture):
+        raise InputFileError(f"{name} {damage}. Get it anew. Nothing was paid.")
     orientation = orientation_of(picture)
     if orientation == UPRIGHT:
         return

@@ -67,7 +67,7 @@ def _views(model: Model) -> dict[str, str]:
 
 def _point_under(context: bpy.types.Context, x: float, y: float) -> Vector:
     """The point on the surface under the mouse, else on the ground, else at the cursor's depth."""
-    region, view = context.region, context.space_data.region_3d
+    region, view = context.region, context.region_data
     origin = view3d_utils.region_2d_to_origin_3d(region, view, (x, y))
     direction = view3d_utils.region_2d_to_vector_3d(region, view, (x, y))
     is_hit, point, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)

@@ -38,6 +38,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
             cost_cu=None if cost_cu is None else cost_cu * count,
             is_shown=count == 1 and _is_button_shown(context),
+            request=start_jobs.request_key(context, self.inputs),
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import Backend, JobRecord, again
-from ..window import confirm, placeholders, service_blocker, wait
+from ..window import confirm, credits_blocker, placeholders, service_blocker, wait
 from .job_operator import JobOperator
 
 
@@ -25,11 +25,12 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
             event,
             question=f"Make {job.name} Again?",
             cost_cu=job.price_cu,
+            request=job.id,
             is_shown=bool(self.job_id),
         )
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
-        if found := service_blocker():
+        if found := service_blocker() or credits_blocker(job.price_cu):
             return found.text
         made = placeholders.add_job(context, backend.jobs, again(job, backend.store.job_folder(job.id)), None)
         return wait.wait_for_jobs([made.id])

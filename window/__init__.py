@@ -6,13 +6,15 @@ from . import (
     collect_inputs,
     confirm,
     connection,
+    in_scene,
     on_original,
+    pictures,
     placeholders,
     placing,
     start_jobs,
     wait,
 )
-from .blockers import blocker, notices, service_blocker
+from .blockers import blocker, credits_blocker, notices, service_blocker
 from .collect_inputs import RequestError
 from .placing import placer
 
@@ -23,8 +25,11 @@ __all__ = [
     "collect_inputs",
     "confirm",
     "connection",
+    "credits_blocker",
+    "in_scene",
     "notices",
     "on_original",
+    "pictures",
     "placeholders",
     "placer",
     "placing",

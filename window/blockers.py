@@ -7,16 +7,19 @@ All of it is read from memory: panels ask at each redraw.
 import bpy
 
 from .. import properties
+from ..jobs import cost_text
 from ..session_state import OFFLINE, Notice, state
-from . import placeholders
+from . import pictures, placeholders
 
+_KEY = "maquette.open_preferences"
 _NO_ACCOUNT = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
 def blocker(context: bpy.types.Context, *, needs_inputs: bool = True) -> Notice | None:
     """What stops Generate now. Without `needs_inputs` inputs may be missing: a script has its own."""
-    found = service_blocker() or _model_blocker(context) or _place_blocker(context)
-    return found or (_inputs_blocker(context) if needs_inputs else None)
+    found = service_blocker() or _key_blocker() or _model_blocker(context) or _place_blocker(context)
+    found = found or (_inputs_blocker(context) if needs_inputs else None)
+    return found or _price_blocker(context)
 
 
 def service_blocker() -> Notice | None:
@@ -26,12 +29,40 @@ def service_blocker() -> Notice | None:
     return None if state.online else OFFLINE
 
 
+def credits_blocker(cost_cu: float | None) -> Notice | None:
+    """What is short of this price; None while the price or the balance is not known."""
+    backend = state.backend
+    balance_cu = backend.catalogue.balance_cu if backend else None
+    if backend is None or balance_cu is None or cost_cu is None:
+        return None
+    short_cu = cost_cu + backend.jobs.unpaid_cu() - balance_cu
+    if short_cu <= 0:
+        return None
+    has_account = state.account != "sandbox"
+    return Notice(
+        f"{cost_text(short_cu)} short",
+        is_blocking=True,
+        operator="maquette.open_account" if has_account else "",
+        is_error=True,
+    )
+
+
 def notices(context: bpy.types.Context) -> list[Notice]:
     """What the panel shows: what stops Generate, else why there is no price; then what keeps jobs waiting."""
     price = state.price(context.scene.name)
     first = blocker(context) or (Notice(price.error) if price and price.error else None)
-    others = [each for each in service_notices() if first is None or each.text != first.text]
+    texts = {first.text if first else "", _key_text() if first and first.operator == _KEY else ""}
+    others = [each for each in (*service_notices(), *hidden_notices()) if each.text not in texts]
     return [first, *others] if first else others
+
+
+def hidden_notices() -> list[Notice]:
+    """What has arrived, or waits, in a collection that is not shown."""
+    names = state.hidden
+    if not names:
+        return []
+    text = f"{names[0]} is" if len(names) == 1 else f"{len(names)} objects are"
+    return [Notice(f"{text} in a hidden collection", operator="maquette.show_hidden")]
 
 
 def service_notices() -> list[Notice]:
@@ -39,6 +70,26 @@ def service_notices() -> list[Notice]:
     found = [each] if (each := service_blocker()) else []
     troubles = (state.problem, state.backend.trouble) if state.backend else ()
     return found + [Notice(text) for text in troubles if text and text not in (each.text for each in found)]
+
+
+def _key_blocker() -> Notice | None:
+    """A key that the service refuses; another is entered in the preferences, whose test asks again."""
+    if not (state.backend and state.backend.is_key_refused):
+        return None
+    return Notice(_key_text(), is_blocking=True, operator=_KEY, action="Enter Key…", is_error=True)
+
+
+def _key_text() -> str:
+    """The service's words about the key."""
+    backend = state.backend
+    return (backend.catalogue.last_error or backend.trouble) if backend else ""
+
+
+def _price_blocker(context: bpy.types.Context) -> Notice | None:
+    price = state.price(context.scene.name)
+    if price is None or price.cost_cu is None:
+        return None
+    return credits_blocker(price.cost_cu * len(placeholders.targets(context)))
 
 
 def _model_blocker(context: bpy.types.Context) -> Notice | None:
@@ -63,7 +114,10 @@ def _inputs_blocker(context: bpy.types.Context) -> Notice | None:
     chosen = context.selected_objects
     solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
     missing = properties.missing(settings, model, solid) if model else ""
-    return _blocking(missing) if missing else None
+    if missing:
+        return _blocking(missing)
+    broken = pictures.problem(settings, model) if model else ""
+    return Notice(broken, is_blocking=True, is_error=True) if broken else None
 
 
 def _blocking(text: str) -> Notice:

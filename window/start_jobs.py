@@ -61,6 +61,17 @@ def cost_of_one(context: bpy.types.Context) -> float | None:
     return price.cost_cu if price else None
 
 
+def request_key(context: bpy.types.Context, inputs: str) -> str:
+    """The same for two clicks alone that ask for the same."""
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    values = properties.values_to_json(properties.values_of(settings, model)) if model else {}
+    names = [each.name for each in context.selected_objects]
+    place = (properties.place_mode_of(settings, model), settings.result, settings.shape)
+    wanted = [context.scene.name, model.id if model else "", place, names, values, inputs]
+    return json.dumps(wanted, sort_keys=True, default=str)
+
+
 def _values_in(text: str) -> properties.Values:
     """What a script gives. Raises RequestError."""
     try:

@@ -15,7 +15,7 @@ from .. import properties
 from ..client import InputError
 from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
-from . import collect_inputs, connection, placing
+from . import collect_inputs, connection, in_scene, pictures, placing
 from .placing import placer
 
 FAST_S = 0.2
@@ -90,6 +90,8 @@ def _work(now: float) -> float:
     if (is_working or state.placeholders) and now - _last.scanned_at >= SLOW_S:
         placing.find_placeholders()
         _last.scanned_at = now
+    if is_seen or in_scene.tracker.is_watching:
+        in_scene.tracker.look(backend.jobs, now)
     _redraw(backend, now, is_working)
     if goes_on:
         return 0.0
@@ -109,6 +111,7 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
         if catalogue.schema(model.id) is None:
             continue
         properties.ensure_inputs(model)
+        pictures.ask(catalogue, settings, model)
         changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
         if changed_at < priced_at and now - priced_at < PRICE_AGE_S:
             continue
@@ -160,4 +163,5 @@ def unregister() -> None:
     connection.close_backend()
     state.let_go_of_workers()
     state.placeholders.clear()
+    in_scene.tracker.forget()
     placer.file_opened()

@@ -276,17 +276,17 @@ def test_the_list_is_there_again_in_another_file(backend) -> None:
     assert [item.job_id for item in shown.jobs] == [job.id]
 
 
-def test_models_are_found_by_words_and_by_what_they_take(backend) -> None:
+def test_models_are_found_by_words_and_by_what_they_are_for(backend) -> None:
     shown = properties.window(bpy.context.window_manager)
     shown.search = "hunyuan multi"
     assert {item.name for item in shown.models} >= {"Hunyuan 3D 3.1 Pro (Multiview)"}
-    shown.search, shown.takes = "", "txt23d"
+    shown.search, shown.task = "", "FROM_TEXT"
     assert 0 < len(shown.models) < len(MODELS)
     assert all("txt23d" in MODELS[item.model_id].capabilities for item in shown.models)
     row: list[str] = []
     models.MAQUETTE_UL_models.draw_item(None, None, Layout(row), None, shown.models[0], 0, None, "")
     assert "12.5 CU" in row
-    shown.takes = "ALL"
+    shown.task = "ALL"
     assert bpy.ops.maquette.choose_model(model_id="model_trellis") == {"FINISHED"}
     assert properties.get(bpy.context.scene).model_id == "model_trellis"
     preferences = bpy.context.preferences.addons[PACKAGE].preferences
