@@ -51,9 +51,13 @@ _COUNTED = re.compile(
 
 @dataclass
 class Edits:
-    """When an input was last changed (time.monotonic()): the timer asks the price a little later."""
+    """When an input was last changed (time.monotonic()): the timer asks the price a little later.
+
+    `reloaded` counts undone and redone steps, and opened files: other objects may be there since.
+    """
 
     changed_at: float = 0.0
+    reloaded: int = 0
 
 
 @dataclass(frozen=True, eq=False)

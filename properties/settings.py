@@ -15,6 +15,7 @@ from .groups import (
     LISTS,
     MaquetteFile,
     drop_stale_choices,
+    edits,
     ensure_inputs,
     fields_of,
     inputs_of,
@@ -318,6 +319,7 @@ def _default_size(scene: bpy.types.Scene) -> float:
 def _after_load_or_undo(_path: object) -> None:
     drop_stale_choices()
     note_change()
+    edits.reloaded += 1
     sync_jobs(bpy.context.window_manager, state.jobs)  # a file may bring a window manager of its own
 
 

@@ -40,8 +40,7 @@ class _Tracker:
         if not manager.windows:
             return
         window = manager.windows[0]
-        changed_at = properties.edits.changed_at  # also by undo, and by another file
-        seen = (window.scene.name, len(bpy.data.objects), jobs.revision, changed_at)
+        seen = (window.scene.name, len(bpy.data.objects), jobs.revision, properties.edits.reloaded)
         if (seen != self.seen or self.watched) and now - self.looked_at >= _PAUSE_S:
             self.seen = seen
             self.looked_at = now

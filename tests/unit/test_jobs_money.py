@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from backend_scene import BackendScene
+from backend_scene import HUNYUAN, MODELS, BackendScene
 from maquette.client import NetworkError, SignInError
 from maquette.jobs import JobCache, JobRecord, NewJob, State, Store
 from png_files import png
@@ -92,3 +92,21 @@ def test_a_broken_picture_is_found_by_the_worker_and_looked_at_again(
     opened.work()
     assert catalogue.picture_problem(str(path)) == ""
     assert not opened.service.calls
+
+
+def test_prices_that_are_not_of_today_are_shown_and_asked_for_again_behind(opened: BackendScene) -> None:
+    catalogue = opened.backend.catalogue
+    opened.service.models = {HUNYUAN: MODELS[HUNYUAN]}
+    catalogue.ask_models()
+    opened.work(8)
+    known = catalogue.typical_cost_cu(HUNYUAN)
+    assert known is not None
+    asked = opened.service.calls["get_model"]
+    catalogue.refresh_prices()
+    opened.work(8)
+    assert opened.service.calls["get_model"] == asked
+    opened.clock.time += 100_000
+    catalogue.refresh_prices()
+    assert catalogue.typical_cost_cu(HUNYUAN) == known
+    opened.work(8)
+    assert opened.service.calls["get_model"] == asked + 1

@@ -14,7 +14,7 @@ CLICKS, APART_S = 20, 1.2
 
 
 def steps(w: Window) -> Steps:
-    inputs = yield from expected.in_sandbox(w, 30)
+    inputs = yield from expected.in_sandbox(w, 600)
     expected.choose_horse(inputs)
     bpy.context.scene.cursor.location = (1.0, 2.0, 0.5)
     name = yield from expected.generate(w)
