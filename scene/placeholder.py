@@ -68,9 +68,9 @@ def mark_made(item: bpy.types.Object) -> None:
 
 def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
     """Lowest and highest corner of the placeholder's box in its own space."""
-    if bounds := bounds_or_none(item):
-        return bounds
     if item.type == "EMPTY":
+        if bounds := bounds_or_none(item):
+            return bounds
         reach = item.empty_display_size
         return Vector((-reach, -reach, -reach)), Vector((reach, reach, reach))
     corners = [Vector(corner) for corner in item.bound_box]
