@@ -4,6 +4,7 @@
 A file among the inputs of a job is a `StoredFile`: neither a model's table nor a person's values can be one.
 """
 
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import cast
 from ..client import (
     UPRIGHT,
     JsonValue,
+    Model,
     colour_profile,
     content_type,
     has_reserved_name,
@@ -27,6 +29,7 @@ from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, Stored
 from .service import Service
 from .transfers import Progress
 
+_SEED_MAX = 2**31 - 1
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
 
 
