@@ -137,6 +137,24 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     )
 
 
+def with_new_seed(new: NewJob, model: Model | None) -> NewJob:
+    """The job without the seed that it was given, so that the service draws another.
+
+    Where the model must be given one, one is drawn here. The same seed would be the same result, paid again.
+    """
+    if "seed" not in new.inputs:
+        return new
+    inputs = {name: value for name, value in new.inputs.items() if name != "seed"}
+    spec = next((spec for spec in model.inputs if spec.name == "seed"), None) if model else None
+    if spec and spec.required.is_always:
+        inputs["seed"] = secrets.randbelow(min(int(spec.max or _SEED_MAX), _SEED_MAX)) + 1
+    placement = dict(new.placement)
+    settings = placement.get("settings")
+    if isinstance(settings, dict):
+        placement["settings"] = {name: value for name, value in settings.items() if name != "seed"}
+    return replace(new, inputs=inputs, placement=placement)
+
+
 def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[StoredFile]:
     """Make what is missing of the job's input files, each whole or not at all, and read each once.
 

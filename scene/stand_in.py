@@ -7,7 +7,7 @@ scene: freeing it would crash Blender while a field of it is edited.
 
 import bpy
 
-from .custom_properties import PREFIX
+from .custom_properties import BESIDE, PREFIX
 
 # What is neither its shape nor its place. How it is drawn is left out: a block-out is often shown as wire.
 _KEPT = (
@@ -105,7 +105,9 @@ def _animate(new: bpy.types.Object, item: bpy.types.Object) -> None:
         data.drivers.from_existing(src_driver=driver)
     for track in was.nla_tracks:
         made = data.nla_tracks.new()
-        made.name, made.mute, made.is_solo = track.name, track.mute, track.is_solo
+        made.name = track.name
+        made.mute = track.mute
+        made.is_solo = track.is_solo
         for strip in track.strips:
             if strip.action:
                 _copy_strip(made, strip)
@@ -127,7 +129,7 @@ def _copy_strip(track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip) -> None:
 def _copy_properties(new: bpy.types.Object, item: bpy.types.Object) -> None:
     """The artist's custom properties; those of ours tell of another result."""
     for key in item.keys():  # noqa: SIM118 # no dict
-        if key.startswith(PREFIX):
+        if key.startswith(PREFIX) and key != BESIDE:
             continue
         value = item[key]
         new[key] = value.to_dict() if hasattr(value, "to_dict") else value
