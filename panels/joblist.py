@@ -33,7 +33,7 @@ _TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
 
 class MAQUETTE_UL_jobs(bpy.types.UIList):
     def draw_item(
-        self, _context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
+        self, context, layout, _data, item, _icon, _active_data, _active_property, _index=0, _flag=0
     ) -> None:
         jobs = state.jobs
         job = jobs.by_id.get(item.job_id) if jobs else None
@@ -49,7 +49,8 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
             text = "In Doubt"  # nobody looks any more: a person decides
         share = progress_of(jobs, job)
         if share is None:
-            split.label(text=text, icon=icon)
+            is_room = Ruler.of(context).fits(text, 0.4, -2.5)  # a word cut off says less than its icon
+            split.label(text=text if is_room else "", icon=icon)
         else:
             elapsed = time_text(time.time() - job.created_at)
             split.progress(text=elapsed if job.state is State.RUNNING else text, factor=share)

@@ -141,7 +141,10 @@ class MaquetteWindow(bpy.types.PropertyGroup):
     jobs: bpy.props.CollectionProperty(type=MaquetteListItem)
     active_job: bpy.props.IntProperty(name="Job", description="Select to see more about it")
     filter: bpy.props.EnumProperty(
-        name="Show", items=FILTERS, update=lambda self, _context: _filter_jobs(self)
+        name="Show",
+        description="Which jobs are in the list",
+        items=FILTERS,
+        update=lambda self, _context: _filter_jobs(self),
     )
     models: bpy.props.CollectionProperty(type=MaquetteListItem)
     active_model: bpy.props.IntProperty(name="Model", description="Select to read more about it")
@@ -151,7 +154,12 @@ class MaquetteWindow(bpy.types.PropertyGroup):
         options={"TEXTEDIT_UPDATE"},
         update=lambda self, _context: list_models(self),
     )
-    takes: bpy.props.EnumProperty(name="Takes", items=TAKES, update=lambda self, _context: list_models(self))
+    takes: bpy.props.EnumProperty(
+        name="Takes",
+        description="What the models in the list start from",
+        items=TAKES,
+        update=lambda self, _context: list_models(self),
+    )
 
 
 def get(scene: bpy.types.Scene) -> MaquetteSettings:

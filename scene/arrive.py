@@ -16,6 +16,8 @@ from .place import corners_of
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
 from .stand_in import stand_in
 
+_QUICK_VERTICES = 200_000  # are moved in some milliseconds
+
 
 def arrive(
     loading: Loading, *, job_id: str, name: str, provenance: Mapping[str, str | int | float]
@@ -99,8 +101,10 @@ def _stands(root: bpy.types.Object, item: bpy.types.Object, place: Matrix) -> Ma
     """The new object's transform, for a result that is to be seen at `place`.
 
     What animation, a driver or a constraint moves keeps its transform, since that says what it does. A mesh
-    has no scale else: it is made as large as it is to be.
+    has no scale else: it is made as large as it is to be, unless that would hold the window (40 ns a vertex).
     """
+    if isinstance(root.data, bpy.types.Mesh) and len(root.data.vertices) > _QUICK_VERTICES:
+        return place
     animation = item.animation_data
     is_moved = animation and (animation.action or animation.drivers or len(animation.nla_tracks))
     if (is_moved or item.constraints) and abs(item.matrix_basis.determinant()) > 1e-12:

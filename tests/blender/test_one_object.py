@@ -20,7 +20,7 @@ scene_package = importlib.import_module(PACKAGE + ".scene")
 @pytest.fixture(autouse=True)
 def empty_file():
     yield
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True)
 
 
 @pytest.fixture
@@ -331,3 +331,15 @@ def test_an_earlier_result_with_parts_is_replaced_by_one_object(
     (again,) = arrived(several, "job_4")
     assert again == root
     assert len(root.children_recursive) == 2
+
+
+def test_a_very_large_mesh_keeps_its_scale_on_the_object_and_holds_nothing_up(
+    scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module(PACKAGE + ".scene.arrive"), "_QUICK_VERTICES", 4)
+    result = delivered(tmp_path, [box(scene)])
+    waiting(scene, size=0.5)
+    (made,) = arrived(result)
+    assert tuple(made.scale) == pytest.approx((1 / 6,) * 3)
+    low, high = corners(made)
+    assert max(high - low) == pytest.approx(0.5, abs=1e-4)
