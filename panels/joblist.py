@@ -8,7 +8,7 @@ import bpy
 from .. import properties
 from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text
 from ..session_state import state
-from ..window.placeholders import is_beside
+from ..window import placeholders
 from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
 
@@ -109,7 +109,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         text.alert = is_bad
         message = "Its answer was lost. Which of these is it?" if job.doubts else job.message
         draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
-    beside = is_beside(bpy.context, job.id)
+    beside = placeholders.is_beside(bpy.context, job.id)
     if beside:
         text = f"Stands beside {beside}, which is at the 3D cursor"
         draw_text(layout, ruler, text, icon="INFO", inset=0.8)

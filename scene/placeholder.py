@@ -106,14 +106,14 @@ def free_place(
 
     What is far larger in both directions, a room or a landscape, is no hindrance.
     """
-    place, beside = Vector(place), ""
+    free, beside = Vector(place), ""
     boxes = [(each.name, *_world_box(each)) for each in layer.objects if _fills_space(each)]
     boxes = [(name, low, high) for name, low, high in boxes if min((high - low).xy) < _ROOM * size]
     boxes.sort(key=lambda box: box[2].x)
     for name, low, high in boxes:
-        if _is_within(place, size, low, high):
-            place.x, beside = high.x + (_GAP + 0.5) * size, beside or name
-    return place, beside
+        if _is_within(free, size, low, high):
+            free.x, beside = high.x + (_GAP + 0.5) * size, beside or name
+    return free, beside
 
 
 def move_foot(item: bpy.types.Object, place: Vector) -> None:

@@ -193,8 +193,9 @@ def test_any_part_of_a_result_with_several_selects_the_whole_of_it(scene: Any, b
     scene.collection.objects.link(root)
     for number in range(3):
         bpy.ops.mesh.primitive_cube_add(location=(3 * number, 0, 0))
-        bpy.context.object["maquette_part"] = True
-        bpy.context.object.parent = root
+        item: Any = bpy.context.object
+        item["maquette_part"] = True
+        item.parent = root
     assert bpy.context.selected_objects == [bpy.context.object]
     assert operators.select_model.poll()
     operators.select_model()

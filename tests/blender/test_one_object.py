@@ -49,7 +49,7 @@ def delivered(folder: Path, objects: list[bpy.types.Object], **options: Any) -> 
 def box(scene: bpy.types.Scene, size: Vector | tuple[float, float, float] = (1, 2, 3)) -> bpy.types.Object:
     """A box in front of the origin, off every axis, whose normals and colours are its own."""
     bpy.ops.mesh.primitive_cube_add(size=1)
-    item = bpy.context.object
+    item: Any = bpy.context.object
     item.data.transform(Matrix.Translation((4, 5, 6)) @ Matrix.Diagonal((*size, 1)))
     colours = item.data.color_attributes.new("Color", "FLOAT_COLOR", "POINT")
     for number, each in enumerate(colours.data):
@@ -68,7 +68,7 @@ def arrived(result: Path, job_id: str = "job_1", name: str = "horse") -> list[bp
 
 def waiting(scene: bpy.types.Scene, **options: Any) -> bpy.types.Object:
     place = {"location": (0, 0, 0), "size": 1.0} | options
-    made = scene_package.add_placeholder(scene, job_id="job_1", name="horse", **place)
+    made: bpy.types.Object = scene_package.add_placeholder(scene, job_id="job_1", name="horse", **place)
     bpy.context.view_layer.update()
     return made
 
@@ -274,9 +274,9 @@ def test_what_only_waited_in_an_old_file_becomes_the_object_in_a_scene_of_curves
 ) -> None:
     result = delivered(tmp_path, [box(scene)])
     bpy.ops.curve.primitive_bezier_circle_add(radius=2, location=(1, 2, 3))
-    curve = bpy.context.object
+    curve: Any = bpy.context.object
     bpy.ops.mesh.primitive_cube_add(size=2, location=(9, 2, 3))
-    cube = bpy.context.object
+    cube: Any = bpy.context.object
     cube.modifiers.new("bevel", "BEVEL")
     cube.display_type = "WIRE"
     names = [curve.name, cube.name]

@@ -38,7 +38,9 @@ sys.addaudithook(listen)
 
 
 def in_sidebar(width: int) -> SimpleNamespace:
-    return SimpleNamespace(region=SimpleNamespace(width=width), preferences=bpy.context.preferences)
+    context = drawing_context()
+    context.region.width = width
+    return context
 
 
 def draw(panel: type, selected: tuple = ()) -> list[str]:

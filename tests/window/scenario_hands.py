@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the artist's hands do with a first result: it is seen, selected, duplicated, deleted, made again."""
 
+from typing import Any
+
 import bpy
 import expected
 from driver import Steps, Window
@@ -24,7 +26,7 @@ def steps(w: Window) -> Steps:
     yield 1.0
     w.picture("seen")
     low, _ = expected.bounds("horse")
-    horse = bpy.data.objects["horse"]
+    horse: Any = bpy.data.objects["horse"]
     w.check(low.x > 1, "the cube does not hide it", low)
     w.check(horse.type == "MESH" and not horse.children, "it is one object")
     w.check(horse.data.name == "horse", "its mesh is called as it", horse.data.name)
@@ -39,7 +41,7 @@ def steps(w: Window) -> Steps:
     yield from w.key("shift+d", "x")
     yield from w.type("2")
     yield from w.key("Return")
-    twin = bpy.context.view_layer.objects.active
+    twin: Any = bpy.context.view_layer.objects.active
     w.check(twin.name == "horse.001" and twin.data.polygons, "Shift D copies the model", twin.name)
     count = len(bpy.context.scene.objects)
     yield from w.key("Delete")
