@@ -4,6 +4,7 @@
 A file among the inputs of a job is a `StoredFile`: neither a model's table nor a person's values can be one.
 """
 
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import cast
 from ..client import (
     UPRIGHT,
     JsonValue,
+    Model,
     colour_profile,
     content_type,
     damage_of_picture,
@@ -27,6 +29,7 @@ from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, Stored
 from .service import Service
 from .transfers import Progress
 
+_SEED_MAX = 2**31 - 1
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
 
 
@@ -132,6 +135,24 @@ def again(job: JobRecord, folder: Path) -> NewJob:
         source=job.source,
         placement=job.placement,
     )
+
+
+def with_new_seed(new: NewJob, model: Model | None) -> NewJob:
+    """The job without the seed that it was given, so that the service draws another.
+
+    Where the model must be given one, one is drawn here. The same seed would be the same result, paid again.
+    """
+    if "seed" not in new.inputs:
+        return new
+    inputs = {name: value for name, value in new.inputs.items() if name != "seed"}
+    spec = next((spec for spec in model.inputs if spec.name == "seed"), None) if model else None
+    if spec and spec.required.is_always:
+        inputs["seed"] = secrets.randbelow(min(int(spec.max or _SEED_MAX), _SEED_MAX)) + 1
+    placement = dict(new.placement)
+    settings = placement.get("settings")
+    if isinstance(settings, dict):
+        placement["settings"] = {name: value for name, value in settings.items() if name != "seed"}
+    return replace(new, inputs=inputs, placement=placement)
 
 
 def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[StoredFile]:

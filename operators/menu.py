@@ -6,7 +6,7 @@ import bpy
 _GROUPS = (
     ("generate", "choose_model", "reset_parameters"),
     ("restore_original",),
-    ("place_job", "select_job", "show_folder", "repeat_job", "use_settings"),
+    ("place_job", "put_at_cursor", "select_model", "select_job", "show_folder", "repeat_job", "use_settings"),
     ("cancel_job", "resume_job", "remove_job", "copy_message", "clear_jobs"),
     ("use_sandbox", "leave_sandbox", "check_account", "open_preferences"),
 )

@@ -9,6 +9,7 @@ import bpy
 from .. import properties
 from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text
 from ..session_state import state
+from ..window import placeholders
 from .job_text import facts_of, progress_of, row_facts, state_of
 from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
@@ -97,6 +98,12 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         text.alert = is_bad
         message = "Its answer was lost. Which of these is it?" if job.doubts else job.message
         draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
+    beside = placeholders.is_beside(bpy.context, job.id)
+    if beside:
+        text = f"Stands beside {beside}, which is at the 3D cursor"
+        draw_text(layout, ruler, text, icon="INFO", inset=0.8)
+    if job.is_working and beside:
+        layout.operator("maquette.put_at_cursor", icon="PIVOT_CURSOR").job_id = job.id
     if job.is_working:
         row = layout.row()
         row.enabled = not job.cancel
@@ -108,14 +115,16 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         _draw_doubts(layout, ruler, job)
     price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
     is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
+    again = "Run Again, New Seed" if "seed" in job.inputs else "Run Again"
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
+        ("put_at_cursor", "Put at Cursor", bool(beside)),
         ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),
         ("use_settings", "Use Settings", True),
         ("copy_message", "Copy Message", bool(job.message)),
         ("show_folder", "Show Folder", True),
-        ("repeat_job", f"Run Again{price}", True),
+        ("repeat_job", f"{again}{price}", True),
         ("remove_job", "Remove", True),
     ]
     offered = [(name, text) for name, text, is_offered in actions if is_offered]
@@ -128,6 +137,9 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
             row = column.row(align=True)
             room = 2
         row.operator(f"maquette.{name}", text=text).job_id = job.id
+        if name == "repeat_job" and "seed" in job.inputs:
+            same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
+            same.job_id, same.keeps_seed = job.id, True
         room = 0 if is_wide else room - 1
 
 

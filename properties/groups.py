@@ -190,7 +190,7 @@ def _make_group(
         choices = _choices(spec)
         longest = max((_label(spec, value) for value in choices.values()), key=len, default="")
         title = _shown(title_of(spec, role), 60) or "Input"
-        tip = _shown(tip_of(spec, words), 600)
+        tip = _shown(tip_of(spec, words, role), 600)
         fields.append(Field(spec, attribute, role, title, tip, switch, choices, longest, inner))
         properties[attribute] = _property(fields[-1], item)
         if switch:

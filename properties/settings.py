@@ -149,7 +149,10 @@ class MaquetteWindow(bpy.types.PropertyGroup):
         update=lambda self, _context: _filter_jobs(self),
     )
     filter: bpy.props.EnumProperty(
-        name="Show", items=FILTERS, update=lambda self, _context: _filter_jobs(self)
+        name="Show",
+        description="Which jobs are in the list",
+        items=FILTERS,
+        update=lambda self, _context: _filter_jobs(self),
     )
     models: bpy.props.CollectionProperty(type=MaquetteListItem)
     active_model: bpy.props.IntProperty(

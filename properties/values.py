@@ -102,7 +102,10 @@ def carry_over(settings: bpy.types.PropertyGroup, old: Model, new: Model) -> Non
         places = _sources(new, role)
         names = {field.spec.name for field in places}
         for field in places:
-            free = [one for one in given if one[0] == field.spec.name or one[0] not in names]
+            is_guide = role == "picture" and not is_primary(field.spec)  # what it looks like, not what it is
+            free = [
+                one for one in given if one[0] == field.spec.name or (one[0] not in names and not is_guide)
+            ]
             if field.role != role and free:  # a list takes them all
                 _write(field, group, [value for _, value in free])
             elif free:

@@ -6,7 +6,7 @@ All of it is read from memory: panels ask at each redraw.
 
 import bpy
 
-from .. import properties
+from .. import properties, scene
 from ..jobs import cost_text
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
@@ -103,9 +103,9 @@ def _model_blocker(context: bpy.types.Context) -> Notice | None:
 def _place_blocker(context: bpy.types.Context) -> Notice | None:
     if placeholders.targets(context):
         return None
-    is_chosen = bool(context.selected_objects)
-    text = "What is selected waits for a 3D model" if is_chosen else "Select the objects to replace"
-    return _blocking(text)
+    if any(scene.awaited_job(each) for each in context.selected_objects):
+        return _blocking("What is selected waits for a 3D model")
+    return _blocking("Select meshes, curves or empties to replace")
 
 
 def _inputs_blocker(context: bpy.types.Context) -> Notice | None:

@@ -46,7 +46,13 @@ def snapshot() -> dict[str, set[str]]:
         listeners = getattr(bpy.app.handlers, name)
         if isinstance(listeners, list):
             kinds[f"handlers {name}"] = {repr(listener) for listener in listeners}
-    for menu in ("TOPBAR_MT_file_import", "TOPBAR_MT_file_export", "VIEW3D_MT_add", "VIEW3D_MT_object"):
+    for menu in (
+        "TOPBAR_MT_file_import",
+        "TOPBAR_MT_file_export",
+        "VIEW3D_MT_add",
+        "VIEW3D_MT_object",
+        "VIEW3D_MT_object_context_menu",
+    ):
         entries = getattr(
             getattr(bpy.types, menu).draw, "_draw_funcs", []
         )  # there once anything was appended

@@ -37,6 +37,12 @@ def listen(event: str, _arguments: tuple) -> None:
 sys.addaudithook(listen)
 
 
+def in_sidebar(width: int) -> SimpleNamespace:
+    context = drawing_context()
+    context.region.width = width
+    return context
+
+
 def draw(panel: type, selected: tuple = ()) -> list[str]:
     """What the panel says and offers."""
     global is_drawing
@@ -204,8 +210,19 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     assert ("Run Again · 12 CU" in said) == (not job.is_working)
     row: list[str] = []
     item = properties.window(bpy.context.window_manager).jobs[0]
-    joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(row), None, item, 0, None, "")
+    joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(300), Layout(row), None, item, 0, None, "")
     assert "Cup" in row
+
+
+def test_a_state_that_has_no_room_is_its_icon_alone(backend) -> None:
+    job = add_job(backend, state=State.PLACED)
+    item = properties.window(bpy.context.window_manager).jobs[0]
+    wide: list[str] = []
+    narrow: list[str] = []
+    for said, width in ((wide, 300), (narrow, 150)):
+        joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(width), Layout(said), None, item, 0, None, "")
+    assert ("Placed" in wide, "Placed" in narrow) == (True, False)
+    assert job.name in narrow
 
 
 def test_names_are_shown_as_they_are_whatever_the_language(backend, tmp_path) -> None:
@@ -221,7 +238,7 @@ def test_names_are_shown_as_they_are_whatever_the_language(backend, tmp_path) ->
     draw(joblist.MAQUETTE_PT_jobs)
     shown = properties.window(bpy.context.window_manager)
     said: list[str] = []
-    joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(said), None, shown.jobs[0], 0, None, "")
+    joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(300), Layout(said), None, shown.jobs[0], 0, None, "")
     shown.search = "Light"
     (item,) = [each for each in shown.models if each.model_id == light.id]
     models.MAQUETTE_UL_models.draw_item(None, None, Layout(said), None, item, 0, None, "")
