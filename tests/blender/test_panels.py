@@ -214,14 +214,15 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     assert "Cup" in row
 
 
-def test_a_state_that_has_no_room_is_its_icon_alone(backend) -> None:
-    job = add_job(backend, state=State.PLACED)
+def test_a_state_that_has_no_room_is_its_icon_alone(backend, monkeypatch) -> None:
+    job = add_job(backend, state=State.FAILED, name="A long name of a job")
     item = properties.window(bpy.context.window_manager).jobs[0]
     wide: list[str] = []
     narrow: list[str] = []
-    for said, width in ((wide, 300), (narrow, 150)):
+    for said, width in ((wide, 400), (narrow, 150)):
+        monkeypatch.setattr(joblist.MAQUETTE_UL_jobs, "ruler", text.Ruler.of(in_sidebar(width)))
         joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(width), Layout(said), None, item, 0, None, "")
-    assert ("Placed" in wide, "Placed" in narrow) == (True, False)
+    assert ("Failed" in wide, "Failed" in narrow) == (True, False)
     assert job.name in narrow
 
 
