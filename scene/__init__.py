@@ -2,7 +2,7 @@
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
 from .append import GoneError, Loading, append_result
-from .arrive import arrive, is_in_use
+from .arrive import arrive, is_in_use, parts_of
 from .custom_properties import AWAITS, BESIDE, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
@@ -47,6 +47,7 @@ __all__ = [
     "job_of",
     "move_foot",
     "note_fit",
+    "parts_of",
     "put",
     "reach_of",
     "render_preview",

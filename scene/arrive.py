@@ -168,10 +168,14 @@ def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:
     return found
 
 
+def parts_of(root: bpy.types.Object) -> list[bpy.types.Object]:
+    """What came under the root of a result, without what the artist has put under it."""
+    return _parts(root, _children())
+
+
 def _parts(
     item: bpy.types.Object, children: Mapping[bpy.types.Object, list[bpy.types.Object]]
 ) -> list[bpy.types.Object]:
-    """What came under the root of an earlier result, without what the artist has added."""
     found: list[bpy.types.Object] = []
     waiting = [item]
     while waiting:

@@ -180,7 +180,7 @@ def select_arrived(job_id: str, roots: Iterable[bpy.types.Object]) -> None:
 
 def select_whole(root: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:
     """Selects the result with all of its parts, as far as the view layer has them."""
-    for each in (root, *root.children_recursive):
+    for each in (root, *scene.parts_of(root)):
         if each.name in layer.objects:
             each.select_set(True, view_layer=layer)
 

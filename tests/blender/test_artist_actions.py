@@ -196,13 +196,16 @@ def test_any_part_of_a_result_with_several_selects_the_whole_of_it(scene: Any, b
         item: Any = bpy.context.object
         item["maquette_part"] = True
         item.parent = root
+    hat = bpy.data.objects.new("hat", None)  # the artist's own, no part of it
+    scene.collection.objects.link(hat)
+    hat.parent = root
     assert bpy.context.selected_objects == [bpy.context.object]
     assert operators.select_model.poll()
     operators.select_model()
     assert len(bpy.context.selected_objects) == 4
     bpy.ops.object.duplicate()
-    assert len(scene.objects) == 8
+    assert len(scene.objects) == 9
     assert len(next(each for each in bpy.context.selected_objects if each.type == "EMPTY").children) == 3
     operators.select_model()
     bpy.ops.object.delete()
-    assert len(scene.objects) == 4
+    assert len(scene.objects) == 5
