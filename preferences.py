@@ -113,6 +113,8 @@ def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
         test.enabled = state.online
         test.operator("maquette.check_account")
         if state.account == "key":
+            if backend and backend.is_key_refused:
+                row.operator("maquette.sign_in", text="Enter Key…", icon="KEYINGSET")
             row.operator("maquette.sign_out")
 
 

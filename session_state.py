@@ -16,6 +16,8 @@ class Notice:
     is_blocking: bool = False  # nothing can be generated until it is mended
     advice: str = ""
     operator: str = ""
+    action: str = ""  # the operator's words here; "": its own
+    is_error: bool = False  # something is wrong, not merely missing
 
 
 OFFLINE = Notice(
@@ -34,8 +36,9 @@ class SessionState:
 
     `opened_with` has the settings that the backend was last opened with.
     `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
-    `price_keys` has, by scene, the key of `Catalogue.price` for what is set now; none while a change awaits
-    its lookup. `placeholders` has the job of each object that waits for a result, by the object's name.
+    `price_keys` has, by `object_inputs.price_name`, the key of `Catalogue.price` for what is set now; none
+    while a change awaits its lookup, "" while it is incomplete. `placeholders` has the job of each object
+    that waits for a result, by the object's name.
     """
 
     backend: Backend | None = None
@@ -46,6 +49,12 @@ class SessionState:
     online: bool = True
     price_keys: dict[str, str] = field(default_factory=dict[str, str])
     placeholders: dict[str, str] = field(default_factory=dict[str, str])
+    # The object of each job in the window's scene, and the names of those that a collection hides.
+    in_scene: dict[str, str] = field(default_factory=dict[str, str])
+    hidden: tuple[str, ...] = ()
+    clicked_job: str = ""  # in the list, for the timer to select; and the area that the list is in
+    clicked_area: int = 0
+    clicked_model: str = ""  # twice, in the list of models
     # Workers of backends that were closed, with their service.
     leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(
         default_factory=list[tuple[str, subprocess.Popen[bytes]]]
@@ -59,10 +68,10 @@ class SessionState:
     def catalogue(self) -> Catalogue | None:
         return self.backend.catalogue if self.backend else None
 
-    def price(self, scene: str) -> Price | None:
-        """What one result costs as the scene of this name is set; None while that is not known."""
+    def price(self, name: str) -> Price | None:
+        """What one result costs, by its name in `price_keys`; None while that is not known."""
         catalogue = self.catalogue
-        return catalogue.price(self.price_keys.get(scene, "")) if catalogue else None
+        return catalogue.price(self.price_keys.get(name, "")) if catalogue else None
 
     def account_notice(self) -> Notice | None:
         """What is wrong with account, store, worker or the last answer: what is to be mended first."""

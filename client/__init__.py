@@ -20,7 +20,9 @@ from .errors import (
     TransferError,
 )
 from .fields import Fields, JsonValue, has_reserved_name, without_controls
+from .model_tasks import Task, makes_splats, tasks_of
 from .models import ASSET_ID, CAPABILITIES, Input, Model
+from .picture_damage import damage_of_picture, problem_of_picture
 from .pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
 from .records import Asset, Balance, Cost, Credentials, Download, Job, JobStatus, Progress, Submission
 from .schema import check_inputs, describe_input, parse_value
@@ -55,18 +57,23 @@ __all__ = [
     "ServerError",
     "SignInError",
     "Submission",
+    "Task",
     "TransferError",
     "address_problem",
     "check_inputs",
     "colour_profile",
     "content_type",
+    "damage_of_picture",
     "describe_input",
     "elapsed_s",
     "has_reserved_name",
     "is_cut_short",
     "is_loopback",
+    "makes_splats",
     "orientation_of",
     "parse_value",
+    "problem_of_picture",
+    "tasks_of",
     "with_profile",
     "without_controls",
 ]

@@ -23,7 +23,8 @@ def place(
     name: str | None = None,
     scene: bpy.types.Scene | None = None,
 ) -> bpy.types.Object:
-    """Puts an independent copy of a result into a scene, and returns the empty that its meshes stand under.
+    """Puts an independent copy of a result into a scene, and returns it: its object, or the empty
+    over it where it has several parts or a rig.
 
     `what` is what `generate` returned, a row of what `batch` returned, or the path of a .blend that Maquette
     wrote. Its bottom centre comes to `location`, in the scene's units; `rotation_z` is in radians. `size` is

@@ -12,7 +12,7 @@ from .candidates import date_text, refuse_candidate, take_candidate
 from .catalogue import Catalogue
 from .database import StoreError
 from .files import as_text, cut, safe_name, sha256_of
-from .input_files import InputFileError, again
+from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
 from .lookups import Price
 from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
@@ -112,5 +112,6 @@ __all__ = [
     "take_up",
     "usual_result",
     "view_in",
+    "with_new_seed",
     "write_credentials",
 ]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..client import SignInError
 from .catalogue import Catalogue
 from .database import is_damage, mark_damaged
 from .job_cache import JobCache
@@ -40,6 +41,7 @@ class Backend:
         )
         self.jobs = JobCache(self.store, service, self.supervisor, self.catalogue.expire_balance)
         self.trouble = ""  # what keeps the worker from going on
+        self.trouble_kind = ""  # its error's class
         self._trouble_revision = 0
         self._read_to = -1  # all changes up to this one have been read
         with contextlib.suppress(StoreError):  # another process is writing: some other time
@@ -54,6 +56,12 @@ class Backend:
     def revision(self) -> int:
         """Rises when anything that panels draw has changed."""
         return self.jobs.revision + self.catalogue.revision + self._trouble_revision
+
+    @property
+    def is_key_refused(self) -> bool:
+        """Whether the service's last word was that it does not accept the key."""
+        refused = SignInError.__name__
+        return refused in (self.trouble_kind, self.catalogue.last_error_kind)
 
     def has_work(self) -> bool:
         """Whether a job is under way, or an answer is awaited."""
@@ -92,7 +100,8 @@ class Backend:
     def _read(self, problem: str) -> list[JobRecord]:
         change = self.store.last_change()
         news = self._read_changes(change) if change != self._read_to else []  # else the lease was renewed
-        self._set_trouble(problem or self.store.get_trouble(self.service)[0] or self.store.notice)
+        trouble, kind = self.store.get_trouble(self.service)
+        self._set_trouble(problem or trouble or self.store.notice, "" if problem else kind)
         return news
 
     def _read_changes(self, change: int) -> list[JobRecord]:
@@ -106,6 +115,7 @@ class Backend:
             self.catalogue.ask_about_new_models()
         return news
 
-    def _set_trouble(self, text: str) -> None:
+    def _set_trouble(self, text: str, kind: str = "") -> None:
         self._trouble_revision += text != self.trouble
         self.trouble = text
+        self.trouble_kind = kind

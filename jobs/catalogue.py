@@ -20,7 +20,8 @@ ANSWERS = 5  # answers read in one call: a model's inputs take up to a milliseco
 _DAY_S = 86_400.0
 _RETRY_S = 60.0  # an answer that is an error is believed for so long
 # For how long an answer is good.
-_FRESH_S = {"models": _DAY_S / 4, "model": _DAY_S, "price": 900.0, "balance": 60.0}
+_FRESH_S = {"models": _DAY_S / 4, "model": _DAY_S, "price": 900.0, "balance": 60.0, "picture": 600.0}
+_BROKEN_S = 5.0  # a picture in which something is wrong may be mended at any time
 _BACKGROUND_FRESH_S = 7 * _DAY_S
 
 
@@ -32,14 +33,15 @@ class _PricedModel:
     cost_cu: float | None
 
 
-_Value = dict[str, Model] | _PricedModel | Price | float | None
+_Value = dict[str, Model] | _PricedModel | Price | float | str | None
 
 
 @dataclass(slots=True)
 class _Row:
     """A lookup and its last good answer; times in Unix seconds.
 
-    `good_until` is when it may be asked for again; `error` is the last answer, if that was one.
+    `good_until` is when it may be asked for again; `error` is the last answer, if that was one. What is
+    awaited was asked before it changed if it `is_outdated`.
     """
 
     is_background: bool = False
@@ -47,6 +49,7 @@ class _Row:
     good_until: float = 0.0
     error: str = ""
     value: _Value = None
+    is_outdated: bool = False
 
 
 class Catalogue:
@@ -62,6 +65,7 @@ class Catalogue:
         clock: Callable[[], float],
     ) -> None:
         self.last_error = ""  # the last answer to what the user waited for, if it was an error
+        self.last_error_kind = ""  # its class's name
         self.revision = 0  # rises with each answer
         self.is_behind = True  # the store may have more than was read
         self._lookups = lookups
@@ -106,6 +110,11 @@ class Catalogue:
         value = self._value("balance")
         return value if isinstance(value, float) else None
 
+    def picture_problem(self, path: str) -> str:
+        """What is wrong with the picture's file; "" if nothing is, or if that is not known yet."""
+        value = self._value("picture", path)
+        return value if isinstance(value, str) else ""
+
     def error(self, kind: str, key: str = "") -> str:
         """The last answer to this lookup, if it was an error; "" if not."""
         row = self._rows.get((kind, key))
@@ -134,12 +143,19 @@ class Catalogue:
         self._ask("price", key, request)
         return key
 
+    def ask_picture(self, path: str) -> None:
+        """Ask what is wrong with a picture's file: the worker reads it."""
+        self._ask("picture", path)
+
     def expire_balance(self) -> None:
-        """The balance has changed: the next `ask_balance` asks."""
-        self._row("balance").good_until = 0.0
+        """The balance has changed: the next `ask_balance` asks, also if an older answer is still to come."""
+        row = self._row("balance")
+        row.good_until = 0.0
+        row.is_outdated = ("balance", "") in self._awaited
 
     def expire_errors(self) -> None:
         """Forget errors: what they answered may be asked again."""
+        self.last_error = self.last_error_kind = ""
         for row in self._rows.values():
             if row.error:
                 row.error = ""
@@ -172,13 +188,21 @@ class Catalogue:
         if not (self._has_new_models and self._can_ask):
             return
         self._has_new_models = False
+        self._ask_behind(_BACKGROUND_FRESH_S)
+
+    def refresh_prices(self) -> None:
+        """Ask in the background for the models' prices that are not of today; what is known is shown."""
+        if self._can_ask:
+            self._ask_behind(_DAY_S)
+
+    def _ask_behind(self, fresh_s: float) -> None:
         now = self._clock()
         rows = {model_id: self._row("model", model_id) for model_id in self.models}
         gaps = {
             model_id: row
             for model_id, row in rows.items()
             if ("model", model_id) not in self._awaited
-            and (row.value is None or row.answered_at < now - _BACKGROUND_FRESH_S)
+            and (row.value is None or row.answered_at < now - fresh_s)
         }
         if not gaps:
             return
@@ -213,11 +237,16 @@ class Catalogue:
             row.is_background = False
             row.error = answer.error if is_of_now else ""
             if not answer.error:
-                row.good_until = at + _FRESH_S[answer.kind]
+                is_broken = answer.kind == "picture" and bool(answer.answer)
+                row.good_until = at + (_BROKEN_S if is_broken else _FRESH_S[answer.kind])
             elif is_of_now:
                 row.good_until = at + _RETRY_S
-            if is_of_now and not answer.is_background:
+            if row.is_outdated:
+                row.is_outdated = False
+                row.good_until = 0.0
+            if is_of_now and not answer.is_background and answer.kind != "picture":
                 self.last_error = answer.error
+                self.last_error_kind = answer.error_kind
         match answer.kind, answer.answer:
             case "models", list(entries):
                 models = [Model.from_json(entry) for entry in entries]
@@ -227,6 +256,8 @@ class Catalogue:
                 row.value = _PricedModel(Model.from_json(entry), cost_cu)
             case "balance", float() | None as left if at > self._opened_at - _DAY_S:
                 row.value = left
+            case "picture", str(problem):
+                row.value = problem
             case "price", cost_cu:
                 known = cost_cu if isinstance(cost_cu, float) and not answer.error else None
                 row.value = Price(known, answer.error)

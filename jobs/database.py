@@ -95,6 +95,10 @@ MIGRATIONS = (
     """
     ALTER TABLE jobs ADD COLUMN refunded_cu REAL NOT NULL DEFAULT 0;
     """,
+    # The class of the error behind an answer, as jobs have it.
+    """
+    ALTER TABLE questions ADD COLUMN error_kind TEXT NOT NULL DEFAULT '';
+    """,
 )
 _DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
 _MARK = "damaged"  # a file of this name: the database was found damaged while it was in use

@@ -4,6 +4,7 @@
 A file among the inputs of a job is a `StoredFile`: neither a model's table nor a person's values can be one.
 """
 
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +14,11 @@ from typing import cast
 from ..client import (
     UPRIGHT,
     JsonValue,
+    Model,
     colour_profile,
     content_type,
+    damage_of_picture,
     has_reserved_name,
-    is_cut_short,
     orientation_of,
     with_profile,
 )
@@ -27,6 +29,7 @@ from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, Stored
 from .service import Service
 from .transfers import Progress
 
+_SEED_MAX = 2**31 - 1
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
 
 
@@ -134,6 +137,24 @@ def again(job: JobRecord, folder: Path) -> NewJob:
     )
 
 
+def with_new_seed(new: NewJob, model: Model | None) -> NewJob:
+    """The job without the seed that it was given, so that the service draws another.
+
+    Where the model must be given one, one is drawn here. The same seed would be the same result, paid again.
+    """
+    if "seed" not in new.inputs:
+        return new
+    inputs = {name: value for name, value in new.inputs.items() if name != "seed"}
+    spec = next((spec for spec in model.inputs if spec.name == "seed"), None) if model else None
+    if spec and spec.required.is_always:
+        inputs["seed"] = secrets.randbelow(min(int(spec.max or _SEED_MAX), _SEED_MAX)) + 1
+    placement = dict(new.placement)
+    settings = placement.get("settings")
+    if isinstance(settings, dict):
+        placement["settings"] = {name: value for name, value in settings.items() if name != "seed"}
+    return replace(new, inputs=inputs, placement=placement)
+
+
 def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[StoredFile]:
     """Make what is missing of the job's input files, each whole or not at all, and read each once.
 
@@ -180,10 +201,10 @@ def _make(
 def _make_upright(blenders: BlenderPool, picture: Path, name: str) -> None:
     """A picture that lies as its camera lay is turned: whether a service would do that, nobody knows.
 
-    Raises InputFileError where its end is missing.
+    Raises InputFileError where it is not whole.
     """
-    if is_cut_short(picture):
-        raise InputFileError(f"{name} is cut short: its end is missing. Get it anew. Nothing was paid.")
+    if damage := damage_of_picture(picture):
+        raise InputFileError(f"{name} {damage}. Get it anew. Nothing was paid.")
     orientation = orientation_of(picture)
     if orientation == UPRIGHT:
         return

@@ -6,6 +6,7 @@ written through.
 """
 
 import contextlib
+import itertools
 import statistics
 from collections.abc import Callable
 
@@ -38,6 +39,7 @@ class JobCache:
         # Changes up to this one are history, not yet read; 0: all is.
         self._history_to: int = self._newest_read
         self._expected_s: dict[str, float | None] = {}
+        self._spent = (-1, 0.0, 0.0)  # of which revision, since when, how much
 
     def has_work(self) -> bool:
         """Whether a job is under way."""
@@ -53,6 +55,21 @@ class JobCache:
             ]
             self._expected_s[model_id] = statistics.median(past) if past else None
         return self._expected_s[model_id]
+
+    def unpaid_cu(self) -> float:
+        """What the jobs that are on their way to the service are to cost."""
+        waiting = (self.by_id[job_id] for job_id in self._working)
+        return sum(job.committed_cu for job in waiting if job.cost_cu is None)
+
+    def spent_cu(self, since: float) -> float:
+        """What the jobs made since then (Unix seconds) have cost, without what was given back."""
+        if self._spent[:2] != (self.revision, since):
+            made = itertools.takewhile(
+                lambda job: job.created_at >= since, (self.by_id[job_id] for job_id in self.order)
+            )
+            paid = sum(job.committed_cu for job in made if job.cost_cu is not None)
+            self._spent = (self.revision, since, paid)
+        return self._spent[2]
 
     # What the artist asks for. Raise StoreError.
 
@@ -134,7 +151,7 @@ class JobCache:
             before = self.by_id.get(job.id)
             if job.state in DONE:
                 self._expected_s.pop(job.model_id, None)
-            if before is not None and before.cost_cu != job.cost_cu:
+            if before is not None and _charge(before) != _charge(job):
                 self._cost_changed()
             self.by_id[job.id] = job
             (self._working.add if job.is_working else self._working.discard)(job.id)
@@ -148,3 +165,8 @@ class JobCache:
         self._working -= ids
         self.order = [job_id for job_id in self.order if job_id in self.by_id]
         self.revision += bool(ids)
+
+
+def _charge(job: JobRecord) -> tuple[float | None, float]:
+    """What the service has taken for it, and given back."""
+    return job.cost_cu, job.refunded_cu

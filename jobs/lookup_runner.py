@@ -5,6 +5,7 @@ A person's lookups come first; background ones are asked one at a time, with pau
 """
 
 from concurrent.futures import Future  # of the worker process, which is plain Python
+from pathlib import Path
 from typing import Any, cast
 
 from ..client import (
@@ -17,6 +18,7 @@ from ..client import (
     ScenarioError,
     SignInError,
     check_inputs,
+    problem_of_picture,
 )
 from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .lookups import Lookup
@@ -72,11 +74,12 @@ class LookupRunner:
         if not isinstance(error, ScenarioError):
             text = f"The service's answer could not be read ({type(error).__name__}: {text})."
         log.info("lookup %s %s: %s", lookup.kind, lookup.key, text)
-        self._lookups.answer(service, lookup, None, text)
+        kind = type(error).__name__
+        self._lookups.answer(service, lookup, None, text, kind)
         if isinstance(error, SignInError | NetworkError):  # nor would the others be answered
             for other in self._lookups.list_open(service, -1):
                 if other.is_background:
-                    self._lookups.answer(service, other, None, text)
+                    self._lookups.answer(service, other, None, text, kind)
 
 
 def answer_to(api: Service, lookup: Lookup) -> JsonValue:
@@ -92,6 +95,8 @@ def answer_to(api: Service, lookup: Lookup) -> JsonValue:
         case "balance", _:
             balance = api.get_balance()
             return None if balance is None else balance.remaining_cu
+        case "picture", _:
+            return problem_of_picture(Path(lookup.key))
         case _:
             raise InputError(f"This version of Maquette knows no lookup {lookup.kind!r}.")
 

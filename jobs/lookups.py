@@ -2,7 +2,8 @@
 """Lookups to the service: the window writes them down, the worker answers. None of them spends anything.
 
 Kinds: "models" (the catalogue), "model" (one with its inputs and a typical price), "price" (of given inputs),
-"balance". An answer that is an error stays until somebody asks again.
+"balance", "picture" (what is wrong with a file on the disk: no service is asked). An answer that is an error
+stays until somebody asks again.
 """
 
 import json
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 ABANDONED_S = 600.0  # a lookup that nobody answered for so long is forgotten
 _PRICE_S = 86_400.0
 _MOST_PRICES = 300
-_COLUMNS = "kind, key, request, is_background, is_open, answer, error, answered_at, change"
+_COLUMNS = "kind, key, request, is_background, is_open, answer, error, answered_at, change, error_kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Lookup:
     error: str
     answered_at: float | None
     change: int
+    error_kind: str = ""  # class name of the error, empty if none
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,18 @@ class LookupTable:
         found = self._db.execute("SELECT 1 FROM questions WHERE service = ? AND is_open LIMIT 1", (service,))
         return found.fetchone() is not None
 
-    def answer(self, service: str, lookup: Lookup, answer: JsonValue, error: str = "") -> None:
+    def answer(
+        self, service: str, lookup: Lookup, answer: JsonValue, error: str = "", error_kind: str = ""
+    ) -> None:
         """Write the answer down; with an error, the last good one is kept."""
         kept = "answer" if error else "?1"
         with transaction(self._db):
             self._db.execute(
                 f"UPDATE questions SET answer = {kept}, error = ?2, answered_at = ?3,"
-                " is_open = 0, change = ?4 WHERE service = ?5 AND kind = ?6 AND key = ?7",
+                " is_open = 0, change = ?4, error_kind = ?8 WHERE service = ?5 AND kind = ?6 AND key = ?7",
                 (
                     *(json.dumps(answer), error, self._clock(), next_change(self._db)),
-                    *(service, lookup.kind, lookup.key),
+                    *(service, lookup.kind, lookup.key, error_kind),
                 ),
             )
 
@@ -104,13 +108,13 @@ class LookupTable:
         )
 
     def prune(self, service: str) -> None:
-        """Forget old prices, and lookups that nobody has answered."""
+        """Forget old prices, what was said of pictures, and lookups that nobody has answered."""
         now = self._clock()
         prices = "SELECT rowid FROM questions WHERE service = ?1 AND kind = 'price' ORDER BY asked_at DESC"
         with transaction(self._db):
             self._db.execute(
-                "DELETE FROM questions WHERE service = ?1 AND (is_open AND asked_at < ?2 OR"
-                f" kind = 'price' AND (asked_at < ?3 OR rowid NOT IN ({prices} LIMIT ?4)))",
+                "DELETE FROM questions WHERE service = ?1 AND (kind = 'picture' OR is_open AND asked_at < ?2"
+                f" OR kind = 'price' AND (asked_at < ?3 OR rowid NOT IN ({prices} LIMIT ?4)))",
                 (service, now - ABANDONED_S, now - _PRICE_S, _MOST_PRICES),
             )
 

@@ -18,7 +18,7 @@ from ..client import (
     Model,
     check_inputs,
     content_type,
-    is_cut_short,
+    damage_of_picture,
     parse_value,
 )
 from .provenance import view_in
@@ -137,9 +137,10 @@ def _file(name: str, base: Path) -> InputFile:
         path = _path_of(name, base)
         if path.is_file():
             kind = _KINDS.get((content_type(path) or "").partition("/")[0], "")
-            if kind != "image" or not is_cut_short(path):
+            damage = damage_of_picture(path) if kind == "image" else ""
+            if not damage:
                 return InputFile(path.resolve(), kind)
-            what = "it is cut short"
+            what = f"it {damage}"
             advice = "Get it anew: nothing was sent."
         else:
             what = "that is a folder" if path.is_dir() else "no such file"

@@ -9,6 +9,12 @@ from ..client import Model
 from .record import InputFile, InputValue, JobRecord, StoredFile, StoredValue, leaves, mapped
 
 DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"  # for those who have chosen none yet
+_WORDS_MAX, _NAME_MAX = 5, 40  # of a name
+_ARTICLES = ("a", "an", "the")
+_LEADING_ON = re.compile(
+    "an?|the|and|or|of|on|in|at|to|for|from|with|without|by|as|into|over|under|its|his|her|their|that|which",
+    re.IGNORECASE,
+)
 _VIEWS = ("leftfront", "rightfront", "front", "left", "right", "back", "top", "bottom")
 
 
@@ -20,10 +26,22 @@ def source_of(values: Mapping[str, InputValue]) -> str:
 
 
 def name_of(source: str, model: Model) -> str:
-    """A short object name from the source: `horse.png` gives horse, words give the first few."""
+    """A short object name from the source: `horse.png` gives horse, words give the first few.
+
+    Without an article before them, and what is cut off leaves no beginning of a phrase at their end.
+    """
     stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", source)
-    words = re.findall(r"[\w-]+", stem)
-    return " ".join(words[:5])[:40] or model.name
+    clause = re.split(r"[,.;:!?\n]", stem.strip(), maxsplit=1)[0]
+    words = re.findall(r"[\w'-]+", clause) or re.findall(r"[\w'-]+", stem)
+    while len(words) > 1 and words[0].lower() in _ARTICLES:
+        del words[0]
+    short = words[:_WORDS_MAX]
+    while len(short) > 1 and len(" ".join(short)) > _NAME_MAX:
+        del short[-1]
+    is_cut = len(short) < len(words)
+    while is_cut and len(short) > 1 and any(map(_LEADING_ON.fullmatch, short[1:][-2:])):
+        del short[-1]
+    return " ".join(short)[:_NAME_MAX] or model.name
 
 
 def cost_text(cost_cu: float) -> str:

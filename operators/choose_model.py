@@ -6,10 +6,12 @@ import textwrap
 import bpy
 
 from .. import preferences, properties
+from ..client import Model, tasks_of
 from ..session_state import state
 
 RECENT_MAX = 8
-ROWS, LINES = 8, 4  # so that it fits on a small screen at interface scale 2
+ROWS, LINES = 8, 5  # so that it fits on a small screen at interface scale 2
+LETTERS = 72  # of a line
 
 
 class MAQUETTE_OT_choose_model(bpy.types.Operator):
@@ -34,32 +36,38 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         return f"{cls.bl_description}.\n\n{model.name}: {model.short_description.rstrip('.')}"
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """With a mesh selected, what works on one is listed; prices that are known are refreshed behind."""
         shown = properties.window(context.window_manager)
+        if _is_mesh_selected(context):
+            shown.task = "MESH"
+        elif shown.task == "MESH":
+            shown.task = "ALL"
         shown.search = ""  # fills the list, too
+        if state.catalogue:
+            state.catalogue.refresh_prices()
         chosen = properties.model_of(properties.get(context.scene), state.catalogue)
         ids = [item.model_id for item in shown.models]
-        shown.active_model = ids.index(chosen.id) if chosen and chosen.id in ids else 0
-        return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Choose")
+        with properties.no_click():
+            shown.active_model = ids.index(chosen.id) if chosen and chosen.id in ids else 0
+        return context.window_manager.invoke_props_dialog(self, width=460, confirm_text="Choose")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, shown = self.layout, properties.window(context.window_manager)
         row = layout.row()
         row.activate_init = True
         row.prop(shown, "search", text="", icon="VIEWZOOM", placeholder="Search")
-        layout.row().prop(shown, "takes", expand=True)
+        row = layout.row()
+        row.prop(shown, "task", text="")
+        row.row().prop(shown, "model_sort", expand=True)
         layout.template_list(
             "MAQUETTE_UL_models", "", shown, "models", shown, "active_model", rows=ROWS, sort_lock=True
         )
         catalogue = state.catalogue
-        model = catalogue.models.get(_chosen_id(context)) if catalogue else None
+        chosen = properties.active_model_id(shown)
+        model = (catalogue.schema(chosen) or catalogue.models.get(chosen)) if catalogue else None
         column = layout.column(align=True)
         column.scale_y = 0.8
-        if catalogue and model:
-            lines = textwrap.wrap(model.short_description, 66)[: LINES - 1]
-            if model.required_plan:
-                lines.append(f"Needs the {model.required_plan_name} plan")
-        else:
-            lines = ["No model fits these words"]
+        lines = about(model) if model else ["No model fits"]
         for line in [*lines, *[""] * (LINES - len(lines))]:
             column.label(text=line, translate=False)
 
@@ -78,5 +86,20 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
 
 
 def _chosen_id(context: bpy.types.Context) -> str:
-    shown = properties.window(context.window_manager)
-    return shown.models[shown.active_model].model_id if shown.active_model < len(shown.models) else ""
+    return properties.active_model_id(properties.window(context.window_manager))
+
+
+def _is_mesh_selected(context: bpy.types.Context) -> bool:
+    item = context.active_object
+    return item is not None and item.type in properties.MESH_TYPES and item in context.selected_objects
+
+
+def about(model: Model) -> list[str]:
+    """What the model is for, what the service says it is good at, and what speaks against it."""
+    notes = [" · ".join(tasks_of(model))]
+    if model.required_plan:
+        notes.append(f"Needs the {model.required_plan_name} plan")
+    if not properties.can_show(model):
+        notes.append("This Blender cannot show what it makes, which is kept as a file")
+    room = LINES - len(notes)
+    return [*notes[:1], *textwrap.wrap(model.short_description, LETTERS)[:room], *notes[1:]]

@@ -38,9 +38,13 @@ def _draw_object(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
 
 
 def _draw_object_context(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    if context.object:
+    item = context.object
+    if item:
         _wake()
         menu.layout.separator()
+        root = placeholders.root_of(item)
+        if root and (root != item or root.type == "EMPTY"):  # it has several parts
+            menu.layout.operator("maquette.select_model", icon="OUTLINER")
         menu.layout.menu("MAQUETTE_MT_object", icon="MESH_MONKEY")
 
 

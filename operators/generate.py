@@ -50,6 +50,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             details=_details(context, targets) if self.asks else object_inputs.lines(context, targets),
             cost_cu=object_inputs.cost_of_all(object_inputs.prices(context, targets)),
             is_shown=count == 1 and not self.asks and _is_button_shown(context),
+            request=start_jobs.request_key(context, self.inputs),
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:

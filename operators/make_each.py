@@ -4,7 +4,7 @@
 import bpy
 
 from ..session_state import state
-from ..window import begin, blocker, confirm, object_inputs, start_jobs
+from ..window import begin, blocker, confirm, credits_blocker, object_inputs, start_jobs
 
 
 class MAQUETTE_OT_make_each(bpy.types.Operator):
@@ -23,7 +23,10 @@ class MAQUETTE_OT_make_each(bpy.types.Operator):
             return {"CANCELLED"}
         names = self.names.split("\n")
         price = state.price(object_inputs.price_name(context.scene, ""))
-        cost_cu = None if price is None or price.cost_cu is None else price.cost_cu * len(names)
+        cost_cu = object_inputs.cost_of_all([price] * len(names))
+        if short := credits_blocker(cost_cu):
+            self.report({"ERROR"}, short.text)
+            return {"CANCELLED"}
         return confirm.invoke(
             self,
             context,
@@ -31,6 +34,7 @@ class MAQUETTE_OT_make_each(bpy.types.Operator):
             question=f"Make {len(names)} 3D Models?",
             cost_cu=cost_cu,
             is_shown=cost_cu is not None and abs(cost_cu - self.shown_cu) < 0.005,
+            request=start_jobs.request_key(context, images=names),
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -8,6 +8,8 @@ _GROUPS = (
     (("restore_original", "RECOVER_LAST"),),
     (
         ("place_job", "IMPORT"),
+        ("put_at_cursor", "PIVOT_CURSOR"),
+        ("select_model", "OUTLINER"),
         ("select_job", "RESTRICT_SELECT_OFF"),
         ("show_job", "VIEWZOOM"),
         ("show_folder", "FILE_FOLDER"),

@@ -92,8 +92,7 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
                 area.tag_redraw()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        spot = spots.Spot(tuple(self._point), self._turn, self._size)
-        job_ids, problem = start_jobs.start_jobs(context, spot=spot)
+        job_ids, problem = start_jobs.start_jobs(context, spot=self._spot())
         if problem:
             self.report({"ERROR"}, problem)
         return {"FINISHED"} if job_ids else {"CANCELLED"}
@@ -105,7 +104,13 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
         if not self._is_seen or cost_cu is None:
             return {"RUNNING_MODAL"}
         done = confirm.invoke(
-            self, context, event, question="Generate a 3D Model?", cost_cu=cost_cu, is_shown=True
+            self,
+            context,
+            event,
+            question="Generate a 3D Model?",
+            cost_cu=cost_cu,
+            is_shown=True,
+            request=start_jobs.request_key(context, spot=self._spot()),
         )
         self.cancel(context)
         return done
@@ -141,6 +146,9 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
         middle = location_3d_to_region_2d(region, view, self._point)
         if middle and (self._from - middle).length < 30:
             self._from = middle + Vector((100.0, 0.0))
+
+    def _spot(self) -> spots.Spot:
+        return spots.Spot(tuple(self._point), self._turn, self._size)
 
     def _box(self) -> Matrix:
         turn = Matrix.Rotation(self._turn, 4, "Z")

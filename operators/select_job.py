@@ -3,8 +3,8 @@
 
 import bpy
 
-from .. import scene
 from ..jobs import Backend, JobRecord
+from ..window import placeholders
 from .job_operator import JobOperator
 
 
@@ -15,17 +15,12 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
-        names = ("maquette_job", scene.AWAITS)
-        found = [
-            each
-            for each in context.view_layer.objects
-            if job.id in map(each.get, names) or scene.job_of(each) == job.id
-        ]
+        found = placeholders.objects_of(job.id, context.view_layer.objects)
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
         for each in context.selected_objects:
             each.select_set(False)
         for each in found:
-            each.select_set(True)
+            placeholders.select_whole(each, context.view_layer)
         context.view_layer.objects.active = found[0]
         return None

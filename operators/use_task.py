@@ -4,6 +4,7 @@
 import bpy
 
 from .. import properties
+from ..client import Task
 from ..window import begin, when_ready
 
 _TASKS = (
@@ -35,7 +36,7 @@ class MAQUETTE_OT_use_task(bpy.types.Operator):
         return not problem
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        if not begin.choose_for(context, "3d23d", self.task):
+        if not begin.choose_for(context, "3d23d", Task[self.task]):
             self.report({"ERROR"}, "There is no model for this.")
             return {"CANCELLED"}
         properties.get(context.scene).mesh_place_mode = "ORIGINAL"

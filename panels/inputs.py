@@ -12,6 +12,7 @@ from .. import properties
 from ..client import Model
 from ..jobs import view_in
 from ..properties import Field
+from ..window import pictures
 from .text import Ruler, draw_text
 from .thumbnails import icon_of_image
 
@@ -141,7 +142,10 @@ def _draw_picture(layout: Layout, ruler: Ruler, field: Field, group: Any) -> Non
     _draw_capture(_draw_title(column, ruler, field), field)
     held = getattr(group, field.attribute)
     if held:
-        column.box().template_icon(icon_value=icon_of_image(layout, held), scale=6.0)
+        if pictures.problem_of(held):  # its preview would be read for ever; why stands below Generate
+            column.box().label(text="Cannot Be Read", icon="ERROR")
+        else:
+            column.box().template_icon(icon_value=icon_of_image(layout, held), scale=6.0)
         _draw_image(column.row(align=True), field, group, field.attribute, held)
     else:
         column.template_ID(group, field.attribute, open="image.open")
@@ -240,7 +244,10 @@ def _draw_list(column: Layout, ruler: Ruler, field: Field, items: Any) -> None:
 def _draw_image(row: Layout, field: Field, owner: Any, attribute: str, held: bpy.types.Image | None) -> None:
     """A place for an image: its thumbnail and name, or a choice of those in the file; and a file's button."""
     if held:
-        row.prop(owner, attribute, text="", icon_value=icon_of_image(row, held))
+        if pictures.problem_of(held):
+            row.prop(owner, attribute, text="", icon="ERROR")
+        else:
+            row.prop(owner, attribute, text="", icon_value=icon_of_image(row, held))
     else:
         row.prop(owner, attribute, text="")
     row.operator("maquette.open_images", text="", icon="FILE_FOLDER").input_name = field.spec.name

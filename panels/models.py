@@ -26,6 +26,8 @@ class MAQUETTE_UL_models(bpy.types.UIList):
         side.alignment = "RIGHT"
         if (typical_cu := catalogue.typical_cost_cu(model.id)) is not None:
             side.label(text=cost_text(typical_cu))
+        if not properties.can_show(model):
+            side.label(icon="HIDE_ON")
         for source in properties.sources_of(model):
             side.label(icon=source.icon)
 

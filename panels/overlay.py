@@ -14,7 +14,7 @@ from mathutils import Matrix, Vector
 from .. import properties, scene
 from ..jobs import JobRecord, State
 from ..session_state import state
-from .joblist import STATES, progress_of
+from .job_text import progress_of, state_of
 
 WIDTH, HEIGHT = 120, 5  # of a bar, in points
 LABELS_MAX = 12  # with more placeholders in sight, bars alone, and short ones
@@ -34,6 +34,7 @@ def _draw_labels() -> None:
     space = context.space_data
     if jobs is None or not state.placeholders or not space.overlay.show_overlays:
         return
+    view = context.region_data  # of this region: each of four quad views has its own
     seen: list[tuple[float, Vector, str, JobRecord]] = []  # how near, and where
     for name, job_id in state.placeholders.items():
         item, job = context.view_layer.objects.get(name), jobs.by_id.get(job_id)
@@ -41,11 +42,11 @@ def _draw_labels() -> None:
             top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
             middle = item.matrix_world @ _middle(item)
             above = Vector((middle.x, middle.y, top.z))
-            place = location_3d_to_region_2d(context.region, space.region_3d, above)
+            place = location_3d_to_region_2d(context.region, view, above)
             if place:
-                seen.append(((space.region_3d.view_matrix @ above).z, place, name, job))
+                seen.append(((view.view_matrix @ above).z, place, name, job))
     unit = context.preferences.system.ui_scale
-    _draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
+    draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
     taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that are drawn
     for _, place, name, job in sorted(seen, key=lambda it: -it[0]) if len(seen) <= LABELS_MAX else ():
         _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, _label(name, job), taken)
@@ -61,7 +62,7 @@ def _middle(item: bpy.types.Object) -> Vector:
     return sum(corners, Vector()) / len(corners)
 
 
-def _draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
+def draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
     """All of them in two goes: bottom centre in pixels, and how full (None: no bar).
 
     By the shader of Blender's own lines: another would be compiled at the first bar, which takes 0.1 s.
@@ -93,7 +94,7 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 def _label(name: str, job: JobRecord) -> str:
     share = progress_of(state.jobs, job)
-    word = "Undone" if job.state is State.PLACED else STATES[job.state][0]  # what waits again was undone
+    word = "Undone" if job.state is State.PLACED else state_of(job)[0]  # what waits again was undone
     return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else word}"
 
 

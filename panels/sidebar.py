@@ -10,7 +10,7 @@ import bpy
 
 from .. import properties
 from ..client import Model
-from ..jobs import cost_text, requires_mesh
+from ..jobs import Backend, cost_text, requires_mesh
 from ..session_state import state
 from ..window import notices, object_inputs, placeholders
 from . import thumbnails
@@ -19,6 +19,7 @@ from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
 from .object_properties import MAQUETTE_PT_object
 from .on_original import draw_on_original, draw_restore
+from .result import MAQUETTE_PT_result
 from .text import Ruler, draw_text
 
 
@@ -118,16 +119,40 @@ def _draw_generate(
     row.enabled = not is_blocked
     row.operator("maquette.generate", text=text, icon="PLAY")
     for notice in shown:
-        draw_text(layout, ruler, notice.text, icon="INFO" if notice.is_blocking else "ERROR")
-        if notice.operator:
+        is_missing = notice.is_blocking and not notice.is_error
+        draw_text(layout, ruler, notice.text, icon="INFO" if is_missing else "ERROR")
+        if notice.operator and notice.action:
+            layout.operator(notice.operator, text=notice.action)
+        elif notice.operator:
             layout.operator(notice.operator)
-    if backend and backend.catalogue.balance_cu is not None:
+    if backend:
+        _draw_account(layout, ruler, backend)
+
+
+def _draw_account(layout: bpy.types.UILayout, ruler: Ruler, backend: Backend) -> None:
+    """What is left, and what today's jobs have cost."""
+    left_cu, spent_cu = backend.catalogue.balance_cu, backend.jobs.spent_cu(_midnight())
+    facts = [f"{cost_text(left_cu)} left"] if left_cu is not None else []
+    facts += [f"{cost_text(spent_cu)} spent today"] if spent_cu else []
+    if facts:
         row = layout.row()
         row.active = False
-        row.label(text=f"{cost_text(backend.catalogue.balance_cu)} left")
+        draw_text(row, ruler, " · ".join(facts))
 
 
-CLASSES = (MAQUETTE_UL_jobs, MAQUETTE_UL_models, MAQUETTE_PT_make, MAQUETTE_PT_jobs, MAQUETTE_PT_object)
+def _midnight() -> float:
+    """When today began here (Unix seconds)."""
+    return time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+
+
+CLASSES = (
+    MAQUETTE_UL_jobs,
+    MAQUETTE_UL_models,
+    MAQUETTE_PT_make,
+    MAQUETTE_PT_jobs,
+    MAQUETTE_PT_result,
+    MAQUETTE_PT_object,
+)
 
 
 def register() -> None:

@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 from typing import Any
 
 import bpy
@@ -16,8 +17,21 @@ _loaded: Any = None  # the collection of previews, by path, while there is one
 _wanted: set[str] = set()
 
 
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_PREVIEW = re.compile(
+    "preview|thumb|render", re.IGNORECASE
+)  # names of pictures of a result, not of its textures
+
+
 def icon_of_job(jobs: JobCache, job: JobRecord) -> int:
-    """The number of an icon of what the job was made from, 0 if there is none (yet)."""
+    """The number of an icon of what came, where a picture of it did, else of what the job was made from.
+
+    0 if there is none (yet).
+    """
+    for entry in job.files:
+        name = str(entry["name"]) if isinstance(entry, dict) else ""
+        if isinstance(entry, dict) and _PREVIEW.search(name) and name.lower().endswith(_PICTURES):
+            return _icon_of_file(os.path.join(jobs.store.folder, "jobs", job.id, str(entry["path"])))
     for file in job.input_files:
         if file.kind == "image":
             name = file.source or file.path  # large files are copied a little later

@@ -2,18 +2,18 @@
 """What the window remembers: settings with each scene, and the lists that Blender's widgets need."""
 
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
+from .job_filter import no_click
+from .model_list import active_model_id, can_show, favourite_ids, list_models, recent_ids
 from .own_inputs import NAME, image_of, image_values, own_of, own_values, prompt_input, set_prompt
 from .settings import (
     MaquetteSettings,
+    activate_job,
     active_job_id,
     choose,
-    favourite_ids,
     get,
     items_of,
-    list_models,
     model_of,
     place_mode_of,
-    recent_ids,
     register,
     show_job,
     sources_of,
@@ -48,7 +48,10 @@ __all__ = [
     "Meshes",
     "Picture",
     "Values",
+    "activate_job",
     "active_job_id",
+    "active_model_id",
+    "can_show",
     "choose",
     "edits",
     "ensure_inputs",
@@ -65,6 +68,7 @@ __all__ = [
     "missing",
     "model_of",
     "named_mesh",
+    "no_click",
     "note_change",
     "own_of",
     "own_values",

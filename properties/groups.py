@@ -51,9 +51,13 @@ _COUNTED = re.compile(
 
 @dataclass
 class Edits:
-    """When an input was last changed (time.monotonic()): the timer asks the price a little later."""
+    """When an input was last changed (time.monotonic()): the timer asks the price a little later.
+
+    `reloaded` counts undone and redone steps, and opened files: other objects may be there since.
+    """
 
     changed_at: float = 0.0
+    reloaded: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +190,7 @@ def _make_group(
         choices = _choices(spec)
         longest = max((_label(spec, value) for value in choices.values()), key=len, default="")
         title = _shown(title_of(spec, role), 60) or "Input"
-        tip = _shown(tip_of(spec, words), 600)
+        tip = _shown(tip_of(spec, words, role), 600)
         fields.append(Field(spec, attribute, role, title, tip, switch, choices, longest, inner))
         properties[attribute] = _property(fields[-1], item)
         if switch:

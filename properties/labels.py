@@ -67,6 +67,8 @@ def choice_label(spec: Input, value: Any) -> str:
     """What a choice is called: the service's word, a number's description, else its name made readable."""
     if value == "":
         return "None"
+    if f"'{value}' keeps the default" in spec.description:
+        return "Default"
     if isinstance(value, str) and value not in spec.choice_labels:
         return spec.choice_label(_RUN_TOGETHER.sub(" ", value))
     note = "" if str(value) in spec.choice_labels else notes_of(spec).get(str(value), "")
@@ -89,8 +91,10 @@ def words_for(specs: Sequence[Input]) -> dict[str, str]:
     return words
 
 
-def tip_of(spec: Input, words: Mapping[str, str]) -> str:
+def tip_of(spec: Input, words: Mapping[str, str], role: str = "") -> str:
     """The tooltip: a sentence without a full stop, other inputs by the titles that they have beside it."""
+    if role == "mesh":  # the service's words are of files, which an artist doesn't see
+        return "The object whose shape is sent; if none is chosen here, what is selected"
     description = spec.description
     if all(isinstance(value, int | float) for value in spec.allowed_values):  # their labels say it
         for number, note in notes_of(spec).items():

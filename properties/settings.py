@@ -8,18 +8,21 @@ import bpy
 
 from .. import preferences
 from ..client import Model
-from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, JobRecord, requires_mesh, usual_result
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, requires_mesh, usual_result
 from ..session_state import state
+from . import job_filter, model_list
 from .groups import (
     LISTS,
     MaquetteFile,
     drop_stale_choices,
+    edits,
     ensure_inputs,
     fields_of,
     inputs_of,
     note_change,
     set_owner,
 )
+from .model_list import SORTS, TASKS, list_models, recent_ids
 from .own_inputs import uses_names
 from .values import carry_over
 
@@ -56,6 +59,7 @@ FILTERS = (
     ("ACTIVE", "Under Way", "What is not finished yet"),
     ("DONE", "Finished", "What has a 3D model"),
     ("TROUBLE", "Failed", "What failed, was canceled, or needs an answer"),
+    ("SCENE", "In This Scene", "What stands in this scene, or waits in it"),
 )
 
 
@@ -74,12 +78,6 @@ _SOURCES = {
     "3d23d": Source("3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA"),
     "video23d": Source("Video", "Models that take a video", "FILE_MOVIE"),
 }
-TAKES = (
-    ("ALL", "Anything", "All models", "NONE", 0),
-    *((kind, *source, number) for number, (kind, source) in enumerate(_SOURCES.items(), 1)),
-)
-
-
 _listed: list[str] = []  # the ids of the list of jobs, in its order
 _newest = ""  # of all that ever were in the list
 
@@ -150,19 +148,47 @@ class MaquetteWindow(bpy.types.PropertyGroup):
     """Of Blender's window: lists, as Blender's list widget wants them, and how they are filtered."""
 
     jobs: bpy.props.CollectionProperty(type=MaquetteListItem)
-    active_job: bpy.props.IntProperty(name="Job", description="Select to see more about it")
+    active_job: bpy.props.IntProperty(
+        name="Job",
+        description="Click to see more about it, and to select and frame it in the scene",
+        update=lambda self, context: job_filter.note_click(self, context),
+    )
+    job_search: bpy.props.StringProperty(
+        name="Search",
+        description="Words of the object's name, the model's, or of what it was made from",
+        options={"TEXTEDIT_UPDATE"},
+        update=lambda self, _context: _filter_jobs(self),
+    )
     filter: bpy.props.EnumProperty(
-        name="Show", items=FILTERS, update=lambda self, _context: _filter_jobs(self)
+        name="Show",
+        description="Which jobs are in the list",
+        items=FILTERS,
+        update=lambda self, _context: _filter_jobs(self),
     )
     models: bpy.props.CollectionProperty(type=MaquetteListItem)
-    active_model: bpy.props.IntProperty(name="Model", description="Select to read more about it")
+    active_model: bpy.props.IntProperty(
+        name="Model",
+        description="Click to read more about it, twice to choose it",
+        update=lambda self, context: model_list.note_click(self, context),
+    )
     search: bpy.props.StringProperty(
         name="Search",
         description="Words of the model's name or description",
         options={"TEXTEDIT_UPDATE"},
         update=lambda self, _context: list_models(self),
     )
-    takes: bpy.props.EnumProperty(name="Takes", items=TAKES, update=lambda self, _context: list_models(self))
+    task: bpy.props.EnumProperty(
+        name="Task",
+        description="What the model is to do",
+        items=TASKS,
+        update=lambda self, _context: list_models(self),
+    )
+    model_sort: bpy.props.EnumProperty(
+        name="Sort",
+        description="What stands first",
+        items=SORTS,
+        update=lambda self, _context: list_models(self),
+    )
 
 
 def get(scene: bpy.types.Scene) -> MaquetteSettings:
@@ -246,34 +272,6 @@ def items_of(settings: MaquetteSettings, catalogue: Catalogue | None, input_name
     return getattr(inputs_of(settings, model.id), found[0].attribute) if found else None
 
 
-def list_models(shown: MaquetteWindow) -> None:
-    """Fill the list of models: what fits the search, favourites first, then those last used."""
-    catalogue = state.catalogue
-    favourites, recent = favourite_ids(), recent_ids()
-    words = shown.search.lower().split()
-
-    def rank(model: Model) -> tuple[bool, int]:
-        return model.id not in favourites, recent.index(model.id) if model.id in recent else len(recent)
-
-    shown.models.clear()
-    for model in sorted(catalogue.models.values() if catalogue else (), key=rank):
-        text = f"{model.name} {model.short_description} {' '.join(model.tags)}".lower()
-        if shown.takes in ("ALL", *model.capabilities) and all(word in text for word in words):
-            item = shown.models.add()
-            item.name, item.model_id = model.name, model.id
-    shown.active_model = min(shown.active_model, max(0, len(shown.models) - 1))
-
-
-def favourite_ids() -> list[str]:
-    prefs = preferences.get()
-    return prefs.favourites.split() if prefs else []
-
-
-def recent_ids() -> list[str]:
-    prefs = preferences.get()
-    return prefs.recent.split() if prefs else []
-
-
 def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
     """Bring the list of jobs up to date with the jobs; costs microseconds if its order is the same.
 
@@ -281,10 +279,10 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
     """
     global _newest
     shown = window(manager)
-    is_all = shown.filter == "ALL"
     by_id = jobs.by_id if jobs else {}
     order = jobs.order if jobs else []
-    wanted = [job_id for job_id in order if is_all or _kind_of(by_id[job_id]) == shown.filter]
+    words = shown.job_search.lower().split()
+    wanted = job_filter.filtered(by_id, order, shown.filter, words)
     if wanted == _listed and len(shown.jobs) == len(wanted):
         return
     active, newest = active_job_id(manager), max(wanted[:1], default="")
@@ -296,25 +294,29 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
         item = shown.jobs.add()
         item.job_id, item.name = wanted[place], by_id[wanted[place]].name
         shown.jobs.move(len(shown.jobs) - 1, place)
-    shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
+    with job_filter.no_click():
+        shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
     _listed[:], _newest = wanted, max(newest, _newest)
 
 
+def activate_job(manager: bpy.types.WindowManager, job_id: str) -> None:
+    """Choose the job in the list, if it is listed."""
+    if job_id in _listed:
+        with job_filter.no_click():
+            window(manager).active_job = _listed.index(job_id)
+
+
 def show_job(manager: bpy.types.WindowManager, job_id: str) -> None:
-    """Have this job chosen in the list, whatever is filtered."""
+    """Choose the job in the list, whatever is filtered or searched for."""
     shown = window(manager)
     if job_id not in _listed:
+        shown.job_search = ""
         shown.filter = "ALL"
-    if job_id in _listed:
-        shown.active_job = _listed.index(job_id)
+    activate_job(manager, job_id)
 
 
 def _filter_jobs(shown: MaquetteWindow) -> None:
     sync_jobs(cast(bpy.types.WindowManager, shown.id_data), state.jobs)
-
-
-def _kind_of(job: JobRecord) -> str:
-    return "DONE" if job.state in ("ready", "placed") else "ACTIVE" if job.is_working else "TROUBLE"
 
 
 def _first_model_id(catalogue: Catalogue) -> str:
@@ -340,6 +342,7 @@ def _default_size(scene: bpy.types.Scene) -> float:
 def _after_load_or_undo(_path: object) -> None:
     drop_stale_choices()
     note_change()
+    edits.reloaded += 1
     sync_jobs(bpy.context.window_manager, state.jobs)  # a file may bring a window manager of its own
 
 

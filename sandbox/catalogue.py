@@ -27,8 +27,8 @@ MESH_WORK = {
 TYPES = {"boolean": bool, "number": (int, float), "string": str, "file": str, "file_array": list}
 
 
-def read_models() -> dict[str, Record]:
-    """Return the model records by id, in the order of the table."""
+def read_models(fixed_price: float | None = None) -> dict[str, Record]:
+    """Return the model records by id, in the order of the table, each with what it usually costs."""
     table = json.loads(Path(__file__).with_name("models3d.json").read_text(encoding="utf-8"))
     usual: Record = {"type": "custom", "custom": True, "privacy": "public", "status": "trained"}
     usual |= {"source": "other", "collectionIds": [], "trainingImagesNumber": 0}
@@ -39,6 +39,11 @@ def read_models() -> dict[str, Record]:
             f"Sandbox stand-in for {entry['name']} ({entry.pop('vendor')}): simple geometry made on this"
             " computer, not a generative model; prices are made up."
         )
+        usual_cu = price_cu(entry, {}) if fixed_price is None else fixed_price
+        kind = entry["capabilities"][0]
+        figures = {"variantKey": kind, "capability": kind, "costPerAssetP50CU": usual_cu}
+        figures["computedAt"] = MADE_AT
+        entry["performanceStats"] = {"default": kind, "variants": [figures]}
     return {entry["id"]: {**entry, **usual} for entry in table}
 
 

@@ -2,18 +2,28 @@
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
 from .append import GoneError, Loading, append_result
-from .arrive import arrive, is_in_use
-from .custom_properties import AWAITS, awaited_job, bounds_or_none
+from .arrive import arrive, is_in_use, parts_of
+from .custom_properties import AWAITS, BESIDE, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
 from .place import Placement, grid_locations, row_locations
-from .placeholder import add_placeholder, box_of, drop_placeholder, find_placeholders, row_place
+from .placeholder import (
+    add_placeholder,
+    box_of,
+    drop_placeholder,
+    find_placeholders,
+    free_place,
+    move_foot,
+    reach_of,
+    row_place,
+)
 from .render import render_preview, shown_in_srgb
 from .thumbnails import write_thumbnail
 from .write import write_form
 
 __all__ = [
     "AWAITS",
+    "BESIDE",
     "ONTO",
     "EditedError",
     "ExportError",
@@ -30,12 +40,16 @@ __all__ = [
     "drop_placeholder",
     "export_glb",
     "find_placeholders",
+    "free_place",
     "grid_locations",
     "has_original",
     "is_in_use",
     "job_of",
+    "move_foot",
     "note_fit",
+    "parts_of",
     "put",
+    "reach_of",
     "render_preview",
     "reserve",
     "restore",

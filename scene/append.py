@@ -4,7 +4,8 @@
 Through bpy.data alone: no operator, so neither mode, selection nor active object changes.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import bpy
@@ -18,6 +19,7 @@ from .place import Placement, place
 
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
+_NUMBER = re.compile(r"\.\d{3,}$")  # that Blender puts behind a name which is taken
 
 
 def append_result(
@@ -28,11 +30,12 @@ def append_result(
     placement: Placement,
     provenance: Mapping[str, str | int | float],
 ) -> bpy.types.Object:
-    """Appends an independent copy of the result to the scene, placed, and returns its root empty.
+    """Appends an independent copy of the result to the scene, placed, and returns it.
 
-    `provenance` becomes custom properties of the root, each name with `maquette_` before it. What moves is
-    measured anew, as it stands at the scene's frame. Raises OSError if the file cannot be read and ValueError
-    if it is no result; then nothing stays behind.
+    That is the one mesh that it is, else the empty over it. `provenance` becomes custom properties of the
+    object, each name with `maquette_` before it. What moves is measured anew, as it stands at the scene's
+    frame. Raises OSError if the file cannot be read and ValueError if it is no result; then nothing stays
+    behind.
     """
     root, objects = Loading(blend_path).finish()
     collection = collection_of(scene)
@@ -40,10 +43,20 @@ def append_result(
         collection.objects.link(each)
     root.name = name
     note_provenance(root, provenance)
+    name_data(objects, root.name)
     if any(_moves(each) for each in objects):
         _measure(root, objects)
     place(root, placement)
+    if isinstance(root.data, bpy.types.Mesh):
+        _apply_scale(root, root.data)
     return root
+
+
+def _apply_scale(item: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
+    mesh.transform(Matrix.Diagonal((*item.scale, 1.0)), shape_keys=True)
+    for name in (LOWEST, HIGHEST):
+        item[name] = [value * factor for value, factor in zip(item[name], item.scale, strict=True)]
+    item.scale = (1.0, 1.0, 1.0)
 
 
 def _moves(item: bpy.types.Object) -> bool:
@@ -66,6 +79,8 @@ def _measure(root: bpy.types.Object, objects: list[bpy.types.Object]) -> None:
     root[LOWEST], root[HIGHEST] = low - pivot, high - pivot
     for child in [each for each in objects if each.parent == root]:
         child.matrix_parent_inverse = Matrix.Translation(-pivot) @ child.matrix_parent_inverse
+    if isinstance(root.data, bpy.types.Mesh):
+        root.data.transform(Matrix.Translation(-pivot), shape_keys=True)
 
 
 class Loading:
@@ -98,7 +113,7 @@ class Loading:
         return False
 
     def finish(self) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
-        """Does what is left to be done; the root empty, and all objects. Independent of the file."""
+        """Does what is left to be done; the root, and all objects. Independent of the file."""
         while not self.step():
             pass
         objects = self._found()
@@ -160,6 +175,18 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
     for key, value in provenance.items():
         is_long = isinstance(value, int) and abs(value) >= 2**31  # more than a custom property holds
         root[PREFIX + key] = str(value) if is_long else value
+
+
+def name_data(objects: Sequence[bpy.types.Object], name: str) -> None:
+    """Names meshes, materials and images after the result; of several each with its own name behind it."""
+    meshes = {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}
+    materials = {slot.material for each in objects for slot in each.material_slots if slot.material}
+    trees = [each.node_tree for each in materials if each.node_tree]
+    images = {node.image for tree in trees for node in tree.nodes if node.type == "TEX_IMAGE" and node.image}
+    for kind in (meshes, materials, images):
+        for each in sorted(kind, key=lambda each: each.name):
+            own = _NUMBER.sub("", each.name)
+            each.name = name if len(kind) == 1 else f"{name} {own}"
 
 
 def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:

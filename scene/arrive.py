@@ -7,10 +7,16 @@ Through bpy.data alone: no operator, so neither mode nor anything else that is s
 from collections.abc import Iterable, Mapping
 
 import bpy
+from mathutils import Matrix
 
-from .append import Loading, collection_of, note_provenance
+from .append import Loading, collection_of, name_data, note_provenance
 from .conversion.sidecar import PART
+from .custom_properties import HIGHEST, LOWEST
+from .place import corners_of
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
+from .stand_in import stand_in
+
+_QUICK_VERTICES = 200_000  # are moved in some milliseconds
 
 
 def arrive(
@@ -28,7 +34,13 @@ def arrive(
     root.name = name
     note_provenance(root, provenance)
     copies = [(root, objects), *(_copied(root, objects) for _ in waiting[1:])]
-    return [_put(item, *copy) for item, copy in zip(waiting, copies, strict=True)]
+    parts: list[list[bpy.types.Object]] = []
+    applied: Matrix | None = None  # to the mesh that they share
+    for item, (each, its_objects) in zip(waiting, copies, strict=True):
+        new, applied = _put(item, each, its_objects, applied)
+        parts.append([new, *(part for part in its_objects if part != each)])
+    name_data(parts[0], parts[0][0].name)
+    return [new for new, *_ in parts]
 
 
 def is_in_use(job_id: str) -> bool:
@@ -37,9 +49,12 @@ def is_in_use(job_id: str) -> bool:
     return any(bpy.data.objects[each].mode != "OBJECT" for each in names)
 
 
-def _put(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object]) -> bpy.types.Object:
-    """Puts the result in the item's place, and returns its root there: an empty becomes the root itself.
+def _put(
+    item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object], applied: Matrix | None
+) -> tuple[bpy.types.Object, Matrix]:
+    """Puts the result in the item's place; returns its root there, and what has been done to its mesh.
 
+    Where the root is an empty and the item is one, the item becomes the root, else the root stands in for it.
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
@@ -53,28 +68,82 @@ def _put(item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types
         if child not in earlier
     ]
     place = fitted(root, item)
-    for child in [each for each in objects if each.parent == root] if item.type == "EMPTY" else ():
+    stands = _stands(root, item, place)
+    applied = _shift(root, objects, stands.inverted_safe() @ place, applied)
+    for each in earlier:
+        each.parent = None  # else it would count to the new one
+    is_same = item.type == root.type == "EMPTY"
+    for child in [each for each in objects if each.parent == root] if is_same else ():
         inverse = child.matrix_parent_inverse.copy()
         child.parent = item
         child.matrix_parent_inverse = inverse
-    new = item if item.type == "EMPTY" else root
     for collection in collections:
-        for each in [each for each in objects if each != root or new == root]:
+        for each in [each for each in objects if not (is_same and each == root)]:
             collection.objects.link(each)
-    if new == item:
+    new = item if is_same else root
+    if is_same:
         _become(item, root)
-        goes = list(earlier)
     else:
-        _stand_in(root, item)
-        goes = [item, *earlier]
-    new.matrix_basis = place
+        stand_in(root, item)
+        for key in PLACEHOLDER_KEYS:
+            item.pop(key, None)
+    new.matrix_basis = stands
     for child, inverse in held:
         child.parent = new
-        child.matrix_parent_inverse = place.inverted_safe() @ was @ inverse
-    for each in goes:
+        child.matrix_parent_inverse = stands.inverted_safe() @ was @ inverse
+    for each in earlier:
         for collection in each.users_collection:
             collection.objects.unlink(each)
-    return new
+    return new, applied
+
+
+def _stands(root: bpy.types.Object, item: bpy.types.Object, place: Matrix) -> Matrix:
+    """The new object's transform, for a result that is to be seen at `place`.
+
+    What animation, a driver or a constraint moves keeps its transform, since that says what it does. A mesh
+    has no scale else: it is made as large as it is to be, unless that would hold the window (40 ns a vertex).
+    """
+    if isinstance(root.data, bpy.types.Mesh) and len(root.data.vertices) > _QUICK_VERTICES:
+        return place
+    animation = item.animation_data
+    is_moved = animation and (animation.action or animation.drivers or len(animation.nla_tracks))
+    if (is_moved or item.constraints) and abs(item.matrix_basis.determinant()) > 1e-12:
+        return item.matrix_basis.copy()
+    if root.type == "EMPTY":
+        return place
+    location, turn, _ = place.decompose()
+    return Matrix.LocRotScale(location, turn, None)
+
+
+def _shift(
+    root: bpy.types.Object, objects: list[bpy.types.Object], inner: Matrix, applied: Matrix | None
+) -> Matrix:
+    """Moves the result within its root by `inner`; returns what has been done to the mesh that copies share.
+
+    That was `applied` for the first of them; one that wants something else gets a mesh of its own.
+    """
+    if not _is_same(inner, Matrix()):
+        moved = [inner @ corner for corner in corners_of(root)]
+        low, high = ([pick(axis) for axis in zip(*moved, strict=True)] for pick in (min, max))
+        root[LOWEST], root[HIGHEST] = low, high
+    for child in [each for each in objects if each.parent == root]:
+        child.matrix_parent_inverse = inner @ child.matrix_parent_inverse
+    mesh = root.data
+    if not isinstance(mesh, bpy.types.Mesh) or _is_same(inner, applied or Matrix()):
+        return applied or Matrix()
+    step = inner
+    if applied is not None:
+        mesh = mesh.copy()
+        root.data = mesh
+        step = inner @ applied.inverted_safe()
+    mesh.transform(step, shape_keys=True)
+    if step.determinant() < 0:
+        mesh.flip_normals()
+    return inner if applied is None else applied
+
+
+def _is_same(one: Matrix, other: Matrix) -> bool:
+    return all((a - b).length < 1e-6 for a, b in zip(one, other, strict=True))
 
 
 def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
@@ -90,26 +159,6 @@ def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
     bpy.data.objects.remove(root)
 
 
-def _stand_in(root: bpy.types.Object, item: bpy.types.Object) -> None:
-    """The root gets the object's name, parent and selection; the object waits no more."""
-    root.rotation_mode = item.rotation_mode
-    root.parent = item.parent
-    root.parent_type, root.parent_bone = item.parent_type, item.parent_bone
-    root.matrix_parent_inverse = item.matrix_parent_inverse
-    for scene in item.users_scene:
-        for layer in scene.view_layers:
-            if item.name in layer.objects:
-                if item.select_get(view_layer=layer):
-                    root.select_set(True, view_layer=layer)
-                if layer.objects.active == item:
-                    layer.objects.active = root
-    name = item.name
-    item.name = f"{name} (replaced)"
-    root.name = name
-    for key in PLACEHOLDER_KEYS:
-        item.pop(key, None)
-
-
 def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:
     """By parent, in one go: `Object.children` looks at every object of the file, each time."""
     found: dict[bpy.types.Object, list[bpy.types.Object]] = {}
@@ -119,10 +168,14 @@ def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:
     return found
 
 
+def parts_of(root: bpy.types.Object) -> list[bpy.types.Object]:
+    """What came under the root of a result, without what the artist has put under it."""
+    return _parts(root, _children())
+
+
 def _parts(
     item: bpy.types.Object, children: Mapping[bpy.types.Object, list[bpy.types.Object]]
 ) -> list[bpy.types.Object]:
-    """What came under the root of an earlier result, without what the artist has added."""
     found: list[bpy.types.Object] = []
     waiting = [item]
     while waiting:

@@ -16,6 +16,7 @@ OWN = "maquette_own"  # of a placeholder: from its space to that of the object t
 FIT = "maquette_fit"  # of a placeholder: where in it the result's root stands
 ARRIVES = "maquette_arrives"  # of an object that waits for a material or a mesh of its own
 BEFORE = "maquette_before"  # of an object: what was taken from it, to be restored
+BESIDE = "maquette_beside"  # of what was put beside another object, not at the 3D cursor: that one's name
 MAX_COORDINATE = 1e10  # beyond it single precision leaves nothing of a shape
 MAX_ID_LENGTH = 200
 

@@ -49,7 +49,8 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
     """
     # What Blender would write as at rest, in another size than what is shown, is written as a mere shape:
     # rigs before 4.5, and morph targets whose weight is not 0.
-    meshes = [each.data for root in roots for each in root.children_recursive if each.type == "MESH"]
+    hierarchies = [each for root in roots for each in (root, *root.children_recursive)]
+    meshes = [each.data for each in hierarchies if each.type == "MESH"]
     keys = [key for mesh in meshes if mesh.shape_keys for key in mesh.shape_keys.key_blocks[1:]]
     options = {
         "export_armatures": bpy.app.version >= (4, 5),

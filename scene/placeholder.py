@@ -13,11 +13,13 @@ from mathutils import Euler, Matrix, Vector
 
 from .append import collection_of
 from .custom_properties import ARRIVES, AWAITS, FIT, OWN, awaited_job, bounds_or_none, matrix_or_none
-from .place import bounds_of, corners_of
+from .place import bounds_of
 
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
 PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES)
 _GAP = 0.25  # of the size, between two in a row
+_ROOM = 4.0  # what is so many times as large is what one stands in, not beside
+_SOLID = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME")
 
 
 def add_placeholder(
@@ -68,9 +70,9 @@ def mark_made(item: bpy.types.Object) -> None:
 
 def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
     """Lowest and highest corner of the placeholder's box in its own space."""
-    if bounds := bounds_or_none(item):
-        return bounds
     if item.type == "EMPTY":
+        if bounds := bounds_or_none(item):
+            return bounds
         reach = item.empty_display_size
         return Vector((-reach, -reach, -reach)), Vector((reach, reach, reach))
     corners = [Vector(corner) for corner in item.bound_box]
@@ -97,20 +99,70 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
     return Matrix.LocRotScale(item.matrix_basis @ floor - turn @ foot, turn, [factor] * 3)
 
 
+def free_place(
+    scene: bpy.types.Scene, place: Iterable[float], size: float, layer: bpy.types.ViewLayer
+) -> tuple[Vector, str]:
+    """Where a box of that size stands in nothing that is seen: there, else along X; and beside what.
+
+    What is far larger in both directions, a room or a landscape, is no hindrance.
+    """
+    free, beside = Vector(place), ""
+    boxes = [(each.name, *_world_box(each)) for each in layer.objects if _fills_space(each)]
+    boxes = [(name, low, high) for name, low, high in boxes if min((high - low).xy) < _ROOM * size]
+    boxes.sort(key=lambda box: box[2].x)
+    for name, low, high in boxes:
+        if _is_within(free, size, low, high):
+            free.x, beside = high.x + (_GAP + 0.5) * size, beside or name
+    return free, beside
+
+
+def move_foot(item: bpy.types.Object, place: Vector) -> None:
+    """Puts the middle of the floor of the object's box on a place in the world."""
+    low, high = box_of(item)
+    foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+    matrix = item.matrix_world.copy()
+    matrix.translation += place - matrix @ foot
+    item.matrix_world = matrix
+
+
+def reach_of(items: Iterable[bpy.types.Object]) -> tuple[Vector, Vector] | None:
+    """The corners in the world of all their boxes; None if there are none."""
+    boxes = [_world_box(each) for each in items]
+    if not boxes:
+        return None
+    lows, highs = zip(*boxes, strict=True)
+    return Vector(map(min, zip(*lows, strict=True))), Vector(map(max, zip(*highs, strict=True)))
+
+
+def _fills_space(item: bpy.types.Object) -> bool:
+    is_solid = item.type in _SOLID or bool(awaited_job(item) or bounds_or_none(item))
+    return is_solid and item.visible_get()
+
+
+def _world_box(item: bpy.types.Object) -> tuple[Vector, Vector]:
+    low, high = box_of(item)
+    world = item.matrix_world if item.parent else item.matrix_basis
+    points = [
+        world @ Vector((x, y, z)) for x in (low.x, high.x) for y in (low.y, high.y) for z in (low.z, high.z)
+    ]
+    return Vector(map(min, zip(*points, strict=True))), Vector(map(max, zip(*points, strict=True)))
+
+
+def _is_within(place: Vector, size: float, low: Vector, high: Vector) -> bool:
+    """Whether the box that stands on the place and that between the corners share more than a rim."""
+    half = Vector((size / 2, size / 2, 0))
+    own_low, own_high = place - half, place + half + Vector((0, 0, size))
+    shared = [min(a, b) - max(c, d) for a, b, c, d in zip(own_high, high, own_low, low, strict=True)]
+    return min(shared) > 0.01 * size
+
+
 def row_place(scene: bpy.types.Scene, size: float) -> Vector:
     """Where the next in a row stands: beside all of Maquette's here, the first at the 3D cursor."""
     place = scene.cursor.location.copy()
     reaches: list[float] = []
     for item in scene.objects:
-        if bounds_or_none(item):
-            corners = corners_of(item)
-        elif awaited_job(item):
-            low, high = box_of(item)
-            corners = [low, high, Vector((low.x, high.y, low.z)), Vector((high.x, low.y, low.z))]
-        else:
-            continue
-        world = item.matrix_world if item.parent else item.matrix_basis
-        reaches.append(max((world @ corner).x for corner in corners))
+        if bounds_or_none(item) or awaited_job(item):
+            reaches.append(_world_box(item)[1].x)
     reaches = [reach for reach in reaches if math.isfinite(reach)]
     if reaches:
         place.x = max(reaches) + (_GAP + 0.5) * size

@@ -38,7 +38,6 @@ def write(request: dict[str, Any]) -> dict[str, object]:
             placement=placement,
             provenance=request["provenance"],
         )
-        _name_data(root, request["name"])
         for output in request["outputs"]:
             write_form([root], Path(output))
         if request["turntable"]:
@@ -46,15 +45,6 @@ def write(request: dict[str, Any]) -> dict[str, object]:
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True, "has_thumbnail": has_thumbnail}
-
-
-def _name_data(root: bpy.types.Object, name: str) -> None:
-    """Names meshes and materials after the result, of several each with its own name behind it."""
-    meshes = {each.data for each in root.children_recursive if isinstance(each.data, bpy.types.Mesh)}
-    materials = {material for mesh in meshes for material in mesh.materials if material}
-    for kind in (meshes, materials):
-        for each in sorted(kind, key=lambda each: each.name):
-            each.name = name if len(kind) == 1 else f"{name} {each.name}"
 
 
 def write_form(roots: Sequence[bpy.types.Object], path: Path) -> None:

@@ -7,8 +7,10 @@ from . import (
     collect_inputs,
     confirm,
     connection,
+    in_scene,
     object_inputs,
     on_original,
+    pictures,
     placeholders,
     placing,
     spots,
@@ -16,7 +18,7 @@ from . import (
     wait,
     when_ready,
 )
-from .blockers import blocker, notices, service_blocker
+from .blockers import blocker, credits_blocker, notices, service_blocker
 from .collect_inputs import RequestError
 from .placing import placer
 
@@ -28,9 +30,12 @@ __all__ = [
     "collect_inputs",
     "confirm",
     "connection",
+    "credits_blocker",
+    "in_scene",
     "notices",
     "object_inputs",
     "on_original",
+    "pictures",
     "placeholders",
     "placer",
     "placing",

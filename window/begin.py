@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from .. import properties
-from ..client import Model, content_type
+from ..client import Model, Task, content_type, tasks_of
 from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, cost_text, view_in
 from ..session_state import state
 from . import confirm, object_inputs, placeholders, when_ready
@@ -20,11 +20,6 @@ from .blockers import service_blocker
 
 _NO_MODELS = "Open the Maquette tab in the sidebar first."
 _OTHERS = re.compile("motion|rig|splat|world|panorama|skybox|sketch|portrait|body|multi", re.IGNORECASE)
-TASKS = {  # what models that change an object are named after
-    "TEXTURE": re.compile("textur", re.IGNORECASE),
-    "TOPOLOGY": re.compile("remesh|topology", re.IGNORECASE),
-    "RIG": re.compile("rigg", re.IGNORECASE),
-}
 
 
 def why_not() -> str:
@@ -35,7 +30,7 @@ def why_not() -> str:
     return "" if state.catalogue and state.catalogue.models else _NO_MODELS
 
 
-def choose_for(context: bpy.types.Context, kind: str, task: str = "") -> bool:
+def choose_for(context: bpy.types.Context, kind: str, task: Task | None = None) -> bool:
     """Has a model of this capability chosen, the present one if it is of it; False if there is none."""
     catalogue, settings = state.catalogue, properties.get(context.scene)
     present = properties.model_of(settings, catalogue)
@@ -129,7 +124,7 @@ def ask_about(context: bpy.types.Context, names: Sequence[str]) -> None:
 def _ask(context: bpy.types.Context, put: str) -> None:
     names = put.split("\n")
     price = state.price(object_inputs.price_name(context.scene, ""))
-    cost_cu = None if price is None or price.cost_cu is None else price.cost_cu * len(names)
+    cost_cu = object_inputs.cost_of_all([price] * len(names))
     tail = "…" if cost_cu is None else f" · {cost_text(cost_cu)}"
 
     def draw(menu: Any, _context: bpy.types.Context) -> None:
@@ -159,19 +154,20 @@ def _stand_at_cursor(context: bpy.types.Context) -> None:
         settings.place_mode = "CURSOR"
 
 
-def _fits(model: Model, kind: str, task: str) -> bool:
-    return kind in model.capabilities and (not task or bool(TASKS[task].search(f"{model.id} {model.name}")))
+def _fits(model: Model, kind: str, task: Task | None) -> bool:
+    return kind in model.capabilities and (task is None or task in tasks_of(model))
 
 
-def _first(catalogue: Catalogue, kind: str, task: str) -> Model | None:
-    """The one that was used last, else a plain one that everybody may use."""
+def _first(catalogue: Catalogue, kind: str, task: Task | None) -> Model | None:
+    """The one that was used last, else a plain one that everybody may use and that is for little else."""
     found = [model for model in catalogue.models.values() if _fits(model, kind, task)]
     recent = properties.recent_ids()
 
-    def rank(model: Model) -> tuple[int, bool, bool, bool]:
+    def rank(model: Model) -> tuple[int, bool, bool, bool, int]:
         place = recent.index(model.id) if model.id in recent else len(recent)
-        is_odd = not task and bool(_OTHERS.search(f"{model.id} {model.name}"))
-        return place, model.id != DEFAULT_IMAGE_MODEL, is_odd, bool(model.required_plan)
+        is_odd = task is None and bool(_OTHERS.search(f"{model.id} {model.name}"))
+        count = len(tasks_of(model)) if task else 0
+        return place, model.id != DEFAULT_IMAGE_MODEL, is_odd, bool(model.required_plan), count
 
     return min(found, key=rank, default=None)
 

@@ -6,17 +6,20 @@ All of it is read from memory: panels ask at each redraw.
 
 import bpy
 
-from .. import properties
+from .. import properties, scene
+from ..jobs import cost_text
 from ..session_state import OFFLINE, Notice, state
-from . import object_inputs, placeholders
+from . import object_inputs, pictures, placeholders
 
+_KEY = "maquette.open_preferences"
 _NO_ACCOUNT = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
 def blocker(context: bpy.types.Context, *, needs_inputs: bool = True) -> Notice | None:
     """What stops Generate now. Without `needs_inputs` inputs may be missing: a script has its own."""
-    found = service_blocker() or _model_blocker(context) or _place_blocker(context)
-    return found or (_inputs_blocker(context) if needs_inputs else None)
+    found = service_blocker() or _key_blocker() or _model_blocker(context) or _place_blocker(context)
+    found = found or (_inputs_blocker(context) if needs_inputs else None)
+    return found or _price_blocker(context)
 
 
 def service_blocker() -> Notice | None:
@@ -26,13 +29,41 @@ def service_blocker() -> Notice | None:
     return None if state.online else OFFLINE
 
 
+def credits_blocker(cost_cu: float | None) -> Notice | None:
+    """What is short of this price; None while the price or the balance is not known."""
+    backend = state.backend
+    balance_cu = backend.catalogue.balance_cu if backend else None
+    if backend is None or balance_cu is None or cost_cu is None:
+        return None
+    short_cu = cost_cu + backend.jobs.unpaid_cu() - balance_cu
+    if short_cu <= 0:
+        return None
+    has_account = state.account != "sandbox"
+    return Notice(
+        f"{cost_text(short_cu)} short",
+        is_blocking=True,
+        operator="maquette.open_account" if has_account else "",
+        is_error=True,
+    )
+
+
 def notices(context: bpy.types.Context) -> list[Notice]:
     """What the panel shows: what stops Generate, else why there is no price; then what keeps jobs waiting."""
     prices = object_inputs.prices(context, placeholders.targets(context))
     error = next((price.error for price in prices if price and price.error), "")
     first = blocker(context) or (Notice(error) if error else None)
-    others = [each for each in service_notices() if first is None or each.text != first.text]
+    texts = {first.text if first else "", _key_text() if first and first.operator == _KEY else ""}
+    others = [each for each in (*service_notices(), *hidden_notices()) if each.text not in texts]
     return [first, *others] if first else others
+
+
+def hidden_notices() -> list[Notice]:
+    """What has arrived, or waits, in a collection that is not shown."""
+    names = state.hidden
+    if not names:
+        return []
+    text = f"{names[0]} is" if len(names) == 1 else f"{len(names)} objects are"
+    return [Notice(f"{text} in a hidden collection", operator="maquette.show_hidden")]
 
 
 def service_notices() -> list[Notice]:
@@ -40,6 +71,24 @@ def service_notices() -> list[Notice]:
     found = [each] if (each := service_blocker()) else []
     troubles = (state.problem, state.backend.trouble) if state.backend else ()
     return found + [Notice(text) for text in troubles if text and text not in (each.text for each in found)]
+
+
+def _key_blocker() -> Notice | None:
+    """A key that the service refuses; another is entered in the preferences, whose test asks again."""
+    if not (state.backend and state.backend.is_key_refused):
+        return None
+    return Notice(_key_text(), is_blocking=True, operator=_KEY, action="Enter Key…", is_error=True)
+
+
+def _key_text() -> str:
+    """The service's words about the key."""
+    backend = state.backend
+    return (backend.catalogue.last_error or backend.trouble) if backend else ""
+
+
+def _price_blocker(context: bpy.types.Context) -> Notice | None:
+    prices = object_inputs.prices(context, placeholders.targets(context))
+    return credits_blocker(object_inputs.cost_of_all(prices))
 
 
 def _model_blocker(context: bpy.types.Context) -> Notice | None:
@@ -53,9 +102,9 @@ def _model_blocker(context: bpy.types.Context) -> Notice | None:
 def _place_blocker(context: bpy.types.Context) -> Notice | None:
     if placeholders.targets(context):
         return None
-    is_chosen = bool(context.selected_objects)
-    text = "What is selected waits for a 3D model" if is_chosen else "Select the objects to replace"
-    return _blocking(text)
+    if any(scene.awaited_job(each) for each in context.selected_objects):
+        return _blocking("What is selected waits for a 3D model")
+    return _blocking("Select meshes, curves or empties to replace")
 
 
 def _inputs_blocker(context: bpy.types.Context) -> Notice | None:
@@ -73,7 +122,8 @@ def _inputs_blocker(context: bpy.types.Context) -> Notice | None:
     is_for_names = spec and properties.NAME in str(properties.values_of(settings, model).get(spec.name, ""))
     if is_for_names and targets == [None]:
         return _blocking(f"{properties.NAME} in the prompt needs Place › Replace Selected")
-    return None
+    broken = pictures.problem(settings, model, object_inputs.images(context, targets))
+    return Notice(broken, is_blocking=True, is_error=True) if broken else None
 
 
 def _blocking(text: str) -> Notice:

@@ -115,7 +115,8 @@ def packed_image(name: str, content: bytes) -> bpy.types.Image:
 
 
 def _region(context: bpy.types.Context) -> bpy.types.Region:
-    return next(region for region in context.area.regions if region.type == "WINDOW")
+    """The region that `space_data.region_3d` is of: the last of four quad views."""
+    return [region for region in context.area.regions if region.type == "WINDOW"][-1]
 
 
 def capture_clipboard(context: bpy.types.Context) -> bpy.types.Image:

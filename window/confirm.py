@@ -14,25 +14,22 @@ import bpy
 
 from ..jobs import cost_text
 
-_TICK_S, _LATE_S = 0.1, 0.15
-_CALM_TICKS = 4  # longer than a double click takes
-_MOST_S = 3.0
+_TICK_S = 0.1
+_NEAR = 8  # pixels that a double click may move
 UNREAD_S = 0.5  # a price that has just appeared under the mouse is not read yet
 
 
 @dataclass
-class _Spent:
-    """The last paid action, remembered until a second click can no longer belong to the same double click.
+class Spent:
+    """The last paid action, remembered until a second click can no longer belong to the same double click."""
 
-    Times are those of time.monotonic().
-    """
-
-    at: float = float("-inf")
-    ticked_at: float = 0.0
-    calm_ticks: int = 0
+    request: object = None  # what was asked for, and of which operator
+    place: tuple[int, int] = (0, 0)  # of the mouse, in the window
+    at: float = float("-inf")  # time.monotonic()
+    is_over: bool = False  # the time of a double click is: what was clicked in it is being handled
 
 
-_spent = _Spent()
+spent = Spent()
 _opened_at = [float("-inf")]  # when a question last opened by itself
 
 
@@ -49,13 +46,19 @@ def invoke(
     question: str,
     cost_cu: float | None,
     is_shown: bool,
+    request: str,
     details: Sequence[str] = (),
 ) -> set[str]:
     """Has it done at once if the price is on the button (`is_shown`), else after a question.
 
+    A second click at the same place within a double click's time counts no more if it asks for the same
+    `request`: any other is another wish.
+
     The question stands in the middle of the window: a double click on the button does not answer it.
     """
-    if bpy.app.timers.is_registered(_settle):
+    place = (event.mouse_x, event.mouse_y)
+    wanted = (operator.bl_idname, request)
+    if bpy.app.timers.is_registered(settle) and wanted == spent.request and _is_near(place):
         operator.report({"INFO"}, "A double click counts once. Click again for another.")
         return {"CANCELLED"}
     if time.monotonic() - _opened_at[0] < UNREAD_S:
@@ -64,9 +67,12 @@ def invoke(
     if is_shown and cost_cu is not None:
         result = cast("Any", operator).execute(context)
         if "FINISHED" in result:
-            _spent.at = _spent.ticked_at = time.monotonic()
-            _spent.calm_ticks = 0
-            bpy.app.timers.register(_settle, first_interval=_TICK_S)
+            spent.request = wanted
+            spent.place = place
+            spent.at = time.monotonic()
+            spent.is_over = False
+            if not bpy.app.timers.is_registered(settle):
+                bpy.app.timers.register(settle, first_interval=_TICK_S)
         return result
     manager: Any = context.window_manager
     price = "The price is not known." if cost_cu is None else f"It costs {cost_text(cost_cu)}."
@@ -75,15 +81,23 @@ def invoke(
     )
 
 
-def _settle() -> float | None:
-    """A slow redraw may lie between two clicks: time counts only while Blender keeps up."""
-    before, _spent.ticked_at = _spent.ticked_at, time.monotonic()
-    is_late = _spent.ticked_at - before > _TICK_S + _LATE_S
-    _spent.calm_ticks = 0 if is_late else _spent.calm_ticks + 1
-    is_over = _spent.calm_ticks >= _CALM_TICKS or _spent.ticked_at - _spent.at > _MOST_S
-    return None if is_over else _TICK_S
+def _is_near(place: tuple[int, int]) -> bool:
+    return all(abs(now - then) <= _NEAR for now, then in zip(place, spent.place, strict=True))
+
+
+def settle() -> float | None:
+    """Ends with the second tick after a double click's time.
+
+    Blender may have been busy when the second click came: it is handled after the first of these ticks, which
+    is why there is another.
+    """
+    if spent.is_over:
+        return None
+    allowed_s = bpy.context.preferences.inputs.mouse_double_click_time / 1000
+    spent.is_over = time.monotonic() - spent.at >= allowed_s
+    return _TICK_S
 
 
 def unregister() -> None:
-    if bpy.app.timers.is_registered(_settle):
-        bpy.app.timers.unregister(_settle)
+    if bpy.app.timers.is_registered(settle):
+        bpy.app.timers.unregister(settle)

@@ -63,6 +63,14 @@ def cost_of_all(found: Iterable[Price | None]) -> float | None:
     return sum(known) if known and len(known) == len(costs) else None
 
 
+def images(context: bpy.types.Context, targets: Targets) -> list[bpy.types.Image]:
+    """The images that objects give instead of the panel's."""
+    model = properties.model_of(properties.get(context.scene), state.catalogue)
+    if model is None or not properties.image_values(model, ""):
+        return []
+    return [image for target in targets if target and (image := properties.image_of(target))]
+
+
 def lines(context: bpy.types.Context, targets: Targets) -> list[str]:
     """What each object becomes, where objects say so themselves: "Chair: a chair, weathered oak"."""
     settings = properties.get(context.scene)

@@ -7,12 +7,14 @@ A job's placeholder is made before the job is added, so what is paid for has a p
 from collections.abc import Iterable
 
 import bpy
+from mathutils import Vector
 
 from .. import properties, scene
 from ..jobs import JobCache, JobRecord, NewJob
 from ..session_state import state
 from . import on_original
 from .spots import Spot
+from .status import show_message
 
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
@@ -30,7 +32,12 @@ def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
         chosen = on_original.objects_of(context, model, chosen)
         if not chosen:
             return [None]
-    return [each for each in chosen if not scene.awaited_job(each)]
+    return [each for each in chosen if _can_be_replaced(each) and not scene.awaited_job(each)]
+
+
+def _can_be_replaced(item: bpy.types.Object) -> bool:
+    """Meshes, curves and empties mark places; a camera, a light or a rig that is selected, too, stays."""
+    return item.type in (*properties.MESH_TYPES, "EMPTY") or is_root(item)
 
 
 def root_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
@@ -61,16 +68,30 @@ def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     return [each for each in whole if each.type in properties.MESH_TYPES]
 
 
+def objects_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those of the objects that are the job's result, without its parts, or wait for it."""
+    return [
+        each
+        for each in objects
+        if job_id in (each.get("maquette_job"), scene.awaited_job(each)) or scene.job_of(each) == job_id
+    ]
+
+
 def add_job(
     context: bpy.types.Context,
     jobs: JobCache,
     new: NewJob,
     target: bpy.types.Object | None,
     spot: Spot | None = None,
+    *,
+    beside: str = "",
 ) -> JobRecord:
-    """Mark the job's place and add the job, or do neither. Raises StoreError."""
+    """Mark the job's place and add the job, or do neither. Raises StoreError.
+
+    Its place is the `spot`, or beside what the job `beside` has made, if that is in the scene.
+    """
     try:
-        create(context, new, target, spot)
+        create(context, new, target, spot, beside=beside)
         return jobs.add(new)
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         remove(new.id)
@@ -82,8 +103,14 @@ def create(
     job: NewJob | JobRecord,
     target: bpy.types.Object | None,
     spot: Spot | None = None,
+    *,
+    beside: str = "",
 ) -> None:
-    """Marks the object as the job's place, or makes an empty on the spot, or else where the settings say."""
+    """Marks the object as the job's place, or makes an empty on the spot, or else where the settings say.
+
+    Without a spot, where something stands at the 3D cursor, the empty stands beside it, and says so.
+    """
+    note_selection(context, job.id)
     if on_original.reserve(job, target):
         return
     if target is not None:
@@ -93,20 +120,92 @@ def create(
     location, turn = cursor.location.copy(), 0.0
     model = properties.model_of(settings, state.catalogue)
     mode = properties.place_mode_of(settings, model)
-    if mode == "ROW":
+    size, other = settings.size, ""
+    first = scene.reach_of(objects_of(beside, context.view_layer.objects)) if beside else None
+    if spot:
+        location, turn = Vector(spot.location), spot.rotation_z
+        size = spot.size
+    elif first:
+        low, high = first
+        size = max(high - low)
+        location = Vector((high.x + 0.75 * size, (low.y + high.y) / 2, low.z))
+        location, _ = scene.free_place(context.scene, location, size, context.view_layer)
+    elif mode not in ("ROW", "POINT"):
+        location, other = scene.free_place(context.scene, location, size, context.view_layer)
+    elif mode == "ROW":
         location = scene.row_place(context.scene, settings.size)
     elif mode == "POINT":
         location, turn = settings.drop_point, settings.drop_rotation_z
-    if spot:
-        location, turn = spot.location, spot.rotation_z
-    scene.add_placeholder(
-        context.scene,
-        job_id=job.id,
-        name=job.name,
-        location=location,
-        rotation=(0.0, 0.0, turn),
-        size=spot.size if spot else settings.size,
+    made = scene.add_placeholder(
+        context.scene, job_id=job.id, name=job.name, location=location, rotation=(0.0, 0.0, turn), size=size
     )
+    if other:
+        made[scene.BESIDE] = other
+        show_message(f"{made.name} stands beside {other}, which is at the 3D cursor")
+
+
+def put_at_cursor(context: bpy.types.Context, job_id: str) -> bool:
+    """Moves what was put beside something to the 3D cursor after all; False if there is none."""
+    found = [each for each in objects_of(job_id, context.view_layer.objects) if scene.BESIDE in each]
+    for each in found:
+        scene.move_foot(each, context.scene.cursor.location)
+        del each[scene.BESIDE]
+    return bool(found)
+
+
+def is_beside(context: bpy.types.Context, job_id: str) -> str:
+    """What the job's object was put beside; "" if it stands where it was to."""
+    names = [name for name, waits_for in state.placeholders.items() if waits_for == job_id]
+    active = context.view_layer.objects.active
+    items = [context.view_layer.objects.get(name) for name in names]
+    if active and active.get("maquette_job") == job_id:
+        items.append(active)
+    return next((str(each[scene.BESIDE]) for each in items if each and scene.BESIDE in each), "")
+
+
+_selections: dict[str, frozenset[str]] = {}  # names of what was selected when a job was asked for, by job
+
+
+def note_selection(context: bpy.types.Context, job_id: str) -> None:
+    """Remembers what is selected, for `select_arrived`."""
+    _selections[job_id] = _selected(context.view_layer)
+
+
+def select_arrived(job_id: str, roots: Iterable[bpy.types.Object]) -> None:
+    """Selects what has come, if the artist is in Object Mode and has selected nothing else since.
+
+    All of a result with several parts, so that what Blender does to a selection is done to the whole.
+    """
+    was = _selections.pop(job_id, None)
+    windows = bpy.context.window_manager.windows
+    if was is None or not windows:
+        return
+    layer = windows[0].view_layer
+    active = layer.objects.active
+    new = [each for each in roots if each.name in layer.objects]
+    if not new or _selected(layer) != was or (active and active.mode != "OBJECT"):
+        return
+    if not any(each.select_get(view_layer=layer) for each in new):
+        for name in was:
+            if item := layer.objects.get(name):
+                item.select_set(False, view_layer=layer)
+        layer.objects.active = new[0]
+    for root in new:
+        if root.select_get(view_layer=layer) or root == layer.objects.active:
+            select_whole(root, layer)
+    now = _selected(layer)
+    _selections.update({each: now for each, selected in _selections.items() if selected == was})
+
+
+def select_whole(root: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:
+    """Selects the result with all of its parts, as far as the view layer has them."""
+    for each in (root, *scene.parts_of(root)):
+        if each.name in layer.objects:
+            each.select_set(True, view_layer=layer)
+
+
+def _selected(layer: bpy.types.ViewLayer) -> frozenset[str]:
+    return frozenset(each.name for each in layer.objects.selected)
 
 
 def remove(job_id: str) -> None:

@@ -14,7 +14,7 @@ import bpy
 from .. import scene
 from ..jobs import JobCache, JobRecord, State, StoreError
 from ..session_state import state
-from . import on_original
+from . import on_original, placeholders
 from .status import show_message
 
 STEP_S = 0.004  # for so long another piece of work is begun in the same tick
@@ -156,6 +156,7 @@ class Placer:
             show_message(f"{error} It comes as an object of its own.")
             self.enqueue(job.id)
             return False
+        placeholders.select_arrived(job.id, placeholders.objects_of(job.id, bpy.data.objects))
         self._to_mark.add(job.id)
         return True
 

@@ -16,7 +16,7 @@ from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
 from . import collect_inputs, object_inputs, on_original, placeholders, placing, wait
-from .blockers import blocker
+from .blockers import blocker, credits_blocker
 from .spots import Spot, grid
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
@@ -47,7 +47,10 @@ def start_jobs(
         own = object_inputs.own_of_each(context, targets)
         if images:
             own = [("", properties.image_values(model, name)) for name in images]
-        costs = [price.cost_cu if price else None for price in object_inputs.prices(context, targets)]
+        prices = object_inputs.prices(context, targets)
+        if short := credits_blocker(object_inputs.cost_of_all(prices)):
+            raise collect_inputs.RequestError(short.text)
+        costs = [price.cost_cu if price else None for price in prices]
         each_values = [properties.values_of(settings, model, values) | given for _, values in own]
         with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
             # All are complete before the first is written down.
@@ -64,6 +67,21 @@ def start_jobs(
         properties.sync_jobs(context.window_manager, state.jobs)
         placing.find_placeholders()
     return started, problem
+
+
+def request_key(
+    context: bpy.types.Context, inputs: str = "", *, images: Sequence[str] = (), spot: Spot | None = None
+) -> str:
+    """The same for two clicks alone that ask for the same; the arguments are those of `start_jobs`."""
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    values = properties.values_to_json(properties.values_of(settings, model)) if model else {}
+    names = [each.name for each in context.selected_objects]
+    targets = placeholders.targets(context)
+    own = [properties.values_to_json(each) for _, each in object_inputs.own_of_each(context, targets)]
+    place = (properties.place_mode_of(settings, model), settings.result, settings.shape, spot)
+    wanted = [context.scene.name, model.id if model else "", place, names, values, own, inputs, images]
+    return json.dumps(wanted, sort_keys=True, default=str)
 
 
 def _values_in(text: str) -> properties.Values:

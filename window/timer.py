@@ -15,7 +15,7 @@ from .. import properties
 from ..client import InputError
 from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
-from . import collect_inputs, connection, object_inputs, placeholders, placing
+from . import collect_inputs, connection, in_scene, object_inputs, pictures, placeholders, placing
 from .placing import placer
 
 FAST_S = 0.2
@@ -90,6 +90,8 @@ def _work(now: float) -> float:
     if (is_working or state.placeholders) and now - _last.scanned_at >= SLOW_S:
         placing.find_placeholders()
         _last.scanned_at = now
+    if is_seen or in_scene.tracker.is_watching:
+        in_scene.tracker.look(backend.jobs, now)
     _redraw(backend, now, is_working)
     if goes_on:
         return 0.0
@@ -111,7 +113,9 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
             continue
         properties.ensure_inputs(model)
         with bpy.context.temp_override(window=window):
-            wanted = object_inputs.shapes(bpy.context, placeholders.targets(bpy.context))
+            targets = placeholders.targets(bpy.context)
+            wanted = object_inputs.shapes(bpy.context, targets)
+            pictures.ask(catalogue, settings, model, object_inputs.images(bpy.context, targets))
         changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
         is_new = changed_at >= priced_at or now - priced_at >= PRICE_AGE_S
         if is_new:
@@ -167,4 +171,5 @@ def unregister() -> None:
     connection.close_backend()
     state.let_go_of_workers()
     state.placeholders.clear()
+    in_scene.tracker.forget()
     placer.file_opened()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Imports a model with Blender's own importer and makes one clean tree of it: meshes and rigs under a root.
+"""Imports a model with Blender's own importer and cleans it: one mesh by itself, else a tree under a root.
 
 The root stands at the bottom centre of the geometry and carries its bounds: appending evaluates nothing.
 """
@@ -14,6 +14,7 @@ from ..custom_properties import HIGHEST, LOWEST, PREFIX
 from .importers import run_importer
 from .instances import realise_instances
 from .names import make_readable
+from .one_object import can_be_one, make_one
 from .shown import hidden_words, include_all_collections, shown_meshes
 from .sidecar import PART
 from .takes import keep_takes
@@ -175,18 +176,24 @@ def _is_set(attribute: bpy.types.Attribute) -> bool:
 def root_over(
     objects: list[bpy.types.Object], name: str, low: np.ndarray, high: np.ndarray
 ) -> bpy.types.Collection:
-    """Hangs the objects under an empty `name` at the origin, their bottom centre on it, in a new collection.
+    """The result in a new collection, its bottom centre on the origin: one mesh by itself, else an empty.
 
-    The shift sits in the parent inverse: it neither touches a mesh nor a location that an action may animate.
+    Both are called `name`. Under an empty the shift sits in the parent inverse: it neither touches a mesh nor
+    a location that an action may animate.
     """
-    root = bpy.data.objects.new(name, None)
-    root.empty_display_size = float((high - low).max()) * 0.25
     pivot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    if can_be_one(objects):
+        root = make_one(objects, Matrix.Translation([-float(value) for value in pivot]))
+        root.name = name
+        objects[:] = [root]
+    else:
+        root = bpy.data.objects.new(name, None)
+        root.empty_display_size = float((high - low).max()) * 0.25
     root[LOWEST], root[HIGHEST] = (low - pivot).tolist(), (high - pivot).tolist()
     collection = bpy.data.collections.new(RESULT_COLLECTION)
-    for each in (root, *objects):
+    for each in {root: None, **dict.fromkeys(objects)}:
         collection.objects.link(each)
-        if each is root:
+        if each == root:
             continue
         each[PART] = True
         if each.parent is None:

@@ -326,11 +326,17 @@ def test_a_click_before_a_question_can_be_read_pays_nothing(
     monkeypatch.setattr(confirm.time, "monotonic", lambda: now[0])
     begun: list[str] = []
     operator = SimpleNamespace(
-        report=lambda *_: None, execute=lambda _: begun.append("paid") or {"CANCELLED"}, bl_label="Make"
+        bl_idname="maquette.make_each",
+        bl_label="Make",
+        report=lambda *_: None,
+        execute=lambda _: begun.append("paid") or {"CANCELLED"},
     )
+    event = SimpleNamespace(mouse_x=10, mouse_y=10)
 
     def click() -> set[str]:
-        return confirm.invoke(operator, bpy.context, None, question="?", cost_cu=1.0, is_shown=True)
+        return confirm.invoke(
+            operator, bpy.context, event, question="?", cost_cu=1.0, is_shown=True, request="cat"
+        )
 
     confirm.question_opened()
     now[0] += confirm.UNREAD_S / 2
@@ -348,3 +354,65 @@ def test_a_name_is_no_texture(scene: Any) -> None:
     assert not scene.maquette.use_object_names
     scene.maquette.use_object_names = True
     assert own_lines() == ["Chair: chair"]
+
+
+def test_what_an_object_says_and_where_it_is_to_stand_make_another_request(scene: Any) -> None:
+    start_jobs, spots = part("window.start_jobs"), part("window.spots")
+    choose(scene, RODIN).prompt = "oak"
+    (chair,) = boxes("Chair")
+    seen = [start_jobs.request_key(bpy.context)]
+    assert start_jobs.request_key(bpy.context) == seen[0]
+    chair.maquette.prompt = "a throne"
+    seen.append(start_jobs.request_key(bpy.context))
+    chair.maquette.has_seed = True
+    seen.append(start_jobs.request_key(bpy.context))
+    chair.maquette.seed = 7
+    seen.append(start_jobs.request_key(bpy.context))
+    chair.maquette.image = bpy.data.images.new("own", 8, 8)
+    seen.append(start_jobs.request_key(bpy.context))
+    chair.maquette.prompt = ""
+    seen.append(start_jobs.request_key(bpy.context))
+    scene.maquette.use_object_names = True
+    seen.append(start_jobs.request_key(bpy.context))
+    seen.append(start_jobs.request_key(bpy.context, images=["cat.png"]))
+    for x in (1.0, 2.0):
+        seen.append(start_jobs.request_key(bpy.context, spot=spots.Spot((x, 0.0, 0.0))))
+    assert len(set(seen)) == len(seen)
+
+
+def test_too_few_credits_for_all_are_told_though_each_could_be_paid(
+    scene: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(scene, VOXELS)
+    boxes("Chair", "Table")
+    model = properties.model_of(scene.maquette, backend.catalogue)
+    for shape, own in object_inputs.shapes(bpy.context, placeholders.targets(bpy.context)).items():
+        values = properties.values_of(scene.maquette, model, own)
+        inputs = part("window.collect_inputs").priced_inputs(model, values)
+        key = backend.catalogue.ask_price(model.id, inputs)
+        session_state.state.price_keys[object_inputs.price_name(scene, shape)] = key
+
+    def prices() -> list[Any]:
+        return object_inputs.prices(bpy.context, placeholders.targets(bpy.context))
+
+    until(lambda: None not in prices())
+    cost_cu = prices()[0].cost_cu
+    have_cu = [2 * cost_cu + backend.jobs.unpaid_cu()]
+    monkeypatch.setattr(type(backend.catalogue), "balance_cu", property(lambda _: have_cu[0]))
+    assert blockers.blocker(bpy.context) is None
+    have_cu[0] -= 0.5 * cost_cu
+    assert "short" in blockers.blocker(bpy.context).text
+    with pytest.raises(RuntimeError, match="short"):
+        operators.generate()
+
+
+def test_a_3d_model_stands_on_the_spot_that_was_clicked_whatever_is_there(scene: Any, backend: Any) -> None:
+    start_jobs, spots = part("window.start_jobs"), part("window.spots")
+    bpy.ops.mesh.primitive_cube_add()
+    choose(scene, VOXELS).prompt = "a vase"
+    scene.maquette.place_mode = "MOUSE"
+    job_ids, problem = start_jobs.start_jobs(bpy.context, spot=spots.Spot((0.0, 0.0, 1.0), 0.5, 2.0))
+    assert not problem
+    (found,) = placeholders.objects_of(job_ids[0], scene.objects)
+    assert tuple(found.location) == pytest.approx((0.0, 0.0, 2.0))
+    assert found.rotation_euler.z == pytest.approx(0.5)

@@ -37,6 +37,12 @@ def listen(event: str, _arguments: tuple) -> None:
 sys.addaudithook(listen)
 
 
+def in_sidebar(width: int) -> SimpleNamespace:
+    context = drawing_context()
+    context.region.width = width
+    return context
+
+
 def draw(panel: type, selected: tuple = ()) -> list[str]:
     """What the panel says and offers."""
     global is_drawing
@@ -204,8 +210,20 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     assert ("Run Again · 12 CU" in said) == (not job.is_working)
     row: list[str] = []
     item = properties.window(bpy.context.window_manager).jobs[0]
-    joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(row), None, item, 0, None, "")
+    joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(300), Layout(row), None, item, 0, None, "")
     assert "Cup" in row
+
+
+def test_a_state_that_has_no_room_is_its_icon_alone(backend, monkeypatch) -> None:
+    job = add_job(backend, state=State.FAILED, name="A long name of a job")
+    item = properties.window(bpy.context.window_manager).jobs[0]
+    wide: list[str] = []
+    narrow: list[str] = []
+    for said, width in ((wide, 400), (narrow, 150)):
+        monkeypatch.setattr(joblist.MAQUETTE_UL_jobs, "ruler", text.Ruler.of(in_sidebar(width)))
+        joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(width), Layout(said), None, item, 0, None, "")
+    assert ("Failed" in wide, "Failed" in narrow) == (True, False)
+    assert job.name in narrow
 
 
 def test_names_are_shown_as_they_are_whatever_the_language(backend, tmp_path) -> None:
@@ -221,7 +239,7 @@ def test_names_are_shown_as_they_are_whatever_the_language(backend, tmp_path) ->
     draw(joblist.MAQUETTE_PT_jobs)
     shown = properties.window(bpy.context.window_manager)
     said: list[str] = []
-    joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(said), None, shown.jobs[0], 0, None, "")
+    joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(300), Layout(said), None, shown.jobs[0], 0, None, "")
     shown.search = "Light"
     (item,) = [each for each in shown.models if each.model_id == light.id]
     models.MAQUETTE_UL_models.draw_item(None, None, Layout(said), None, item, 0, None, "")
@@ -276,17 +294,17 @@ def test_the_list_is_there_again_in_another_file(backend) -> None:
     assert [item.job_id for item in shown.jobs] == [job.id]
 
 
-def test_models_are_found_by_words_and_by_what_they_take(backend) -> None:
+def test_models_are_found_by_words_and_by_what_they_are_for(backend) -> None:
     shown = properties.window(bpy.context.window_manager)
     shown.search = "hunyuan multi"
     assert {item.name for item in shown.models} >= {"Hunyuan 3D 3.1 Pro (Multiview)"}
-    shown.search, shown.takes = "", "txt23d"
+    shown.search, shown.task = "", "FROM_TEXT"
     assert 0 < len(shown.models) < len(MODELS)
     assert all("txt23d" in MODELS[item.model_id].capabilities for item in shown.models)
     row: list[str] = []
     models.MAQUETTE_UL_models.draw_item(None, None, Layout(row), None, shown.models[0], 0, None, "")
     assert "12.5 CU" in row
-    shown.takes = "ALL"
+    shown.task = "ALL"
     assert bpy.ops.maquette.choose_model(model_id="model_trellis") == {"FINISHED"}
     assert properties.get(bpy.context.scene).model_id == "model_trellis"
     preferences = bpy.context.preferences.addons[PACKAGE].preferences

@@ -131,6 +131,28 @@ def test_pictures_objects_and_the_prompt_go_along_to_another_model(chosen, image
     assert properties.values_of(chosen, multiview)["leftImage"] == properties.Picture("left.png")
 
 
+def test_the_image_of_one_model_becomes_no_style_of_another(chosen, image) -> None:
+    class Catalogue:
+        models, schema = MODELS, MODELS.get
+
+    single, retexture = MODELS["model_hunyuan-3d-v2-1"], MODELS["model_meshy-retexture"]
+    properties.choose(chosen, single, Catalogue)
+    assert properties.set_picture(chosen, single, image)
+    properties.choose(chosen, retexture, Catalogue)
+    given = properties.values_of(chosen, retexture).values()
+    assert not any(isinstance(value, properties.Picture) for value in given)
+
+
+def test_words_that_only_programs_know_are_not_shown(chosen) -> None:
+    remesh = MODELS["model_meshy-remesh"]
+    properties.ensure_inputs(remesh)
+    fields = {field.spec.name: field for field in properties.fields_of(remesh.id)}
+    assert "GLB" not in fields["model"].tip
+    group = properties.inputs_of(chosen, remesh.id)
+    names = {each.name for each in group.bl_rna.properties[fields["originAt"].attribute].enum_items}
+    assert names == {"Default", "Bottom", "Center"}
+
+
 def test_an_input_that_does_not_apply_is_not_sent(chosen, image) -> None:
     model = MODELS["model_yvo3d-retexture"]
     group = group_of(chosen, model)

@@ -186,7 +186,7 @@ def assert_stands(folder: Path, frame: int = 1) -> None:
     """The result's longest side is 1 m, and it stands on the point where it is placed."""
     bpy.context.scene.frame_set(frame)
     root = placed(folder, location=(3, 4, 5), size_m=1.0)
-    low, high = seen(root.children_recursive)
+    low, high = seen([root, *root.children_recursive])
     assert max(high - low) == pytest.approx(1, abs=1e-4)
     assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
 
@@ -220,7 +220,7 @@ def test_what_moves_stands_where_a_script_places_it_at_the_frame_of_its_scene(tm
     for scene in (shown, other):
         root = maquette.place(tmp_path / "result.blend", location=(3, 4, 5), size=1.0, scene=scene)
         for _ in range(2):
-            low, high = seen(root.children_recursive, scene)
+            low, high = seen([root, *root.children_recursive], scene)
             assert max(high - low) == pytest.approx(1, abs=1e-4)
             assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([3, 4, 5], abs=1e-4)
             scene.frame_set(scene.frame_current)  # as a render does
@@ -244,7 +244,7 @@ def test_what_moves_stands_on_the_origin_in_outputs_at_the_frame_that_they_show(
     assert run_task("write", request, tmp_path)["ok"]
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
     (root,) = [each for each in bpy.data.objects if each.parent is None]
-    low, high = seen(root.children_recursive)
+    low, high = seen([root, *root.children_recursive])
     assert max(high - low) == pytest.approx(1, abs=1e-4)
     assert [*(low + high)[:2] / 2, low[2]] == pytest.approx([0, 0, 0], abs=1e-4)
 
@@ -467,7 +467,7 @@ def test_a_file_for_elsewhere_shows_a_morph_and_a_rig_as_they_stand(tmp_path, na
     made.animate(made.rigged_box((1, 1, 2)), "translation", (20, 0, 0), (20, 0, 0))
     converted(tmp_path, made.write(tmp_path / "m.glb"))
     root = placed(tmp_path, location=(3, 0, 0), size_m=2.0)
-    low, high = seen(root.children_recursive)
+    low, high = seen([root, *root.children_recursive])
     with warnings.catch_warnings(action="ignore"):
         scene_package.write_form([root], tmp_path / name)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -489,7 +489,7 @@ def test_a_size_in_metres_is_one_in_a_scene_of_any_unit_and_in_every_file(tmp_pa
     settings.scale_length = length
     unit = length if system != "NONE" else 1.0
     root = placed(tmp_path, location=(3 / unit, 0, 0), size_m=0.9)
-    low, high = seen(root.children_recursive)
+    low, high = seen([root, *root.children_recursive])
     assert max(high - low) == pytest.approx(0.9 / unit, rel=1e-4)
     before = [*root.location, *root.scale]
     files = [tmp_path / name for name in ("out.glb", "out.fbx", "usd/out.usd", "out.usdz")]

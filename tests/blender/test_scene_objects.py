@@ -118,7 +118,7 @@ def world_box(root: bpy.types.Object) -> tuple[Vector, Vector]:
     bpy.context.view_layer.update()
     points = [
         each.matrix_world @ vertex.co
-        for each in root.children_recursive
+        for each in (root, *root.children_recursive)
         if each.type == "MESH"
         for vertex in each.data.vertices
     ]
@@ -183,9 +183,8 @@ def test_the_root_says_where_the_model_comes_from(result, scene):
 def test_appending_twice_gives_two_that_share_nothing(result, scene):
     first, second = append(result, scene), append(result, scene)
     assert first != second
-    (one,), (two,) = first.children_recursive, second.children_recursive
-    assert one.data != two.data
-    assert one.data.materials[0] != two.data.materials[0]
+    assert first.data != second.data
+    assert first.data.materials[0] != second.data.materials[0]
     assert [each.name.split(".")[0] for each in scene.collection.children] == ["Maquette"]
 
 
@@ -286,8 +285,9 @@ def test_an_exported_glb_holds_the_results_alone_and_their_provenance(result, sc
     assert [each.name for each in tmp_path.iterdir()] == ["horse.glb"]
     document = glb_json(tmp_path / "horse.glb")
     assert len(document["meshes"]) == 1
-    assert len(document["nodes"]) == 2
-    root = next(each for each in document["nodes"] if "children" in each)
+    (root,) = document["nodes"]
+    assert root["mesh"] == 0
+    assert "scale" not in root
     assert root["translation"] == pytest.approx([2, 0, 0])
     assert root["extras"]["maquette_job"] == "job_1"
     assert "bufferView" in document["images"][0]

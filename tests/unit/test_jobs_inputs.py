@@ -161,6 +161,23 @@ def test_files_in_the_items_of_a_list_are_kept_sent_and_told_of(scene: Scene) ->
     assert scene.service.paid[1][1] == scene.service.paid[0][1]
 
 
+def test_what_was_made_of_an_artists_object_is_fitted_to_it_also_if_it_is_run_again(scene: Scene) -> None:
+    mesh = scene.file("vase.blend", kind="3d", is_temporary=True, objects=("Vase",))
+    own = {"object": "Vase", "stretch": [1.0, 1.0, 1.0], "is_base": True, "result": "MATERIAL"}
+    new = NewJob(name="Vase", model_id="m", inputs={"mesh": mesh}, service="s", placement={"own": own})
+    scene.answer = {"ok": True, "objects": 1, "fit": [1.0], "messages": ["Told."]}
+    job = scene.store.add(new)
+    for _ in range(2):
+        job = scene.run()
+        assert job.state is State.READY
+        assert job.result["put_back"] == {"ok": True, "objects": 1, "fit": [1.0]}
+        assert job.message == "Told. Told."
+        assert (scene.store.job_folder(job.id) / "own.blend").exists()
+        job = scene.store.add(again(job, scene.store.job_folder(job.id)))
+        assert [file.objects for file in job.input_files] == [("Vase",)]
+        assert job.placement["own"] == own
+
+
 def test_files_keep_their_names_however_often_a_job_is_run_again(scene: Scene) -> None:
     mesh = scene.file("vase.blend", kind="3d", is_temporary=True, objects=("Vase",))
     job = scene.add(image=scene.file("horse.png"), mesh=mesh)

@@ -311,11 +311,11 @@ def test_an_interrupted_task_leaves_no_run_behind(number: signal.Signals, tmp_pa
     ]
     (tmp_path / "run.py").write_text("\n".join(lines))
     process = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], stderr=subprocess.PIPE, text=True)
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + 60
     while not (one.exists() and other.exists()) and time.monotonic() < ends_at:
         time.sleep(0.02)
     process.send_signal(number)
-    said = process.communicate(timeout=30)[1]
+    said = process.communicate(timeout=50)[1]
     assert process.returncode == 130, said
     assert "interrupted" in said
     assert not any(is_running(int(file.read_text())) for file in (one, other))

@@ -158,12 +158,12 @@ def is_placed(name: str) -> bool:
 
 
 def bounds(name: str) -> tuple[Vector, Vector]:
-    """Lowest and highest corner in the world of what came under this root."""
+    """Lowest and highest corner in the world of the result that has this name."""
     bpy.context.view_layer.update()
     root = bpy.data.objects[name]
     points = [
         item.matrix_world @ Vector(corner)
-        for item in root.children_recursive
+        for item in (root, *root.children_recursive)
         if item.type == "MESH"
         for corner in item.bound_box
     ]

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One object takes over from another of any type all that the artist has given it, in one step to undo.
+
+An object cannot change its type, so what comes is another object. The one before stays as it was, in no
+scene: freeing it would crash Blender while a field of it is edited.
+"""
+
+import bpy
+
+from .custom_properties import BESIDE, PREFIX
+
+# What is neither its shape nor its place. How it is drawn is left out: a block-out is often shown as wire.
+_KEPT = (
+    "rotation_mode",
+    "delta_location",
+    "delta_rotation_euler",
+    "delta_rotation_quaternion",
+    "delta_scale",
+    "lock_location",
+    "lock_rotation",
+    "lock_rotation_w",
+    "lock_rotations_4d",
+    "lock_scale",
+    "parent",
+    "parent_type",
+    "parent_bone",
+    "parent_vertices",
+    "matrix_parent_inverse",
+    "hide_viewport",
+    "hide_render",
+    "hide_select",
+    "pass_index",
+    "color",
+    "visible_camera",
+    "visible_diffuse",
+    "visible_glossy",
+    "visible_transmission",
+    "visible_volume_scatter",
+    "visible_shadow",
+    "is_holdout",
+    "is_shadow_catcher",
+    "track_axis",
+    "up_axis",
+)
+_OF_STRIP = (
+    "frame_end",
+    "action_frame_start",
+    "action_frame_end",
+    "scale",
+    "repeat",
+    "blend_type",
+    "blend_in",
+    "blend_out",
+    "extrapolation",
+    "use_auto_blend",
+    "use_reverse",
+    "use_sync_length",
+    "mute",
+    "name",
+)
+
+
+def stand_in(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """Gives `new` the name of `item`, its links and settings, and its selection; what pointed at it follows.
+
+    The transform is the caller's, and the collections that it is linked to.
+    """
+    for name in _KEPT:
+        setattr(new, name, getattr(item, name))
+    for constraint in item.constraints:
+        new.constraints.copy(constraint)
+    _animate(new, item)
+    _copy_properties(new, item)
+    shown = [
+        (layer, item.select_get(view_layer=layer), item.hide_get(view_layer=layer))
+        for scene in item.users_scene
+        for layer in scene.view_layers
+        if item.name in layer.objects
+    ]
+    active = [layer for layer, _, _ in shown if layer.objects.active == item]
+    spaces = [space for space in _local_views() if item.local_view_get(space)]
+    for collection in item.users_collection:
+        collection.objects.unlink(item)
+    item.user_remap(new)
+    for layer, is_selected, is_hidden in shown:
+        if new.name in layer.objects:
+            new.select_set(is_selected, view_layer=layer)
+            new.hide_set(is_hidden, view_layer=layer)
+    for layer in active:
+        layer.objects.active = new
+    for space in spaces:
+        new.local_view_set(space, True)
+    name = item.name
+    item.name = f"{name} (replaced)"
+    new.name = name
+
+
+def _animate(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """The same actions, and drivers and tracks like those of the item."""
+    was = item.animation_data
+    if was is None:
+        return
+    data = new.animation_data_create()
+    for driver in was.drivers:
+        data.drivers.from_existing(src_driver=driver)
+    for track in was.nla_tracks:
+        made = data.nla_tracks.new()
+        made.name = track.name
+        made.mute = track.mute
+        made.is_solo = track.is_solo
+        for strip in track.strips:
+            if strip.action:
+                _copy_strip(made, strip)
+    data.action = was.action
+    if was.action and hasattr(was, "action_slot"):  # from 4.4 on
+        data.action_slot = was.action_slot
+    for name in ("action_influence", "action_blend_type", "action_extrapolation", "use_nla"):
+        setattr(data, name, getattr(was, name))
+
+
+def _copy_strip(track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip) -> None:
+    made = track.strips.new(strip.name, int(strip.frame_start), strip.action)
+    if hasattr(strip, "action_slot") and strip.action_slot:
+        made.action_slot = strip.action_slot
+    for name in _OF_STRIP:
+        setattr(made, name, getattr(strip, name))
+
+
+def _copy_properties(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """The artist's custom properties; those of ours tell of another result."""
+    for key in item.keys():  # noqa: SIM118 # no dict
+        if key.startswith(PREFIX) and key != BESIDE:
+            continue
+        value = item[key]
+        new[key] = value.to_dict() if hasattr(value, "to_dict") else value
+        if isinstance(value, bool | int | float | str):
+            new.id_properties_ui(key).update_from(item.id_properties_ui(key))
+
+
+def _local_views() -> list[bpy.types.SpaceView3D]:
+    return [
+        space
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        for space in area.spaces
+        if isinstance(space, bpy.types.SpaceView3D) and space.local_view
+    ]

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A delivery with one mesh is one object, which takes over all that its placeholder has been given."""
+
+import importlib
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from background_tasks import run_task
+from mathutils import Matrix, Vector
+
+PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
+scene_package = importlib.import_module(PACKAGE + ".scene")
+
+
+@pytest.fixture(autouse=True)
+def empty_file():
+    yield
+    bpy.ops.wm.read_homefile(use_empty=True)
+
+
+@pytest.fixture
+def scene() -> bpy.types.Scene:
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return bpy.context.scene
+
+
+def delivered(folder: Path, objects: list[bpy.types.Object], **options: Any) -> Path:
+    """A GLB of the objects, converted by a background Blender; the objects are gone."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "model.glb"
+    bpy.ops.object.select_all(action="DESELECT")
+    for each in objects:
+        each.select_set(True)
+    bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True, **options)
+    for kind in (bpy.data.objects, bpy.data.meshes, bpy.data.materials, bpy.data.actions, bpy.data.armatures):
+        bpy.data.batch_remove(list(kind))
+    sources = [{"path": str(path), "role": "mesh", "name": "model.glb"}]
+    request = {"sources": sources, "name": "model", "target": str(folder / "result.blend")}
+    answer = run_task("convert", request, folder)
+    assert answer["ok"], answer
+    return folder / "result.blend"
+
+
+def box(scene: bpy.types.Scene, size: Vector | tuple[float, float, float] = (1, 2, 3)) -> bpy.types.Object:
+    """A box in front of the origin, off every axis, whose normals and colours are its own."""
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    item: Any = bpy.context.object
+    item.data.transform(Matrix.Translation((4, 5, 6)) @ Matrix.Diagonal((*size, 1)))
+    colours = item.data.color_attributes.new("Color", "FLOAT_COLOR", "POINT")
+    for number, each in enumerate(colours.data):
+        each.color = (number / 8, 0.5, 1 - number / 8, 1)
+    material = bpy.data.materials.new("paint")
+    item.data.materials.append(material)
+    return item
+
+
+def arrived(result: Path, job_id: str = "job_1", name: str = "horse") -> list[bpy.types.Object]:
+    loading = scene_package.Loading(result)
+    made = scene_package.arrive(loading, job_id=job_id, name=name, provenance={"job": job_id})
+    bpy.context.view_layer.update()
+    return made
+
+
+def waiting(scene: bpy.types.Scene, **options: Any) -> bpy.types.Object:
+    place = {"location": (0, 0, 0), "size": 1.0} | options
+    made: bpy.types.Object = scene_package.add_placeholder(scene, job_id="job_1", name="horse", **place)
+    bpy.context.view_layer.update()
+    return made
+
+
+def corners(item: bpy.types.Object) -> tuple[Vector, Vector]:
+    """Of the real vertices, in the world."""
+    points = [item.matrix_world @ each.co for each in item.data.vertices]
+    return (Vector(map(min, zip(*points, strict=True))), Vector(map(max, zip(*points, strict=True))))
+
+
+def is_clean(item: bpy.types.Object) -> bool:
+    turn, size = item.matrix_basis.to_quaternion(), item.matrix_basis.to_scale()
+    return (size - Vector((1, 1, 1))).length < 1e-6 and turn.angle < 1e-6
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7])
+@pytest.mark.parametrize("scale", [(1, 1, 1), (2, 2, 2), (1, 3, 2), (-1, 1, 1), (-2, 1, 3)])
+def test_one_mesh_is_one_clean_object_on_its_bottom_centre(
+    scene: bpy.types.Scene, tmp_path: Path, turn: float, scale: tuple[float, float, float]
+) -> None:
+    item = box(scene)
+    item.rotation_euler = (turn, turn / 2, turn)
+    item.scale = scale
+    bpy.context.view_layer.update()
+    low, high = corners(item)
+    factor = 1 / max(high - low)
+    result = delivered(tmp_path, [item])
+    waiting(scene, location=(7, 8, 9))
+    (made,) = arrived(result)
+    assert (made.type, made.name, made.parent) == ("MESH", "horse", None)
+    assert list(scene.objects) == [made]
+    assert is_clean(made)
+    assert tuple(made.location) == pytest.approx((7, 8, 9), abs=1e-5)
+    now_low, now_high = corners(made)
+    assert tuple(now_high - now_low) == pytest.approx(tuple((high - low) * factor), abs=1e-4)
+    assert tuple((now_low + now_high) / 2)[:2] == pytest.approx((7, 8), abs=1e-4)
+    assert now_low.z == pytest.approx(9, abs=1e-4)
+    middle = (now_low + now_high) / 2
+    for face in made.data.polygons:
+        outwards = made.matrix_world @ face.center - middle
+        assert face.normal.dot(outwards) > 0
+        for corner in face.loop_indices:
+            assert made.data.corner_normals[corner].vector.dot(face.normal) > 0.9
+    assert made["maquette_job"] == "job_1"
+    assert made.data.color_attributes
+
+
+def test_mesh_material_and_object_are_called_as_the_job(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    for number in range(3):
+        waiting(scene, location=(2 * number, 0, 0))
+        (made,) = arrived(result)
+        name = "horse" if not number else f"horse.{number:03}"
+        assert (made.name, made.data.name, made.data.materials[0].name) == (name, name, name)
+
+
+def test_given_normals_stay_where_a_mesh_was_stretched_and_mirrored(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=16, ring_count=8)
+    item = bpy.context.object
+    axis = Vector((1, 2, 3)).normalized()
+    given = [(each.co.normalized() + axis * 0.4).normalized() for each in item.data.vertices]
+    item.data.normals_split_custom_set_from_vertices(given)
+    item.scale = (-1, 2, 0.5)
+    item.rotation_euler = (0.3, 0.4, 0.5)
+    bpy.context.view_layer.update()
+    turned = item.matrix_world.to_3x3().inverted().transposed()
+    wanted = {}
+    low, high = corners(item)
+    for loop in item.data.loops:
+        point = item.matrix_world @ item.data.vertices[loop.vertex_index].co - (low + high) / 2
+        wanted[tuple(round(value, 3) for value in point)] = (turned @ given[loop.vertex_index]).normalized()
+    result = delivered(tmp_path, [item])
+    waiting(scene, size=max(high - low))
+    (made,) = arrived(result)
+    now_low, now_high = corners(made)
+    worst = 0.0
+    places = np.array(list(wanted))
+    normals = list(wanted.values())
+    for loop in made.data.loops:
+        point = made.matrix_world @ made.data.vertices[loop.vertex_index].co - (now_low + now_high) / 2
+        nearest = int(((places - np.array(point)) ** 2).sum(axis=1).argmin())
+        found = made.data.corner_normals[loop.index].vector
+        worst = max(worst, math.degrees(found.angle(normals[nearest])))
+    assert worst < 2
+
+
+def test_shape_keys_come_along(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    item = box(scene)
+    item.shape_key_add(name="Basis")
+    tall = item.shape_key_add(name="Tall")
+    for point in tall.data:
+        point.co.z += 1
+    item.rotation_euler = (0, 0, 0.5)
+    result = delivered(tmp_path, [item])
+    waiting(scene, size=3.0)
+    (made,) = arrived(result)
+    assert made.type == "MESH"
+    keys = made.data.shape_keys.key_blocks
+    assert [each.name for each in keys] == ["Basis", "Tall"]
+    moved = [b.co - a.co for a, b in zip(keys[0].data, keys[1].data, strict=True)]
+    assert all(tuple(each) == pytest.approx((0, 0, 1), abs=1e-4) for each in moved)
+
+
+def test_a_mesh_that_moves_a_rig_and_several_meshes_have_an_empty_over_them(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    item = box(scene)
+    item.location = (0, 0, 0)
+    item.keyframe_insert("location", frame=1)
+    item.location = (5, 0, 0)
+    item.keyframe_insert("location", frame=20)
+    moving = delivered(tmp_path / "moving", [item])
+    one, two = box(scene), box(scene)
+    two.location.x = 3
+    several = delivered(tmp_path / "several", [one, two])
+    item = box(scene)
+    bpy.ops.object.armature_add()
+    rig = bpy.context.object
+    item.parent = rig
+    item.modifiers.new("rig", "ARMATURE").object = rig
+    item.vertex_groups.new(name="Bone").add(range(8), 1.0, "REPLACE")
+    rigged = delivered(tmp_path / "rigged", [item, rig])
+    for result, meshes in ((moving, 1), (several, 2), (rigged, 1)):
+        waiting(scene)
+        (root,) = arrived(result)
+        assert root.type == "EMPTY"
+        assert sum(each.type == "MESH" for each in root.children_recursive) == meshes
+        assert root["maquette_job"] == "job_1"
+        for each in (*root.children_recursive, root):
+            bpy.data.objects.remove(each)
+
+
+def test_what_was_made_of_a_placeholder_is_made_of_the_object(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    item = waiting(scene)
+    item.name = "Chair"
+    item["price"] = 12
+    item.id_properties_ui("price").update(max=99, description="in a shop")
+    house = bpy.data.objects.new("house", None)
+    room = bpy.data.collections.new("room")
+    scene.collection.children.link(room)
+    room.objects.link(house)
+    room.objects.link(item)
+    item.parent = house
+    house.location = (1, 1, 1)
+    hat = bpy.data.objects.new("hat", None)
+    scene.collection.objects.link(hat)
+    hat.parent = item
+    hat.location = (0, 0, 2)
+    light = bpy.data.objects.new("light", None)
+    scene.collection.objects.link(light)
+    light.constraints.new("TRACK_TO").target = item
+    driver = light.driver_add("location", 0).driver
+    variable = driver.variables.new()
+    variable.type = "TRANSFORMS"
+    variable.targets[0].id = item
+    item.constraints.new("LIMIT_SCALE")
+    item.keyframe_insert("rotation_euler", frame=1)
+    item.rotation_euler.z = 1
+    item.keyframe_insert("rotation_euler", frame=20)
+    item.driver_add("color", 1).driver.expression = "0.25"
+    track = item.animation_data.nla_tracks.new()
+    track.strips.new("walk", 30, bpy.data.actions.new("walk")).repeat = 2
+    item.select_set(True)
+    bpy.context.view_layer.objects.active = item
+    scene.frame_set(20)
+    bpy.context.view_layer.update()
+    action = item.animation_data.action
+    box_now = [item.matrix_world @ Vector(corner) for corner in ((-0.5,) * 3, (0.5,) * 3)]
+    floor = item.matrix_world @ Vector((0, 0, -0.5))
+    at = hat.matrix_world.translation.copy()
+    (made,) = arrived(result)
+    scene.frame_set(20)
+    assert made.type == "MESH"
+    assert (made.name, made.parent, made.data.name) == ("Chair", house, "Chair")
+    assert set(made.users_collection) >= {room}
+    assert made["price"] == 12
+    assert made.id_properties_ui("price").as_dict()["max"] == 99
+    assert hat.parent == made
+    assert (hat.matrix_world.translation - at).length < 1e-5
+    assert light.constraints[0].target == made
+    assert light.animation_data.drivers[0].driver.variables[0].targets[0].id == made
+    assert [each.type for each in made.constraints] == ["LIMIT_SCALE"]
+    assert made.animation_data.action == action
+    assert len(made.animation_data.drivers) == 1
+    assert made.animation_data.nla_tracks[0].strips[0].repeat == 2
+    assert made.select_get()
+    assert bpy.context.view_layer.objects.active == made
+    assert "maquette_awaits" not in made
+    foot = made.matrix_world @ Vector((0, 0, made.data.vertices[0].co.z))
+    low, high = corners(made)
+    assert low.z == pytest.approx(min(each.z for each in box_now), abs=1e-4)
+    assert (low.x + high.x) / 2 == pytest.approx(floor.x, abs=1e-4)
+    assert foot is not None
+    assert made.rotation_euler.z == pytest.approx(1)
+    assert len(scene.objects) == 4
+
+
+def test_what_only_waited_in_an_old_file_becomes_the_object_in_a_scene_of_curves_and_meshes(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    bpy.ops.curve.primitive_bezier_circle_add(radius=2, location=(1, 2, 3))
+    curve: Any = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(size=2, location=(9, 2, 3))
+    cube: Any = bpy.context.object
+    cube.modifiers.new("bevel", "BEVEL")
+    cube.display_type = "WIRE"
+    names = [curve.name, cube.name]
+    for each in (curve, cube):
+        each["maquette_awaits"] = "job_1"
+    bpy.context.view_layer.update()
+    made = arrived(result)
+    assert sorted(each.name for each in made) == sorted(names)
+    assert {each.type for each in made} == {"MESH"}
+    assert len(scene.objects) == 2
+    assert not any(each.modifiers for each in made)
+    cube_now = bpy.data.objects["Cube"]
+    low, high = corners(cube_now)
+    assert is_clean(cube_now)
+    assert max(high - low) == pytest.approx(2, abs=1e-4)
+    assert low.z == pytest.approx(2, abs=1e-4)
+    assert cube.modifiers, "what was replaced is as it was, outside the scene"
+
+
+def test_copies_of_a_placeholder_share_the_mesh_unless_they_are_of_another_size(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    for number, size in enumerate((1.5, 1.5, 3.0)):
+        waiting(scene, location=(4 * number, 0, 0), size=size)
+    made = sorted(arrived(result), key=lambda each: each.location.x)
+    assert made[0].data == made[1].data != made[2].data
+    sizes = [max(high - low) for low, high in map(corners, made)]
+    assert sizes == pytest.approx([1.5, 1.5, 3.0], abs=1e-4)
+    assert all(map(is_clean, made))
+
+
+def test_an_earlier_result_with_parts_is_replaced_by_one_object(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    one, two = box(scene), box(scene)
+    two.location.x = 3
+    several = delivered(tmp_path / "several", [one, two])
+    single = delivered(tmp_path / "single", [box(scene)])
+    waiting(scene)
+    (root,) = arrived(several)
+    root["maquette_awaits"] = "job_2"
+    (made,) = arrived(single, "job_2")
+    assert (made.type, made.name) == ("MESH", "horse")
+    assert list(scene.objects) == [made]
+    assert not made.children_recursive
+    made["maquette_awaits"] = "job_3"
+    (root,) = arrived(several, "job_3")
+    assert (root.type, root.name, len(root.children_recursive)) == ("EMPTY", "horse", 2)
+    assert len(scene.objects) == 3
+    root["maquette_awaits"] = "job_4"
+    (again,) = arrived(several, "job_4")
+    assert again == root
+    assert len(root.children_recursive) == 2
+
+
+def test_a_very_large_mesh_keeps_its_scale_on_the_object_and_holds_nothing_up(
+    scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module(PACKAGE + ".scene.arrive"), "_QUICK_VERTICES", 4)
+    result = delivered(tmp_path, [box(scene)])
+    waiting(scene, size=0.5)
+    (made,) = arrived(result)
+    assert tuple(made.scale) == pytest.approx((1 / 6,) * 3)
+    low, high = corners(made)
+    assert max(high - low) == pytest.approx(0.5, abs=1e-4)
