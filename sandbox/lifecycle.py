@@ -36,7 +36,7 @@ class Lifecycle:
         self.build = build
         self.delay_s = delay_s
         self.builds: dict[str, Future[Record]] = {}
-        self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE)
+        self._pool = ThreadPoolExecutor(BUILDS_AT_ONCE, "sandbox-build")
         self._stopped = threading.Event()
         self._folder = self.state.folder / "builds"
         # Whoever holds this file's lock is the one; the system frees it when a process ends, however it ends.

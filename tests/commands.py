@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from png_files import png_of
-
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 HORSE = str(EXAMPLES / "horse.png")
 TIMEOUT_S = 240
-# A picture whose end is there, so that it is sent, but which nobody can read: its header is of nothing.
-NO_PICTURE = png_of((b"IHDR", bytes(13)), (b"IDAT", b"none"))
+# A JPEG with a start and an end, so that it is sent, but with nothing between them that can be read.
+NO_PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(64) + b"\xff\xd9"
 # A port that is taken and never listened at: nothing answers there, whatever else runs on this machine.
 _TAKEN = socket.socket()
 _TAKEN.bind(("127.0.0.1", 0))

@@ -46,7 +46,7 @@ def rows() -> list[dict[str, Any]]:
         for n in range(3)
     ]
     made += [{"id": f"splat {n}", "file": "cat.png", "model": "model_vast-ai-triposplat"} for n in range(3)]
-    made += [{"id": f"failing {n}", "file": "broken.png"} for n in range(4)]
+    made += [{"id": f"failing {n}", "file": "broken.jpg"} for n in range(4)]
     made.append({"id": "wrong file", "file": "nothing.png"})
     made.append({"id": "wrong column", "file": "cat.png", "nonsense": 1})
     made.append({"id": "wrong value", "file": "cat.png", "targetFaceNum": 1})
@@ -57,7 +57,7 @@ def rows() -> list[dict[str, Any]]:
 
 def write_manifest(folder: Path) -> Path:
     shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
-    (folder / "broken.png").write_bytes(NO_PICTURE)
+    (folder / "broken.jpg").write_bytes(NO_PICTURE)
     path = folder / "manifest.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
     return path

@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, Sandbox, run, running_sandbox
+from commands import EXAMPLES, NO_PICTURE, Sandbox, run, running_sandbox
 from holding import HoldingProxy
 
 OPENJD = Path(sys.executable).with_name("openjd")
@@ -116,10 +115,8 @@ def test_tasks_two_at_a_time_killed_and_retried_pay_once(sandbox: Sandbox, manif
 def test_a_bad_row_ends_no_task_and_the_last_one_tells_it_after_the_contact_sheet(
     sandbox: Sandbox, manifest: Path
 ) -> None:
-    torn = manifest.parent / "torn.png"
-    picture = (EXAMPLES / "cat.png").read_bytes()
-    pixels = struct.pack(">I", 16) + b"IDAT" + bytes(20)
-    torn.write_bytes(picture[:33] + pixels + picture[-12:])  # with an end: it shows only where it is decoded
+    torn = manifest.parent / "torn.jpg"
+    torn.write_bytes(NO_PICTURE)  # it shows only where it is decoded
     text = manifest.read_text(encoding="utf-8").splitlines()
     text[2] = f"row 1,{torn},501"
     text[3] = f"row 2,{manifest.parent / 'none.png'},502"
