@@ -26,11 +26,11 @@ def delivered_files(store: Store, job: JobRecord) -> list[Path]:
 
 
 def write_request(
-    job: JobRecord, folder: Path, outputs: Sequence[Path], size_m: float | None
+    job: JobRecord, result: Path, outputs: Sequence[Path], size_m: float | None
 ) -> dict[str, JsonValue]:
-    """For the task `write` (scene/write.py): the result in the job's `folder` to `outputs`, and no more."""
+    """For the task `write` (scene/write.py): the job's `result` (a .blend) to `outputs`, and no more."""
     return {
-        "result": str(folder.resolve() / "result.blend"),
+        "result": str(result.resolve()),
         "outputs": [str(path) for path in outputs],
         "turntable": None,
         "picture": None,
@@ -93,13 +93,14 @@ class Delivery:
         """Start writing all outputs. Raises OSError or RuntimeError."""
         stem, job_folder = item.row.stem, self._store.job_folder(job.id)
         self._keep_earlier(stem, job.id)
-        if not (job_folder / "result.blend").exists():  # what Blender cannot read is handed on as it came
+        result = self._store.result_blend(job.id)
+        if not result.exists():  # what Blender cannot read is handed on as it came
             outputs = self._handed_on(stem, delivered_files(self._store, job))
             task = self._begin_thumbnails([item], job_folder)
             return Writing(item, job, outputs, is_kept=True, task=task)
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
-        request = write_request(job, job_folder, outputs, item.size_m) | self._picture_request(item)
+        request = write_request(job, result, outputs, item.size_m) | self._picture_request(item)
         request["turntable"] = strip and str(strip)
         request["threads"] = (os.cpu_count() or 1) // self.most if self.most > 1 else 0
         task = self._blenders.begin("write", request, job_folder, "writing the outputs")

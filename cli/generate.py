@@ -126,7 +126,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             faces = job.result.get("faces")
             facts = f"{faces:,} faces" if isinstance(faces, int) else "done"
             cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
-            files = ", ".join(written[job.id]) or store.job_folder(job.id) / "result.blend"
+            files = ", ".join(written[job.id]) or store.result_blend(job.id)
             progress.line(f"{job.name}: {facts}{cost} → {files} {job.message}".rstrip())
         else:
             command = session.command("resume", job.id)
@@ -167,7 +167,7 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
 
 def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, object]:
     """A job as the machine-readable output has it; keys are only ever added."""
-    blend = session.store.job_folder(job.id) / "result.blend"
+    blend = session.store.result_blend(job.id)
     return {
         "id": job.id,
         "state": job.state,

@@ -4,12 +4,11 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, cast
 
-from ..batches import INPUT_MARK, json_values
+from ..batches import INPUT_MARK, delivered_files, json_values
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, State, provenance_of, read_size
+from ..jobs import DONE, JobRecord, State, Store, provenance_of, read_size
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
 from .outputs import deliver, wait_for
 from .request import read_request, start
@@ -69,7 +68,7 @@ def generate(
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
             deliver(session, [job])
-            return _result_of(job, session.store.job_folder(job.id), name or job.name, size_m)
+            return _result_of(session.store, job, name or job.name, size_m)
     except EXPECTED as error:
         raise _error_of(error, reporter.job, again) from error
 
@@ -124,9 +123,8 @@ def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteEr
     return MaquetteError(text, code=code, job_id=job.id, cost_cu=job.committed_cu, can_resume=can_resume)
 
 
-def _result_of(job: JobRecord, folder: Path, name: str, size_m: float | None) -> Result:
-    delivered = [folder / str(cast("dict[str, JsonValue]", entry)["path"]) for entry in job.files]
-    blend = folder / "result.blend"
+def _result_of(store: Store, job: JobRecord, name: str, size_m: float | None) -> Result:
+    blend = store.result_blend(job.id)
     faces = job.result.get("faces")
     dimensions = None
     if blend.exists():
@@ -139,7 +137,7 @@ def _result_of(job: JobRecord, folder: Path, name: str, size_m: float | None) ->
         name=name,
         model_id=job.model_id,
         blend=blend if dimensions else None,
-        files=tuple(path for path in delivered if path.exists()),
+        files=tuple(path for path in delivered_files(store, job) if path.exists()),
         faces=faces if isinstance(faces, int) else None,
         dimensions_m=dimensions,
         size_m=size_m,

@@ -94,13 +94,13 @@ def wanted_outputs(job: JobRecord) -> list[Path]:
 
 def _deliver_one(session: Session, blenders: BlenderPool, job: JobRecord) -> list[str]:
     outputs = wanted_outputs(job)
-    folder = session.store.job_folder(job.id)
-    if not (folder / "result.blend").exists():
+    result = session.store.result_blend(job.id)
+    if not result.exists():
         outputs = delivered_files(session.store, job)
     elif outputs:
         size_m = cast("float | None", job.placement.get("size_m"))
-        request = write_request(job, folder, outputs, size_m)
-        blenders.run("write", request, folder, "writing the outputs")
+        request = write_request(job, result, outputs, size_m)
+        blenders.run("write", request, result.parent, "writing the outputs")
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
             session.store.move(job, State.PLACED, message=job.message)

@@ -101,15 +101,14 @@ def _stands(root: bpy.types.Object, item: bpy.types.Object, place: Matrix) -> Ma
     """The new object's transform, for a result that is to be seen at `place`.
 
     What animation, a driver or a constraint moves keeps its transform, since that says what it does. A mesh
-    has no scale else: it is made as large as it is to be, unless that would hold the window (40 ns a vertex).
+    has no scale otherwise: it is made as large as it is to be, unless that would hold the window (40 ns a
+    vertex).
     """
-    if isinstance(root.data, bpy.types.Mesh) and len(root.data.vertices) > _QUICK_VERTICES:
-        return place
     animation = item.animation_data
     is_moved = animation and (animation.action or animation.drivers or len(animation.nla_tracks))
     if (is_moved or item.constraints) and abs(item.matrix_basis.determinant()) > 1e-12:
         return item.matrix_basis.copy()
-    if root.type == "EMPTY":
+    if not isinstance(root.data, bpy.types.Mesh) or len(root.data.vertices) > _QUICK_VERTICES:
         return place
     location, turn, _ = place.decompose()
     return Matrix.LocRotScale(location, turn, None)

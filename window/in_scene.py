@@ -175,7 +175,6 @@ def _select_clicked(window: bpy.types.Window) -> None:
         region = [each for each in area.regions if each.type == "WINDOW"][-1]
         with bpy.context.temp_override(window=window, area=area, region=region):
             if bpy.context.mode == "OBJECT" and _done(bpy.ops.maquette.select_job, job_id=job_id):
-                _select_parts()
                 bpy.ops.view3d.view_selected("EXEC_DEFAULT")
 
 
@@ -188,21 +187,13 @@ def _done(operator: Any, **options: str) -> bool:
         return False
 
 
-def _select_parts() -> None:
-    """With an empty that stands for several parts, these: to be framed, and deleted or moved as one."""
-    for root in [each for each in bpy.context.selected_objects if each.type == "EMPTY"]:
-        for part in root.children_recursive:
-            if part.name in bpy.context.view_layer.objects:
-                part.select_set(True)
-
-
 def _choose_clicked(window: bpy.types.Window) -> None:
     """Choose the model whose row was clicked twice, and close the dialog that the list is in."""
     model_id = state.clicked_model
     state.clicked_model = ""
     with bpy.context.temp_override(window=window):
         _done(bpy.ops.maquette.choose_model, model_id=model_id)
-    window.screen = window.screen
+    window.screen = window.screen  # closes what is open over it
 
 
 def _redraw() -> None:

@@ -9,14 +9,14 @@ import struct
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
-from background_tasks import run_task
+from background_tasks import run_in_new_blender, run_task
 from model_files import NETWORK, glb
 
 with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
@@ -56,14 +56,16 @@ def triangle(**changes: object) -> dict[str, Any]:
     }
 
 
-def convert(folder: Path, *files: Path, **more: object) -> dict[str, Any]:
+def convert(
+    folder: Path, *files: Path, run: Callable[..., dict[str, Any]] = run_task, **more: object
+) -> dict[str, Any]:
     """The converter's answer for the first file, with the others beside it."""
     sources = [
         {"path": str(file), "name": file.name, "role": "companion" if number else "mesh"}
         for number, file in enumerate(files)
     ]
     request = {"sources": sources, "name": "model", "target": str(folder / "result.blend"), **more}
-    return run_task("convert", request, folder)
+    return run("convert", request, folder)
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -762,7 +764,7 @@ def test_a_result_that_needs_more_memory_than_it_may_ends_its_child_alone(tmp_pa
         first = [y * side + x + 1 for x in range(side - 1)]
         lines += [f"f {n} {n + 1} {n + side + 1} {n + side}" for n in first]
     model = written(tmp_path / "m.obj", "\n".join(lines).encode())
-    answer = convert(tmp_path, model, memory_bytes=4 << 20)
+    answer = convert(tmp_path, model, run=run_in_new_blender, memory_bytes=4 << 20)
     assert answer["ok"] is False
     assert "memory" in answer["error"]
     again = convert(tmp_path, model)
