@@ -36,7 +36,7 @@ class SessionState:
 
     `opened_with` has the settings that the backend was last opened with.
     `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
-    `price_keys` has, by `object_inputs.price_name`, the key of `Catalogue.price` for what is set now; none
+    `price_keys` has, by `wanted.price_name`, the key of `Catalogue.price` for what is set now; none
     while a change awaits its lookup, "" while it is incomplete. `placeholders` has the job of each object
     that waits for a result, by the object's name.
     """

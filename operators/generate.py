@@ -5,7 +5,7 @@ import bpy
 
 from .. import properties
 from ..session_state import state
-from ..window import blocker, confirm, object_inputs, placeholders, start_jobs
+from ..window import Wanted, blocker, confirm, start_jobs, wanted_now
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -40,15 +40,15 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if mode == "MOUSE" and is_view and not self.asks:
             bpy.ops.maquette.place_under_mouse("INVOKE_DEFAULT")
             return {"CANCELLED"}  # that one has an undo step of its own
-        targets = placeholders.targets(context)
-        count = len(targets)
+        wanted = wanted_now(context)
+        count = len(wanted.targets)
         return confirm.invoke(
             self,
             context,
             event,
             question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
-            details=_details(context, targets) if self.asks else object_inputs.lines(context, targets),
-            cost_cu=object_inputs.cost_of_all(object_inputs.prices(context, targets)),
+            details=_details(wanted) if self.asks else wanted.lines(),
+            cost_cu=wanted.cost_cu,
             is_shown=count == 1 and not self.asks and _is_button_shown(context),
             request=start_jobs.request_key(context, self.inputs),
         )
@@ -60,14 +60,13 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         return {"FINISHED"} if job_ids else {"CANCELLED"}
 
 
-def _details(context: bpy.types.Context, targets: list[bpy.types.Object | None]) -> list[str]:
+def _details(wanted: Wanted) -> list[str]:
     """What is asked for, where no sidebar shows it: of what, and by which model."""
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.catalogue)
-    values = properties.values_of(settings, model) if model else {}
+    model = wanted.model
+    values = properties.values_of(wanted.settings, model) if model else {}
     sources = [text for value in values.values() if (text := _source(value))][:1]
     with_model = [f"Model: {model.name}"] if model else []
-    return [*sources, *with_model, *object_inputs.lines(context, targets)]
+    return [*sources, *with_model, *wanted.lines()]
 
 
 def _source(value: object) -> str:

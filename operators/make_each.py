@@ -3,8 +3,7 @@
 
 import bpy
 
-from ..session_state import state
-from ..window import begin, blocker, confirm, credits_blocker, object_inputs, start_jobs
+from ..window import begin, blocker, confirm, credits_blocker, start_jobs, wanted_now
 
 
 class MAQUETTE_OT_make_each(bpy.types.Operator):
@@ -22,8 +21,7 @@ class MAQUETTE_OT_make_each(bpy.types.Operator):
             self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
         names = self.names.split("\n")
-        price = state.price(object_inputs.price_name(context.scene, ""))
-        cost_cu = object_inputs.cost_of_all([price] * len(names))
+        cost_cu = wanted_now(context, images=names).cost_cu
         if short := credits_blocker(cost_cu):
             self.report({"ERROR"}, short.text)
             return {"CANCELLED"}

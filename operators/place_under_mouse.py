@@ -15,7 +15,7 @@ from mathutils import Matrix, Vector
 
 from .. import properties
 from ..jobs import cost_text
-from ..window import blocker, confirm, object_inputs, placeholders, spots, start_jobs
+from ..window import blocker, confirm, spots, start_jobs, wanted_now
 
 _CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
 _EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
@@ -100,7 +100,7 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
     def _place(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """The click: what is asked for is paid for, at the price that stands over the view."""
         self._follow(context, event)
-        cost_cu = _cost(context)
+        cost_cu = wanted_now(context, spot=self._spot()).cost_cu
         if not self._is_seen or cost_cu is None:
             return {"RUNNING_MODAL"}
         done = confirm.invoke(
@@ -155,16 +155,12 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
         return Matrix.Translation(self._point) @ turn @ Matrix.Scale(self._size, 4)
 
     def _tell(self, context: bpy.types.Context) -> None:
-        cost_cu = _cost(context)
+        cost_cu = wanted_now(context, spot=self._spot()).cost_cu
         price = " · …" if cost_cu is None else f" · {cost_text(cost_cu)}"
         text = f"{_WORDS[self._mode].format(price=price)}    R: turn    S: scale    Esc: cancel"
         for area in context.screen.areas:
             if area.as_pointer() == self._area:
                 area.header_text_set(text)
-
-
-def _cost(context: bpy.types.Context) -> float | None:
-    return object_inputs.cost_of_all(object_inputs.prices(context, placeholders.targets(context)))
 
 
 def _region_under(

@@ -5,6 +5,7 @@ Draws from memory alone: no file, no database, no network.
 """
 
 import time
+from functools import lru_cache
 
 import bpy
 
@@ -12,7 +13,7 @@ from .. import properties
 from ..client import Model
 from ..jobs import Backend, cost_text, requires_mesh
 from ..session_state import state
-from ..window import notices, object_inputs, placeholders
+from ..window import notices, wanted_now
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
@@ -102,15 +103,14 @@ def _draw_generate(
     settings: properties.MaquetteSettings,
 ) -> None:
     layout.separator()
-    shown = notices(context)
+    wanted = wanted_now(context)
+    shown = notices(context, wanted)
     is_blocked = any(notice.is_blocking for notice in shown)
     backend = state.backend
-    targets = placeholders.targets(context)
-    prices = object_inputs.prices(context, targets)
-    cost_cu = object_inputs.cost_of_all(prices)
-    count = len(targets)
+    cost_cu = wanted.cost_cu
+    count = len(wanted.targets)
     text = f"Generate {count}" if count > 1 else "Generate"
-    if not is_blocked and None in prices:
+    if not is_blocked and not wanted.is_priced:
         text += " · …"
     elif not is_blocked and cost_cu is not None:
         text += f" · {cost_text(cost_cu)}"
@@ -131,7 +131,7 @@ def _draw_generate(
 
 def _draw_account(layout: bpy.types.UILayout, ruler: Ruler, backend: Backend) -> None:
     """What is left, and what today's jobs have cost."""
-    left_cu, spent_cu = backend.catalogue.balance_cu, backend.jobs.spent_cu(_midnight())
+    left_cu, spent_cu = backend.catalogue.balance_cu, backend.jobs.spent_cu(_midnight(time.time() // 60))
     facts = [f"{cost_text(left_cu)} left"] if left_cu is not None else []
     facts += [f"{cost_text(spent_cu)} spent today"] if spent_cu else []
     if facts:
@@ -140,7 +140,8 @@ def _draw_account(layout: bpy.types.UILayout, ruler: Ruler, backend: Backend) ->
         draw_text(row, ruler, " · ".join(facts))
 
 
-def _midnight() -> float:
+@lru_cache(maxsize=1)
+def _midnight(_minute: float) -> float:
     """When today began here (Unix seconds)."""
     return time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
 

@@ -8,7 +8,6 @@ from . import (
     confirm,
     connection,
     in_scene,
-    object_inputs,
     on_original,
     pictures,
     placeholders,
@@ -21,9 +20,11 @@ from . import (
 from .blockers import blocker, credits_blocker, notices, service_blocker
 from .collect_inputs import RequestError
 from .placing import placer
+from .wanted import Wanted, wanted_now
 
 __all__ = [
     "RequestError",
+    "Wanted",
     "begin",
     "blocker",
     "capture",
@@ -33,7 +34,6 @@ __all__ = [
     "credits_blocker",
     "in_scene",
     "notices",
-    "object_inputs",
     "on_original",
     "pictures",
     "placeholders",
@@ -43,5 +43,6 @@ __all__ = [
     "spots",
     "start_jobs",
     "wait",
+    "wanted_now",
     "when_ready",
 ]

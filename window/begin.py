@@ -15,8 +15,9 @@ from .. import properties
 from ..client import Model, Task, content_type, tasks_of
 from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, cost_text, view_in
 from ..session_state import state
-from . import confirm, object_inputs, placeholders, when_ready
+from . import confirm, placeholders, when_ready
 from .blockers import service_blocker
+from .wanted import wanted_now
 
 _NO_MODELS = "Open the Maquette tab in the sidebar first."
 _OTHERS = re.compile("motion|rig|splat|world|panorama|skybox|sketch|portrait|body|multi", re.IGNORECASE)
@@ -123,8 +124,7 @@ def ask_about(context: bpy.types.Context, names: Sequence[str]) -> None:
 
 def _ask(context: bpy.types.Context, put: str) -> None:
     names = put.split("\n")
-    price = state.price(object_inputs.price_name(context.scene, ""))
-    cost_cu = object_inputs.cost_of_all([price] * len(names))
+    cost_cu = wanted_now(context, images=names).cost_cu
     tail = "…" if cost_cu is None else f" · {cost_text(cost_cu)}"
 
     def draw(menu: Any, _context: bpy.types.Context) -> None:

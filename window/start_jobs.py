@@ -15,9 +15,10 @@ from .. import properties
 from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
-from . import collect_inputs, object_inputs, on_original, placeholders, placing, wait
+from . import collect_inputs, on_original, placeholders, placing, wait
 from .blockers import blocker, credits_blocker
 from .spots import Spot, grid
+from .wanted import wanted_now
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
 _ERRORS = (collect_inputs.RequestError, InputError, StoreError, OSError, ValueError, RecursionError)
@@ -36,29 +37,23 @@ def start_jobs(
         if bpy.app.background:
             wait.wait_for_model(context)
         jobs = state.jobs
-        settings = properties.get(context.scene)
-        model = properties.model_of(settings, state.catalogue)
-        found = blocker(context, needs_inputs=False)
+        wanted = wanted_now(context, images=images, spot=spot)
+        model = wanted.model
+        found = blocker(context, needs_inputs=False) or credits_blocker(wanted.cost_cu)
         if jobs is None or model is None or found:
             raise collect_inputs.RequestError(found.text if found else "Getting ready…")
         given = _values_in(inputs)
-        targets = [None] * len(images) if images else [None] if spot else placeholders.targets(context)
-        places = grid(context, len(images)) if images else [spot] * len(targets)
-        own = object_inputs.own_of_each(context, targets)
-        if images:
-            own = [("", properties.image_values(model, name)) for name in images]
-        prices = object_inputs.prices(context, targets)
-        if short := credits_blocker(object_inputs.cost_of_all(prices)):
-            raise collect_inputs.RequestError(short.text)
-        costs = [price.cost_cu if price else None for price in prices]
-        each_values = [properties.values_of(settings, model, values) | given for _, values in own]
+        places = grid(context, len(images)) if images else [spot] * len(wanted.targets)
+        costs = [price.cost_cu if price else None for price in wanted.prices]
+        settings = wanted.settings
+        each_values = [properties.values_of(settings, model, values) | given for _, values in wanted.own]
         with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
             # All are complete before the first is written down.
-            wanted = [
+            new_jobs = [
                 _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder))
-                for target, values, cost_cu in zip(targets, each_values, costs, strict=True)
+                for target, values, cost_cu in zip(wanted.targets, each_values, costs, strict=True)
             ]
-            for new, target, place in zip(wanted, targets, places, strict=True):
+            for new, target, place in zip(new_jobs, wanted.targets, places, strict=True):
                 started.append(placeholders.add_job(context, jobs, new, target, place).id)
         problem = wait.wait_for_jobs(started) or ""
     except _ERRORS as error:
@@ -73,15 +68,14 @@ def request_key(
     context: bpy.types.Context, inputs: str = "", *, images: Sequence[str] = (), spot: Spot | None = None
 ) -> str:
     """The same for two clicks alone that ask for the same; the arguments are those of `start_jobs`."""
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.catalogue)
+    wanted = wanted_now(context, images=images, spot=spot)
+    settings, model = wanted.settings, wanted.model
     values = properties.values_to_json(properties.values_of(settings, model)) if model else {}
     names = [each.name for each in context.selected_objects]
-    targets = placeholders.targets(context)
-    own = [properties.values_to_json(each) for _, each in object_inputs.own_of_each(context, targets)]
+    own = [properties.values_to_json(each) for _, each in wanted.own]
     place = (properties.place_mode_of(settings, model), settings.result, settings.shape, spot)
-    wanted = [context.scene.name, model.id if model else "", place, names, values, own, inputs, images]
-    return json.dumps(wanted, sort_keys=True, default=str)
+    asked = [context.scene.name, model.id if model else "", place, names, values, own, inputs, images]
+    return json.dumps(asked, sort_keys=True, default=str)
 
 
 def _values_in(text: str) -> properties.Values:

@@ -15,8 +15,9 @@ from .. import properties
 from ..client import InputError
 from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
-from . import collect_inputs, connection, in_scene, object_inputs, pictures, placeholders, placing
+from . import collect_inputs, connection, in_scene, pictures, placing
 from .placing import placer
+from .wanted import forget_prices, price_name, wanted_now
 
 FAST_S = 0.2
 SLOW_S = 1.0
@@ -33,6 +34,7 @@ class _LastTicks:
     """When the last ticks did what: times of time.monotonic()."""
 
     revision: int = -1
+    worked_at: float = 0.0
     sidebar_at: float = 0.0
     view_at: float = 0.0
     view: tuple[object, ...] = ()
@@ -75,6 +77,11 @@ def _work(now: float) -> float:
     if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the backend anew, with a worker or without
+    is_quiet = backend.is_quiet and backend.revision == _last.revision and bool(state.price_keys)
+    if is_seen and is_quiet and not placer.is_busy and now - _last.worked_at < SLOW_S:
+        in_scene.tracker.follow()  # what the artist selects is shown at once
+        return FAST_S
+    _last.worked_at = now
     changed = backend.tick()
     if backend.revision != _last.revision:
         properties.sync_jobs(bpy.context.window_manager, backend.jobs)
@@ -113,17 +120,16 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
             continue
         properties.ensure_inputs(model)
         with bpy.context.temp_override(window=window):
-            targets = placeholders.targets(bpy.context)
-            wanted = object_inputs.shapes(bpy.context, targets)
-            pictures.ask(catalogue, settings, model, object_inputs.images(bpy.context, targets))
+            wanted = wanted_now(bpy.context)
+        pictures.ask(catalogue, settings, model, wanted.images)
         changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
         is_new = changed_at >= priced_at or now - priced_at >= PRICE_AGE_S
         if is_new:
-            object_inputs.forget_prices(scene)
+            forget_prices(scene.name)
         if now - changed_at < PRICE_DELAY_S:
             continue
-        for shape, own in wanted.items():
-            name = object_inputs.price_name(scene, shape)
+        for shape, own in wanted.shapes.items():
+            name = price_name(scene.name, shape)
             if name in state.price_keys:
                 continue
             _last.priced_at[scene.name] = now

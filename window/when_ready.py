@@ -13,9 +13,9 @@ from typing import Any
 import bpy
 
 from ..session_state import state
-from . import object_inputs, placeholders
 from .blockers import blocker
 from .status import show_message
+from .wanted import wanted_now
 
 _TICK_S = 0.1
 _MOST_S = 6.0
@@ -52,7 +52,8 @@ def go_on_when(
 
 def is_priced(context: bpy.types.Context) -> bool:
     """Whether the price is known, or why there is none."""
-    return bool(blocker(context)) or None not in object_inputs.prices(context, placeholders.targets(context))
+    wanted = wanted_now(context)
+    return bool(blocker(context, wanted=wanted)) or wanted.is_priced
 
 
 def ask_to_generate(context: bpy.types.Context) -> None:

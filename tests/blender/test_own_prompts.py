@@ -12,7 +12,6 @@ from typing import Any
 import bpy
 import pytest
 from commands import EXAMPLES
-from layouts import drawing_context
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 VOXELS, RODIN, IMAGE = "model_scenario-voxels", "model_rodin-hyper3d", "model_hunyuan-3d-v2-1"
@@ -25,8 +24,8 @@ def part(name: str) -> Any:
 session_state, connection, timer, properties, wait = map(
     part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
 )
-own_inputs, object_inputs, blockers, placeholders = map(
-    part, ("properties.own_inputs", "window.object_inputs", "window.blockers", "window.placeholders")
+own_inputs, wanted, blockers, placeholders = map(
+    part, ("properties.own_inputs", "window.wanted", "window.blockers", "window.placeholders")
 )
 begin = part("window.begin")
 operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
@@ -92,7 +91,7 @@ def asked(backend: Any, count: int) -> dict[str, Any]:
 
 
 def own_lines() -> list[str]:
-    return object_inputs.lines(bpy.context, placeholders.targets(bpy.context))
+    return wanted.wanted_now(bpy.context).lines()
 
 
 @pytest.mark.parametrize(
@@ -207,29 +206,28 @@ def test_the_price_of_all_is_the_sum_of_each_object_s_own(scene: Any, backend: A
     choose(scene, RODIN)
     _, table, _ = boxes("Chair", "Table", "Lamp")
     table.maquette.image = bpy.data.images.new("table", 8, 8)
-    chosen = placeholders.targets(bpy.context)
-    assert len(object_inputs.shapes(bpy.context, chosen)) == 2
-    with_window = SimpleNamespace(**vars(drawing_context(tuple(chosen))))
+    shapes = wanted.wanted_now(bpy.context).shapes
+    assert len(shapes) == 2
     session_state.state.price_keys.clear()
     model = properties.model_of(scene.maquette, backend.catalogue)
-    for shape, own in object_inputs.shapes(with_window, chosen).items():
+    for shape, own in shapes.items():
         values = properties.values_of(scene.maquette, model, own)
         inputs = part("window.collect_inputs").priced_inputs(model, values)
         key = backend.catalogue.ask_price(model.id, inputs)
-        session_state.state.price_keys[object_inputs.price_name(scene, shape)] = key
-        assert object_inputs.cost_of_all(object_inputs.prices(with_window, chosen)) is None
-    until(lambda: None not in object_inputs.prices(with_window, chosen))
-    prices = [price.cost_cu for price in object_inputs.prices(with_window, chosen)]
-    assert object_inputs.cost_of_all(object_inputs.prices(with_window, chosen)) == sum(prices)
+        session_state.state.price_keys[wanted.price_name(scene.name, shape)] = key
+        assert wanted.wanted_now(bpy.context).cost_cu is None
+    until(lambda: wanted.wanted_now(bpy.context).is_priced)
+    now = wanted.wanted_now(bpy.context)
+    assert now.cost_cu == sum(price.cost_cu for price in now.prices)
 
 
 def test_a_question_lists_what_fits_a_window(scene: Any) -> None:
     choose(scene, VOXELS).prompt = f"a {{name}}, {'very ' * 40}old"
     boxes(*(f"Thing {number}" for number in range(40)))
     found = own_lines()
-    assert len(found) == object_inputs.LINES_MAX
-    assert found[-1] == f"and {40 - object_inputs.LINES_MAX + 1} more"
-    assert all(len(line) <= object_inputs.LINE_MAX for line in found)
+    assert len(found) == wanted.LINES_MAX
+    assert found[-1] == f"and {40 - wanted.LINES_MAX + 1} more"
+    assert all(len(line) <= wanted.LINE_MAX for line in found)
 
 
 def drop(*names: str) -> None:
@@ -386,14 +384,14 @@ def test_too_few_credits_for_all_are_told_though_each_could_be_paid(
     choose(scene, VOXELS)
     boxes("Chair", "Table")
     model = properties.model_of(scene.maquette, backend.catalogue)
-    for shape, own in object_inputs.shapes(bpy.context, placeholders.targets(bpy.context)).items():
+    for shape, own in wanted.wanted_now(bpy.context).shapes.items():
         values = properties.values_of(scene.maquette, model, own)
         inputs = part("window.collect_inputs").priced_inputs(model, values)
         key = backend.catalogue.ask_price(model.id, inputs)
-        session_state.state.price_keys[object_inputs.price_name(scene, shape)] = key
+        session_state.state.price_keys[wanted.price_name(scene.name, shape)] = key
 
     def prices() -> list[Any]:
-        return object_inputs.prices(bpy.context, placeholders.targets(bpy.context))
+        return wanted.wanted_now(bpy.context).prices
 
     until(lambda: None not in prices())
     cost_cu = prices()[0].cost_cu
