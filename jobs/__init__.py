@@ -41,6 +41,8 @@ from .record import (
     new_id,
     placeholder_inputs,
 )
+from .report import Report, read_report, report_of
+from .report_words import NOT_MEASURED, Light, details_of, light_of, report_json, sentence_of
 from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store
@@ -53,6 +55,7 @@ __all__ = [
     "DONE",
     "KEY_VARIABLE",
     "LEFT_KIND",
+    "NOT_MEASURED",
     "OWN_FILE",
     "SANDBOX",
     "UNPAID",
@@ -67,8 +70,10 @@ __all__ = [
     "InputValue",
     "JobCache",
     "JobRecord",
+    "Light",
     "NewJob",
     "Price",
+    "Report",
     "SandboxError",
     "StaleError",
     "State",
@@ -84,12 +89,14 @@ __all__ = [
     "cost_text",
     "cut",
     "date_text",
+    "details_of",
     "end_at_once",
     "erase_credentials",
     "gather_inputs",
     "is_file",
     "leaves",
     "let_go",
+    "light_of",
     "mapped",
     "name_of",
     "new_id",
@@ -98,11 +105,15 @@ __all__ = [
     "placeholder_inputs",
     "provenance_of",
     "read_credentials",
+    "read_report",
     "read_size",
     "refuse_candidate",
+    "report_json",
+    "report_of",
     "requires_mesh",
     "result_blend",
     "safe_name",
+    "sentence_of",
     "service_name",
     "sha256_of",
     "source_of",

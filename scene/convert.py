@@ -17,6 +17,7 @@ from .conversion.bounds import Bounds, seen_bounds
 from .conversion.colours import colour_by_vertices
 from .conversion.joining import join
 from .conversion.pictures import use_picture_beside
+from .conversion.report import report_on
 from .conversion.textures import fit_textures, pack_textures
 from .conversion.unpack import Format, Model, Problem, UnreadableError, UnsupportedError, stage
 from .conversion.versions import Imported
@@ -146,8 +147,9 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     colour_by_vertices(objects)
     objects, joined = join(objects)
     result.slim_down(objects)
-    collection = result.root_over(objects, name, bounds.low, bounds.high)
     textures, smaller = fit_textures()
+    report = report_on(objects, bounds, textures)
+    collection = result.root_over(objects, name, bounds.low, bounds.high)
     sidecar.extract_arrays(objects, target.with_suffix(".parts"))
     try:
         bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
@@ -155,8 +157,9 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
         raise OSError("Blender could not write the result") from error
     return {
         "objects": len(objects),
-        "textures": textures,
+        "textures": len(textures),
         "messages": messages + joined + bounds.messages + smaller,
         "min": bounds.low.tolist(),
         "max": bounds.high.tolist(),
+        "report": report,
     }

@@ -38,16 +38,16 @@ def pack_textures(images: Iterable[bpy.types.Image], folder: Path) -> list[str]:
     return messages
 
 
-def fit_textures(*, max_pixels: int = MAX_PIXELS) -> tuple[int, list[str]]:
-    """How many images there are; in words which were made smaller, as all had more than `max_pixels`."""
+def fit_textures(*, max_pixels: int = MAX_PIXELS) -> tuple[dict[bpy.types.Image, tuple[int, int]], list[str]]:
+    """The images with their sizes; in words which were made smaller, as all had more than `max_pixels`."""
     sizes: dict[bpy.types.Image, tuple[int, int]] = {}
     for image in [each for each in bpy.data.images if each.packed_file and each.users]:
         size = _size(image)
         sizes[image] = (size[0], size[1]) if len(size) == 2 else (max(size), max(size))
-    messages = _shrunk(sizes, max_pixels)
+    fitting, messages = _shrunk(sizes, max_pixels)
     for image in sizes:
         rename_file(image)  # again, for what was packed again
-    return len(sizes), messages
+    return fitting, messages
 
 
 def _why_unusable(image: bpy.types.Image, folder: Path) -> str:
@@ -113,8 +113,10 @@ def _is_decoded(image: bpy.types.Image) -> bool:
     return is_decoded
 
 
-def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]], max_pixels: int) -> list[str]:
-    """Halves the largest images until all together are within `max_pixels`; says so."""
+def _shrunk(
+    sizes: dict[bpy.types.Image, tuple[int, int]], max_pixels: int
+) -> tuple[dict[bpy.types.Image, tuple[int, int]], list[str]]:
+    """Halves the largest images until all together are within `max_pixels`; their sizes then, and words."""
     wanted = dict(sizes)
     while sum(width * height for width, height in wanted.values()) > max_pixels:
         largest = max(wanted, key=lambda image: wanted[image][0] * wanted[image][1])
@@ -126,9 +128,9 @@ def _shrunk(sizes: dict[bpy.types.Image, tuple[int, int]], max_pixels: int) -> l
         image.pack()
         image.buffers_free()
     if not changed:
-        return []
+        return wanted, []
     side = max(max(wanted[image]) for image in changed)
-    return [
+    return wanted, [
         f"{len(changed)} of {len(sizes)} textures were made smaller, to {side} pixels a side at most: "
         f"together they had over {max_pixels // 10**6:,} million pixels."
     ]

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Counts what is wrong with a mesh's shape, by arrays alone: the same mesh has the same numbers everywhere.
+
+Vertices in the same place count as one, because formats such as glTF store a vertex again at each seam: the
+surface is what is judged. Places are the same where they are so on a grid of 2^20 steps along the longest
+side; a face that is thinner than a step is degenerate. Faces with a corner at no place are left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .mesh_parts import Surface, components, count_flipped
+
+STEPS = 2**20
+
+
+@dataclass(frozen=True)
+class MeshArrays:
+    """A mesh as Blender has it. Faces begin at `starts` among the corners, one after the other."""
+
+    points: np.ndarray  # (vertices, 3)
+    edges: np.ndarray  # (edges, 2) of vertices
+    starts: np.ndarray
+    corners: np.ndarray  # the vertex of each corner
+    corner_edges: np.ndarray  # the edge from each corner to the next
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """How many corners each face has."""
+        return np.diff(self.starts, append=len(self.corners))
+
+
+@dataclass(frozen=True)
+class ShapeCounts:
+    """What was counted in one mesh."""
+
+    triangles: int = 0
+    quads: int = 0
+    ngons: int = 0
+    parts: int = 0  # that hang together by faces
+    boundary_edges: int = 0  # with one face
+    non_manifold_edges: int = 0  # with three faces or more
+    split_edges: int = 0  # with one face as long as doubles are not merged
+    loose_edges: int = 0  # without a face
+    flipped_faces: int = 0
+    degenerate_faces: int = 0
+    doubles: int = 0  # vertices that merging would take away
+    invalid_vertices: int = 0  # at no place: NaN or infinite
+    one_sided_faces: int = 0  # as of a Möbius strip: none of them can be said to be flipped
+
+
+def count_shape(mesh: MeshArrays) -> ShapeCounts:
+    """The counts of one mesh; any kind of mesh has some."""
+    sizes = mesh.sizes
+    triangles, quads = (int(np.count_nonzero(sizes == size)) for size in (3, 4))
+    is_used = np.zeros(len(mesh.edges), np.bool_)
+    is_used[mesh.corner_edges] = True
+    is_valid = np.isfinite(mesh.points).all(axis=1)
+    counts = {
+        "triangles": triangles,
+        "quads": quads,
+        "ngons": len(sizes) - triangles - quads,
+        "loose_edges": len(is_used) - int(np.count_nonzero(is_used)),
+        "invalid_vertices": len(is_valid) - int(np.count_nonzero(is_valid)),
+    }
+    if counts["invalid_vertices"] and len(sizes):
+        mesh = _without(mesh, ~is_valid)
+    if len(mesh.starts):
+        counts |= _counts_of_faces(mesh)
+    return ShapeCounts(**counts)
+
+
+def _without(mesh: MeshArrays, is_bad: np.ndarray) -> MeshArrays:
+    """The mesh without the faces that have one of these vertices, which then stand in the origin."""
+    sizes = mesh.sizes
+    is_kept = ~np.logical_or.reduceat(is_bad[mesh.corners], mesh.starts)
+    is_corner = np.repeat(is_kept, sizes)
+    starts = np.cumsum(sizes[is_kept]) - sizes[is_kept]
+    points = np.where(is_bad[:, None], np.float32(0), mesh.points)
+    return MeshArrays(points, mesh.edges, starts, mesh.corners[is_corner], mesh.corner_edges[is_corner])
+
+
+def _counts_of_faces(mesh: MeshArrays) -> dict[str, int]:
+    """Of a mesh with faces, all of whose corners are at some place."""
+    sizes = mesh.sizes
+    axes = np.ascontiguousarray(mesh.points.T)
+    is_used = np.zeros(len(mesh.points), np.bool_)
+    is_used[mesh.corners] = True
+    used = axes if is_used.all() else axes[:, is_used]
+    low, high = used.min(axis=1).astype(np.float64), used.max(axis=1).astype(np.float64)
+    side = float((high - low).max()) or 1.0
+    first = _first_in_place(axes, is_used, low, side)
+    corners = first[mesh.corners]
+    ends = first[mesh.edges[:, 0]], first[mesh.edges[:, 1]]
+    ends = np.minimum(*ends), np.maximum(*ends)
+    users_before = np.bincount(mesh.corner_edges, minlength=len(mesh.edges))
+    parts = components(len(first), *(each[users_before > 0] for each in ends))[corners[mesh.starts]]
+    faces = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    edges = _same_edges(ends, first)[mesh.corner_edges]
+    is_edge = (ends[0] != ends[1])[edges]
+    if not is_edge.all():  # a face that merging makes a line or a point of is no part of the surface
+        is_edge &= np.repeat(np.add.reduceat(is_edge, mesh.starts, dtype=np.int32) > 2, sizes)
+        faces, edges, corners = (each[is_edge] for each in (faces, edges, corners))
+    users = np.bincount(edges, minlength=len(mesh.edges))
+    in_unit = ((axes - ((low + high) / 2)[:, None]) / side).astype(np.float32)
+    volumes, heights = _volumes_and_heights(in_unit, mesh)
+    surface = _surface(mesh, faces, edges, corners == ends[0][edges], users, parts, volumes)
+    flipped, one_sided = count_flipped(surface)
+    boundary = int(np.count_nonzero(users == 1))
+    return {
+        "parts": int(np.count_nonzero(np.bincount(parts))),
+        "boundary_edges": boundary,
+        "non_manifold_edges": int(np.count_nonzero(users > 2)),
+        "split_edges": max(0, int(np.count_nonzero(users_before == 1)) - boundary),
+        "flipped_faces": flipped,
+        "degenerate_faces": int(np.count_nonzero(heights < 1 / STEPS)),
+        "doubles": int(np.count_nonzero(first != np.arange(len(first)))),
+        "one_sided_faces": one_sided,
+    }
+
+
+def _surface(
+    mesh: MeshArrays,
+    faces: np.ndarray,
+    edges: np.ndarray,
+    is_ahead: np.ndarray,
+    users: np.ndarray,
+    parts: np.ndarray,
+    volumes: np.ndarray,
+) -> Surface:
+    """By `faces` and `edges` of corners, and whether their faces go along the edges in these' own way."""
+    one, other = (np.zeros(len(users), np.int32) for _ in range(2))
+    one[edges[::-1]] = faces[::-1]  # of several values for a place the last stays
+    other[edges] = faces
+    is_pair = users == 2
+    ahead = np.bincount(edges[is_ahead], minlength=len(users))
+    is_open = np.zeros(len(parts), np.bool_)
+    is_open[faces[~is_pair[edges]]] = True
+    return Surface(
+        points=mesh.points,
+        corners=mesh.corners,
+        sizes=mesh.sizes,
+        parts=parts,
+        volumes=volumes,
+        is_open=is_open,
+        one=one[is_pair],
+        other=other[is_pair],
+        is_turned=ahead[is_pair] != 1,
+    )
+
+
+def _first_in_place(axes: np.ndarray, is_used: np.ndarray, low: np.ndarray, side: float) -> np.ndarray:
+    """Of each vertex the first in its place; of one that no face uses, itself."""
+    place = np.zeros(len(is_used), np.int64)
+    for values, lowest in zip(axes, low, strict=True):
+        steps = np.rint((values - lowest) * (STEPS / side))
+        place = place << 21 | np.clip(steps, 0, STEPS).astype(np.int64)
+    place[~is_used] = -1 - np.flatnonzero(~is_used)
+    return _first_equal(place)
+
+
+def _first_equal(keys: np.ndarray) -> np.ndarray:
+    """Of each key the number of the first that equals it."""
+    order = np.argsort(keys, kind="stable").astype(np.int32)
+    ordered = keys[order]
+    is_first = np.append(True, ordered[1:] != ordered[:-1])
+    if is_first.all():
+        return np.arange(len(keys), dtype=np.int32)
+    found = np.empty(len(keys), np.int32)
+    found[order] = order[is_first][np.cumsum(is_first) - 1]
+    return found
+
+
+def _same_edges(ends: tuple[np.ndarray, np.ndarray], first: np.ndarray) -> np.ndarray:
+    """Of each edge the first that has the same ends once vertices are merged."""
+    low, high = ends
+    same = np.arange(len(low), dtype=np.int32)
+    is_merged = np.zeros(len(first), np.bool_)
+    is_merged[first[first != np.arange(len(first))]] = True
+    several = np.flatnonzero(is_merged[low] | is_merged[high])
+    if len(several):
+        keys = low[several].astype(np.int64) << 32 | high[several]
+        same[several] = several[_first_equal(keys)]
+    return same
+
+
+def _volumes_and_heights(axes: np.ndarray, mesh: MeshArrays) -> tuple[np.ndarray, np.ndarray]:
+    """Of each face the volume between it and the origin, and how high it stands on its longest edge.
+
+    `axes` are the vertices' places, axis by axis.
+    """
+    starts, corners = mesh.starts, mesh.corners
+    count = len(starts)
+    if len(corners) == 3 * count:
+        owner = None
+        fans = [corners[place::3] for place in range(3)]
+    else:  # triangles from each face's first corner to those of its edges that it is none of
+        ends = starts + mesh.sizes - 1
+        is_between = np.ones(len(corners), np.bool_)
+        is_between[starts] = is_between[ends] = False
+        at = np.flatnonzero(is_between)
+        owner = np.repeat(np.arange(count), mesh.sizes)[at]
+        fans = [corners[starts[owner]], corners[at], corners[at + 1]]
+        following = np.append(corners[1:], corners[:1])
+        following[ends] = corners[starts]
+    first, second, third = ([axis[each] for axis in axes] for each in fans)
+    x, y, z = (b - a for a, b in zip(first, second, strict=True))
+    u, v, w = (c - a for a, c in zip(first, third, strict=True))
+    across = [y * w - z * v, z * u - x * w, x * v - y * u]
+    volumes = sum(a * c for a, c in zip(first, across, strict=True))
+    if owner is None:
+        opposite = sum((c - b) ** 2 for b, c in zip(second, third, strict=True))
+        longest = np.maximum(np.maximum(x * x + y * y + z * z, u * u + v * v + w * w), opposite)
+    else:
+        volumes = np.bincount(owner, volumes, count)
+        across = [np.bincount(owner, each, count) for each in across]
+        longest = sum((axis[following] - axis[corners]) ** 2 for axis in axes)
+        longest = np.maximum.reduceat(longest, starts)
+    areas = np.sqrt(sum(each * each for each in across))  # each twice the face's
+    return volumes / 6, areas / np.sqrt(np.maximum(longest, np.float32(1e-30)))
