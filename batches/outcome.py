@@ -34,6 +34,7 @@ class Outcome:
     refunded_cu: float | None = None
     content: str = ""  # Item.content; empty in results of earlier versions
     faces: int | None = None
+    report: JsonValue = None  # of what was made, as the converter has it: `jobs.read_report` reads it
     seconds: float | None = None
     message: str = ""
     outputs: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Outcome:
             refunded_cu=_amount(fields, "refunded_cu"),
             content=fields.optional_text("content"),
             faces=_whole(fields, "faces"),
+            report=fields.any("report"),
             seconds=fields.number("seconds"),
             message=fields.optional_text("message"),
             outputs=tuple(map(_inside, fields.texts("outputs"))),

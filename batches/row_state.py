@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..jobs import Report, read_report
 from .outcome import Outcome
 from .plan import Item
 
@@ -51,6 +52,12 @@ class RowState:
     outcome: Outcome | None = None
     was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
     is_changed: bool = True
+
+    @property
+    def report(self) -> Report | None:
+        """Of what was made, at the size that it was written with; None: not made, or not measured."""
+        found = read_report(self.outcome.report) if self.outcome else None
+        return found and found.at_size(self.item.size_m)
 
 
 @dataclass(frozen=True, slots=True)

@@ -382,6 +382,7 @@ class Run:
             refunded_cu=job.refunded_cu,
             content=row.item.content,
             faces=faces if isinstance(faces, int) else None,
+            report=job.result.get("report"),
             message=row.message,
             seconds=None if job.finished_at is None else job.finished_at - job.created_at,
         )

@@ -16,7 +16,7 @@ from typing import cast
 from urllib.parse import quote
 
 from ..client import JsonValue
-from ..jobs import InputFile, mapped
+from ..jobs import REPORT_COLUMNS, InputFile, details_of, light_of, mapped, report_cells, sentence_of
 from .manifest import Problem
 from .outcome import Outcome
 from .plan import Item
@@ -25,6 +25,7 @@ from .row_state import RowState
 COLUMNS = (
     *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
     *("outputs", "job", "message", "refunded_cu", "row"),
+    *REPORT_COLUMNS,
 )
 
 
@@ -38,9 +39,11 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
         cells = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
         cells += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
         cells += [row.job_id, row.message, outcome.refunded_cu, item.row.number]
+        cells += report_cells(row.report) if row.outcome else [""] * len(REPORT_COLUMNS)
         table.writerow(map(_cell, cells))
     for wrong in problems:
         cells = [wrong.key, "wrong", *[""] * 10, str(wrong), "", wrong.number]
+        cells += [""] * len(REPORT_COLUMNS)
         table.writerow(map(_cell, cells))
     _replace(path, text.getvalue())
 
@@ -54,6 +57,8 @@ def write_sheet(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
             "parameters": "",
             "model": "",
             "files": [],
+            "report": "",
+            "details": [],
         }
         shown.append({**empty, "key": wrong.key or "?", "state": "wrong", "message": str(wrong)})
     data = json.dumps(shown, ensure_ascii=False)
@@ -70,12 +75,13 @@ def parameters_of(item: Item) -> dict[str, JsonValue]:
     return cast("dict[str, JsonValue]", plain)
 
 
-_EMPTY = ("picture", "preview", "turntable", "cost", "faces", "size", "seconds")
+_EMPTY = ("picture", "preview", "turntable", "cost", "faces", "size", "seconds", "light")
 
 
 def _shown(row: RowState) -> dict[str, JsonValue]:
     item, outcome = row.item, row.outcome or Outcome()
     refunded_cu = outcome.refunded_cu or 0.0
+    report = row.report
     files: list[JsonValue] = [
         {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)} for name in outcome.outputs
     ]
@@ -94,6 +100,9 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
         "picture": _url(outcome.picture),
         "preview": _url(outcome.preview),
         "turntable": _url(outcome.turntable),
+        "light": report and str(light_of(report)),
+        "report": sentence_of(report) if outcome.outputs and not outcome.is_kept else "",
+        "details": [[*line] for line in details_of(report)] if report else [],
     }
 
 

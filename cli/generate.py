@@ -6,7 +6,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from ..batches import OUTPUTS, delivered_files
 from ..client import JsonValue
@@ -29,7 +29,7 @@ from ..headless import (
     wait_for,
     wanted_outputs,
 )
-from ..jobs import DONE, JobRecord, State, cost_text
+from ..jobs import DONE, JobRecord, Report, State, cost_text, report_json, report_of, sentence_of
 from ..scene import can_export
 from .progress import ProgressLine
 
@@ -128,6 +128,8 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
             files = ", ".join(written[job.id]) or store.result_blend(job.id)
             progress.line(f"{job.name}: {facts}{cost} → {files} {job.message}".rstrip())
+            if report := _report_of(job):
+                progress.line(f"{job.name}: {sentence_of(report)}")
         else:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
@@ -179,12 +181,19 @@ def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, 
         "blend": str(blend) if blend.exists() else None,
         "outputs": outputs,
         "faces": job.result.get("faces"),
+        "report": report_json(_report_of(job)),
         "candidates": job.doubts,
         "error": job.message if job.error_kind else None,
         "message": job.message,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
     }
+
+
+def _report_of(job: JobRecord) -> Report | None:
+    """At the size that its files have."""
+    report = report_of(job.result)
+    return report and report.at_size(cast("float | None", job.placement.get("size_m")))
 
 
 def _read(session: Session, arguments: Namespace, out: TextIO) -> GenerateRequest:

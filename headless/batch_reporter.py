@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..batches import RowState, RowStatus, Run
-from ..jobs import cost_text
+from ..jobs import cost_text, report_json
 
 
 class BatchReporter:
@@ -53,6 +53,7 @@ class BatchReporter:
         facts |= {"cost_cu": cost_cu, "refunded_cu": refunded_cu, "message": row.message}
         if row.stage is RowStatus.DONE and row.outcome:
             facts["outputs"] = [*row.outcome.outputs]
+            facts["report"] = report_json(row.report)
         self.event("row", **facts)
 
     def _write_log(self, text: str) -> None:

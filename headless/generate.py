@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from ..batches import INPUT_MARK, delivered_files, json_values
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, State, Store, provenance_of, read_size
+from ..jobs import DONE, JobRecord, State, Store, provenance_of, read_size, report_json, report_of
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
 from .outputs import deliver, wait_for
 from .request import read_request, start
@@ -126,6 +126,7 @@ def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteEr
 def _result_of(store: Store, job: JobRecord, name: str, size_m: float | None) -> Result:
     blend = store.result_blend(job.id)
     faces = job.result.get("faces")
+    report = report_of(job.result)
     dimensions = None
     if blend.exists():
         low, high = (cast("list[float]", job.result[end]) for end in ("min", "max"))
@@ -139,6 +140,7 @@ def _result_of(store: Store, job: JobRecord, name: str, size_m: float | None) ->
         blend=blend if dimensions else None,
         files=tuple(path for path in delivered_files(store, job) if path.exists()),
         faces=faces if isinstance(faces, int) else None,
+        report=report_json(report and report.at_size(size_m)),
         dimensions_m=dimensions,
         size_m=size_m,
         cost_cu=job.cost_cu,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..batches import Problem
+from ..client import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Result:
     blend: Path | None  # what `place` takes in; None where Blender cannot read what was delivered
     files: tuple[Path, ...]  # as the service delivered them
     faces: int | None
+    report: Mapping[str, JsonValue] | None  # docs/report.md; None: it was not measured
     dimensions_m: tuple[float, float, float] | None  # X, Y and Z in metres, at `size_m`
     size_m: float | None  # longest side in metres that `place` gives it; None: as delivered
     cost_cu: float | None  # in creative units; None where the service did not tell
@@ -48,6 +50,7 @@ class BatchRow:
     blend: Path | None  # what `place` takes in
     size_m: float | None  # longest side in metres; None: as delivered
     faces: int | None
+    report: Mapping[str, JsonValue] | None  # docs/report.md; None: nothing was made, or not measured
     price_cu: float | None  # in creative units, before; None: not known before the upload
     cost_cu: float | None  # what it cost
     refunded_cu: float  # what of that was given back

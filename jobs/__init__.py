@@ -42,7 +42,7 @@ from .record import (
     placeholder_inputs,
 )
 from .report import Report, read_report, report_of
-from .report_words import NOT_MEASURED, Light, details_of, light_of, report_json, sentence_of
+from .report_words import REPORT_COLUMNS, Light, details_of, light_of, report_cells, report_json, sentence_of
 from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store
@@ -55,8 +55,8 @@ __all__ = [
     "DONE",
     "KEY_VARIABLE",
     "LEFT_KIND",
-    "NOT_MEASURED",
     "OWN_FILE",
+    "REPORT_COLUMNS",
     "SANDBOX",
     "UNPAID",
     "AccountError",
@@ -108,6 +108,7 @@ __all__ = [
     "read_report",
     "read_size",
     "refuse_candidate",
+    "report_cells",
     "report_json",
     "report_of",
     "requires_mesh",

@@ -12,6 +12,7 @@ from typing import Any, cast
 from ..client import JsonValue, without_controls
 
 _LARGEST = 2**63 - 1
+_MAX_TEXTS = 100
 SHARES = ("uv_coverage", "uv_overlap")
 
 
@@ -90,7 +91,7 @@ def read_report(value: object) -> Report | None:
             sides = [_number(side) for side in cast("list[object]", found)] if isinstance(found, list) else []
             values[one.name] = tuple(side for side in sides if side is not None) if len(sides) == 3 else ()
         elif one.default == ():
-            texts = cast("list[object]", found) if isinstance(found, list) else []
+            texts = cast("list[object]", found)[:_MAX_TEXTS] if isinstance(found, list) else []
             values[one.name] = tuple(without_controls(text) for text in texts if isinstance(text, str))
         else:
             number = _number(found)
@@ -99,5 +100,6 @@ def read_report(value: object) -> Report | None:
 
 
 def _number(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and 0 <= value <= _LARGEST else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 <= value <= _LARGEST else None

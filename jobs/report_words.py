@@ -51,6 +51,28 @@ def report_json(report: Report | None) -> dict[str, JsonValue] | None:
     return values
 
 
+# Of a table with a line for each result. Megabytes are of a million bytes.
+REPORT_COLUMNS = (
+    *("light", "report", "triangles", "quads", "ngons", "tris", "vertices", "objects", "parts"),
+    *("boundary_edges", "non_manifold_edges", "flipped_faces", "degenerate_faces", "doubles"),
+    *("uv_layers", "uv_coverage", "uv_overlap", "uv_outside_faces", "materials", "duplicate_materials"),
+    *("textures", "duplicate_textures", "texture_pixels", "texture_mb", "texture_gpu_mb"),
+    *("width_m", "depth_m", "height_m", "bones", "shape_keys", "clips"),
+)
+
+
+def report_cells(report: Report | None) -> list[object]:
+    """The values of REPORT_COLUMNS, in their order."""
+    cells: dict[str, object] = {"report": sentence_of(report)}
+    if report is not None:
+        cells |= {one.name: getattr(report, one.name) for one in fields(report)}
+        cells |= {"light": str(light_of(report)), "clips": ", ".join(report.clips)}
+        cells |= {"texture_mb": _megabytes(report.texture_bytes)}
+        cells |= {"texture_gpu_mb": _megabytes(report.texture_gpu_bytes)}
+        cells |= dict(zip(("width_m", "depth_m", "height_m"), report.dimensions_m, strict=False))
+    return [cells.get(name) for name in REPORT_COLUMNS]
+
+
 def details_of(report: Report) -> list[tuple[str, str]]:
     """Each number with its title; what is not there, such as a rig, has no line."""
     layers = report.uv_layers
@@ -152,10 +174,14 @@ def _textures(report: Report) -> str:
     if not report.textures:
         return _number(report.textures)
     words = [f"{report.textures:,}, {report.largest_texture_px or 0:,} px at most"]
-    words += [f"{(report.texture_bytes or 0) / _MB:,.1f} MB"]
-    words += [f"{(report.texture_gpu_bytes or 0) / _MB:,.0f} MB on the GPU"]
+    words += [f"{_megabytes(report.texture_bytes) or 0:,.1f} MB"]
+    words += [f"{_megabytes(report.texture_gpu_bytes) or 0:,.0f} MB on the GPU"]
     words += [f"{report.duplicate_textures:,} the same"] if report.duplicate_textures else []
     return ", ".join(words)
+
+
+def _megabytes(size: int | None) -> float | None:
+    return None if size is None else round(size / _MB, 3)
 
 
 def _clips(report: Report) -> str:

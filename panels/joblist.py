@@ -10,6 +10,7 @@ from .. import properties
 from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text
 from ..session_state import state
 from ..window import placeholders
+from .job_report import draw_report, draw_sentence
 from .job_text import facts_of, progress_of, row_facts, state_of
 from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
@@ -84,6 +85,7 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
         job = jobs.by_id.get(properties.active_job_id(context.window_manager))
         if job:
             _draw_details(layout.box().column(), ruler, jobs, job)
+            draw_report(layout, ruler, job)
 
 
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord) -> None:
@@ -98,6 +100,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         text.alert = is_bad
         message = "Its answer was lost. Which of these is it?" if job.doubts else job.message
         draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
+    draw_sentence(layout, ruler, job)
     beside = placeholders.is_beside(bpy.context, job.id)
     if beside:
         text = f"Stands beside {beside}, which is at the 3D cursor"

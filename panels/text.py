@@ -26,6 +26,10 @@ class Ruler(NamedTuple):
         points = preferences.ui_styles[0].widget.points
         return cls(context.region.width - MARGIN * 20 * scale, 20 * scale, points * scale)
 
+    def part(self, share: float) -> "Ruler":
+        """Of a column that has this share of the width."""
+        return self._replace(width=self.width * share)
+
     def fits(self, text: str, share: float, units: float) -> bool:
         """Whether text fits into a share of the width and so many units more."""
         return _width(text, self.font_size) <= self.width * share + self.unit * units

@@ -190,32 +190,41 @@ def _volumes_and_heights(axes: np.ndarray, mesh: MeshArrays) -> tuple[np.ndarray
 
     `axes` are the vertices' places, axis by axis.
     """
-    starts, corners = mesh.starts, mesh.corners
-    count = len(starts)
-    if len(corners) == 3 * count:
-        owner = None
-        fans = [corners[place::3] for place in range(3)]
-    else:  # triangles from each face's first corner to those of its edges that it is none of
-        ends = starts + mesh.sizes - 1
-        is_between = np.ones(len(corners), np.bool_)
-        is_between[starts] = is_between[ends] = False
-        at = np.flatnonzero(is_between)
-        owner = np.repeat(np.arange(count), mesh.sizes)[at]
-        fans = [corners[starts[owner]], corners[at], corners[at + 1]]
-        following = np.append(corners[1:], corners[:1])
-        following[ends] = corners[starts]
+    fans, owner = _fans(mesh)
     first, second, third = ([axis[each] for axis in axes] for each in fans)
     x, y, z = (b - a for a, b in zip(first, second, strict=True))
     u, v, w = (c - a for a, c in zip(first, third, strict=True))
     across = [y * w - z * v, z * u - x * w, x * v - y * u]
-    volumes = sum(a * c for a, c in zip(first, across, strict=True))
+    volumes = _dot(first, across)
     if owner is None:
-        opposite = sum((c - b) ** 2 for b, c in zip(second, third, strict=True))
-        longest = np.maximum(np.maximum(x * x + y * y + z * z, u * u + v * v + w * w), opposite)
+        opposite = [c - b for b, c in zip(second, third, strict=True)]
+        longest = np.maximum(np.maximum(_dot([x, y, z]), _dot([u, v, w])), _dot(opposite))
     else:
+        count = len(mesh.starts)
         volumes = np.bincount(owner, volumes, count)
         across = [np.bincount(owner, each, count) for each in across]
-        longest = sum((axis[following] - axis[corners]) ** 2 for axis in axes)
-        longest = np.maximum.reduceat(longest, starts)
-    areas = np.sqrt(sum(each * each for each in across))  # each twice the face's
+        following = np.append(mesh.corners[1:], mesh.corners[:1])
+        following[mesh.starts + mesh.sizes - 1] = mesh.corners[mesh.starts]
+        longest = np.maximum.reduceat(
+            _dot([axis[following] - axis[mesh.corners] for axis in axes]), mesh.starts
+        )
+    areas = np.sqrt(_dot(across))  # each twice the face's
     return volumes / 6, areas / np.sqrt(np.maximum(longest, np.float32(1e-30)))
+
+
+def _fans(mesh: MeshArrays) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """The corners of triangles that make up the faces, and each triangle's face; None: they are the faces."""
+    starts, corners = mesh.starts, mesh.corners
+    if len(corners) == 3 * len(starts):
+        return [corners[place::3] for place in range(3)], None
+    is_between = np.ones(len(corners), np.bool_)
+    is_between[starts] = is_between[starts + mesh.sizes - 1] = False
+    at = np.flatnonzero(is_between)
+    owner = np.repeat(np.arange(len(starts)), mesh.sizes)[at]
+    return [corners[starts[owner]], corners[at], corners[at + 1]], owner
+
+
+def _dot(one: list[np.ndarray], other: list[np.ndarray] | None = None) -> np.ndarray:
+    """The products of vectors, axis by axis; without another, their squares."""
+    (x, y, z), (u, v, w) = one, other or one
+    return x * u + y * v + z * w

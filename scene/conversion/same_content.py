@@ -4,6 +4,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 import bpy
 
@@ -55,7 +56,7 @@ def _key_of_node(node: bpy.types.Node, images: _ImageKeys) -> Hashable:
     """Colour ramps and the like are their node's own, so that no two nodes with one are the same."""
     sockets = [*node.inputs, *node.outputs]
     values = [_plain(getattr(socket, "default_value", None)) for socket in sockets]
-    image = getattr(node, "image", None)
+    image: Any = getattr(node, "image", None)
     values += [node.bl_idname, images.get(image, image)]
     common = bpy.types.Node.bl_rna.properties
     for name, kind in node.bl_rna.properties.items():

@@ -214,6 +214,31 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     assert "Cup" in row
 
 
+def test_a_result_tells_its_report_in_a_light_a_sentence_and_folded_numbers(backend) -> None:
+    report = {
+        "faces": 48210,
+        "triangles": 48210,
+        "boundary_edges": 14,
+        "non_manifold_edges": 0,
+        "uv_layers": 1,
+    }
+    report |= {
+        "uv_overlap": 0.03,
+        "textures": 3,
+        "texture_bytes": 12_000_000,
+        "dimensions_m": [1.0, 2.0, 3.0],
+    }
+    for state in State:
+        add_job(backend, state=state, result={"faces": 48210, "report": report})
+        said = draw(joblist.MAQUETTE_PT_jobs)
+        is_there = state in jobs.DONE
+        sentence = "48,210 triangles, not closed: 14 open edges; UVs overlap by 3 %"
+        assert (sentence in " ".join(said)) == is_there
+        assert ({"Open Edges", "14"} <= {*said}) == is_there
+    add_job(backend, state=State.READY, result={"faces": 48210})
+    assert "Open Edges" not in draw(joblist.MAQUETTE_PT_jobs)
+
+
 def test_a_state_that_has_no_room_is_its_icon_alone(backend, monkeypatch) -> None:
     job = add_job(backend, state=State.FAILED, name="A long name of a job")
     item = properties.window(bpy.context.window_manager).jobs[0]

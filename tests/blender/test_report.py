@@ -285,19 +285,20 @@ def test_a_million_faces_with_holes_are_counted() -> None:
 # UV maps.
 
 
-def square(low: tuple[float, float], high: tuple[float, float], *, is_mirrored: bool = False) -> list[Point]:
+Place = tuple[float, float]
+
+
+def square(low: Place, high: Place, *, is_mirrored: bool = False) -> list[Place]:
     (left, bottom), (right, top) = low, high
     corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
-    return corners[::-1] if is_mirrored else corners  # type: ignore[return-value]
+    return corners[::-1] if is_mirrored else corners
 
 
-def unwrapped(*squares: list[Point], materials: Sequence[int] = ()) -> bpy.types.Mesh:
+def unwrapped(*squares: list[Place], materials: Sequence[int] = ()) -> bpy.types.Mesh:
     """A quad for each square of the map, side by side."""
-    faces = [
-        ([(3.0 * n + x, y, 0.0) for x, y in square((0, 0), (1, 1))], [(0, 1, 2, 3)])
-        for n in range(len(squares))
-    ]
-    mesh = mesh_of(joined(*faces))
+    corners = square((0, 0), (1, 1))
+    places = [[(3.0 * n + x, y, 0.0) for x, y in corners] for n in range(len(squares))]
+    mesh = mesh_of(joined(*((each, [(0, 1, 2, 3)]) for each in places)))
     layer = mesh.uv_layers.new(name="map")
     layer.uv.foreach_set("vector", np.array(squares, np.float32).ravel())
     for number in sorted({*materials}):

@@ -22,6 +22,7 @@ WHOLE = Outcome(
     refunded_cu=0.0,
     content="c",
     faces=12,
+    report={"faces": 12, "dimensions_m": [1.0, 2.0, 3.0], "clips": []},
     seconds=1.5,
     message="m",
     outputs=("a.glb", "a.png"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -56,6 +57,27 @@ def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     assert rows[0]["cost_cu"] == "2.5"
     assert rows[1]["state"] == "wrong"
     assert rows[1]["message"] == "row 9 (-x): wrong"
+
+
+def test_a_row_tells_the_report_of_its_result_at_the_size_of_its_files(tmp_path: Path) -> None:
+    row = tracked("a", files=("a.glb",))
+    made = {"faces": 3, "triangles": 3, "boundary_edges": 2, "non_manifold_edges": 0, "clips": ["=1+1"]}
+    made |= {"dimensions_m": [0.2, 0.4, 2.0], "texture_bytes": 1_500_000, "textures": 1}
+    row.outcome = replace(row.outcome or Outcome(), report=made)
+    write_table(tmp_path / "r.csv", [row, tracked("b")], [Problem(9, "x", "wrong")])
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8-sig") as stream:
+        first, second, wrong = csv.DictReader(stream)
+    assert first["report"] == "3 triangles, not closed: 2 open edges"
+    wanted = {"light": "yellow", "boundary_edges": "2", "texture_mb": "1.5", "height_m": "1.0"}
+    assert {name: first[name] for name in wanted} == wanted
+    assert first["clips"] == "'=1+1"
+    assert (second["report"], second["light"], wrong["report"]) == ("not measured", "", "")
+    write_sheet(tmp_path / "index.html", [row, tracked("b", files=("b.glb",))], [Problem(9, "x", "wrong")])
+    shown, old, bad = rows_of(tmp_path / "index.html")
+    assert (shown["light"], shown["report"]) == ("yellow", first["report"])
+    assert ["Dimensions", "0.1 × 0.2 × 1 m"] in shown["details"]  # type: ignore[operator]
+    assert (old["light"], old["report"], old["details"]) == (None, "not measured", [])
+    assert (bad["light"], bad["report"]) == (None, "")
 
 
 def test_the_page_reaches_for_nothing_outside(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a job's result: a light and a sentence, and all numbers where a person opens them."""
+
+from functools import cache
+
+import bpy
+
+from ..jobs import DONE, JobRecord, Light, details_of, light_of, report_of, sentence_of
+from .text import Ruler, draw_text
+
+_TITLES = 0.45  # of the width
+_COLOURS = {Light.GREEN: "04", Light.YELLOW: "03", Light.RED: "01"}
+
+
+def draw_sentence(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
+    """Of a result that is there; one from before there were reports has none."""
+    report = report_of(job.result)
+    if job.state in DONE and report:
+        draw_text(layout, ruler, sentence_of(report), icon=_icon_of(light_of(report)), inset=0.8)
+
+
+def draw_report(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
+    """Folded. Blender takes it in a panel's own layout alone."""
+    report = report_of(job.result)
+    if job.state not in DONE or not report:
+        return
+    header, body = layout.panel("maquette_report", default_closed=True)
+    header.label(text="Report")
+    if body is None:
+        return
+    for title, text in details_of(report):
+        split = body.split(factor=_TITLES)
+        draw_text(split.column(), ruler.part(_TITLES), title)
+        draw_text(split.column(), ruler.part(1 - _TITLES), text)
+
+
+@cache
+def _icon_of(light: Light) -> str:
+    """A disc of that colour, which Blender calls otherwise from 4.4 on."""
+    icons = bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+    name = f"STRIP_COLOR_{_COLOURS[light]}"
+    return name if name in icons else f"SEQUENCE_COLOR_{_COLOURS[light]}"
