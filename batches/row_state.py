@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far an item of a batch is, and the limits of a run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..jobs import Report, read_report
+from ..jobs import Report, Requirement, read_report, reasons
 from .outcome import Outcome
 from .plan import Item
 
@@ -32,6 +33,9 @@ class RowStatus(StrEnum):
     LATER = "later"  # left to another run
 
 
+REJECTED = "rejected"
+_MADE = (RowStatus.DONE, RowStatus.ELSEWHERE)
+
 FATES = {
     RowStatus.DONE: Fate.THERE,
     RowStatus.RUNNING: Fate.UNDER_WAY,
@@ -52,6 +56,24 @@ class RowState:
     outcome: Outcome | None = None
     was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
     is_changed: bool = True
+    gate: Sequence[Requirement] = ()
+
+    @property
+    def rejections(self) -> tuple[str, ...]:
+        """Why what was made does not pass the gate, whoever made it; none: it does, or nothing was made."""
+        is_made = self.outcome is not None and bool(self.outcome.outputs) and not self.outcome.is_kept
+        return reasons(self.gate, self.report) if is_made and self.stage in _MADE else ()
+
+    @property
+    def state(self) -> str:
+        """The stage; of what was made, and is not as it has to be, `rejected`."""
+        return REJECTED if self.rejections else str(self.stage)
+
+    @property
+    def text(self) -> str:
+        """The message, and why it is rejected."""
+        rejected = f"Rejected: {'; '.join(self.rejections)}." if self.rejections else ""
+        return f"{rejected} {self.message}".strip()
 
     @property
     def report(self) -> Report | None:
@@ -67,3 +89,4 @@ class RunLimits:
     max_cost_cu: float | None = None
     is_retrying: bool = False  # by a person's wish: failed items get a job anew
     is_dry: bool = False  # only looks
+    gate: tuple[Requirement, ...] = ()  # what is made is judged by

@@ -167,14 +167,14 @@ class Run:
         while self._is_known(f"{item.id}-{number + 1}"):  # the last time that a person had it tried anew
             number += 1
             job_id = f"{item.id}-{number}"
-        row = RowState(item, job_id, was_here=job_id in self.jobs)
+        row = RowState(item, job_id, was_here=job_id in self.jobs, gate=self._limits.gate)
         job = self.jobs.get(job_id)
         outcome = self._claims.result(job_id)
         is_delivered = job is not None and outcome is not None and self._is_delivered(row, outcome)
         if job is None and self._is_anothers(row):
             is_made = row.outcome is not None and row.outcome.is_kept
             is_anew = row.stage is RowStatus.FAILED and self._limits.is_retrying and not is_made
-            return RowState(item, f"{item.id}-{number + 1}") if is_anew else row
+            return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate) if is_anew else row
         if job is not None and self._store.is_gone(job) and not is_delivered:
             if self._limits.is_dry:
                 row.stage = RowStatus.RUNNING
@@ -187,7 +187,7 @@ class Run:
             if job.resume_state in _FREE:
                 job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
             elif self._limits.is_retrying and not job.resume_state:
-                return RowState(item, f"{item.id}-{number + 1}")
+                return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate)
         if job is not None:
             if job.state in DONE and outcome is not None and is_delivered:
                 row.stage = _stage_of(outcome)

@@ -36,9 +36,9 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
     table.writerow(COLUMNS)
     for row in rows:
         item, outcome = row.item, row.outcome or Outcome()
-        cells = [item.key, row.stage, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
+        cells = [item.key, row.state, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
         cells += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
-        cells += [row.job_id, row.message, outcome.refunded_cu, item.row.number]
+        cells += [row.job_id, row.text, outcome.refunded_cu, item.row.number]
         cells += report_cells(row.report) if row.outcome else [""] * len(REPORT_COLUMNS)
         table.writerow(map(_cell, cells))
     for wrong in problems:
@@ -87,11 +87,11 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
     ]
     return {
         "key": item.key,
-        "state": str(row.stage),
+        "state": row.state,
         "model": item.model.name,
         "parameters": ", ".join(f"{name} {_short(value)}" for name, value in parameters_of(item).items()),
         "words": "" if item.picture else item.source,
-        "message": row.message,
+        "message": row.text,
         "files": files,
         "cost": None if outcome.cost_cu is None else outcome.cost_cu - refunded_cu,
         "faces": outcome.faces,

@@ -39,8 +39,8 @@ class BatchProgress(BatchReporter):
 
     def row(self, row: RowState, state: str, cost_cu: float | None, refunded_cu: float) -> None:
         super().row(row, state, cost_cu, refunded_cu)
-        if self._has_lines_of_rows or row.stage is RowStatus.FAILED:
-            self._show(f"{row.item.key}: {state}" + (f": {row.message}" if row.message else ""))
+        if self._has_lines_of_rows or row.stage is RowStatus.FAILED or row.rejections:
+            self._show(f"{row.item.key}: {state}" + (f": {row.text}" if row.text else ""))
 
     def tell(self, run: Run) -> None:
         super().tell(run)

@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -29,7 +30,18 @@ from ..headless import (
     wait_for,
     wanted_outputs,
 )
-from ..jobs import DONE, JobRecord, Report, State, cost_text, report_json, report_of, sentence_of
+from ..jobs import (
+    DONE,
+    JobRecord,
+    Report,
+    Requirement,
+    State,
+    cost_text,
+    reasons,
+    report_json,
+    report_of,
+    sentence_of,
+)
 from ..scene import can_export
 from .progress import ProgressLine
 
@@ -53,7 +65,7 @@ def run_generate(arguments: Namespace) -> int:
             job = start(
                 session, request, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost
             )
-            return _finish(session, [job], is_json=arguments.json)
+            return _finish(session, [job], is_json=arguments.json, gate=arguments.require)
         except KeyboardInterrupt:
             return _interrupted(session)
 
@@ -105,7 +117,9 @@ def _tell_resumable(session: Session, found: Resumable, *, is_paying: bool) -> N
         print(line, file=sys.stderr)
 
 
-def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
+def _finish(
+    session: Session, jobs: list[JobRecord], *, is_json: bool, gate: Sequence[Requirement] = ()
+) -> int:
     progress = ProgressLine()
     store = session.store
     if jobs:
@@ -113,6 +127,7 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
         jobs = wait_for(session, jobs, progress, again=again)
     written = deliver(session, jobs)
     codes: list[Exit] = [exit_for_job(job) for job in jobs]
+    rejected: dict[str, tuple[str, ...]] = {}
     for job in jobs:
         # One that was there before does not count.
         missing = [str(path) for path in wanted_outputs(job) if str(path) not in written.get(job.id, ())]
@@ -130,6 +145,9 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             progress.line(f"{job.name}: {facts}{cost} → {files} {job.message}".rstrip())
             if report := _report_of(job):
                 progress.line(f"{job.name}: {sentence_of(report)}")
+            if why := reasons(gate, report):
+                rejected[job.id] = why
+                progress.line(f"{job.name}: rejected: {'; '.join(why)}")
         else:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
@@ -137,10 +155,14 @@ def _finish(session: Session, jobs: list[JobRecord], *, is_json: bool) -> int:
             files = [str(path) for path in delivered_files(session.store, job) if path.exists()]
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")
+    code = max(codes, default=Exit.DONE) or (Exit.REJECTED if rejected else Exit.DONE)
     if is_json:
-        written_jobs = [job_json(session, store.get(job.id), written.get(job.id, [])) for job in jobs]
-        print(json.dumps({"ok": not any(codes), "error": None, "jobs": written_jobs}))
-    return max(codes, default=Exit.DONE)
+        written_jobs = [
+            job_json(session, store.get(job.id), written.get(job.id, []), rejected.get(job.id, ()))
+            for job in jobs
+        ]
+        print(json.dumps({"ok": not code, "error": None, "jobs": written_jobs}))
+    return code
 
 
 def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
@@ -167,7 +189,9 @@ def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
     return Exit.INTERRUPTED
 
 
-def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, object]:
+def job_json(
+    session: Session, job: JobRecord, outputs: list[str], rejected: Sequence[str] = ()
+) -> dict[str, object]:
     """A job as the machine-readable output has it; keys are only ever added."""
     blend = session.store.result_blend(job.id)
     return {
@@ -182,6 +206,7 @@ def job_json(session: Session, job: JobRecord, outputs: list[str]) -> dict[str, 
         "outputs": outputs,
         "faces": job.result.get("faces"),
         "report": report_json(_report_of(job)),
+        "rejected": [*rejected],
         "candidates": job.doubts,
         "error": job.message if job.error_kind else None,
         "message": job.message,

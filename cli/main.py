@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
 from ..headless import EXPECTED, BatchOptions, Exit, MaquetteError, blender_binary, code_of, read_count
-from ..jobs import read_size, start_sandbox, stop_sandbox
+from ..jobs import Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
 from .batch import run_batch
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
@@ -103,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--preview", metavar="FILE", help="render a small picture of the result (.png)")
     add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
+    words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
+    add("--require", type=_require, default=(), metavar="TERMS", help=words)
     batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
@@ -169,6 +171,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("give a number from 1 to 65535")
     return int(text)
+
+
+def _require(text: str) -> tuple[Requirement, ...]:
+    try:
+        return read_requirements(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _size(text: str) -> float | None:

@@ -98,7 +98,7 @@ def _row_of(work: Batch, row: RowState) -> BatchRow:
     item, outcome = row.item, row.outcome or Outcome()
     return BatchRow(
         key=item.key,
-        state=str(row.stage),
+        state=row.state,
         name=item.name,
         model_id=item.model.id,
         job_id=row.job_id,
@@ -111,6 +111,7 @@ def _row_of(work: Batch, row: RowState) -> BatchRow:
         cost_cu=outcome.cost_cu,
         refunded_cu=outcome.refunded_cu or 0.0,
         seconds=outcome.seconds,
-        message=row.message,
+        message=row.text,
+        rejected=row.rejections,
         provenance=provenance_of_row(row),
     )

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ..batches import OUTPUTS
 from ..client import InputError
-from ..jobs import read_size, safe_name
+from ..jobs import Requirement, read_requirements, read_size, safe_name
 
 MOST = 1_000_000  # rows, jobs or background Blenders
 
@@ -107,6 +107,12 @@ class BatchOptions:
     )
     converters: int | None = _option(
         None, "Blenders that convert at a time (one a core)", value="N", read=read_count
+    )
+    require: tuple[Requirement, ...] = _option(
+        (),
+        "reject results that are otherwise, such as `faces<=5000, manifold`; or a .toml file of such",
+        value="TERMS",
+        read=read_requirements,
     )
     only: tuple[str, ...] = _option((), "these rows alone", value="KEY", read=_read_texts, nargs="+")
     rows: tuple[int, int] | None = _option(

@@ -41,7 +41,7 @@ class BatchReporter:
                 continue
             row.is_changed = False
             job = run.jobs.get(row.job_id)
-            state = str(job.state) if job is not None and row.stage is RowStatus.RUNNING else str(row.stage)
+            state = str(job.state) if job is not None and row.stage is RowStatus.RUNNING else row.state
             if self._last_rows.get(row.job_id) == (state, row.message):
                 continue
             self._last_rows[row.job_id] = (state, row.message)
@@ -50,10 +50,11 @@ class BatchReporter:
     def row(self, row: RowState, state: str, cost_cu: float | None, refunded_cu: float) -> None:
         """One row that has come to another stage."""
         facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
-        facts |= {"cost_cu": cost_cu, "refunded_cu": refunded_cu, "message": row.message}
+        facts |= {"cost_cu": cost_cu, "refunded_cu": refunded_cu, "message": row.text}
         if row.stage is RowStatus.DONE and row.outcome:
             facts["outputs"] = [*row.outcome.outputs]
             facts["report"] = report_json(row.report)
+            facts["rejected"] = [*row.rejections]
         self.event("row", **facts)
 
     def _write_log(self, text: str) -> None:
@@ -65,6 +66,8 @@ def summary(run: Run, *, is_over: bool = False) -> str:
     """One line of counts, cost and, unless it is over, the time that is left."""
     counts = run.counts()
     words = [f"{counts[stage]} {stage}" for stage in RowStatus if counts[stage] or stage is RowStatus.DONE]
+    rejected = sum(bool(row.rejections) for row in run.rows)
+    words += [f"{rejected} of them rejected"] if rejected else []
     words.append(cost_text(run.spent_cu()))
     left_s = run.left_s()
     if not is_over and left_s and counts[RowStatus.WAITING] + counts[RowStatus.RUNNING]:

@@ -19,6 +19,7 @@ class Exit(IntEnum):
     NOT_ALLOWED = 3
     OVER_COST = 4
     NO_SERVICE = 5
+    REJECTED = 6
     INTERRUPTED = 130
 
 

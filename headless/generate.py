@@ -2,13 +2,25 @@
 """`generate`: one model, made as `maquette generate` makes it, for a script to go on with."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
 from ..batches import INPUT_MARK, delivered_files, json_values
 from ..client import JsonValue
-from ..jobs import DONE, JobRecord, State, Store, provenance_of, read_size, report_json, report_of
+from ..jobs import (
+    DONE,
+    JobRecord,
+    Requirement,
+    State,
+    Store,
+    provenance_of,
+    read_requirements,
+    read_size,
+    reasons,
+    report_json,
+    report_of,
+)
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
 from .outputs import deliver, wait_for
 from .request import read_request, start
@@ -24,6 +36,7 @@ def generate(
     key: str | None = None,
     size: float | Literal["original"] = 1.0,
     max_cost: float | None = None,
+    require: str | os.PathLike[str] | Sequence[str] = (),
     sandbox: bool = False,
     state: str | os.PathLike[str] | None = None,
     api_url: str | None = None,
@@ -37,7 +50,8 @@ def generate(
     words. `model` is the id of one that `maquette models` lists, and `parameters` are its inputs: numbers,
     texts, paths, lists of them, or None for the model's default. One that is called like an argument here is
     written `**{"input.model": …}`. `size` is the longest side in metres that `place` gives the result.
-    Nothing is started if it costs more than `max_cost` creative units, or if that is not known.
+    Nothing is started if it costs more than `max_cost` creative units, or if that is not known. What of
+    `require` the result does not meet, such as "faces<=5000, manifold", is in its `rejected`: docs/report.md.
 
     Without a `key` each call is a new job, and is paid for. With one, a call with the same key, model,
     parameters and files is the same job: what is there is returned at once, what was interrupted goes on, and
@@ -56,6 +70,7 @@ def generate(
     again = "call generate with this key once more"
     try:
         size_m, values = read_size(size), given(parameters)
+        gate = read_requirements(require) if require else ()
         with Session(Where(sandbox, api_url, project, state)) as session:
             request = read_request(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
@@ -68,7 +83,7 @@ def generate(
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
             deliver(session, [job])
-            return _result_of(session.store, job, name or job.name, size_m)
+            return _result_of(session.store, job, name or job.name, size_m, gate)
     except EXPECTED as error:
         raise _error_of(error, reporter.job, again) from error
 
@@ -123,10 +138,13 @@ def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteEr
     return MaquetteError(text, code=code, job_id=job.id, cost_cu=job.committed_cu, can_resume=can_resume)
 
 
-def _result_of(store: Store, job: JobRecord, name: str, size_m: float | None) -> Result:
+def _result_of(
+    store: Store, job: JobRecord, name: str, size_m: float | None, gate: Sequence[Requirement]
+) -> Result:
     blend = store.result_blend(job.id)
     faces = job.result.get("faces")
-    report = report_of(job.result)
+    found = report_of(job.result)
+    report = found and found.at_size(size_m)
     dimensions = None
     if blend.exists():
         low, high = (cast("list[float]", job.result[end]) for end in ("min", "max"))
@@ -140,11 +158,12 @@ def _result_of(store: Store, job: JobRecord, name: str, size_m: float | None) ->
         blend=blend if dimensions else None,
         files=tuple(path for path in delivered_files(store, job) if path.exists()),
         faces=faces if isinstance(faces, int) else None,
-        report=report_json(report and report.at_size(size_m)),
+        report=report_json(report),
         dimensions_m=dimensions,
         size_m=size_m,
         cost_cu=job.cost_cu,
         seconds=None if job.finished_at is None else job.finished_at - job.created_at,
         message=job.message,
+        rejected=reasons(gate, report),
         provenance=provenance_of(job),
     )

@@ -150,7 +150,7 @@ class Batch:
         )
         is_dry = options.dry_run or is_wrong
         concurrency = 1 if is_dry else self._concurrency(session)
-        limits = RunLimits(concurrency, most, options.max_cost, options.retry_failed, is_dry)
+        limits = RunLimits(concurrency, most, options.max_cost, options.retry_failed, is_dry, options.require)
         run = Run(*(session.store, session.service, claims, self.items, limits, delivery), session=session.id)
         if options.limit is not None:
             run.keep_to(options.limit)
@@ -188,15 +188,17 @@ class Batch:
     def _ended(self, run: Run, claims: Claims) -> Exit:
         counts = run.counts()
         reporter = self._reporter
+        passed = Exit.REJECTED if any(row.rejections for row in run.rows) else Exit.DONE
         if self._options.record_failures:
             return recorded(run, claims, self.problems)
         if self._options.assemble:
             for row in self.rows:
-                if row.stage is not RowStatus.DONE:
-                    reporter.line(f"{row.item.key}: {row.stage}: {row.message}")
+                if row.state != RowStatus.DONE:
+                    reporter.line(f"{row.item.key}: {row.state}: {row.text}")
             path = assemble(self.folder, claims, self.rows)
             reporter.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
-            return Exit.JOB_FAILED if self.problems or counts[RowStatus.DONE] < len(run.rows) else Exit.DONE
+            is_short = self.problems or counts[RowStatus.DONE] < len(run.rows)
+            return Exit.JOB_FAILED if is_short else passed
         if run.stopped == OVER_COST:
             reporter.line(
                 f"{_rows(counts[RowStatus.WAITING])} left: the next one would exceed the limit on cost."
@@ -205,7 +207,7 @@ class Batch:
         if run.stopped:
             reporter.line(f"Stopped: {run.stopped}")
             return Exit.NOT_ALLOWED
-        return Exit.JOB_FAILED if counts[RowStatus.FAILED] or self.problems else Exit.DONE
+        return Exit.JOB_FAILED if counts[RowStatus.FAILED] or self.problems else passed
 
     def _check(self, manifest: Manifest, session: Session) -> None:
         """Every row checked and priced; nothing is spent."""
@@ -255,12 +257,12 @@ class Batch:
         for row, fate in zip(rows, fates, strict=True):
             item, is_paid = row.item, fate in _PAID
             facts = {"row": item.row.number, "id": item.key, "job": row.job_id, "fate": str(fate)}
-            row_facts.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.message})
+            row_facts.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.text})
             if self._options.dry_run:
                 price = (
                     "price not known before the upload" if item.price_cu is None else cost_text(item.price_cu)
                 )
-                words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.message)
+                words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.text)
                 reporter.line(", ".join(filter(None, words)))
         counts = Counter(fates)
         words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]] + [f"{count} wrong"] * bool(count)

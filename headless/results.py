@@ -25,6 +25,7 @@ class Result:
     cost_cu: float | None  # in creative units; None where the service did not tell
     seconds: float | None  # from the request to the finished result
     message: str  # what a person should know of it: a missing texture, a file that was left out
+    rejected: tuple[str, ...]  # what of `require` it does not meet
     provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
 
 
@@ -39,10 +40,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """What came of one row; `place` takes it. Only a row that is done has a `blend`."""
+    """What came of one row; `place` takes it. Only a row that is done or rejected has a `blend`."""
 
     key: str
-    state: str  # done, failed, waiting, elsewhere (another machine has it), later (over `limit`)
+    # done, rejected (made, but not as `require` says), failed, waiting, elsewhere (another machine has it),
+    # later (over `limit`)
+    state: str
     name: str
     model_id: str
     job_id: str
@@ -55,7 +58,8 @@ class BatchRow:
     cost_cu: float | None  # what it cost
     refunded_cu: float  # what of that was given back
     seconds: float | None  # from the request to the finished result
-    message: str  # why it failed, or what a person should know
+    message: str  # why it failed or was rejected, or what a person should know
+    rejected: tuple[str, ...]  # what of `require` it does not meet
     provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
 
 
@@ -63,7 +67,7 @@ class BatchRow:
 class BatchResult:
     """How a batch went. `code` is what the command would end with: 0 all is done, 1 a row failed or was
     wrong, 2 rows are wrong (of a dry run), 3 too few credits or a refused key, 4 the rest would exceed
-    `max_cost`.
+    `max_cost`, 6 all is made, and a row is rejected.
     """
 
     rows: tuple[BatchRow, ...]  # in the manifest's order, without those that are wrong

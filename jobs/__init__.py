@@ -12,6 +12,7 @@ from .candidates import date_text, refuse_candidate, take_candidate
 from .catalogue import Catalogue
 from .database import StoreError
 from .files import as_text, cut, safe_name, sha256_of
+from .gate import Requirement, read_requirements, reasons
 from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
 from .lookups import Price
@@ -74,6 +75,7 @@ __all__ = [
     "NewJob",
     "Price",
     "Report",
+    "Requirement",
     "SandboxError",
     "StaleError",
     "State",
@@ -106,7 +108,9 @@ __all__ = [
     "provenance_of",
     "read_credentials",
     "read_report",
+    "read_requirements",
     "read_size",
+    "reasons",
     "refuse_candidate",
     "report_cells",
     "report_json",

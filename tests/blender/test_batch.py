@@ -78,6 +78,38 @@ def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
+def test_rows_that_miss_what_is_required_are_rejected_kept_and_judged_again_for_nothing(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    rows = [
+        {**row, "targetFaceNum": faces} for row, faces in zip(few(4), (500, 4000, 500, 4000), strict=True)
+    ]
+    manifest, out = write_manifest(tmp_path, rows), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--json")
+    done = run(*words, "--require", "faces<=1000, manifold", env=sandbox.env)
+    assert done.returncode == 6, done.stderr
+    before = paid(sandbox)
+    assert "4 done · 2 of them rejected" in done.stderr
+    table = results(out)
+    assert [row["state"] for row in table] == ["done", "rejected", "done", "rejected"]
+    assert table[1]["message"].startswith("Rejected: faces ")
+    assert all((out / row["outputs"]).is_file() for row in table)
+    assert [row["light"] != "" and int(row["triangles"]) > 0 for row in table] == [True] * 4
+    told = {event["id"]: event for event in events(done.stdout) if event["event"] == "row"}
+    assert told["row 1"]["rejected"] and not told["row 0"]["rejected"]
+    assert told["row 0"]["report"]["faces"] == int(table[0]["faces"])
+    assert "2 rejected" not in (out / "index.html").read_text("utf-8")  # the page's script counts
+    assert (out / "index.html").read_text("utf-8").count('"state": "rejected"') == 2
+
+    (tmp_path / "film.toml").write_text('require = ["faces<=100000"]\n', encoding="utf-8")
+    done = run(*words, "--require", str(tmp_path / "film.toml"), env=sandbox.env)
+    assert done.returncode == 0, done.stderr
+    assert [row["state"] for row in results(out)] == ["done"] * 4
+    assert paid(sandbox) == before
+    done = run(*words, "--require", "facs<=1000", env=sandbox.env)
+    assert (done.returncode, "did you mean faces" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.timeout(400)
 def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_end(
     sandbox: Sandbox, tmp_path: Path

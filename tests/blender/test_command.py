@@ -67,6 +67,26 @@ def test_a_picture_becomes_a_textured_model_in_every_form_asked_for(sandbox: San
     assert "CU" in done.stderr.splitlines()[0]
 
 
+def test_a_model_that_is_not_as_required_is_written_and_ends_with_a_code_of_its_own(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    words = ("generate", HORSE, "--param", "targetFaceNum=2000", "-o", str(tmp_path / "h.glb"), "--json")
+    done = run(*words, "--require", "faces<=100, manifold", env=sandbox.env)
+    assert done.returncode == 6, done.stderr
+    assert (tmp_path / "h.glb").is_file()
+    answer = read_json(done.stdout)
+    (job,) = answer["jobs"]
+    assert (answer["ok"], job["state"]) == (False, "placed")
+    assert job["rejected"] == [f"faces {job['faces']:,}, required <=100"]
+    assert job["report"]["faces"] == job["faces"]
+    assert max(job["report"]["dimensions_m"]) == pytest.approx(1.0)
+    assert f"horse: {job['report']['sentence']}" in done.stderr
+    before = sandbox.stats()["paidJobs"]
+    done = run(*words, "--require", "facs<=100", env=sandbox.env)
+    assert (done.returncode, "did you mean faces" in done.stderr) == (2, True)
+    assert sandbox.stats()["paidJobs"] == before
+
+
 def keep(path: Path) -> None:
     """For the Khronos validator, which runs after the tests."""
     if "MAQUETTE_KEEP" in os.environ:

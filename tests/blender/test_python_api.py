@@ -131,6 +131,17 @@ def test_a_result_tells_what_a_script_wants_to_know_and_is_placed_as_often_as_wa
     assert again.scale.x == 1
 
 
+def test_a_result_has_its_report_and_what_of_the_required_it_does_not_meet(sandbox: Sandbox) -> None:
+    made = maquette.generate("horse.png", size=2, require=["faces<=100", "not rigged"], **FEW)
+    assert made.report["faces"] == made.faces
+    assert made.report["light"] in ("green", "yellow", "red")
+    assert made.report["dimensions_m"] == pytest.approx(made.dimensions_m)
+    assert made.rejected == (f"faces {made.faces:,}, required <=100",)
+    assert made.blend.exists()
+    with pytest.raises(maquette.MaquetteError, match="did you mean faces"):
+        maquette.generate("horse.png", require="facs<=100")
+
+
 def test_what_cannot_be_placed_is_told_and_leaves_nothing(sandbox: Sandbox) -> None:
     splat = maquette.generate("horse.png", model="model_vast-ai-triposplat")
     assert splat.blend is None

@@ -12,6 +12,7 @@ import pytest
 from browser import find_or_none
 from maquette.batches import Item, Outcome, Problem, Row, RowState, RowStatus, write_sheet
 from maquette.client import Model
+from maquette.jobs import read_requirements
 from png_files import png
 
 CHROMIUM = find_or_none()
@@ -37,6 +38,11 @@ type("sort", "key", "change"); found.by_key = all()[0].querySelector("h2").textC
 [...document.querySelectorAll("#states button")].find(b => b.textContent.includes("failed")).click();
 found.failed = all().length;
 [...document.querySelectorAll("#states button")].find(b => b.textContent.includes("failed")).click();
+[...document.querySelectorAll("#states button")].find(b => b.textContent === "50 rejected").click();
+found.rejected = all().length; found.reason = all()[0].querySelector(".message").textContent;
+found.light = getComputedStyle(all()[0].querySelector(".report"), "::before").color;
+found.details = all()[0].querySelector("details dl").textContent;
+[...document.querySelectorAll("#states button")].find(b => b.textContent.includes("rejected")).click();
 const view = all().find(it => it.textContent.includes("row 7 ")) || all()[0];
 const result = view.querySelectorAll(".view")[1], box = result.getBoundingClientRect();
 const turn = share => {
@@ -60,9 +66,10 @@ def tracked(number: int) -> RowState:
     item = Item(Row(number, key, "stem", {}), MODEL, {"prompt": HOSTILE}, key, key, 1.0, (".glb",), "id")
     stage = RowStatus.FAILED if number % 10 == 3 else RowStatus.DONE
     outcome = Outcome(
-        outputs=("a.glb",), cost_cu=float(number), faces=12, preview="view.png", turntable="view.png"
-    )
-    return RowState(item, "id", stage, HOSTILE, outcome)
+        outputs=("a.glb",), cost_cu=float(number), faces=12, preview="view.png", turntable="view.png",
+        report={"faces": 9000 if number % 20 == 5 else 12, "boundary_edges": 4, "clips": [HOSTILE]},
+    )  # fmt: skip
+    return RowState(item, "id", stage, HOSTILE, outcome, gate=read_requirements("faces<=5000"))
 
 
 def test_the_page_works_in_a_browser_with_a_thousand_rows(tmp_path: Path) -> None:
@@ -85,6 +92,11 @@ def test_the_page_works_in_a_browser_with_a_thousand_rows(tmp_path: Path) -> Non
     assert found["first"].startswith("donerow 999 ")
     assert found["by_key"].startswith("wrong<img")
     assert found["failed"] == 100
+    assert found["rejected"] == 50
+    assert found["reason"].startswith("Rejected: faces 9,000, required <=5000. <img")
+    assert found["details"].startswith("Faces9,000 faces")
+    assert HOSTILE in found["details"]
+    assert found["light"] not in ("", "rgba(0, 0, 0, 0)")
     assert found["turn"][0] == "0%"
     assert found["turn"][2] == "100%"
     assert found["strips"] == 0

@@ -39,7 +39,7 @@ from maquette.client import (
     SignInError,
     TransferError,
 )
-from maquette.jobs import JobRecord, State, Store
+from maquette.jobs import JobRecord, State, Store, read_requirements
 from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.store import ABANDONED_S, LEASE_S
 from maquette.jobs.worker import Worker
@@ -154,6 +154,32 @@ def world(tmp_path: Path) -> World:
 
 def stages(run: Run) -> list[RowStatus]:
     return [row.stage for row in run.rows]
+
+
+def test_what_is_made_is_judged_again_for_nothing_and_kept_whatever_comes_of_it(world: World) -> None:
+    items = world.items("a", "b")
+    made = {"faces": 48210, "boundary_edges": 0, "non_manifold_edges": 0}
+    world.blender = fake_blender(world.folder, {"ok": True, "faces": 48210, "objects": 1, "report": made})
+    run = world.run(items, gate=read_requirements("faces<=5000, manifold"))
+    paid, delivered = len(world.service.paid), list(world.delivered)
+    assert stages(run) == [RowStatus.DONE, RowStatus.DONE]
+    assert [row.state for row in run.rows] == ["rejected", "rejected"]
+    assert run.rows[0].text == "Rejected: faces 48,210, required <=5000."
+    for machine in ("main", "other"):
+        passing = world.run(items, machine=machine, gate=read_requirements("faces<=50000, manifold"))
+        assert "rejected" not in [row.state for row in passing.rows]
+        again = world.run(items, machine=machine, gate=read_requirements("faces<100"))
+        assert [row.state for row in again.rows] == ["rejected", "rejected"]
+    assert (len(world.service.paid), world.delivered) == (paid, delivered)
+
+
+def test_a_result_from_before_there_were_reports_has_none_and_is_rejected(world: World) -> None:
+    items = world.items("a")
+    (row,) = world.run(items, gate=read_requirements("faces<=5000")).rows
+    assert row.report is None
+    assert row.rejections == ("faces<=5000: not measured",)
+    (row,) = world.run(items).rows
+    assert (row.state, row.text) == ("done", "")
 
 
 def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_for_again(world: World) -> None:
