@@ -50,9 +50,10 @@ class ShapeCounts:
     one_sided_faces: int = 0  # as of a Möbius strip: none of them can be said to be flipped
 
 
-def count_shape(mesh: MeshArrays) -> ShapeCounts:
-    """The counts of one mesh; any kind of mesh has some."""
+def count_shape(mesh: MeshArrays) -> tuple[ShapeCounts, np.ndarray]:
+    """The counts of one mesh, which any mesh has; and each corner's edge, where those that merge are one."""
     sizes = mesh.sizes
+    corner_edges = mesh.corner_edges
     triangles, quads = (int(np.count_nonzero(sizes == size)) for size in (3, 4))
     is_used = np.zeros(len(mesh.edges), np.bool_)
     is_used[mesh.corner_edges] = True
@@ -67,8 +68,10 @@ def count_shape(mesh: MeshArrays) -> ShapeCounts:
     if counts["invalid_vertices"] and len(sizes):
         mesh = _without(mesh, ~is_valid)
     if len(mesh.starts):
-        counts |= _counts_of_faces(mesh)
-    return ShapeCounts(**counts)
+        of_faces, merged_edges = _counts_of_faces(mesh)
+        counts |= of_faces
+        corner_edges = merged_edges if len(merged_edges) == len(corner_edges) else corner_edges
+    return ShapeCounts(**counts), corner_edges
 
 
 def _without(mesh: MeshArrays, is_bad: np.ndarray) -> MeshArrays:
@@ -81,7 +84,7 @@ def _without(mesh: MeshArrays, is_bad: np.ndarray) -> MeshArrays:
     return MeshArrays(points, mesh.edges, starts, mesh.corners[is_corner], mesh.corner_edges[is_corner])
 
 
-def _counts_of_faces(mesh: MeshArrays) -> dict[str, int]:
+def _counts_of_faces(mesh: MeshArrays) -> tuple[dict[str, int], np.ndarray]:
     """Of a mesh with faces, all of whose corners are at some place."""
     sizes = mesh.sizes
     axes = np.ascontiguousarray(mesh.points.T)
@@ -90,14 +93,16 @@ def _counts_of_faces(mesh: MeshArrays) -> dict[str, int]:
     used = axes if is_used.all() else axes[:, is_used]
     low, high = used.min(axis=1).astype(np.float64), used.max(axis=1).astype(np.float64)
     side = float((high - low).max()) or 1.0
+    open_before = int(np.count_nonzero(np.bincount(mesh.corner_edges) == 1))
     first = _first_in_place(axes, is_used, low, side)
-    corners = first[mesh.corners]
-    ends = first[mesh.edges[:, 0]], first[mesh.edges[:, 1]]
-    ends = np.minimum(*ends), np.maximum(*ends)
-    users_before = np.bincount(mesh.corner_edges, minlength=len(mesh.edges))
-    parts = components(len(first), *(each[users_before > 0] for each in ends))[corners[mesh.starts]]
+    is_first = first == np.arange(len(first))
+    if not is_first.all():
+        mesh, axes = _merged(mesh, first, is_first), axes[:, is_first]
     faces = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    edges = _same_edges(ends, first)[mesh.corner_edges]
+    corners, edges = mesh.corners, mesh.corner_edges
+    ends = np.ascontiguousarray(mesh.edges.T)
+    is_used = np.bincount(edges, minlength=len(mesh.edges)) > 0
+    parts = components(len(mesh.points), ends[0, is_used], ends[1, is_used])[corners[mesh.starts]]
     is_edge = (ends[0] != ends[1])[edges]
     if not is_edge.all():  # a face that merging makes a line or a point of is no part of the surface
         is_edge &= np.repeat(np.add.reduceat(is_edge, mesh.starts, dtype=np.int32) > 2, sizes)
@@ -108,16 +113,36 @@ def _counts_of_faces(mesh: MeshArrays) -> dict[str, int]:
     surface = _surface(mesh, faces, edges, corners == ends[0][edges], users, parts, volumes)
     flipped, one_sided = count_flipped(surface)
     boundary = int(np.count_nonzero(users == 1))
-    return {
+    counts = {
         "parts": int(np.count_nonzero(np.bincount(parts))),
         "boundary_edges": boundary,
         "non_manifold_edges": int(np.count_nonzero(users > 2)),
-        "split_edges": max(0, int(np.count_nonzero(users_before == 1)) - boundary),
+        "split_edges": max(0, open_before - boundary),
         "flipped_faces": flipped,
         "degenerate_faces": int(np.count_nonzero(heights < 1 / STEPS)),
-        "doubles": int(np.count_nonzero(first != np.arange(len(first)))),
+        "doubles": len(is_first) - int(np.count_nonzero(is_first)),
         "one_sided_faces": one_sided,
     }
+    return counts, mesh.corner_edges
+
+
+def _merged(mesh: MeshArrays, first: np.ndarray, is_first: np.ndarray) -> MeshArrays:
+    """The mesh with each vertex replaced by the `first` in its place, and one edge between the same two."""
+    vertices = (np.cumsum(is_first, dtype=np.int32) - 1)[first]
+    ends = vertices[mesh.edges[:, 0]], vertices[mesh.edges[:, 1]]
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    same = np.arange(len(low), dtype=np.int32)
+    is_shared = np.bincount(vertices) > 1
+    several = np.flatnonzero(is_shared[low] | is_shared[high])  # no others can be the same
+    same[several] = several[_first_equal(low[several].astype(np.int64) << 32 | high[several])]
+    is_kept = same == np.arange(len(same))
+    return MeshArrays(
+        points=mesh.points[is_first],
+        edges=np.stack((low[is_kept], high[is_kept]), axis=1),
+        starts=mesh.starts,
+        corners=vertices[mesh.corners],
+        corner_edges=(np.cumsum(is_kept, dtype=np.int32) - 1)[same][mesh.corner_edges],
+    )
 
 
 def _surface(
@@ -170,19 +195,6 @@ def _first_equal(keys: np.ndarray) -> np.ndarray:
     found = np.empty(len(keys), np.int32)
     found[order] = order[is_first][np.cumsum(is_first) - 1]
     return found
-
-
-def _same_edges(ends: tuple[np.ndarray, np.ndarray], first: np.ndarray) -> np.ndarray:
-    """Of each edge the first that has the same ends once vertices are merged."""
-    low, high = ends
-    same = np.arange(len(low), dtype=np.int32)
-    is_merged = np.zeros(len(first), np.bool_)
-    is_merged[first[first != np.arange(len(first))]] = True
-    several = np.flatnonzero(is_merged[low] | is_merged[high])
-    if len(several):
-        keys = low[several].astype(np.int64) << 32 | high[several]
-        same[several] = several[_first_equal(keys)]
-    return same
 
 
 def _volumes_and_heights(axes: np.ndarray, mesh: MeshArrays) -> tuple[np.ndarray, np.ndarray]:

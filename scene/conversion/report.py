@@ -66,6 +66,7 @@ class _Use:
         self.mesh = mesh
         self.materials = materials  # of the first object, by its slots
         self.count = 0
+        self.corner_edges: np.ndarray | None = None  # those that merging makes one as one; None: not known
 
 
 def _uses(objects: list[bpy.types.Object]) -> list[_Use]:
@@ -104,7 +105,8 @@ def _shape(uses: list[_Use]) -> Report:
     _check_size(uses)
     total = dict.fromkeys(asdict(ShapeCounts()), 0)
     for use in uses:
-        for name, count in asdict(count_shape(_arrays(use.mesh))).items():
+        counts, use.corner_edges = count_shape(_arrays(use.mesh))
+        for name, count in asdict(counts).items():
             total[name] += count * use.count
     return total
 
@@ -151,7 +153,9 @@ def _uvs(uses: list[_Use]) -> Report:
         layer = next((each for each in layers if each.active_render), layers[0])
         slots = [numbers.setdefault(each, len(numbers)) for each in use.materials or [None]]
         materials = np.array(slots, np.int32)[np.clip(_slots_of_faces(use.mesh), 0, len(slots) - 1)]
-        corner_edges = _attribute(use.mesh, ".corner_edge", "value", np.int32)
+        corner_edges = use.corner_edges
+        if corner_edges is None:
+            corner_edges = _attribute(use.mesh, ".corner_edge", "value", np.int32)
         uv = _read(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
         pieces.append(UvFaces(uv, _starts(use.mesh), corner_edges, materials))
     found = measure_uv(pieces)
