@@ -236,6 +236,53 @@ def test_each_of_several_images_is_made_and_they_stand_on_a_grid(scene: Any, bac
     assert places["coffee"] == pytest.approx((5.0, 6.0 + step, foot))
 
 
+def test_several_stand_clear_of_what_is_at_the_3d_cursor(scene: Any) -> None:
+    """All are moved together: they keep their places among one another."""
+    spots = part("window.spots")
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    scene.maquette.place_mode = "CURSOR"
+    places = [spot.location for spot in spots.grid(bpy.context, 4)]
+    step = scene.maquette.size * 1.25
+    assert min(x for x, _, _ in places) == pytest.approx(1 + 0.75 * scene.maquette.size)
+    x, y, z = places[0]
+    wanted_places = [(x, y, z), (x + step, y, z), (x, y + step, z), (x + step, y + step, z)]
+    assert places == [pytest.approx(place) for place in wanted_places]
+    bpy.ops.mesh.primitive_cube_add(size=1, location=(x + step, y + step, 0.5))
+    assert min(x for x, _, _ in (spot.location for spot in spots.grid(bpy.context, 4))) > x + step
+
+
+def test_several_go_on_with_a_row(scene: Any) -> None:
+    spots = part("window.spots")
+    (last,) = boxes("Last")
+    last.location.x = 5.0
+    last["maquette_awaits"] = "a-job"
+    scene.maquette.place_mode = "ROW"
+    assert spots.grid(bpy.context, 2)[0].location[0] > 5.0
+
+
+def test_one_of_several_images_that_cannot_be_read_is_named_before_anything_is_paid(
+    scene: Any, tmp_path: Path
+) -> None:
+    catalogue = session_state.state.catalogue
+    inputs = choose(scene, IMAGE)
+    good, broken = tmp_path / "good.png", tmp_path / "broken.png"
+    content = (EXAMPLES / "cat.png").read_bytes()
+    good.write_bytes(content)
+    broken.write_bytes(content[: len(content) // 2])
+    images = [bpy.data.images.load(str(path)) for path in (good, broken)]
+    until(lambda: part("window.pictures").ask_of(catalogue, images))
+
+    def problem(*names: str) -> str:
+        found = blockers.blocker(bpy.context, wanted=wanted.wanted_now(bpy.context, images=names))
+        return found.text if found else ""
+
+    inputs.image = images[1]
+    assert problem("good.png") == "", "what is in the panel is not sent"
+    inputs.image = images[0]
+    assert "broken.png" in problem("good.png", "broken.png")
+    assert begin.readable(["good.png", "broken.png"]) == ["good.png"]
+
+
 def test_a_3d_model_is_begun_from_images_and_from_words_by_a_model_that_takes_them(scene: Any) -> None:
     choose(scene, "model_meshy-remesh")
     scene.maquette.place_mode = "SELECTED"
