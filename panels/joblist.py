@@ -87,7 +87,8 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
 
 
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord) -> None:
-    draw_text(layout, ruler, job.name, icon=state_of(job)[1], inset=0.8)
+    name = state.in_scene.get(job.id, job.name)
+    draw_text(layout, ruler, name, icon=state_of(job)[1], inset=0.8)
     draw_text(layout, ruler, " · ".join(facts_of(jobs, job)), inset=0.8)
     if job.is_working and not state.online:
         text = "It goes on when Blender's online access is on again"

@@ -91,7 +91,10 @@ def _draw_place(
         else:
             column.use_property_split = True
             column.prop(settings, "size")
-        if mode in ("ORIGINAL", "SELECTED") and properties.prompt_input(model):
+        is_replaced = mode in ("ORIGINAL", "SELECTED")
+        if is_replaced and properties.has_names_itself(settings, model):
+            draw_text(column, ruler, f"{properties.NAME} stands for each one's name.")
+        elif is_replaced and properties.prompt_input(model):
             column.prop(settings, "use_object_names")
         draw_restore(column, context)
 
