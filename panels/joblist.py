@@ -15,7 +15,7 @@ from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
 
 _TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
-_ROW_UNITS = 4.4  # what a row's edges, the list's scroll bar and two icons take
+_ROW_UNITS = 5.2  # what a row's edges, the list's scroll bar and two icons take
 
 
 class MAQUETTE_UL_jobs(bpy.types.UIList):

@@ -83,7 +83,10 @@ class Wanted:
         return set.intersection(*(set(values) for _, values in self.own)) if self.own else set()
 
     def lines(self) -> list[str]:
-        """What each object becomes, where objects say so themselves: "Chair: a chair, weathered oak"."""
+        """What each object becomes, where objects say so themselves: "Chair: a chair, weathered oak".
+
+        Where none of several does, their names.
+        """
         spec = properties.prompt_input(self.model) if self.model else None
         told: list[str] = []
         for target, (_, own) in zip(self.targets, self.own, strict=True):
@@ -93,6 +96,8 @@ class Wanted:
                 told.append(
                     _bounded(f"{target.name}: {text or (image.name if image else 'a seed of its own')}")
                 )
+        if not told and len(self.targets) > 1 and all(self.targets):
+            return [_bounded(", ".join(target.name for target in self.targets if target))]
         if len(told) <= LINES_MAX:
             return told
         return [*told[: LINES_MAX - 1], f"and {len(told) - LINES_MAX + 1} more"]
