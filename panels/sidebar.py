@@ -87,7 +87,7 @@ def _draw_place(
         if mode == "ORIGINAL":
             draw_on_original(column, ruler, settings)
         elif mode == "SELECTED":
-            draw_text(column, ruler, "Each keeps its name, place and box.")
+            draw_text(column, ruler, "Each keeps its name, place and size.")
         else:
             column.use_property_split = True
             column.prop(settings, "size")

@@ -28,7 +28,7 @@ from .values import carry_over
 
 PLACE_MODES = (
     ("CURSOR", "At 3D Cursor", "The 3D model stands on the 3D cursor"),
-    ("SELECTED", "Replace Selected", "One 3D model for each selected object, fitted into its place and box"),
+    ("SELECTED", "Replace Selected", "One 3D model for each selected object, with its place and size"),
     ("ROW", "In a Row", "Side by side, from the 3D cursor along X"),
     ("POINT", "At Drop Point", "Where the image was dropped"),
     ("MOUSE", "Under Mouse", "After Generate its box follows the mouse: a click puts it there"),

@@ -79,7 +79,7 @@ def with_text(context: bpy.types.Context, text: str) -> str:
 def load_images(paths: Sequence[Path]) -> list[bpy.types.Image]:
     """Images of these files; none is loaded if one of them is no image. Raises OSError or RuntimeError."""
     if wrong := [path.name for path in paths if not (content_type(path) or "").startswith("image/")]:
-        raise RuntimeError(f"No image: {', '.join(wrong)}")
+        raise RuntimeError(f"Not an image: {', '.join(wrong)}")
     return [bpy.data.images.load(str(path), check_existing=True) for path in paths]
 
 
