@@ -57,7 +57,7 @@ def _draw_ways_in(layout: bpy.types.UILayout, ruler: Ruler, problem: str) -> Non
     draw_text(layout, ruler, "Turn images and words into 3D models that stand where you want them.")
     box = layout.box().column()
     draw_text(box, ruler, "Have a Scenario account? Enter its API key once.", inset=0.8)
-    box.operator("maquette.open_preferences", text="Enter Key…", icon="KEYINGSET")
+    box.operator("maquette.open_preferences", text="Sign In…", icon="KEYINGSET")
     box = layout.box().column()
     draw_text(
         box, ruler, "Just looking? The sandbox makes simple stand-ins on this computer, for free.", inset=0.8
