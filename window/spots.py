@@ -25,7 +25,7 @@ class Spot:
 def grid(context: bpy.types.Context, count: int) -> list[Spot]:
     """Places for several, side by side and one behind the other.
 
-    The first is where the settings put one; at the 3D cursor, all of them stand clear of what is there.
+    The first is where the settings put one. At the 3D cursor and in a row, all stand clear of what is there.
     """
     settings = properties.get(context.scene)
     start, turn = Vector(context.scene.cursor.location), 0.0
@@ -36,9 +36,9 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
         start, turn = Vector(settings.drop_point), settings.drop_rotation_z
         turned = Matrix.Rotation(turn, 3, "Z")
         places = [turned @ place for place in places]
-    elif settings.place_mode == "ROW":
-        start = scene.row_place(context.scene, settings.size)
     else:
+        if settings.place_mode == "ROW":
+            start = scene.row_place(context.scene, settings.size)
         start, _ = scene.free_place(context.scene, start, settings.size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), turn, settings.size) for place in places]
 

@@ -260,6 +260,17 @@ def test_several_go_on_with_a_row(scene: Any) -> None:
     assert spots.grid(bpy.context, 2)[0].location[0] > 5.0
 
 
+def test_a_row_begins_beside_what_is_at_the_3d_cursor(scene: Any, backend: Any) -> None:
+    start_jobs = part("window.start_jobs")
+    choose(scene, VOXELS).prompt = "a vase"
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    scene.maquette.place_mode = "ROW"
+    job_ids, problem = start_jobs.start_jobs(bpy.context)
+    assert not problem
+    (found,) = placeholders.objects_of(job_ids[0], scene.objects)
+    assert found.location.x == pytest.approx(1 + 0.75 * scene.maquette.size)
+
+
 def test_one_of_several_images_that_cannot_be_read_is_named_before_anything_is_paid(
     scene: Any, tmp_path: Path
 ) -> None:
