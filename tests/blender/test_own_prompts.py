@@ -438,3 +438,23 @@ def test_a_3d_model_stands_on_the_spot_that_was_clicked_whatever_is_there(scene:
     (found,) = placeholders.objects_of(job_ids[0], scene.objects)
     assert tuple(found.location) == pytest.approx((0.0, 0.0, 2.0))
     assert found.rotation_euler.z == pytest.approx(0.5)
+
+
+def test_a_panel_is_seen_however_long_its_redraw_takes(
+    scene: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a heavy scene Blender may draw for longer than a panel counts as seen."""
+    choose(scene, VOXELS)
+    asked_at: list[float] = []
+    now = [time.monotonic()]
+    for name in ("began_at", "worked_at", "asked_at", "sidebar_at", "view_at", "scanned_at"):
+        monkeypatch.setattr(f"{PACKAGE}.window.timer._last.{name}", 0.0)
+    monkeypatch.setattr(timer, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(timer, "_ask_service", lambda _catalogue, at: asked_at.append(at))
+    timer.tick()
+    session_state.state.drawn_at = now[0] + 1.0
+    asked_at.clear()
+    for _ in range(2):
+        now[0] += 10.0
+        timer.tick()
+    assert asked_at == [now[0] - 10.0], "once: it was not drawn again"
