@@ -36,7 +36,8 @@ def steps(w: Window) -> Steps:
         yield from w.key(keys)
         yield 0.3
         w.check(count(w) == 1, f"{keys} makes none", count(w))
-    w.check(expected.waiting() == {"horse"}, "its place is there", expected.waiting())
+    is_there = expected.waiting() == {"horse"} or expected.is_placed("horse")  # on a busy machine it has come
+    w.check(is_there, "its place is there", expected.waiting())
     yield 3.0
     yield from w.press("maquette.generate")
     yield from w.until(lambda: count(w) == 2, 5, "another click is another wish")
