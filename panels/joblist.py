@@ -15,6 +15,7 @@ from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
 
 _TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
+_DOUBT = "The service's answer was lost. Which of these jobs is it?"
 _ROW_UNITS = 5.2  # what a row's edges, the list's scroll bar and two icons take
 
 
@@ -97,7 +98,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         is_bad = job.state in _TROUBLE
         text = layout.column()
         text.alert = is_bad
-        message = "Its answer was lost. Which of these is it?" if job.doubts else job.message
+        message = _DOUBT if job.doubts else job.message
         draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
     beside = placeholders.is_beside(bpy.context, job.id)
     if beside:
