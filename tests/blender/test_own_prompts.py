@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A prompt for each object, several images at once, and where a 3D model may be begun: on the sandbox."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,17 @@ from typing import Any
 import bpy
 import pytest
 from commands import EXAMPLES
-from sandbox_scene import operators, part, placeholders, properties, session_state, until, wait
+from sandbox_scene import (
+    PACKAGE,
+    operators,
+    part,
+    placeholders,
+    properties,
+    session_state,
+    timer,
+    until,
+    wait,
+)
 
 VOXELS, RODIN, IMAGE = "model_scenario-voxels", "model_rodin-hyper3d", "model_hunyuan-3d-v2-1"
 

@@ -36,9 +36,7 @@ def steps(w: Window) -> Steps:
     yield 1.0
     w.picture("chooser-mesh")
     w.check(
-        shown(w).task == "MESH",
-        "with a mesh selected the chooser lists what works on one",
-        shown(w).task,
+        shown(w).task == "MESH", "with a mesh selected the chooser lists what works on one", shown(w).task
     )
     yield from w.key("Escape")
     yield from w.key("Escape")
