@@ -78,6 +78,10 @@ def with_text(context: bpy.types.Context, text: str) -> str:
 
 def load_images(paths: Sequence[Path]) -> list[bpy.types.Image]:
     """Images of these files; none is loaded if one of them is no image. Raises OSError or RuntimeError."""
+    if missing := [path.name for path in paths if not path.is_file()]:  # Blender names one folder for all
+        raise RuntimeError(
+            f"Not in {paths[0].parent}: {', '.join(missing)}. Drop files of one folder at a time."
+        )
     if wrong := [path.name for path in paths if not (content_type(path) or "").startswith("image/")]:
         raise RuntimeError(f"Not an image: {', '.join(wrong)}")
     return [bpy.data.images.load(str(path), check_existing=True) for path in paths]

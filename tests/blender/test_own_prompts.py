@@ -321,6 +321,10 @@ def test_a_3d_model_is_begun_from_images_and_from_words_by_a_model_that_takes_th
     inputs = choose(scene, model.id)
     operators.use_prompt("EXEC_DEFAULT", prompt="a chair")
     assert inputs.prompt == "a chair"
+    with pytest.raises(
+        RuntimeError, match="one folder at a time"
+    ):  # Blender tells one for all that is dropped
+        drop("cat.png", "elsewhere.png")
     with pytest.raises(RuntimeError, match="Not an image"):
         operators.add_from_images("EXEC_DEFAULT", directory=str(EXAMPLES), files=[{"name": "SOURCES.md"}])
 

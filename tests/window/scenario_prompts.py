@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each thing has its own words, and a 3D model begins where its image is: by mouse and keyboard."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ NAMES = ("Chair", "Oak_Table", "Lamp", "Vase", "Rug", "Shelf", "Stool", "Clock",
 
 def steps(w: Window) -> Steps:
     inputs = yield from expected.in_sandbox(w, 2, WORDS_MODEL)
-    bpy.data.images.load(str(EXAMPLES / "coffee.png"))  # the first of a session costs Blender some 80 ms
+    shutil.copytree(EXAMPLES, images(w))  # files that are dropped together are of one folder
+    bpy.data.images.load(str(images(w) / "coffee.png"))  # the first of a session costs Blender some 80 ms
     yield from own_words(w)
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
     inputs().targetFaceNum = 2000
@@ -27,6 +29,10 @@ def steps(w: Window) -> Steps:
     inputs = yield from expected.inputs_shown(w, WORDS_MODEL)
     yield from ten_boxes(w, inputs)
     expected.check_opens(w)
+
+
+def images(w: Window) -> Path:
+    return w.folder / "images"
 
 
 def boxes(*names: str) -> None:
@@ -120,8 +126,8 @@ def three_images(w: Window, inputs: Any) -> Steps:
     inputs().image = None
     before = expected.paid(w)
     names = ("horse", "cat", "coffee")
-    files = [EXAMPLES / f"{name}.png" for name in names]
-    broken = w.folder / "broken.png"
+    files = [images(w) / f"{name}.png" for name in names]
+    broken = images(w) / "broken.png"
     content = files[0].read_bytes()
     broken.write_bytes(content[: len(content) // 2])
     yield from drop(w, w.view_point(), *files, broken)
@@ -217,7 +223,7 @@ def each_menu(w: Window, end: str) -> Steps:
 def under_mouse(w: Window) -> Steps:
     boxes("Table")
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
-    inputs().image = bpy.data.images.load(str(EXAMPLES / "horse.png"), check_existing=True)
+    inputs().image = bpy.data.images.load(str(images(w) / "horse.png"), check_existing=True)
     expected.settings_of(w).place_mode = "MOUSE"
     yield from w.until(lambda: expected.price(w), 30, "the price is known")
     before, top = expected.paid(w), Vector((-4.0, -1.0, 1.0))
