@@ -8,7 +8,7 @@ written through.
 import contextlib
 import itertools
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .candidates import refuse_candidate, take_candidate
 from .record import JobRecord, NewJob
@@ -74,7 +74,14 @@ class JobCache:
     # What the artist asks for. Raise StoreError.
 
     def add(self, new: NewJob) -> JobRecord:
-        return self._written(self.store.add(new))
+        return self.add_all([new])[0]
+
+    def add_all(self, new: Sequence[NewJob]) -> list[JobRecord]:
+        """All or none."""
+        made = self.store.add_all(new)
+        self._put(made)
+        self._supervisor.reset_failures()
+        return made
 
     def get(self, job_id: str) -> JobRecord:
         """The job as the store has it now, also if the history has not come to it yet."""

@@ -9,7 +9,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -179,34 +179,46 @@ class Store:
     # Writing.
 
     def add(self, new: NewJob) -> JobRecord:
-        """Write a job down as prepared, once; its input files are kept, so the originals may change.
+        """Write a job down, see `add_all`."""
+        return self.add_all([new])[0]
 
-        Raises StoreError if its id is taken. A process that is killed at this leaves no job.
+    def add_all(self, jobs: Sequence[NewJob]) -> list[JobRecord]:
+        """Write jobs down as prepared, once, all or none; their input files are kept: originals may change.
+
+        Raises StoreError if an id is taken. A process that is killed at this leaves no job.
         """
-        now, folder = self.clock(), self.job_folder(new.id)
-        made = part = folder.with_name(f"new-{new_id()}")
+        parts = [self.job_folder(f"new-{new_id()}") for _ in jobs]
+        made: list[Path] = []
         try:
-            (part / "input").mkdir(parents=True)
-            row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
-            row |= {"name": as_text(new.name), "source": as_text(new.source)}
-            inputs, files = keep_files(new.inputs, part, is_quick=self._is_interactive)
-            row |= {"inputs": json_text(inputs, files), "input_files": json_text(files)}
-            row["placement"] = json.dumps(dict(new.placement))
-            row |= {"state": State.PREPARED, "created_at": now, "updated_at": now}
+            rows = [self._prepared_row(new, part) for new, part in zip(jobs, parts, strict=True)]
             with transaction(self._db):
-                if self._jobs("WHERE id = ?", new.id):
-                    raise StoreError(f"{folder} cannot be made for a new job: it is there.")
-                row["change"] = next_change(self._db)
-                names, places = ", ".join(row), ", ".join("?" * len(row))
-                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", (*row.values(),))
-                shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here, before
-                made = part.rename(folder)
+                for new, part, row in zip(jobs, parts, rows, strict=True):
+                    folder = self.job_folder(new.id)
+                    if self._jobs("WHERE id = ?", new.id):
+                        raise StoreError(f"{folder} cannot be made for a new job: it is there.")
+                    row["change"] = next_change(self._db)
+                    names, places = ", ".join(row), ", ".join("?" * len(row))
+                    self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", (*row.values(),))
+                    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here, before
+                    made.append(part.rename(folder))
         except BaseException as error:
-            shutil.rmtree(made if isinstance(error, Exception) else part, ignore_errors=True)
+            # What is no Exception, Ctrl-C say, may come after the commit.
+            for left in (*parts, *(made if isinstance(error, Exception) else ())):
+                shutil.rmtree(left, ignore_errors=True)
             if isinstance(error, OSError):
-                raise StoreError(f"{folder} cannot be made for a new job: {error.strerror}.") from error
+                raise StoreError(f"{self.folder} takes no new job: {error.strerror}.") from error
             raise
-        return self.get(new.id)
+        return [self.get(new.id) for new in jobs]
+
+    def _prepared_row(self, new: NewJob, folder: Path) -> dict[str, Any]:
+        """The row of a job whose input files are kept in `folder`, which is made. Raises OSError."""
+        (folder / "input").mkdir(parents=True)
+        row: dict[str, Any] = {column.name: getattr(new, column.name) for column in fields(new)}
+        row |= {"name": as_text(new.name), "source": as_text(new.source)}
+        inputs, files = keep_files(new.inputs, folder, is_quick=self._is_interactive)
+        row |= {"inputs": json_text(inputs, files), "input_files": json_text(files)}
+        row |= {"placement": json.dumps(dict(new.placement)), "state": State.PREPARED}
+        return row | dict.fromkeys(("created_at", "updated_at"), self.clock())
 
     def move(self, job: JobRecord, state: State, *, lease: str | None = None, **values: Any) -> JobRecord:
         """Bring `job` from the state it was read in to `state`, with other columns, or raise StaleError.

@@ -44,5 +44,5 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
         new = again(job, backend.store.job_folder(job.id))
         if not self.keeps_seed:
             new = with_new_seed(new, backend.catalogue.schema(job.model_id))
-        made = placeholders.add_job(context, backend.jobs, new, None, beside=job.id)
+        (made,) = placeholders.add_jobs(context, backend.jobs, [(new, None, None)], beside=job.id)
         return wait.wait_for_jobs([made.id])

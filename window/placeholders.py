@@ -77,24 +77,25 @@ def objects_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.typ
     ]
 
 
-def add_job(
+def add_jobs(
     context: bpy.types.Context,
     jobs: JobCache,
-    new: NewJob,
-    target: bpy.types.Object | None,
-    spot: Spot | None = None,
+    wanted: Sequence[tuple[NewJob, bpy.types.Object | None, Spot | None]],
     *,
     beside: str = "",
-) -> JobRecord:
-    """Mark the job's place and add the job, or do neither. Raises StoreError.
+) -> list[JobRecord]:
+    """Mark the place of each job and add them, or do neither. Raises StoreError.
 
-    Its place is the `spot`, or beside what the job `beside` has made, if that is in the scene.
+    With each goes what it replaces, and its spot. With neither it stands beside what the job `beside` has
+    made, if that is in the scene, or else where the settings say.
     """
     try:
-        create(context, new, target, spot, beside=beside)
-        return jobs.add(new)
+        for new, target, spot in wanted:
+            create(context, new, target, spot, beside=beside)
+        return jobs.add_all([new for new, _, _ in wanted])
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
-        remove(new.id)
+        for new, _, _ in wanted:
+            remove(new.id)
         raise
 
 

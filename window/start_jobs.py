@@ -53,8 +53,10 @@ def start_jobs(
                 _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder))
                 for target, values, cost_cu in zip(wanted.targets, each_values, costs, strict=True)
             ]
-            for new, target, place in zip(new_jobs, wanted.targets, places, strict=True):
-                started.append(placeholders.add_job(context, jobs, new, target, place).id)
+            added = placeholders.add_jobs(
+                context, jobs, list(zip(new_jobs, wanted.targets, places, strict=True))
+            )
+        started += [job.id for job in added]
         problem = wait.wait_for_jobs(started) or ""
     except _ERRORS as error:
         problem = f"{error} {len(started)} were started." if started else str(error)

@@ -281,7 +281,7 @@ def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_
         with pytest.raises(RuntimeError, match="no place"):
             operators.generate(inputs=INPUTS)
     with monkeypatch.context() as patch:
-        patch.setattr(type(backend.jobs), "add", fail)
+        patch.setattr(type(backend.jobs), "add_all", fail)
         with pytest.raises(RuntimeError, match="no place"):
             operators.generate(inputs=INPUTS)
     assert {job.id for job in backend.store.list_jobs(service=backend.service)} == known

@@ -82,6 +82,30 @@ def test_a_request_is_written_down_once(store: Store) -> None:
     assert store.job_folder(job.id).is_dir()
 
 
+def test_of_several_jobs_all_are_written_down_or_none(store: Store) -> None:
+    """The third is there already: no row and no folder of the others stays behind."""
+    there = add(store)
+    wanted = [NewJob(name=name, model_id="model_x", inputs={}, service="s") for name in ("one", "two")]
+    with pytest.raises(StoreError, match="it is there"):
+        store.add_all([*wanted, NewJob(name="cup", model_id="model_x", inputs={}, service="s", id=there.id)])
+    assert store.ids("s") == {there.id}
+    assert [each.name for each in (store.folder / "jobs").iterdir()] == [there.id]
+    assert [job.name for job in store.add_all(wanted)] == ["one", "two"]
+
+
+def test_jobs_are_not_added_one_by_one_while_another_process_writes(tmp_path: Path) -> None:
+    """A person's click is not held: it is told at once, and nothing of it is there."""
+    store = Store(tmp_path / "state", is_interactive=True, clock=Clock())
+    other = sqlite3.connect(store.folder / DATABASE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    wanted = [NewJob(name=name, model_id="model_x", inputs={}, service="s") for name in ("one", "two")]
+    with pytest.raises(StoreError, match="cannot be written to just now"):
+        store.add_all(wanted)
+    assert store.ids("s") == set()
+    assert list((store.folder / "jobs").iterdir()) == []
+    other.close()
+
+
 def test_what_a_killed_process_left_of_a_job_does_not_keep_it_from_being_made(store: Store) -> None:
     new = NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s")
     (store.job_folder(new.id) / "input" / "0").mkdir(parents=True)
