@@ -11,6 +11,7 @@ from typing import cast
 
 import bpy
 
+from .jobs import cost_text
 from .session_state import state
 
 PACKAGE = cast("str", __package__)
@@ -64,7 +65,7 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         unit="LENGTH",
     )
     is_notifying: bpy.props.BoolProperty(
-        name="Tell of Arrivals",
+        name="Message on Arrival",
         description="Show in the status bar when a 3D model has come into the scene",
         default=True,
     )
@@ -104,7 +105,7 @@ def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
     for number, line in enumerate(textwrap.wrap(problem, letters)):
         column.label(text=line, icon="BLANK1" if number else "ERROR")
     if balance_cu is not None and not problem:
-        column.label(text=f"{balance_cu:,.0f} CU left", icon="CHECKMARK")
+        column.label(text=f"{cost_text(balance_cu)} left", icon="CHECKMARK")
     row = column.row()
     if state.account == "signed_out":
         row.operator("maquette.sign_in", text="Sign In…", icon="KEYINGSET")

@@ -115,6 +115,10 @@ class Catalogue:
         value = self._value("picture", path)
         return value if isinstance(value, str) else ""
 
+    def is_picture_known(self, path: str) -> bool:
+        """Whether `ask_picture` was answered."""
+        return self._value("picture", path) is not None
+
     def error(self, kind: str, key: str = "") -> str:
         """The last answer to this lookup, if it was an error; "" if not."""
         row = self._rows.get((kind, key))

@@ -46,7 +46,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             self,
             context,
             event,
-            question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
+            question=_question(mode, count),
             details=_details(wanted) if self.asks else wanted.lines(),
             cost_cu=wanted.cost_cu,
             is_shown=count == 1 and not self.asks and _is_button_shown(context),
@@ -58,6 +58,12 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if problem:
             self.report({"ERROR"}, problem)
         return {"FINISHED"} if job_ids else {"CANCELLED"}
+
+
+def _question(mode: str, count: int) -> str:
+    if mode == "ORIGINAL":
+        return f"Generate for {count} Objects?" if count > 1 else "Generate for This Object?"
+    return f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?"
 
 
 def _details(wanted: Wanted) -> list[str]:

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..window import begin, blocker, confirm, credits_blocker, start_jobs, wanted_now
+from ..window import begin, blocker, confirm, start_jobs, wanted_now
 
 
 class MAQUETTE_OT_make_each(bpy.types.Operator):
@@ -17,14 +17,12 @@ class MAQUETTE_OT_make_each(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         begin.have_own_place(context)
-        if found := blocker(context):
+        names = self.names.split("\n")
+        wanted = wanted_now(context, images=names)
+        if found := blocker(context, wanted=wanted):
             self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
-        names = self.names.split("\n")
-        cost_cu = wanted_now(context, images=names).cost_cu
-        if short := credits_blocker(cost_cu):
-            self.report({"ERROR"}, short.text)
-            return {"CANCELLED"}
+        cost_cu = wanted.cost_cu
         return confirm.invoke(
             self,
             context,

@@ -15,16 +15,18 @@ from mathutils import Matrix, Vector
 
 from .. import properties
 from ..jobs import cost_text
-from ..window import blocker, confirm, spots, start_jobs, wanted_now
+from ..window import blocker, confirm, in_scene, spots, start_jobs, wanted_now
 
 _CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
+_CORNERS += [Vector((0.0, -0.8, 0.0))]  # the tip of an arrow: a 3D model's front is along -Y
 _EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
+_EDGES += ((0, 8), (4, 8))
 _COLOR = (0.28, 0.45, 0.7, 1)
 _VIEW = ("MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN", "TRACKPADZOOM", "NDOF_MOTION")
 _WORDS = {
-    "MOVE": "Click: Generate{price}",
-    "TURN": "Turn: click to keep it",
-    "SCALE": "Scale: click to keep it",
+    "MOVE": "Click: Generate{price}    R: Turn    S: Scale    Esc: Cancel",
+    "TURN": "Turn: {turn:.0f}°    Click: Keep    Esc: As Before",
+    "SCALE": "Size: {size}    Click: Keep    Esc: As Before",
 }
 
 
@@ -157,7 +159,9 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
     def _tell(self, context: bpy.types.Context) -> None:
         cost_cu = wanted_now(context, spot=self._spot()).cost_cu
         price = " · …" if cost_cu is None else f" · {cost_text(cost_cu)}"
-        text = f"{_WORDS[self._mode].format(price=price)}    R: turn    S: scale    Esc: cancel"
+        size = in_scene.length_text(self._size, context.scene)
+        text = _WORDS[self._mode].format(price=price, turn=math.degrees(self._turn), size=size)
+        context.workspace.status_text_set(text)
         for area in context.screen.areas:
             if area.as_pointer() == self._area:
                 area.header_text_set(text)

@@ -32,7 +32,7 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
             self,
             context,
             event,
-            question=f"Make {job.name} Again?",
+            question=f"Run {job.name} Again?",
             cost_cu=job.price_cu,
             request=job.id,
             is_shown=bool(self.job_id),

@@ -9,7 +9,7 @@ from .job_operator import JobOperator
 
 class MAQUETTE_OT_show_folder(JobOperator, bpy.types.Operator):
     bl_idname = "maquette.show_folder"
-    bl_label = "Show in Folder"
+    bl_label = "Show Folder"
     bl_description = "Open the folder with this job's files"
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:

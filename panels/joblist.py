@@ -16,7 +16,8 @@ from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job
 
 _TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
-_ROW_UNITS = 4.4  # what a row's edges, the list's scroll bar and two icons take
+_DOUBT = "The service's answer was lost. Which of these jobs is it?"
+_ROW_UNITS = 5.2  # what a row's edges, the list's scroll bar and two icons take
 
 
 class MAQUETTE_UL_jobs(bpy.types.UIList):
@@ -89,7 +90,8 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
 
 
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord) -> None:
-    draw_text(layout, ruler, job.name, icon=state_of(job)[1], inset=0.8)
+    name = state.in_scene.get(job.id, job.name)
+    draw_text(layout, ruler, name, icon=state_of(job)[1], inset=0.8)
     draw_text(layout, ruler, " · ".join(facts_of(jobs, job)), inset=0.8)
     if job.is_working and not state.online:
         text = "It goes on when Blender's online access is on again"
@@ -98,7 +100,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         is_bad = job.state in _TROUBLE
         text = layout.column()
         text.alert = is_bad
-        message = "Its answer was lost. Which of these is it?" if job.doubts else job.message
+        message = _DOUBT if job.doubts else job.message
         draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
     draw_sentence(layout, ruler, job)
     beside = placeholders.is_beside(bpy.context, job.id)

@@ -5,6 +5,7 @@ import bpy
 
 from .. import properties
 from ..session_state import state
+from .text import Ruler, draw_text
 
 
 class MAQUETTE_PT_object(bpy.types.Panel):
@@ -42,7 +43,7 @@ class MAQUETTE_PT_object(bpy.types.Panel):
             spec = properties.prompt_input(model)
             text = properties.own_values(settings, model, given, item).get(spec.name, "") if spec else ""
             if text:
-                layout.label(text=f"Prompt: {text}", translate=False)
+                draw_text(layout, Ruler.of(context), f"Becomes: {text}")
             elif not spec and own.prompt:
                 layout.label(text=f"{model.name} takes no prompt", icon="INFO", translate=False)
             if image and not properties.image_inputs(model):

@@ -7,9 +7,9 @@ from .. import properties, scene
 from .text import Ruler, draw_text
 
 _TOLD = {
-    "MATERIAL": "Its mesh and UVs stay. Its slots get the new texture.",
+    "MATERIAL": "Its mesh and UVs stay. Its material slots get the new texture.",
     "MESH": "It gets the new mesh. Its modifiers stay, the old mesh is kept.",
-    "OBJECT": "What comes stands in its place, as an object of its own.",
+    "OBJECT": "A new object stands in its place. The original stays.",
 }
 
 

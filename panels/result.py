@@ -10,6 +10,7 @@ from ..window import in_scene
 from .job_text import faces_of, money_text
 from .text import Ruler, draw_text, time_text
 
+_TITLES = 0.4  # their share of the width
 _PROMPTS = ("prompt", "text", "textPrompt")
 
 
@@ -44,7 +45,7 @@ class MAQUETTE_PT_result(bpy.types.Panel):
         facts += [("Dimensions", in_scene.dimensions_text(item, context.scene))]
         for title, text in facts:
             if text:
-                _draw_fact(layout, title, text)
+                _draw_fact(layout, ruler, title, text)
         prompt = next((str(parameters[name]) for name in _PROMPTS if parameters.get(name)), "")
         if prompt:
             layout.label(text="Prompt")
@@ -55,12 +56,16 @@ class MAQUETTE_PT_result(bpy.types.Panel):
             row.operator("maquette.show_folder").job_id = job_id
 
 
-def _draw_fact(layout: bpy.types.UILayout, title: str, text: str) -> None:
-    split = layout.split(factor=0.4)
+def _draw_fact(layout: bpy.types.UILayout, ruler: Ruler, title: str, text: str) -> None:
+    split = layout.split(factor=_TITLES)
     left = split.column()
     left.alignment = "RIGHT"
     left.label(text=title)
-    split.label(text=text, translate=False)
+    values = ruler._replace(width=ruler.width * (1 - _TITLES))
+    if values.fits(text, 1.0, -0.4):
+        split.label(text=text, translate=False)
+    else:
+        draw_text(split, values, text, inset=0.4)
 
 
 def _parameters(item: bpy.types.Object) -> dict[str, object]:

@@ -57,7 +57,7 @@ def _draw_ways_in(layout: bpy.types.UILayout, ruler: Ruler, problem: str) -> Non
     draw_text(layout, ruler, "Turn images and words into 3D models that stand where you want them.")
     box = layout.box().column()
     draw_text(box, ruler, "Have a Scenario account? Enter its API key once.", inset=0.8)
-    box.operator("maquette.open_preferences", text="Enter Key…", icon="KEYINGSET")
+    box.operator("maquette.open_preferences", text="Sign In…", icon="KEYINGSET")
     box = layout.box().column()
     draw_text(
         box, ruler, "Just looking? The sandbox makes simple stand-ins on this computer, for free.", inset=0.8
@@ -87,11 +87,14 @@ def _draw_place(
         if mode == "ORIGINAL":
             draw_on_original(column, ruler, settings)
         elif mode == "SELECTED":
-            draw_text(column, ruler, "Each keeps its name, place and box.")
+            draw_text(column, ruler, "Each keeps its name, place and size.")
         else:
             column.use_property_split = True
             column.prop(settings, "size")
-        if mode in ("ORIGINAL", "SELECTED") and properties.prompt_input(model):
+        is_replaced = mode in ("ORIGINAL", "SELECTED")
+        if is_replaced and properties.has_names_itself(settings, model):
+            draw_text(column, ruler, f"{properties.NAME} stands for each one's name.")
+        elif is_replaced and properties.prompt_input(model):
             column.prop(settings, "use_object_names")
         draw_restore(column, context)
 

@@ -4,7 +4,16 @@
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
 from .job_filter import no_click
 from .model_list import active_model_id, can_show, favourite_ids, list_models, recent_ids
-from .own_inputs import NAME, image_of, image_values, own_of, own_values, prompt_input, set_prompt
+from .own_inputs import (
+    NAME,
+    has_names_itself,
+    image_of,
+    image_values,
+    own_of,
+    own_values,
+    prompt_input,
+    set_prompt,
+)
 from .settings import (
     MaquetteSettings,
     activate_job,
@@ -58,6 +67,7 @@ __all__ = [
     "favourite_ids",
     "fields_of",
     "get",
+    "has_names_itself",
     "image_inputs",
     "image_of",
     "image_values",

@@ -82,6 +82,12 @@ def uses_names(settings: Any, model: Model | None, given: Values | None = None) 
     return not is_of_mesh and spec.name not in given and (spec.required.is_always or not has_image)
 
 
+def has_names_itself(settings: Any, model: Model) -> bool:
+    """Whether the panel's prompt says where objects' names go."""
+    spec = prompt_input(model)
+    return bool(spec) and NAME in str(values_of(settings, model).get(spec.name) or "")
+
+
 def own_values(settings: Any, model: Model, given: Values, item: bpy.types.Object | None) -> Values:
     """What the object that is to be replaced gives instead of `given`, the values of the panel."""
     found: Values = {}

@@ -28,7 +28,7 @@ from .values import carry_over
 
 PLACE_MODES = (
     ("CURSOR", "At 3D Cursor", "The 3D model stands on the 3D cursor"),
-    ("SELECTED", "Replace Selected", "One 3D model for each selected object, fitted into its place and box"),
+    ("SELECTED", "Replace Selected", "One 3D model for each selected object, with its place and size"),
     ("ROW", "In a Row", "Side by side, from the 3D cursor along X"),
     ("POINT", "At Drop Point", "Where the image was dropped"),
     ("MOUSE", "Under Mouse", "After Generate its box follows the mouse: a click puts it there"),
@@ -37,7 +37,7 @@ MESH_PLACE_MODES = (
     (
         "ORIGINAL",
         "On the Original",
-        "The selected object itself gets what comes, or what comes stands in its place",
+        "The selected object gets the result, or a new object stands in its place",
     ),
     *PLACE_MODES,
 )
@@ -45,10 +45,10 @@ RESULTS = (
     (
         "MATERIAL",
         "Material",
-        "The mesh and its UVs stay. Its slots get the new texture, baked onto those UVs",
+        "The mesh and its UVs stay. Its material slots get the new texture, baked onto those UVs",
     ),
     ("MESH", "Mesh", "The object gets the new mesh. Modifiers stay, the old mesh is kept"),
-    ("OBJECT", "New Object", "What comes stands in the same place as an object of its own"),
+    ("OBJECT", "New Object", "A new object stands in the same place. The original stays"),
 )
 SHAPES = (
     ("BASE", "Base Mesh", "Send the mesh without its modifiers"),

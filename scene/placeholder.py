@@ -100,19 +100,26 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
 
 
 def free_place(
-    scene: bpy.types.Scene, place: Iterable[float], size: float, layer: bpy.types.ViewLayer
+    scene: bpy.types.Scene,
+    place: Iterable[float],
+    size: float,
+    layer: bpy.types.ViewLayer,
+    *,
+    offsets: Collection[Vector] = (Vector(),),
 ) -> tuple[Vector, str]:
     """Where a box of that size stands in nothing that is seen: there, else along X; and beside what.
 
+    With `offsets` from the place, one box stands at each, and all of them are free.
     What is far larger in both directions, a room or a landscape, is no hindrance.
     """
     free, beside = Vector(place), ""
     boxes = [(each.name, *_world_box(each)) for each in layer.objects if _fills_space(each)]
     boxes = [(name, low, high) for name, low, high in boxes if min((high - low).xy) < _ROOM * size]
     boxes.sort(key=lambda box: box[2].x)
+    first = min(each.x for each in offsets)
     for name, low, high in boxes:
-        if _is_within(free, size, low, high):
-            free.x, beside = high.x + (_GAP + 0.5) * size, beside or name
+        if any(_is_within(free + each, size, low, high) for each in offsets):
+            free.x, beside = high.x + (_GAP + 0.5) * size - first, beside or name
     return free, beside
 
 

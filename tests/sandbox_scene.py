@@ -36,6 +36,7 @@ def opened_backend(folder: Path) -> Iterator[Any]:
     """A backend whose state is in `folder`, until the generator goes on."""
     preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.folder, preferences.is_sandbox = str(folder), True
+    preferences.recent = ""  # another module's tests may have used a model
     connection.open_backend()
     until(lambda: session_state.state.catalogue.schema(MODEL))
     yield session_state.state.backend

@@ -15,8 +15,8 @@ from .. import properties
 from ..client import Model, Task, content_type, tasks_of
 from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, cost_text, view_in
 from ..session_state import state
-from . import confirm, placeholders, when_ready
-from .blockers import service_blocker
+from . import confirm, pictures, placeholders, when_ready
+from .blockers import blocker, service_blocker
 from .wanted import wanted_now
 
 _NO_MODELS = "Open the Maquette tab in the sidebar first."
@@ -78,8 +78,12 @@ def with_text(context: bpy.types.Context, text: str) -> str:
 
 def load_images(paths: Sequence[Path]) -> list[bpy.types.Image]:
     """Images of these files; none is loaded if one of them is no image. Raises OSError or RuntimeError."""
+    if missing := [path.name for path in paths if not path.is_file()]:  # Blender names one folder for all
+        raise RuntimeError(
+            f"Not in {paths[0].parent}: {', '.join(missing)}. Drop files of one folder at a time."
+        )
     if wrong := [path.name for path in paths if not (content_type(path) or "").startswith("image/")]:
-        raise RuntimeError(f"No image: {', '.join(wrong)}")
+        raise RuntimeError(f"Not an image: {', '.join(wrong)}")
     return [bpy.data.images.load(str(path), check_existing=True) for path in paths]
 
 
@@ -119,26 +123,52 @@ def takes_one(model: Model) -> bool:
 def ask_about(context: bpy.types.Context, names: Sequence[str]) -> None:
     """Asks what to do with several images for a model that takes one; nothing is paid before a click."""
     put = "\n".join(names)
-    when_ready.go_on_when(context, when_ready.is_priced, lambda now: _ask(now, put))
+    when_ready.go_on_when(context, lambda now: _can_ask(now, put), lambda now: _ask(now, put))
+
+
+def _can_ask(context: bpy.types.Context, put: str) -> bool:
+    """Whether it is known what each costs, or why it cannot be made, and which cannot be read."""
+    names, catalogue = put.split("\n"), state.catalogue
+    if catalogue is None or not pictures.ask_of(catalogue, _images_of(names)):
+        return False
+    wanted = wanted_now(context, images=readable(names))
+    return bool(blocker(context, wanted=wanted)) or wanted.is_priced
 
 
 def _ask(context: bpy.types.Context, put: str) -> None:
     names = put.split("\n")
-    cost_cu = wanted_now(context, images=names).cost_cu
+    good = readable(names)
+    broken = [f"{each.name} {text}" for each in _images_of(names) if (text := pictures.problem_of(each))]
+    cost_cu = wanted_now(context, images=good).cost_cu if good else None
     tail = "…" if cost_cu is None else f" · {cost_text(cost_cu)}"
+    model = properties.model_of(properties.get(context.scene), state.catalogue)
 
     def draw(menu: Any, _context: bpy.types.Context) -> None:
         layout = menu.layout
         layout.operator_context = "INVOKE_DEFAULT"
-        text = f"Use One: {names[0]}"
-        one = layout.operator("maquette.use_images", text=text, icon="IMAGE_DATA", translate=False)
-        one.names = names[0]
-        each = layout.operator("maquette.make_each", text=f"{len(names)} 3D Models{tail}", icon="PLAY")
-        each.names = put
-        each.shown_cu = -1.0 if cost_cu is None else cost_cu
+        for text in broken:
+            layout.label(text=text, icon="ERROR", translate=False)
+        if good:
+            text = f"Use One: {good[0]}"
+            one = layout.operator("maquette.use_images", text=text, icon="IMAGE_DATA", translate=False)
+            one.names = good[0]
+        if len(good) > 1:
+            each = layout.operator("maquette.make_each", text=f"{len(good)} 3D Models{tail}", icon="PLAY")
+            each.names = "\n".join(good)
+            each.shown_cu = -1.0 if cost_cu is None else cost_cu
 
     confirm.question_opened()
-    context.window_manager.popup_menu(draw, title=f"{len(names)} Images", icon="QUESTION")
+    title = f"{len(names)} images, and {model.name if model else 'the model'} takes one"
+    context.window_manager.popup_menu(draw, title=title, icon="QUESTION")
+
+
+def _images_of(names: Sequence[str]) -> list[bpy.types.Image]:
+    return [bpy.data.images[name] for name in names if name in bpy.data.images]
+
+
+def readable(names: Sequence[str]) -> list[str]:
+    """Those of the images that nothing is known to be wrong with."""
+    return [each.name for each in _images_of(names) if not pictures.problem_of(each)]
 
 
 def have_own_place(context: bpy.types.Context) -> None:

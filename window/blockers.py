@@ -118,11 +118,9 @@ def _inputs_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None
     for own in wanted.shapes.values():
         if missing := properties.missing(settings, model, solid, own):
             return _blocking(missing)
-    spec = properties.prompt_input(model)
-    is_for_names = spec and properties.NAME in str(properties.values_of(settings, model).get(spec.name, ""))
-    if is_for_names and not any(wanted.targets):
+    if properties.has_names_itself(settings, model) and not any(wanted.targets):
         return _blocking(f"{properties.NAME} in the prompt needs Place › Replace Selected")
-    broken = pictures.problem(settings, model, wanted.images)
+    broken = pictures.problem(settings, model, wanted.images, wanted.replaced)
     return Notice(broken, is_blocking=True, is_error=True) if broken else None
 
 

@@ -75,7 +75,7 @@ def invoke(
                 bpy.app.timers.register(settle, first_interval=_TICK_S)
         return result
     manager: Any = context.window_manager
-    price = "The price is not known." if cost_cu is None else f"It costs {cost_text(cost_cu)}."
+    price = "Price: not known" if cost_cu is None else f"Price: {cost_text(cost_cu)}"
     return manager.invoke_confirm(
         operator, event, title=question, message="\n".join([*details, price]), confirm_text=operator.bl_label
     )

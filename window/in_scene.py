@@ -133,13 +133,15 @@ def dimensions_text(item: bpy.types.Object, current: bpy.types.Scene) -> str:
         sizes = [edge * abs(factor) for edge, factor in zip(low_high[1] - low_high[0], scale, strict=True)]
     if not any(sizes):
         return ""
+    return " × ".join(length_text(size, current) for size in sizes)
+
+
+def length_text(length: float, current: bpy.types.Scene) -> str:
+    """A length as the scene's units have it."""
     units = current.unit_settings
     if units.system == "NONE":
-        return " × ".join(f"{size:.3g}" for size in sizes)
-    return " × ".join(
-        bpy.utils.units.to_string(units.system, "LENGTH", size * units.scale_length, precision=3)
-        for size in sizes
-    )
+        return f"{length:.3g}"
+    return bpy.utils.units.to_string(units.system, "LENGTH", length * units.scale_length, precision=3)
 
 
 def _is_hidden(item: bpy.types.Object, layer: bpy.types.ViewLayer) -> bool:

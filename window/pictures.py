@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which of the chosen pictures cannot be read: the worker looks, the window remembers what it said."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -22,14 +22,29 @@ def ask(
 
     Cheap while the answers are good. Raises StoreError.
     """
-    for image in (*_chosen(settings, model), *own):
-        if path := file_of(image):
-            catalogue.ask_picture(path)
+    ask_of(catalogue, (*_chosen(settings, model), *own))
 
 
-def problem(settings: properties.MaquetteSettings, model: Model, own: Iterable[bpy.types.Image] = ()) -> str:
-    """What is wrong with the first that cannot be read, with its name; "" if all can."""
-    wrong = ((image.name, problem_of(image)) for image in (*_chosen(settings, model), *own))
+def ask_of(catalogue: Catalogue, images: Iterable[bpy.types.Image]) -> bool:
+    """Ask about the files of these images; whether all is known of them. Raises StoreError."""
+    paths = [path for image in images if (path := file_of(image))]
+    for path in paths:
+        catalogue.ask_picture(path)
+    return all(map(catalogue.is_picture_known, paths))
+
+
+def problem(
+    settings: properties.MaquetteSettings,
+    model: Model,
+    own: Iterable[bpy.types.Image] = (),
+    replaced: Collection[str] = (),
+) -> str:
+    """What is wrong with the first that cannot be read, with its name; "" if all can.
+
+    The inputs that are `replaced` have others than those of the panel, for each job.
+    """
+    images = (*_chosen(settings, model, replaced), *own)
+    wrong = ((image.name, problem_of(image)) for image in images)
     return next((f"{name} {text}" for name, text in wrong if text), "")
 
 
@@ -47,10 +62,12 @@ def file_of(image: bpy.types.Image) -> str:
     return bpy.path.abspath(image.filepath, library=image.library)
 
 
-def _chosen(settings: properties.MaquetteSettings, model: Model) -> Iterator[bpy.types.Image]:
+def _chosen(
+    settings: properties.MaquetteSettings, model: Model, replaced: Collection[str] = ()
+) -> Iterator[bpy.types.Image]:
     group: Any = properties.inputs_of(settings, model.id)
     for field in properties.relevant_fields(settings, model) if group else ():
-        if field.role not in ("picture", "pictures"):
+        if field.role not in ("picture", "pictures") or field.spec.name in replaced:
             continue
         held = getattr(group, field.attribute)
         yield from (

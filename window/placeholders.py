@@ -135,6 +135,7 @@ def create(
         location, other = scene.free_place(context.scene, location, size, context.view_layer)
     elif mode == "ROW":
         location = scene.row_place(context.scene, settings.size)
+        location, _ = scene.free_place(context.scene, location, size, context.view_layer)
     elif mode == "POINT":
         location, turn = settings.drop_point, settings.drop_rotation_z
     made = scene.add_placeholder(

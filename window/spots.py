@@ -8,7 +8,7 @@ import bpy
 from bpy_extras import view3d_utils
 from mathutils import Matrix, Vector
 
-from .. import properties
+from .. import properties, scene
 
 GAP = 0.25  # of the size, between two
 
@@ -23,15 +23,23 @@ class Spot:
 
 
 def grid(context: bpy.types.Context, count: int) -> list[Spot]:
-    """Places for several: the first where the settings put one, the others beside it and behind it."""
+    """Places for several, side by side and one behind the other.
+
+    The first is where the settings put one. At the 3D cursor and in a row, all stand clear of what is there.
+    """
     settings = properties.get(context.scene)
     start, turn = Vector(context.scene.cursor.location), 0.0
-    if settings.place_mode == "POINT":
-        start, turn = Vector(settings.drop_point), settings.drop_rotation_z
     across = math.ceil(math.sqrt(count))
     step = settings.size * (1 + GAP)
-    turned = Matrix.Rotation(turn, 3, "Z")
-    places = [turned @ Vector((at % across * step, at // across * step, 0.0)) for at in range(count)]
+    places = [Vector((at % across * step, at // across * step, 0.0)) for at in range(count)]
+    if settings.place_mode == "POINT":
+        start, turn = Vector(settings.drop_point), settings.drop_rotation_z
+        turned = Matrix.Rotation(turn, 3, "Z")
+        places = [turned @ place for place in places]
+    else:
+        if settings.place_mode == "ROW":
+            start = scene.row_place(context.scene, settings.size)
+        start, _ = scene.free_place(context.scene, start, settings.size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), turn, settings.size) for place in places]
 
 

@@ -34,6 +34,7 @@ class _LastTicks:
     """When the last ticks did what: times of time.monotonic()."""
 
     revision: int = -1
+    began_at: float = 0.0
     worked_at: float = 0.0
     sidebar_at: float = 0.0
     view_at: float = 0.0
@@ -63,7 +64,9 @@ def tick() -> float:
 
 
 def _work(now: float) -> float:
-    is_seen = now - state.drawn_at < DRAWN_S
+    # In a heavy scene a redraw may take longer than that.
+    is_seen = now - state.drawn_at < DRAWN_S or state.drawn_at > _last.began_at
+    _last.began_at = now
     state.end_offline(connection.is_online)
     if state.account == "unknown" and (is_seen or state.backend or placer.has_file_placeholders()):
         connection.open_backend()

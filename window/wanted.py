@@ -29,7 +29,7 @@ class Wanted:
     """For one call alone: it refers to objects of the scene.
 
     `targets` has the object that each job replaces, or None for a place of its own; `own` the shape of each
-    one's inputs, and the values that stand before those of the panel.
+    one's inputs, and the values that stand before those of the panel; `named` the images that were asked for.
     """
 
     scene_name: str
@@ -37,6 +37,7 @@ class Wanted:
     model: Model | None
     targets: Sequence[bpy.types.Object | None]
     own: Sequence[tuple[str, Values]]
+    named: Sequence[str] = ()
 
     @cached_property
     def shapes(self) -> dict[str, Values]:
@@ -69,13 +70,23 @@ class Wanted:
 
     @cached_property
     def images(self) -> list[bpy.types.Image]:
-        """The images that objects give instead of the panel's."""
+        """The images that stand before the panel's: those that were asked for, or objects' own."""
         if self.model is None or not properties.image_values(self.model, ""):
             return []
+        if self.named:
+            return [bpy.data.images[name] for name in self.named if name in bpy.data.images]
         return [image for target in self.targets if target and (image := properties.image_of(target))]
 
+    @property
+    def replaced(self) -> set[str]:
+        """The inputs for which every job has a value of its own."""
+        return set.intersection(*(set(values) for _, values in self.own)) if self.own else set()
+
     def lines(self) -> list[str]:
-        """What each object becomes, where objects say so themselves: "Chair: a chair, weathered oak"."""
+        """What each object becomes, where objects say so themselves: "Chair: a chair, weathered oak".
+
+        Where none of several does, their names.
+        """
         spec = properties.prompt_input(self.model) if self.model else None
         told: list[str] = []
         for target, (_, own) in zip(self.targets, self.own, strict=True):
@@ -85,6 +96,8 @@ class Wanted:
                 told.append(
                     _bounded(f"{target.name}: {text or (image.name if image else 'a seed of its own')}")
                 )
+        if not told and len(self.targets) > 1 and all(self.targets):
+            return [_bounded(", ".join(target.name for target in self.targets if target))]
         if len(told) <= LINES_MAX:
             return told
         return [*told[: LINES_MAX - 1], f"and {len(told) - LINES_MAX + 1} more"]
@@ -103,7 +116,7 @@ def wanted_now(context: bpy.types.Context, *, images: Sequence[str] = (), spot: 
         given = properties.values_of(settings, model)
         values = (properties.own_values(settings, model, given, each) for each in targets)
         own = [(_shape(model, given, each), each) for each in values]
-    return Wanted(context.scene.name, settings, model, targets, own)
+    return Wanted(context.scene.name, settings, model, targets, own, images)
 
 
 def price_name(scene_name: str, shape: str) -> str:

@@ -388,7 +388,7 @@ def test_dropped_files_go_to_the_inputs_they_are_named_after(scene: Any, backend
 
 def test_a_dropped_file_that_is_no_image_changes_nothing(scene: Any, backend: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("This is no image.")
-    with pytest.raises(RuntimeError, match=r"No image: broken\.png"):
+    with pytest.raises(RuntimeError, match=r"Not an image: broken\.png"):
         operators.drop_image("EXEC_DEFAULT", directory=str(tmp_path), files=[{"name": "broken.png"}])
     assert "broken.png" not in bpy.data.images
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A prompt for each object, several images at once, and where a 3D model may be begun: on the sandbox."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,17 @@ from typing import Any
 import bpy
 import pytest
 from commands import EXAMPLES
-from sandbox_scene import operators, part, placeholders, properties, session_state, until, wait
+from sandbox_scene import (
+    PACKAGE,
+    operators,
+    part,
+    placeholders,
+    properties,
+    session_state,
+    timer,
+    until,
+    wait,
+)
 
 VOXELS, RODIN, IMAGE = "model_scenario-voxels", "model_rodin-hyper3d", "model_hunyuan-3d-v2-1"
 
@@ -236,6 +247,64 @@ def test_each_of_several_images_is_made_and_they_stand_on_a_grid(scene: Any, bac
     assert places["coffee"] == pytest.approx((5.0, 6.0 + step, foot))
 
 
+def test_several_stand_clear_of_what_is_at_the_3d_cursor(scene: Any) -> None:
+    """All are moved together: they keep their places among one another."""
+    spots = part("window.spots")
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    scene.maquette.place_mode = "CURSOR"
+    places = [spot.location for spot in spots.grid(bpy.context, 4)]
+    step = scene.maquette.size * 1.25
+    assert min(x for x, _, _ in places) == pytest.approx(1 + 0.75 * scene.maquette.size)
+    x, y, z = places[0]
+    wanted_places = [(x, y, z), (x + step, y, z), (x, y + step, z), (x + step, y + step, z)]
+    assert places == [pytest.approx(place) for place in wanted_places]
+    bpy.ops.mesh.primitive_cube_add(size=1, location=(x + step, y + step, 0.5))
+    assert min(x for x, _, _ in (spot.location for spot in spots.grid(bpy.context, 4))) > x + step
+
+
+def test_several_go_on_with_a_row(scene: Any) -> None:
+    spots = part("window.spots")
+    (last,) = boxes("Last")
+    last.location.x = 5.0
+    last["maquette_awaits"] = "a-job"
+    scene.maquette.place_mode = "ROW"
+    assert spots.grid(bpy.context, 2)[0].location[0] > 5.0
+
+
+def test_a_row_begins_beside_what_is_at_the_3d_cursor(scene: Any, backend: Any) -> None:
+    start_jobs = part("window.start_jobs")
+    choose(scene, VOXELS).prompt = "a vase"
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    scene.maquette.place_mode = "ROW"
+    job_ids, problem = start_jobs.start_jobs(bpy.context)
+    assert not problem
+    (found,) = placeholders.objects_of(job_ids[0], scene.objects)
+    assert found.location.x == pytest.approx(1 + 0.75 * scene.maquette.size)
+
+
+def test_one_of_several_images_that_cannot_be_read_is_named_before_anything_is_paid(
+    scene: Any, tmp_path: Path
+) -> None:
+    catalogue = session_state.state.catalogue
+    inputs = choose(scene, IMAGE)
+    good, broken = tmp_path / "good.png", tmp_path / "broken.png"
+    content = (EXAMPLES / "cat.png").read_bytes()
+    good.write_bytes(content)
+    broken.write_bytes(content[: len(content) // 2])
+    images = [bpy.data.images.load(str(path)) for path in (good, broken)]
+    until(lambda: part("window.pictures").ask_of(catalogue, images))
+
+    def problem(*names: str) -> str:
+        found = blockers.blocker(bpy.context, wanted=wanted.wanted_now(bpy.context, images=names))
+        return found.text if found else ""
+
+    inputs.image = images[1]
+    assert problem("good.png") == "", "what is in the panel is not sent"
+    inputs.image = images[0]
+    assert "broken.png" in problem("good.png", "broken.png")
+    assert begin.readable(["good.png", "broken.png"]) == ["good.png"]
+
+
 def test_a_3d_model_is_begun_from_images_and_from_words_by_a_model_that_takes_them(scene: Any) -> None:
     choose(scene, "model_meshy-remesh")
     scene.maquette.place_mode = "SELECTED"
@@ -252,7 +321,11 @@ def test_a_3d_model_is_begun_from_images_and_from_words_by_a_model_that_takes_th
     inputs = choose(scene, model.id)
     operators.use_prompt("EXEC_DEFAULT", prompt="a chair")
     assert inputs.prompt == "a chair"
-    with pytest.raises(RuntimeError, match="No image"):
+    with pytest.raises(
+        RuntimeError, match="one folder at a time"
+    ):  # Blender tells one for all that is dropped
+        drop("cat.png", "elsewhere.png")
+    with pytest.raises(RuntimeError, match="Not an image"):
         operators.add_from_images("EXEC_DEFAULT", directory=str(EXAMPLES), files=[{"name": "SOURCES.md"}])
 
 
@@ -380,3 +453,23 @@ def test_a_3d_model_stands_on_the_spot_that_was_clicked_whatever_is_there(scene:
     (found,) = placeholders.objects_of(job_ids[0], scene.objects)
     assert tuple(found.location) == pytest.approx((0.0, 0.0, 2.0))
     assert found.rotation_euler.z == pytest.approx(0.5)
+
+
+def test_a_panel_is_seen_however_long_its_redraw_takes(
+    scene: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a heavy scene Blender may draw for longer than a panel counts as seen."""
+    choose(scene, VOXELS)
+    asked_at: list[float] = []
+    now = [time.monotonic()]
+    for name in ("began_at", "worked_at", "asked_at", "sidebar_at", "view_at", "scanned_at"):
+        monkeypatch.setattr(f"{PACKAGE}.window.timer._last.{name}", 0.0)
+    monkeypatch.setattr(timer, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(timer, "_ask_service", lambda _catalogue, at: asked_at.append(at))
+    timer.tick()
+    session_state.state.drawn_at = now[0] + 1.0
+    asked_at.clear()
+    for _ in range(2):
+        now[0] += 10.0
+        timer.tick()
+    assert asked_at == [now[0] - 10.0], "once: it was not drawn again"

@@ -114,7 +114,10 @@ def steps(w: Window) -> Steps:
     space: Any = properties_area.spaces.active
     space.context = "OBJECT"
     yield 1.0
-    w.picture("result-panel", next(r for r in properties_area.regions if r.type == "WINDOW"))
+    region = w.region("WINDOW", "PROPERTIES")
+    yield from w.scroll((region.x + region.width // 2, region.y + region.height // 2), 12)
+    yield 0.5
+    w.picture("result-panel", w.region("WINDOW", "PROPERTIES"))
 
     # A broken picture.
     broken = w.folder / "broken.png"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each thing has its own words, and a 3D model begins where its image is: by mouse and keyboard."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -14,7 +16,8 @@ NAMES = ("Chair", "Oak_Table", "Lamp", "Vase", "Rug", "Shelf", "Stool", "Clock",
 
 def steps(w: Window) -> Steps:
     inputs = yield from expected.in_sandbox(w, 2, WORDS_MODEL)
-    bpy.data.images.load(str(EXAMPLES / "coffee.png"))  # the first of a session costs Blender some 80 ms
+    shutil.copytree(EXAMPLES, images(w))  # files that are dropped together are of one folder
+    bpy.data.images.load(str(images(w) / "coffee.png"))  # the first of a session costs Blender some 80 ms
     yield from own_words(w)
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
     inputs().targetFaceNum = 2000
@@ -26,6 +29,10 @@ def steps(w: Window) -> Steps:
     inputs = yield from expected.inputs_shown(w, WORDS_MODEL)
     yield from ten_boxes(w, inputs)
     expected.check_opens(w)
+
+
+def images(w: Window) -> Path:
+    return w.folder / "images"
 
 
 def boxes(*names: str) -> None:
@@ -58,6 +65,15 @@ def ten_boxes(w: Window, inputs: Any) -> Steps:
     yield 0.7
     w.picture("ten-question")
     before = expected.paid(w)
+    yield from w.key("Escape")
+    bpy.context.preferences.view.ui_scale = 2.0
+    yield 1.0
+    yield from ask(w)
+    w.picture("ten-question-2x")
+    yield from w.key("Escape")
+    bpy.context.preferences.view.ui_scale = 1.0
+    yield 1.0
+    yield from ask(w)
     w.check(not expected.waiting(), "nothing is begun before the question is answered")
     yield from w.key("Return")
     yield from w.until(lambda: len(expected.waiting()) == 10, 10, "ten jobs begin")
@@ -71,6 +87,13 @@ def ten_boxes(w: Window, inputs: Any) -> Steps:
     w.picture("ten-placed")
     # Scenario `blockouts` sees them all arrive.
     boxes()
+
+
+def ask(w: Window) -> Steps:
+    """Generate, without the sidebar's button."""
+    ask_now: Any = bpy.ops.maquette.generate  # type: ignore[attr-defined]
+    yield from expected.in_view(w, lambda: ask_now("INVOKE_DEFAULT"))
+    yield 1.0
 
 
 def own_words(w: Window) -> Steps:
@@ -91,10 +114,10 @@ def own_words(w: Window) -> Steps:
     w.picture("object-properties", region)
 
 
-def drop(w: Window, place: Place, *names: str) -> Steps:
-    yield from w.drop_files(place, *(EXAMPLES / name for name in names))
+def drop(w: Window, place: Place, *files: Path) -> Steps:
+    yield from w.drop_files(place, *files)
     yield 0.5
-    w.picture(f"drop-{len(names)}")
+    w.picture(f"drop-{len(files)}")
     yield from w.key("m")  # the letter that is underlined in Make a 3D Model Here
 
 
@@ -102,7 +125,12 @@ def three_images(w: Window, inputs: Any) -> Steps:
     boxes()
     inputs().image = None
     before = expected.paid(w)
-    yield from drop(w, w.view_point(), "horse.png", "cat.png", "coffee.png")
+    names = ("horse", "cat", "coffee")
+    files = [images(w) / f"{name}.png" for name in names]
+    broken = images(w) / "broken.png"
+    content = files[0].read_bytes()
+    broken.write_bytes(content[: len(content) // 2])
+    yield from drop(w, w.view_point(), *files, broken)
     yield from w.until(lambda: inputs().image, 10, "the first image is the input")
     yield 2.5
     w.picture("three-question")
@@ -111,7 +139,6 @@ def three_images(w: Window, inputs: Any) -> Steps:
     yield from w.key("Return")
     yield from w.until(lambda: len(expected.waiting()) == 3, 10, "three jobs begin")
     yield from w.until(lambda: expected.paid(w) == before + 3, 60, "three are paid for")
-    names = ("horse", "cat", "coffee")
     w.picture("three-waiting")
     places = [bpy.data.objects[name].location.xy for name in names]
     w.check(min((places[0] - each).length for each in places[1:]) > 0.9, "side by side", places)
@@ -165,30 +192,38 @@ def from_add_menu(w: Window) -> Steps:
 
 
 def menus(w: Window) -> Steps:
+    view = bpy.context.preferences.view
+    for scale in (2.0, 1.0):
+        view.ui_scale = scale
+        yield 1.0
+        yield from each_menu(w, f"-{scale:.0f}x")
+
+
+def each_menu(w: Window, end: str) -> Steps:
     yield from w.move(w.view_point(0.4, 0.5))
     item = bpy.data.objects["horse"]
     bpy.context.view_layer.objects.active = item
     item.select_set(True)
     yield from w.click(w.view_point(0.4, 0.5), 3)
     yield 0.5
-    w.picture("context-menu")
+    w.picture(f"context-menu{end}")
     yield from w.key("Escape")
     with bpy.context.temp_override(window=w.window, area=w.area(), region=w.region("WINDOW")):
         bpy.ops.wm.call_menu(name="MAQUETTE_MT_object")
     yield 0.5
-    w.picture("object-menu")
+    w.picture(f"object-menu{end}")
     yield from w.key("Escape")
     with bpy.context.temp_override(window=w.window, area=w.area(), region=w.region("WINDOW")):
         bpy.ops.wm.call_menu(name="MAQUETTE_MT_menu")
     yield 0.5
-    w.picture("maquette-menu")
+    w.picture(f"maquette-menu{end}")
     yield from w.key("Escape")
 
 
 def under_mouse(w: Window) -> Steps:
     boxes("Table")
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
-    inputs().image = bpy.data.images.load(str(EXAMPLES / "horse.png"), check_existing=True)
+    inputs().image = bpy.data.images.load(str(images(w) / "horse.png"), check_existing=True)
     expected.settings_of(w).place_mode = "MOUSE"
     yield from w.until(lambda: expected.price(w), 30, "the price is known")
     before, top = expected.paid(w), Vector((-4.0, -1.0, 1.0))

@@ -36,7 +36,8 @@ def steps(w: Window) -> Steps:
         yield from w.key(keys)
         yield 0.3
         w.check(count(w) == 1, f"{keys} makes none", count(w))
-    w.check(expected.waiting() == {"horse"}, "its place is there", expected.waiting())
+    is_there = expected.waiting() == {"horse"} or expected.is_placed("horse")  # on a busy machine it has come
+    w.check(is_there, "its place is there", expected.waiting())
     yield 3.0
     yield from w.press("maquette.generate")
     yield from w.until(lambda: count(w) == 2, 5, "another click is another wish")
@@ -48,7 +49,8 @@ def steps(w: Window) -> Steps:
     w.picture("run-again")
     w.check(count(w) == 2, "Run Again from the search asks first", count(w))
     yield from w.key("Escape")
-    expected.part(w, "session_state").state.price_keys.clear()
+    state = expected.part(w, "session_state").state
+    state.price = lambda _name: None  # as long as the service has not answered
     yield from w.click(button, times=2)
     yield 0.7
     w.picture("no-price")
@@ -60,6 +62,7 @@ def steps(w: Window) -> Steps:
     w.check(count(w) == 2, "without a price Generate asks first", count(w))
     yield from w.key("Return")
     yield from w.until(lambda: count(w) == 3, 5, "and goes on when it is told to")
+    del state.price
 
     # The extension is switched off and on in mid-job
     addon_utils.disable(w.package)

@@ -23,6 +23,7 @@ def steps(w: Window) -> Steps:
     inputs = yield from expected.inputs_shown(w, expected.IMAGE_MODEL)
     inputs().image = bpy.data.images.load(str(expected.EXAMPLES / "cat.png"))
     inputs().targetFaceNum = 2000
+    yield from w.until(lambda: expected.price(w), 30, "the price for the second scene is known")
     yield 1.0
     w.picture("second")
     maquette = cast("Any", bpy.ops).maquette
