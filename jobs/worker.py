@@ -100,8 +100,9 @@ class Worker:
         try:
             while self.take_lease():
                 while self._patient_round():
-                    if not self.tasks.wait(TICK_S):
-                        self._is_stopping.wait(TICK_S)
+                    pause_s = min(TICK_S, self._poller.due_in_s())
+                    if not self.tasks.wait(pause_s):
+                        self._is_stopping.wait(pause_s)
                 self._store.drop_lease(self._service, self.name)
                 self._blenders.tidy(0)
                 if not self._linger():
