@@ -108,7 +108,7 @@ class Scenario:
         body = dict(inputs)
         try:
             return self._transport.ask(
-                *route, body=body, query=query, is_safe=is_dry, before_send=before_send
+                *route, body=body, query=query, is_safe=is_dry, is_paid=not is_dry, before_send=before_send
             )
         except InputError as error:
             text = str(error)

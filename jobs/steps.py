@@ -118,16 +118,22 @@ class Steps:
         uploads = self._leased.store.uploads
         keys = {(file.sha256, file.kind) for file in job.input_files}
         found = {key: uploads.find(job.service, *key) for key in keys}
-        known = {key: asset_id for key, asset_id in found.items() if asset_id}
+        before = {key: asset_id for key, asset_id in found.items() if asset_id}
+        known = dict(before)
 
         def work(progress: Progress) -> Any:
-            found = upload_inputs(self._api, job, folder, known, progress)
+            sent = upload_inputs(self._api, job, folder, known, progress)
             if not self._has_clock():
                 self._poller.note_model(self._api.get_model(job.model_id))
                 self._was_clock_asked = True
-            return found
+            return sent
 
-        self._tasks.start(job.id, "transfer", work, lambda future: self._uploaded(job, future))
+        def then(future: Future[Any]) -> None:
+            for key in known.keys() - before.keys():
+                uploads.add(job.service, *key, known[key])
+            self._uploaded(job, future)
+
+        self._tasks.start(job.id, "transfer", work, then)
 
     def _uploaded(self, job: JobRecord, future: Future[Any]) -> None:
         job = self._leased.since(job)
@@ -135,9 +141,7 @@ class Steps:
         if error is not None:
             self._leased.postpone_or_fail(job, error, State.PREPARED)
             return
-        sent, made = future.result()
-        for (sha256, kind), asset_id in made.items():
-            self._leased.store.uploads.add(job.service, sha256, kind, asset_id)
+        sent = future.result()
         self._leased.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
 
     def _submit(self, job: JobRecord) -> None:
