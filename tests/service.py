@@ -131,6 +131,11 @@ class MemoryService:
             self.uploads.append((path.name, kind))
             return f"asset_{len(self.uploads)}"
 
+    def asset_of(self, name: str) -> str:
+        """The id of the one upload of this name."""
+        ((number, _),) = [found for found in enumerate(self.uploads, 1) if found[1][0] == name]
+        return f"asset_{number}"
+
     def generate(
         self, model_id: str, inputs: Mapping[str, Any], *, before_send: Callable[[], None] = lambda: None
     ) -> Submission:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The poller learns how long jobs take, asks nothing that it was told, and leaves a service alone that says so."""
+"""The poller learns how long jobs take, asks nothing that it was told, and leaves a busy service alone."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,10 +13,8 @@ from maquette.jobs.record import StoredFile
 from maquette.jobs.runs import Run, settings_of
 from service import MODEL
 
-TOLD = {
-    "id": "model_x",
-    "performanceStats": {"variants": [{"totalLatencyP50Sec": 60, "totalLatencyP75Sec": 62}]},
-}
+FIGURES = {"totalLatencyP50Sec": 60, "totalLatencyP75Sec": 62}
+TOLD = {"id": "model_x", "performanceStats": {"variants": [FIGURES]}}
 
 
 def run_one(scene: Scene, lasts_s: float, **inputs: Any) -> tuple[float, int]:

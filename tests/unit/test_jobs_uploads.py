@@ -2,7 +2,7 @@
 """Several files of one job are uploaded side by side, and each of them once."""
 
 import threading
-from typing import Any, cast
+from typing import Any
 
 from job_scene import Scene
 from maquette.client import NetworkError
@@ -33,10 +33,7 @@ def test_the_files_of_a_job_are_uploaded_three_at_a_time_and_sent_in_their_order
     job = scene.run()
     assert job.state is State.READY
     assert max(most) == 3
-    names = {f"asset_{number}": name for number, (name, _) in enumerate(scene.service.uploads, 1)}
-    assert [names[str(each)] for each in cast("list[str]", job.sent["views"])] == [
-        f"view{number}.png" for number in range(6)
-    ]
+    assert job.sent["views"] == [scene.service.asset_of(f"view{number}.png") for number in range(6)]
 
 
 def test_what_was_uploaded_beside_a_file_that_failed_is_not_uploaded_again(scene: Scene) -> None:
