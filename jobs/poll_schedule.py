@@ -18,6 +18,7 @@ POLL_MIN_S = 0.5
 POLL_MAX_S = 10.0
 OVERLAP_S = 60.0  # how far lists reach back before the last one: updates may be listed late
 PAGE = 100  # jobs on a page of the list
+PAGE_SHARE = 0.4  # of a request: what each page after the first counts, for a long list is of many jobs
 SILENT_S = 30.0  # a running job that no list has shown for so long gets a request of its own
 
 # Requests that may be made: so many at once when jobs begin to run, so many more each second, and no more
@@ -82,7 +83,12 @@ def with_mark(marks: Sequence[Mark], age_s: float, progress: float | None) -> tu
     return (*marks[-_MOST_MARKS + 1 :], new)
 
 
-def spare_after(spare: float, elapsed_s: float, requests: int) -> float:
+def requests_for(jobs: int) -> float:
+    """What a list of so many jobs counts."""
+    return 1.0 + PAGE_SHARE * (jobs // PAGE)
+
+
+def spare_after(spare: float, elapsed_s: float, requests: float) -> float:
     """What is to spare of requests after a while without one, and then so many."""
     earned = RATE * elapsed_s if 0.0 < elapsed_s < math.inf else 0.0
     return min(MOST_SPARE, spare + earned) - requests
@@ -162,13 +168,13 @@ def _of_told(job: Outlook) -> Iterator[_Guess]:
 
 
 def _of_past(past_s: Sequence[float]) -> Iterator[_Guess]:
-    """A peak at each run, as wide as others are far: narrow where many took the same time."""
+    """A peak at each run, as wide as others are far: narrow where some took the same time."""
     past = [one for one in past_s if 0.1 <= one < 1e9][:MOST_PAST]
     nth = math.ceil(math.sqrt(len(past)))
     for one in past:
         near = sorted(abs(one - other) for other in past)
-        width = near[nth] / 2.0 if nth < len(past) else one / 10.0
-        yield _peak(_PAST, one, max(width, 0.25, one / 100.0))
+        width = near[min(nth, len(past) - 1)] / 2.0
+        yield _peak(_PAST, one, max(width, 0.25, one / min(10.0 * len(past), 100.0)))
 
 
 def _grain(marks: Sequence[Mark]) -> float:

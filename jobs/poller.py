@@ -163,7 +163,7 @@ class Poller:
             self._guarded(job, lambda job=job: self._reconcile(job, seen))
         self._plan(seen.requests)
 
-    def _plan(self, requests: int) -> None:
+    def _plan(self, requests: float) -> None:
         """Decide when to poll next, after a poll that took so many requests."""
         jobs, now = self._leased.list_working(_FOLLOWED), self._leased.clock()
         followed = {job.id for job in jobs}

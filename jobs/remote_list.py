@@ -14,7 +14,7 @@ from ..client import AnswerError, NotAllowedError, NotFoundError, ScenarioError
 from ..client import Job as RemoteJob
 from .leased_store import log
 from .matching import WINDOW_S, Likeness, likeness
-from .poll_schedule import OVERLAP_S, PAGE
+from .poll_schedule import OVERLAP_S, requests_for
 from .record import JobRecord
 from .remote_claims import is_anothers
 from .service import Service
@@ -41,7 +41,7 @@ class Look:
 
     asked_at: float | None  # its clock before it was asked: the lists are no older
     answered_at: float | None = None  # its clock afterwards
-    requests: int = 0  # that were made for it
+    requests: float = 0.0  # that were made for it: see poll_schedule
     is_complete: bool = False  # whether what is followed was listed
     lost: frozenset[str] = frozenset()  # our ids of those that it looked for: of others it tells nothing
     jobs: dict[str, RemoteJob] = field(default_factory=dict[str, RemoteJob])
@@ -53,7 +53,7 @@ class Look:
 
     def take_list(self, remotes: Iterable[RemoteJob]) -> None:
         found = {remote.id: remote for remote in remotes}
-        self.requests += 1 + len(found) // PAGE
+        self.requests += requests_for(len(found))
         self.jobs |= found
 
     def alike(self, job: JobRecord, claimed: Collection[str]) -> list[RemoteJob]:

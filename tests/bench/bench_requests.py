@@ -130,14 +130,8 @@ def main() -> None:
     print(" ".join(f"{head:>17}" for head in heads))
     for lasts_s in options.lasts:
         for number, (lists, others, late_s) in enumerate(measure_jobs(lasts_s, 3), 1):
-            values = (
-                f"{lasts_s:.0f} s",
-                number,
-                lists,
-                f"{lists / lasts_s * 2:.2f}",
-                others,
-                f"{late_s:.2f} s",
-            )
+            ratio = f"{lists / lasts_s * 2:.2f}"
+            values = (f"{lasts_s:.0f} s", number, lists, ratio, others, f"{late_s:.2f} s")
             print(" ".join(f"{value:>17}" for value in values))
     if not options.jobs:
         return

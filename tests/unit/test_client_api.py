@@ -542,9 +542,12 @@ def test_the_balance_adds_packs_that_have_not_expired(api: FakeApi) -> None:
         Say({"teams": [{"id": "team_0"}, {"id": "team_1", "projects": [{"id": "proj_1"}]}]}),
     )
     api.on("GET", "/v1/teams/team_1/limits", Say(limits(oneShotCreativeUnits=packs)))
-    balance = api.client(project_id="proj_1").get_balance()
-    assert balance is not None
-    assert balance.remaining_cu == 76.5
+    scenario = api.client(project_id="proj_1")
+    for _ in range(2):
+        balance = scenario.get_balance()
+        assert balance is not None
+        assert balance.remaining_cu == 76.5
+    assert len(api.seen("GET", "/v1/teams")) == 1  # whose the project is does not change
 
 
 @pytest.mark.parametrize("status", [403, 404])
