@@ -24,8 +24,8 @@ SILENT_S = 30.0  # a running job that no list has shown for so long gets a reque
 # Requests that may be made: so many at once when jobs begin to run, so many more each second, and no more
 # than so many are saved up. Of the goal, 0.6 of what a poll each 2 s asks, it is RATE that keeps it.
 FIRST_SPARE = 4.0
-RATE = 0.29
-MOST_SPARE = 10.0
+RATE = 0.28
+MOST_SPARE = 16.0
 # The delay that a request is worth: with FIRST_SPARE requests to spare, and by how many fewer to spare it
 # is worth e times as much, within bounds.
 _DELAY_S = 0.1

@@ -229,11 +229,10 @@ def tune(jobs: int) -> None:
     trials: dict[str, tuple[Any, ...]] = {
         "_DELAY_S": (0.05, 0.1, 0.2),
         "_SPARE_FOLD": (2.0, 4.0, 8.0),
-        "FIRST_SPARE": (3.0, 4.0, 6.0),
-        "RATE": (0.25, 0.29, 0.33),
-        "_PAST": (1.0, 3.0, 9.0),
+        "FIRST_SPARE": (2.0, 4.0, 8.0),
+        "MOST_SPARE": (8.0, 16.0, 32.0),
+        "RATE": (0.24, 0.28, 0.32),
         "_PROGRESS": ((0.0, 0.2, 0.4, 0.6), (0.0, 0.5, 0.75, 0.9), (0.0, 0.7, 0.9, 0.97)),
-        "_STEP_S": (0.25, 0.5, 1.0),
     }
     heads = (
         "mean delay s at 20, 60, 180 s: cold; warm",
