@@ -45,7 +45,8 @@ def running(options: list[str]) -> Generator[tuple[Any, dict[str, str]]]:
         sandbox = start_sandbox(folder / "sandbox", "none", words, stdout=-1, stderr=log)
         assert sandbox.stdin is not None
         assert sandbox.stdout is not None
-        stack.callback(lambda: (sandbox.stdin.close(), sandbox.wait(30), sandbox.stdout.close()))
+        for close in (sandbox.stdout.close, lambda: sandbox.wait(30), sandbox.stdin.close):  # the last first
+            stack.callback(close)
         ready = json.loads(sandbox.stdout.readline())
         store = stack.enter_context(closing(Store(folder / "state")))
         credentials = Credentials(ready["key"], ready["secret"])
