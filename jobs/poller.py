@@ -77,9 +77,14 @@ class Poller:
     def follow(self, job: JobRecord) -> None:
         """The service has just taken this job: poll when it may have come to its end."""
         self.mark_seen(job)
-        due_at = self._leased.clock() + next_poll_s([self._outlook(job, {})], self._spare)
-        due_at = due_at if self._is_idle else min(self._next_poll, due_at)
-        self._next_poll, self._is_idle = max(due_at, self._put_off_until), False
+        now = self._leased.clock()
+        due_at = now + next_poll_s([self._outlook(job, {})], self._spare)
+        if self._is_idle:
+            self._is_idle = False
+            self._polled_at = now
+        else:
+            due_at = min(self._next_poll, due_at)
+        self._next_poll = max(due_at, self._put_off_until)
 
     def due_in_s(self) -> float:
         """How long nothing has to be polled."""
@@ -175,7 +180,8 @@ class Poller:
         self._spare = spare_after(self._spare, now - self._polled_at, requests)
         self._polled_at = now
         runs: dict[tuple[str, str], list[Run]] = {}
-        self._next_poll = now + next_poll_s((self._outlook(job, runs) for job in jobs), self._spare)
+        pause_s = next_poll_s((self._outlook(job, runs) for job in jobs), self._spare) if jobs else 0.0
+        self._next_poll = now + pause_s
 
     def _watch(self, job: JobRecord) -> _Watched:
         if job.id not in self._watched:
