@@ -19,6 +19,7 @@ POLL_MAX_S = 10.0
 OVERLAP_S = 60.0  # how far lists reach back before the last one: updates may be listed late
 PAGE = 100  # jobs on a page of the list
 PAGE_SHARE = 0.4  # of a request: what each page after the first counts, for a long list is of many jobs
+END_SHARE = 0.6  # of a request: what a list gives back that shows a job's end, as lists of a quick batch do
 SILENT_S = 30.0  # a running job that no list has shown for so long gets a request of its own
 
 # Requests that may be made: so many at once when jobs begin to run, so many more each second, and no more

@@ -15,6 +15,7 @@ from .database import RemoteTakenError
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .matching import Likeness, likeness
 from .poll_schedule import (
+    END_SHARE,
     FIRST_SPARE,
     OVERLAP_S,
     SILENT_S,
@@ -166,12 +167,14 @@ class Poller:
         lost = [job for job in jobs if job.state is State.UNCERTAIN and job.id in seen.lost]
         for job in sorted(lost, key=lambda job: job.submitted_at or 0.0):
             self._guarded(job, lambda job=job: self._reconcile(job, seen))
-        self._plan(seen.requests)
+        self._plan(seen.requests, {job.id for job in jobs})
 
-    def _plan(self, requests: float) -> None:
-        """Decide when to poll next, after a poll that took so many requests."""
+    def _plan(self, requests: float, before: set[str]) -> None:
+        """Decide when to poll next, after a poll about the jobs `before` that took so many requests."""
         jobs, now = self._leased.list_working(_FOLLOWED), self._leased.clock()
         followed = {job.id for job in jobs}
+        if before - followed:
+            requests -= END_SHARE
         self._watched = {
             job_id: watched
             for job_id, watched in self._watched.items()

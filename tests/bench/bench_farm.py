@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 SUBMIT_S = 0.5  # a machine submits one job at a time
 REQUESTS = 3.0  # for a row, lists apart
-LIST_S = 3.4  # between two lists of a machine with many jobs, where a list has one page
+LIST_S = 1.4  # between two lists of a machine with many jobs, where a list has one page
 PAGE_S = 1.4  # more for each further page
 OVERLAP_S = 60.0  # how far a list reaches back
 PAGE = 100  # jobs on a page

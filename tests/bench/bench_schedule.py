@@ -188,8 +188,9 @@ def measure_many(at_once: int, jobs: int) -> Figures:
             schedule.Outlook(now - since, marks.get(each, ()), known) for _, each, since, *_ in running
         ]
         pause = schedule.next_poll_s(outlooks, spare)
-        spare = schedule.spare_after(spare, pause, 1)
         now += pause
+        has_ended = running[0][0] <= now
+        spare = schedule.spare_after(spare, pause, 1 - schedule.END_SHARE * has_ended)
         figures.requests += 1
         while running[0][0] <= now:
             ended_at, each, _, lasts_s, _ = heapq.heapreplace(running, begun())
