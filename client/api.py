@@ -39,6 +39,7 @@ class Scenario:
 
         self._transport = Transport(api_url, credentials, project_id, timing)
         self._project_id = project_id
+        self._team_id: str | None = None  # once it is known
         self._timing = timing
 
     def close(self) -> None:
@@ -108,7 +109,7 @@ class Scenario:
         body = dict(inputs)
         try:
             return self._transport.ask(
-                *route, body=body, query=query, is_safe=is_dry, before_send=before_send
+                *route, body=body, query=query, is_safe=is_dry, is_paid=not is_dry, before_send=before_send
             )
         except InputError as error:
             text = str(error)
@@ -187,14 +188,20 @@ class Scenario:
     def get_balance(self) -> Balance | None:
         """What is left of the account's creative units, or None where the key may not read it."""
         try:
-            teams = self._transport.ask("teams").nested_list("teams")
-            projects = {
-                project.text("id"): team for team in teams for project in team.nested_list("projects")
-            }
-            team = projects.get(self._project_id or "") or next(iter(teams), None)
-            return team and Balance.from_json(self._transport.ask("teams", team.text("id"), "limits"))
+            self._team_id = self._team_id or self._find_team()
+            if self._team_id is None:
+                return None
+            return Balance.from_json(self._transport.ask("teams", self._team_id, "limits"))
         except (NotAllowedError, NotFoundError):
+            self._team_id = None
             return None
+
+    def _find_team(self) -> str | None:
+        """The id of the project's team, else of the first one."""
+        teams = self._transport.ask("teams").nested_list("teams")
+        projects = {project.text("id"): team for team in teams for project in team.nested_list("projects")}
+        team = projects.get(self._project_id or "") or next(iter(teams), None)
+        return team and team.text("id")
 
     def _pages(self, plural: str, query: Mapping[str, str]) -> Iterator[Fields]:
         """The list's pages; a short or empty page is not the end as long as a token comes with it."""

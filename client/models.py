@@ -155,14 +155,33 @@ def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
     )
 
 
-def _typical_cost_cu(model: Fields, name: str) -> float | None:
-    """The median or the least price that the statistics tell, of the default variant if there is one."""
+def _variants(model: Fields, name: str) -> list[Mapping[str, JsonValue]]:
+    """The statistics of each variant, those of the default one first."""
     stats = _table(model.any(name))
     variants = stats.get("variants")
     tables = [_table(entry) for entry in variants] if isinstance(variants, list) else []
-    tables.sort(key=lambda entry: entry.get("variantKey") != stats.get("default"))
-    costs = [table.get(key) for table in tables for key in ("costPerAssetP50CU", "costPerAssetMinCU")]
-    return next((float(cost) for cost in costs if isinstance(cost, int | float) and 0 <= cost < 1e9), None)
+    return sorted(tables, key=lambda entry: entry.get("variantKey") != stats.get("default"))
+
+
+def _figure(table: Mapping[str, JsonValue], name: str) -> float | None:
+    value = table.get(name)
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e9 else None
+
+
+def _typical_cost_cu(model: Fields, name: str) -> float | None:
+    """The median or the least price that the statistics tell, of the default variant if there is one."""
+    names = ("costPerAssetP50CU", "costPerAssetMinCU")
+    costs = [_figure(table, each) for table in _variants(model, name) for each in names]
+    return next((cost for cost in costs if cost is not None), None)
+
+
+def _typical_s(model: Fields, name: str) -> tuple[float, float] | None:
+    """With the wait for a machine, where that is told; an upper quartile that is not told is guessed."""
+    for table in _variants(model, name):
+        for kind in ("total", "inference"):
+            if median := _figure(table, f"{kind}LatencyP50Sec"):
+                return median, max(median, _figure(table, f"{kind}LatencyP75Sec") or 1.5 * median)
+    return None
 
 
 _KEPT = (
@@ -175,8 +194,9 @@ _KEPT = (
 class Model(Record):
     """A model; lists leave `inputs` empty, `get_model` fills them.
 
-    `typical_cost_cu` is the service's own statistics, of all its users. `raw` is the JSON that `from_json`
-    makes the same model of again.
+    `typical_cost_cu` is the service's own statistics, of all its users, and so is `typical_s`: the median of
+    the seconds that a run takes, and their upper quartile. `raw` is the JSON that `from_json` makes the same
+    model of again.
     """
 
     id: str = json_field(Fields.text)
@@ -187,6 +207,7 @@ class Model(Record):
     required_plan: int = json_field(lambda it, name: it.whole_number(name) or 0, "accessRestrictions")
     inputs: tuple[Input, ...] = json_field(_inputs)
     typical_cost_cu: float | None = json_field(_typical_cost_cu, "performanceStats")
+    typical_s: tuple[float, float] | None = json_field(_typical_s, "performanceStats")
     raw: Mapping[str, JsonValue] = json_field(
         lambda it, _: {name: it.raw[name] for name in _KEPT if name in it.raw}, compare=False, repr=False
     )

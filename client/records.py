@@ -6,11 +6,13 @@ Unknown fields are ignored and unknown words become `unknown`: the service adds 
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from .errors import AnswerError
 from .fields import Fields, JsonValue, Record, json_field, without_controls
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
@@ -75,6 +77,24 @@ def _is_refunded(billing: Fields, name: str) -> bool:
     return billing.raw.get(name) in (None, False)
 
 
+def _dates_of(job: Fields, status: JobStatus) -> list[float]:
+    """When its history says that it came to this status; a history that is not understood says nothing."""
+    with suppress(AnswerError):
+        history = job.nested_list("statusHistory")
+        return [entry.time("date") for entry in history if _status(entry, "status") is status]
+    return []
+
+
+def _started_at(job: Fields, name: str) -> float:
+    return max(_dates_of(job, JobStatus.IN_PROGRESS), default=0.0)
+
+
+def _succeeded_at(job: Fields, name: str) -> float:
+    if _status(job, "status") is not JobStatus.SUCCESS:
+        return 0.0
+    return max(_dates_of(job, JobStatus.SUCCESS), default=0.0) or job.time("updatedAt")
+
+
 _NO_INPUT: Mapping[str, JsonValue] = MappingProxyType({})
 
 
@@ -103,6 +123,8 @@ class Job(Record):
     has_refund: bool = json_field(_is_refunded, "billing.disableRefund", if_odd=False, default=True)
     created_at: float = json_field(Fields.time, if_odd=0.0)
     updated_at: float = json_field(Fields.time, if_odd=0.0)
+    started_at: float = json_field(_started_at, if_odd=0.0, default=0.0)  # its last time in progress
+    succeeded_at: float = json_field(_succeeded_at, if_odd=0.0, default=0.0)
 
     @property
     def is_done(self) -> bool:

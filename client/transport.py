@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one module that opens sockets: the API's HTTP and JSON, bounded in size and time, failures in words.
 
-What changes nothing is retried; what may spend has a connection of its own that cannot repeat it. The key
-goes to the API's own address alone, and nothing follows a redirect by itself. Safe to share among threads.
+What changes nothing is retried. What may spend has a connection of its own that cannot repeat it; all else
+shares connections, which are kept. The key goes to the API's own address alone, and nothing follows a
+redirect by itself. Safe to share among threads.
 """
 
 import base64
@@ -51,6 +52,7 @@ RETRIES = 4
 BACKOFF_S = 0.5
 MAX_ANSWER_BYTES = 32 << 20
 MAX_REDIRECTS = 5
+MAX_KEPT = 16  # connections to one host: of lists, lookups, uploads and downloads beside each other
 PIECE_BYTES = 64 << 10
 
 
@@ -161,10 +163,12 @@ class Transport:
             raise_on_status=False,
         )
         patience.pause = timing.sleep
-        self._adapter = TimedAdapter(max_retries=patience)
+        self._adapter = TimedAdapter(max_retries=patience, pool_maxsize=MAX_KEPT)
+        self._adapter_once = TimedAdapter(pool_maxsize=MAX_KEPT)
 
     def close(self) -> None:
         self._adapter.close()
+        self._adapter_once.close()
 
     def ask(
         self,
@@ -172,11 +176,13 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: object = None,
         is_safe: bool = False,
+        is_paid: bool = False,
         before_send: Callable[[], None] = lambda: None,
     ) -> Fields:
         """The JSON answer to a GET or, with a body, to a POST: sent once, unless it `is_safe` to repeat.
 
-        `before_send` may stop what is sent once, by raising: see Body.
+        What `is_paid` for has a new connection: one that was kept may be closed by the other side just then,
+        and nobody knows what it had read. `before_send` may stop what is sent once, by raising: see Body.
         """
         if any(part.strip() in ("", ".", "..") for part in path):
             raise NotFoundError(f"There is nothing called {'/'.join(path)[:80]!r}.")
@@ -190,7 +196,8 @@ class Transport:
         method, is_safe = ("GET", True) if data is None else ("POST", is_safe)
         kinds = {"Accept-Encoding": "gzip", "Content-Type": "application/json"}
         headers = {"Authorization": self._authorization, **kinds}
-        with nullcontext(self._adapter) if is_safe else closing(TimedAdapter()) as adapter:
+        kept = self._adapter if is_safe else self._adapter_once
+        with closing(TimedAdapter()) if is_paid else nullcontext(kept) as adapter:
             for is_last in (False, True) if is_safe else (True,):
                 sent = data if is_safe or data is None else Body(data, before_send=before_send)
                 with self._exchange(adapter, method, url, headers, sent) as answer:

@@ -99,6 +99,13 @@ MIGRATIONS = (
     """
     ALTER TABLE questions ADD COLUMN error_kind TEXT NOT NULL DEFAULT '';
     """,
+    # How long the service took for past jobs.
+    """
+    CREATE TABLE runs (
+        service TEXT NOT NULL, model_id TEXT NOT NULL, settings TEXT NOT NULL,
+        waited_s REAL NOT NULL, took_s REAL NOT NULL);
+    CREATE INDEX runs_by_model ON runs (service, model_id);
+    """,
 )
 _DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
 _MARK = "damaged"  # a file of this name: the database was found damaged while it was in use

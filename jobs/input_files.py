@@ -7,6 +7,7 @@ A file among the inputs of a job is a `StoredFile`: neither a model's table nor 
 import secrets
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # in the worker's process alone
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,7 @@ from .service import Service
 from .transfers import Progress
 
 _SEED_MAX = 2**31 - 1
+_UPLOADS = 3  # of one job at a time
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
 
 
@@ -231,24 +233,28 @@ def _copy(file: StoredFile, part: Path) -> None:
 
 
 def upload_inputs(
-    api: Service, job: JobRecord, folder: Path, known: Mapping[tuple[str, str], str], progress: Progress
-) -> tuple[dict[str, JsonValue], dict[tuple[str, str], str]]:
-    """Upload the job's files that are not `known` by (SHA-256, kind) yet.
-
-    Returns the request's body and what was uploaded, by the same key, to be known from now on.
+    api: Service, job: JobRecord, folder: Path, known: dict[tuple[str, str], str], progress: Progress
+) -> dict[str, JsonValue]:
+    """Upload the job's files that are not `known` by (SHA-256, kind) yet, some at a time, and add them there,
+    also where another's upload fails and its error is raised. Returns the request's body.
     """
-    made: dict[tuple[str, str], str] = {}
+    wanted = {(file.sha256, file.kind): file for file in job.input_files}
+    paths = {key: path_in(folder, file.path) for key, file in wanted.items() if key not in known}
+    total = sum(path.stat().st_size for path in paths.values() if path.exists())
+    parts = {key: progress.part(wanted[key].path, total) for key in paths}
+
+    def upload(key: tuple[str, str]) -> None:
+        file = wanted[key]
+        known[key] = api.upload(paths[key], kind=file.kind, name=file.name, progress=parts[key])
+
+    with ThreadPoolExecutor(_UPLOADS, "upload") as pool:
+        uploads = [pool.submit(upload, key) for key in paths]
+        done, _ = wait(uploads, return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)  # those that have begun come to their end
+    for one in done:
+        one.result()
 
     def sent(value: StoredValue) -> StoredValue:
-        if not isinstance(value, StoredFile):
-            return value
-        key = (value.sha256, value.kind)
-        asset_id = made.get(key) or known.get(key)
-        if asset_id is None:
-            path = path_in(folder, value.path)
-            part = progress.part(value.path, None)
-            asset_id = api.upload(path, kind=value.kind, name=value.name, progress=part)
-            made[key] = asset_id
-        return asset_id
+        return known[value.sha256, value.kind] if isinstance(value, StoredFile) else value
 
-    return cast("dict[str, JsonValue]", mapped(job.inputs, sent)), made
+    return cast("dict[str, JsonValue]", mapped(job.inputs, sent))

@@ -81,6 +81,11 @@ class LookupTable:
         order = "is_background, asked_at DESC, rowid"
         return self._read(f"WHERE service = ? AND is_open ORDER BY {order} LIMIT ?", service, limit)
 
+    def last_answer(self, service: str, kind: str, key: str) -> JsonValue:
+        """The last good answer, however old; None if there is none."""
+        found = self._read("WHERE service = ? AND kind = ? AND key = ?", service, kind, key)
+        return found[0].answer if found else None
+
     def has_open(self, service: str) -> bool:
         found = self._db.execute("SELECT 1 FROM questions WHERE service = ? AND is_open LIMIT 1", (service,))
         return found.fetchone() is not None

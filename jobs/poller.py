@@ -1,20 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Follows the jobs that the service has, with one list for all of them, and finds those that went astray."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future  # of the worker process, which is plain Python
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
+from ..client import AnswerError, JobStatus, Model, ScenarioError, SignInError
 from ..client import Job as RemoteJob
-from ..client import JobStatus, ScenarioError, SignInError
 from .candidates import NOT_LISTED, doubt_text
 from .database import RemoteTakenError
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .matching import Likeness, likeness
-from .poll_schedule import OVERLAP_S, PAGE, SILENT_S, poll_interval_s
+from .poll_schedule import (
+    END_SHARE,
+    FIRST_SPARE,
+    OVERLAP_S,
+    SILENT_S,
+    Mark,
+    Outlook,
+    next_poll_s,
+    spare_after,
+    with_mark,
+)
 from .record import JobRecord
 from .remote_claims import claim_remote
 from .remote_list import Alone, Look, look, settled_at
+from .runs import Run, settings_of
 from .service import Service
 from .states import REMOTE, State
 from .store import ASKED_AGAIN, StaleError
@@ -23,6 +37,18 @@ from .transfers import Progress
 
 _FOLLOWED = REMOTE | {State.UNCERTAIN}
 _SIGN_IN_DELAY_S = 30.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What the service has told of a job that is followed. Its dates are the service's, 0 where unknown."""
+
+    settings: str
+    seen_at: float = -math.inf  # of our clock
+    created_at: float = 0.0
+    started_at: float = 0.0
+    marks: tuple[Mark, ...] = ()
+    asset_ids: tuple[str, ...] = ()  # of its result
 
 
 class Poller:
@@ -35,16 +61,37 @@ class Poller:
         self._api = api
         self._tasks = tasks
         self._grace_s = grace_s
-        self._seen: dict[str, float] = {}  # job id → when the service last told of it
+        self._watched: dict[str, _Watched] = {}  # by job id
+        self._told_s: dict[str, tuple[float, float] | None] = {}  # model id → `Model.typical_s`
         self._alone: dict[str, Alone] = {}  # written by the polling thread
         self._synced_at: float | None = None  # service's clock, of the last complete list
-        self._next_poll = 0.0
-        self._pages = 1  # of the last list: the more, the less often it is asked for
+        self._next_poll = self._polled_at = -math.inf
+        self._put_off_until = -math.inf  # after a failure, by the service's wish or ours
+        self._spare = FIRST_SPARE  # requests: see poll_schedule
+        self._is_idle = True  # nothing was followed at the last look
         self._failures = 0
 
-    def poll_soon(self, delay_s: float = 0.0) -> None:
-        """Poll no later than in `delay_s`, if the list is short."""
-        self._next_poll = min(self._next_poll, self._leased.clock() + delay_s * self._pages)
+    def poll_soon(self) -> None:
+        """Poll at the next round, if the service does not want to be left alone."""
+        self._next_poll = self._put_off_until
+
+    def follow(self, job: JobRecord) -> None:
+        """The service has just taken this job: poll when it may have come to its end."""
+        self.mark_seen(job)
+        now = self._leased.clock()
+        due_at = now + next_poll_s([self._outlook(job, {})], self._spare)
+        if self._is_idle:
+            self._is_idle = False
+            self._polled_at = now
+        else:
+            due_at = min(self._next_poll, due_at)
+        self._next_poll = max(due_at, self._put_off_until)
+
+    def due_in_s(self) -> float:
+        """How long nothing has to be polled."""
+        if self._is_idle or "poll" in self._tasks:
+            return math.inf
+        return max(0.0, self._next_poll - self._leased.clock())
 
     def poll(self) -> None:
         """Ask the service about the jobs that it has, if it is time and there are any."""
@@ -52,15 +99,18 @@ class Poller:
         if now < self._next_poll or "poll" in self._tasks:
             return
         jobs = self._leased.list_working(_FOLLOWED)
+        self._is_idle = not jobs
         if not jobs:
+            self._spare, self._polled_at = FIRST_SPARE, -math.inf
             return
         known = [job for job in jobs if job.state is not State.UNCERTAIN]
         lost = [job for job in jobs if job.state is State.UNCERTAIN]
         updated_after = min((job.submitted_at or job.created_at for job in known), default=None)
         if updated_after is not None:
             updated_after = max(updated_after, self._synced_at or 0.0) - OVERLAP_S
-        silent = [job for job in known if now - self._seen.get(job.id, 0.0) > SILENT_S]
-        silent.sort(key=lambda job: self._seen.get(job.id, 0.0))
+        seen_at = {job.id: self._watch(job).seen_at for job in known}
+        silent = [job for job in known if now - seen_at[job.id] > SILENT_S]
+        silent.sort(key=lambda job: seen_at[job.id])
         claimed = self._leased.store.remote_ids(self._leased.service) if lost else set[str]()
 
         def work(_: Progress) -> Look:
@@ -93,19 +143,15 @@ class Poller:
             log.error("polling: a defect", exc_info=error)
         delay = _SIGN_IN_DELAY_S if isinstance(error, SignInError) else retry_delay_s(error, self._failures)
         self._failures += 1
-        self._next_poll = self._leased.clock() + delay
+        self._next_poll = self._put_off_until = self._leased.clock() + delay
         log.warning("polling failed, again in %.0f s: %s", delay, error)
         self._leased.set_trouble(error)
 
     def _take_in(self, seen: Look) -> None:
-        store, now = self._leased.store, self._leased.clock()
         jobs = self._leased.list_working(_FOLLOWED)
         if self._failures:
             self._failures = 0
             self._leased.set_trouble(None)
-        typical = {model: store.typical_duration_s(model) for model in {job.model_id for job in jobs}}
-        self._pages = 1 + len(seen.jobs) // PAGE
-        self._next_poll = now + poll_interval_s(jobs, self._api.now(), typical) * self._pages
         if seen.is_complete:
             self._synced_at = seen.asked_at
         by_remote = {job.remote_id: job for job in jobs if job.remote_id}
@@ -121,6 +167,59 @@ class Poller:
         lost = [job for job in jobs if job.state is State.UNCERTAIN and job.id in seen.lost]
         for job in sorted(lost, key=lambda job: job.submitted_at or 0.0):
             self._guarded(job, lambda job=job: self._reconcile(job, seen))
+        self._plan(seen.requests, {job.id for job in jobs})
+
+    def _plan(self, requests: float, before: set[str]) -> None:
+        """Decide when to poll next, after a poll about the jobs `before` that took so many requests."""
+        jobs, now = self._leased.list_working(_FOLLOWED), self._leased.clock()
+        followed = {job.id for job in jobs}
+        if before - followed:
+            requests -= END_SHARE
+        self._watched = {
+            job_id: watched
+            for job_id, watched in self._watched.items()
+            if job_id in followed or watched.asset_ids
+        }
+        self._spare = spare_after(self._spare, now - self._polled_at, requests)
+        self._polled_at = now
+        runs: dict[tuple[str, str], list[Run]] = {}
+        pause_s = next_poll_s((self._outlook(job, runs) for job in jobs), self._spare) if jobs else 0.0
+        self._next_poll = now + pause_s
+
+    def _watch(self, job: JobRecord) -> _Watched:
+        if job.id not in self._watched:
+            self._watched[job.id] = _Watched(settings_of(job.inputs))
+        return self._watched[job.id]
+
+    def _age_s(self, job: JobRecord) -> float:
+        watched = self._watch(job)
+        since = watched.started_at or watched.created_at or job.submitted_at or job.created_at
+        return self._api.now() - since
+
+    def _outlook(self, job: JobRecord, runs: dict[tuple[str, str], list[Run]]) -> Outlook:
+        """What is known of the job; `runs` are those that were looked up before."""
+        watched, store = self._watch(job), self._leased.store
+        kind = (job.model_id, watched.settings)
+        if kind not in runs:
+            runs[kind] = store.runs.find(job.service, *kind)
+        is_begun = watched.started_at > 0.0
+        past = tuple(run.took_s if is_begun else run.waited_s + run.took_s for run in runs[kind])
+        return Outlook(self._age_s(job), watched.marks, past, self._typical_s(job))
+
+    def _typical_s(self, job: JobRecord) -> tuple[float, float] | None:
+        if job.model_id not in self._told_s:
+            self._told_s[job.model_id] = None
+            match self._leased.store.lookups.last_answer(job.service, "model", job.model_id):
+                case {"model": dict(entry)}:
+                    with suppress(AnswerError):  # written by another version of Maquette
+                        self.note_model(Model.from_json(entry))
+                case _:
+                    pass
+        return self._told_s[job.model_id]
+
+    def note_model(self, model: Model) -> None:
+        """The service has just told of this model by other means."""
+        self._told_s[model.id] = model.typical_s
 
     def _guarded(self, job: JobRecord, step: Callable[[], object]) -> None:
         self._leased.guarded(job.id, step)
@@ -132,13 +231,14 @@ class Poller:
 
     def apply(self, job: JobRecord, remote: RemoteJob) -> None:
         """Bring a queued or running job to where the service says it is."""
-        self._seen[job.id] = self._leased.clock()
+        self._note(job, remote)
         cost = {} if remote.cost_cu is None else {"cost_cu": remote.cost_cu}
         try:
             if remote.status is JobStatus.CANCELED:
                 self._leased.end(job, State.CANCELED, **cost)
             elif remote.is_success:
                 self._leased.move(job, State.DOWNLOADING, progress=None, **cost)
+                self._note_run(job, remote)
             elif remote.is_done:
                 text = remote.error or "The service could not make this model."
                 text = f"{text.rstrip('. ')}. {remote.hint}" if remote.hint else text
@@ -160,8 +260,29 @@ class Poller:
             self._leased.update(job, progress=remote.progress)
 
     def mark_seen(self, job: JobRecord) -> None:
-        """The service has just told of this job by other means."""
-        self._seen[job.id] = self._leased.clock()
+        self._watch(job).seen_at = self._leased.clock()
+
+    def _note(self, job: JobRecord, remote: RemoteJob) -> None:
+        """Remember what helps to guess when the job ends, and what of its result is told."""
+        self.mark_seen(job)
+        watched = self._watch(job)
+        if remote.started_at != watched.started_at:
+            watched.marks = ()  # their ages count from another moment
+        watched.created_at, watched.started_at = remote.created_at, remote.started_at
+        watched.asset_ids = remote.asset_ids if remote.is_success else ()
+        watched.marks = with_mark(watched.marks, self._age_s(job), remote.progress)
+
+    def _note_run(self, job: JobRecord, remote: RemoteJob) -> None:
+        """Remember how long it took, for others like it."""
+        began_at = remote.started_at or remote.created_at
+        if remote.created_at and began_at < remote.succeeded_at:
+            run = Run(max(0.0, began_at - remote.created_at), remote.succeeded_at - began_at)
+            self._leased.store.runs.add(job.service, job.model_id, self._watch(job).settings, run)
+
+    def take_asset_ids(self, job: JobRecord) -> tuple[str, ...]:
+        """What the list has told of the job's result, once; none if it has not."""
+        watched = self._watched.pop(job.id, None)
+        return watched.asset_ids if watched else ()
 
     # Of jobs whose submission's answer was lost.
 

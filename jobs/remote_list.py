@@ -5,7 +5,7 @@ Made by a thread of the worker's, which does not touch the store.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +14,7 @@ from ..client import AnswerError, NotAllowedError, NotFoundError, ScenarioError
 from ..client import Job as RemoteJob
 from .leased_store import log
 from .matching import WINDOW_S, Likeness, likeness
-from .poll_schedule import OVERLAP_S
+from .poll_schedule import OVERLAP_S, requests_for
 from .record import JobRecord
 from .remote_claims import is_anothers
 from .service import Service
@@ -41,6 +41,7 @@ class Look:
 
     asked_at: float | None  # its clock before it was asked: the lists are no older
     answered_at: float | None = None  # its clock afterwards
+    requests: float = 0.0  # that were made for it: see poll_schedule
     is_complete: bool = False  # whether what is followed was listed
     lost: frozenset[str] = frozenset()  # our ids of those that it looked for: of others it tells nothing
     jobs: dict[str, RemoteJob] = field(default_factory=dict[str, RemoteJob])
@@ -49,6 +50,11 @@ class Look:
     alone: dict[str, Alone] = field(default_factory=dict[str, Alone])  # also of earlier looks
     left_to_ask: int = _MOST_ALONE
     of_others: set[str] = field(default_factory=set[str])  # of other machines of a batch
+
+    def take_list(self, remotes: Iterable[RemoteJob]) -> None:
+        found = {remote.id: remote for remote in remotes}
+        self.requests += requests_for(len(found))
+        self.jobs |= found
 
     def alike(self, job: JobRecord, claimed: Collection[str]) -> list[RemoteJob]:
         """Those that may be the lost `job`'s and are nobody else's, first made first."""
@@ -83,13 +89,14 @@ def look(
     """
     seen = Look(api.last_answer_at(), lost=frozenset(job.id for job in lost), alone=alone)
     if updated_after is not None:
-        seen.jobs |= {remote.id: remote for remote in api.list_jobs(updated_after=updated_after)}
+        seen.take_list(api.list_jobs(updated_after=updated_after))
         seen.is_complete = True
     if lost:
         since = min(job.submitted_at or job.created_at for job in lost) - OVERLAP_S
-        seen.jobs |= {remote.id: remote for remote in api.list_new_jobs(created_after=since)}
+        seen.take_list(api.list_new_jobs(created_after=since))
     # One request more at most, however many jobs the list does not show.
     for remote_id in islice((each for each in silent if each not in seen.jobs), 1):
+        seen.requests += 1
         try:
             seen.jobs[remote_id] = api.get_job(remote_id)
         except (NotFoundError, NotAllowedError) as error:  # this one's trouble, not the others'
@@ -120,6 +127,7 @@ def _ask_alone(api: Service, seen: Look, job: JobRecord, claimed: Collection[str
         is_due = earlier is None or earlier.asked_at <= settled_at(job, grace_s) < asked_at
         if is_due and seen.left_to_ask > 0:
             seen.left_to_ask -= 1
+            seen.requests += 1
             with suppress(NotFoundError, NotAllowedError, AnswerError):  # then what the list told stands
                 remote = api.get_job(remote.id)
             seen.alone[remote.id] = Alone(remote, asked_at)

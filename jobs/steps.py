@@ -62,7 +62,7 @@ class Steps:
         self._tasks = tasks
         self._poller = poller
         self._blenders, self._is_keeping_downloads = blenders, is_keeping_downloads
-        self._is_clock_known = False
+        self._was_clock_asked = False
         self._submitting = ""  # id of the job whose submission is under way: one at a time
 
     def advance(self, job: JobRecord) -> None:
@@ -72,7 +72,7 @@ class Steps:
                 self.advance(self._leased.move(job, State.UPLOADING, sent={}))
             case State.UPLOADING if job.cancel:
                 self._leased.end(job, State.CANCELED)
-            case State.UPLOADING if job.sent and self._is_clock_known:
+            case State.UPLOADING if job.sent and self._has_clock():
                 self._submit(job)
             case State.UPLOADING if not is_prepared(job, self._folder(job)):
                 self._prepare(job)
@@ -109,20 +109,31 @@ class Steps:
         else:
             self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
+    def _has_clock(self) -> bool:
+        """Whether any answer has told the service's clock, which dates submissions; one may never tell it."""
+        return self._was_clock_asked or self._api.last_answer_at() is not None
+
     def _upload(self, job: JobRecord) -> None:
         folder = self._folder(job)
         uploads = self._leased.store.uploads
         keys = {(file.sha256, file.kind) for file in job.input_files}
         found = {key: uploads.find(job.service, *key) for key in keys}
-        known = {key: asset_id for key, asset_id in found.items() if asset_id}
+        before = {key: asset_id for key, asset_id in found.items() if asset_id}
+        known = dict(before)
 
         def work(progress: Progress) -> Any:
-            if not self._is_clock_known:  # an answer sets the service's clock, which dates the submission
-                self._api.get_model(job.model_id)
-                self._is_clock_known = True
-            return upload_inputs(self._api, job, folder, known, progress)
+            sent = upload_inputs(self._api, job, folder, known, progress)
+            if not self._has_clock():
+                self._poller.note_model(self._api.get_model(job.model_id))
+                self._was_clock_asked = True
+            return sent
 
-        self._tasks.start(job.id, "transfer", work, lambda future: self._uploaded(job, future))
+        def then(future: Future[Any]) -> None:
+            for key in known.keys() - before.keys():
+                uploads.add(job.service, *key, known[key])
+            self._uploaded(job, future)
+
+        self._tasks.start(job.id, "transfer", work, then)
 
     def _uploaded(self, job: JobRecord, future: Future[Any]) -> None:
         job = self._leased.since(job)
@@ -130,9 +141,7 @@ class Steps:
         if error is not None:
             self._leased.postpone_or_fail(job, error, State.PREPARED)
             return
-        sent, made = future.result()
-        for (sha256, kind), asset_id in made.items():
-            self._leased.store.uploads.add(job.service, sha256, kind, asset_id)
+        sent = future.result()
         self._leased.update(job, sent=sent, progress=None, attempts=0, message="", error_kind="")
 
     def _submit(self, job: JobRecord) -> None:
@@ -197,8 +206,7 @@ class Steps:
         except RemoteTakenError as error:  # another of our jobs was taken for it, or it was answered twice
             self._look_for_lost(job, error)
             return
-        self._poller.mark_seen(job)
-        self._poller.poll_soon(1.0)
+        self._poller.follow(job)
 
     def _look_for_lost(self, job: JobRecord, error: BaseException | None = None) -> None:
         """Look at the service for what the submission has made."""
@@ -228,13 +236,11 @@ class Steps:
             self._leased.update(job, cancel="", message=text)
 
     def _download(self, job: JobRecord) -> None:
-        folder = self._folder(job)
+        folder, told = self._folder(job), self._poller.take_asset_ids(job)
 
         def work(progress: Progress) -> Any:
-            remote = self._api.get_job(job.remote_id or "")
-            return download_results(
-                self._api, list(remote.asset_ids), folder, progress, attempts=job.attempts
-            )
+            asset_ids = told or self._api.get_job(job.remote_id or "").asset_ids
+            return download_results(self._api, list(asset_ids), folder, progress, attempts=job.attempts)
 
         self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
 

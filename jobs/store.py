@@ -31,6 +31,7 @@ from .input_files import keep_files
 from .lookups import LookupTable
 from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
+from .runs import RunTable
 from .states import UNPAID, WORKING, State, check_move
 from .transfers import is_result_gone, result_blend
 from .uploads import UploadTable
@@ -77,6 +78,7 @@ class Store:
         self.aside = DamagedStore(self._db, folder, clock)
         self.lookups = LookupTable(self._db, clock)
         self.uploads = UploadTable(self._db)
+        self.runs = RunTable(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -130,15 +132,6 @@ class Store:
 
     def ids(self, service: str) -> set[str]:
         return {str(row[0]) for row in self._db.execute("SELECT id FROM jobs WHERE service = ?", (service,))}
-
-    def typical_duration_s(self, model_id: str) -> float | None:
-        """Median time from the request to the finished result in this model's past runs here."""
-        rows = self._db.execute(
-            "SELECT finished_at - created_at FROM jobs WHERE model_id = ? AND finished_at IS NOT NULL"
-            " AND state IN ('ready', 'placed') ORDER BY finished_at DESC LIMIT 21",
-            (model_id,),
-        ).fetchall()
-        return sorted(float(r[0]) for r in rows)[len(rows) // 2] if rows else None
 
     def has_work(self, service: str, session: str = "") -> bool:
         """Whether the session's worker has something to do: a working job of its own or one that `adopt`

@@ -59,6 +59,7 @@ class Progress:
 
     def part(self, name: str, total_all: int | None) -> Callable[[int, int | None], None]:
         """The callback for one file out of several that have `total_all` bytes together."""
+        self.done[name] = 0
 
         def report(done: int, total: int | None) -> None:
             if self.is_stopped:

@@ -34,6 +34,7 @@ from .tasks import Tasks
 from .transfers import MAX_ATTEMPTS
 
 TICK_S = 0.25
+LEAST_PAUSE_S = 0.02
 STORE_PATIENCE_S = 300.0  # how long a store that takes nothing is waited for, with the results in memory
 STORE_PAUSE_S = 1.0
 PROGRESS_S = 0.5  # how often a transfer's progress is written
@@ -100,8 +101,9 @@ class Worker:
         try:
             while self.take_lease():
                 while self._patient_round():
-                    if not self.tasks.wait(TICK_S):
-                        self._is_stopping.wait(TICK_S)
+                    pause_s = min(TICK_S, max(LEAST_PAUSE_S, self._poller.due_in_s()))
+                    if not self.tasks.wait(pause_s):
+                        self._is_stopping.wait(pause_s)
                 self._store.drop_lease(self._service, self.name)
                 self._blenders.tidy(0)
                 if not self._linger():

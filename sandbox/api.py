@@ -60,7 +60,7 @@ class Api:
         self.state = state = assets.state
         self.assets = assets
         self.lifecycle = lifecycle
-        self.models = read_models(fixed_price)
+        self.models = read_models(fixed_price, lifecycle.delay_s)
         self.credits_cu = credits_cu
         self.fixed_price = fixed_price
         self.key = state.setting("key", lambda: new_id("api_sandbox"))

@@ -27,8 +27,8 @@ MESH_WORK = {
 TYPES = {"boolean": bool, "number": (int, float), "string": str, "file": str, "file_array": list}
 
 
-def read_models(fixed_price: float | None = None) -> dict[str, Record]:
-    """Return the model records by id, in the order of the table, each with what it usually costs."""
+def read_models(fixed_price: float | None = None, delay_s: float = 0.0) -> dict[str, Record]:
+    """Return the model records by id, in the table's order, each with what it usually costs and takes."""
     table = json.loads(Path(__file__).with_name("models3d.json").read_text(encoding="utf-8"))
     usual: Record = {"type": "custom", "custom": True, "privacy": "public", "status": "trained"}
     usual |= {"source": "other", "collectionIds": [], "trainingImagesNumber": 0}
@@ -42,7 +42,7 @@ def read_models(fixed_price: float | None = None) -> dict[str, Record]:
         usual_cu = price_cu(entry, {}) if fixed_price is None else fixed_price
         kind = entry["capabilities"][0]
         figures = {"variantKey": kind, "capability": kind, "costPerAssetP50CU": usual_cu}
-        figures["computedAt"] = MADE_AT
+        figures |= {"totalLatencyP50Sec": delay_s, "totalLatencyP75Sec": 1.2 * delay_s, "computedAt": MADE_AT}
         entry["performanceStats"] = {"default": kind, "variants": [figures]}
     return {entry["id"]: {**entry, **usual} for entry in table}
 

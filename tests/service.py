@@ -58,6 +58,7 @@ class MemoryService:
         self.lose_answer = False
         self.final = JobStatus.SUCCESS
         self.is_finishing = True
+        self.lasts_s = 0.0  # how long a job takes at least
         self.shows_after_s = 0.0  # how late jobs come into the list
         self.assets_gone = False
         self.models: dict[str, Model] = {"model_x": MODEL}
@@ -65,6 +66,7 @@ class MemoryService:
         self.has_list_inputs = True  # whether lists tell what each job was made of; alone, a job always does
         self.listed: Callable[[Job], Job] = lambda job: job  # what the service keeps or tells of a job
         self.answered_at: float | None = None
+        self.on_upload: Callable[[str], None] = lambda name: None
         self.on_connect: Callable[[], None] = lambda: None  # runs while `generate` makes its connection
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -118,14 +120,21 @@ class MemoryService:
     def upload(
         self, path: Path, *, kind: str = "image", name: str | None = None, progress: Any = None
     ) -> str:
+        self.on_upload(path.name)
         self._call("upload")
         if not path.is_file():
             raise InputError(f"{path} is not there")
         size = path.stat().st_size
         if progress:
             progress(size, size)
-        self.uploads.append((path.name, kind))
-        return f"asset_{len(self.uploads)}"
+        with self._lock:
+            self.uploads.append((path.name, kind))
+            return f"asset_{len(self.uploads)}"
+
+    def asset_of(self, name: str) -> str:
+        """The id of the one upload of this name."""
+        ((number, _),) = [found for found in enumerate(self.uploads, 1) if found[1][0] == name]
+        return f"asset_{number}"
 
     def generate(
         self, model_id: str, inputs: Mapping[str, Any], *, before_send: Callable[[], None] = lambda: None
@@ -162,8 +171,9 @@ class MemoryService:
         return job
 
     def _seen(self, job: Job) -> Job:
-        if self.is_finishing and not job.is_done:
+        if self.is_finishing and not job.is_done and self.clock() >= job.created_at + self.lasts_s:
             job = _with(job, status=self.final, asset_ids=(f"asset_of_{job.id}",), progress=1.0)
+            job = _with(job, succeeded_at=job.created_at + self.lasts_s)
             if self.final is JobStatus.FAILURE:
                 job = _with(job, error="The subject was not found.", hint="Use another picture.")
             self.jobs[job.id] = job

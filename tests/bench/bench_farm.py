@@ -14,8 +14,11 @@ import random
 from typing import NamedTuple
 
 SUBMIT_S = 0.5  # a machine submits one job at a time
-REQUESTS = 4.0  # for a row, lists apart
-PAGE_S, OVERLAP_S, PAGE = 1.5, 60.0, 100  # a machine's list: seconds for a page, how far back, jobs on a page
+REQUESTS = 3.0  # for a row, lists apart
+LIST_S = 1.4  # between two lists of a machine with many jobs, where a list has one page
+PAGE_S = 1.4  # more for each further page
+OVERLAP_S = 60.0  # how far a list reaches back
+PAGE = 100  # jobs on a page
 
 
 class Farm(NamedTuple):
@@ -30,13 +33,19 @@ FARMS += [Farm(100_000, 5, 8, 200), Farm(100_000, 50, 8, 50), Farm(100_000, 50, 
 FARMS += [Farm(100_000, 50, 8, 1000), Farm(100_000, 50, 2, 1000)]
 
 
-def seen_s(farm: Farm, service_s: float) -> float:
-    """How late a machine sees on average that a job has ended.
+def pages_of(farm: Farm, service_s: float) -> float:
+    """Of a list of all jobs of the project that run or ended in the last minute."""
+    return 1 + farm.places * (1 + OVERLAP_S / service_s) // PAGE
 
-    It lists all jobs of the project that run or ended in the last minute, and takes its time for each page.
-    """
-    pages = 1 + farm.places * (1 + OVERLAP_S / service_s) // PAGE
-    return 0.5 + pages * PAGE_S / 2
+
+def list_s(farm: Farm, service_s: float) -> float:
+    """The time between two lists."""
+    return LIST_S + PAGE_S * (pages_of(farm, service_s) - 1)
+
+
+def seen_s(farm: Farm, service_s: float) -> float:
+    """How late a machine sees on average that a job has ended."""
+    return 0.5 + list_s(farm, service_s) / 2
 
 
 def formulas(farm: Farm, it: argparse.Namespace) -> dict[str, float]:
@@ -84,7 +93,8 @@ def main() -> None:
         hours, told = simulate(farm, it, random.Random(1)), formulas(farm, it)
         limit = max(told, key=lambda name: told[name])
         shares = ", ".join(f"{name} {value / hours:.0%}" for name, value in told.items())
-        rate = farm.items * REQUESTS / hours / 3600 + farm.machines / PAGE_S
+        lists = farm.machines * pages_of(farm, it.service) / list_s(farm, it.service)
+        rate = farm.items * REQUESTS / hours / 3600 + lists
         row = (*farm, hours, told[limit], rate, f"{limit} ({shares})")
         print("{:>8,} {:>9} {:>6} {:>7} {:>7.1f} {:>8.1f} {:>11.1f}  {}".format(*row), flush=True)
 

@@ -150,8 +150,13 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[Seen] = []
+        self.connections = 0
         self.answers: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         self.is_over = threading.Event()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        self.connections += 1
+        return super().get_request()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # a client that hangs up is part of the tests
@@ -183,6 +188,11 @@ class FakeApi:
 
     def seen(self, method: str | None = None, path: str | None = None) -> list[Seen]:
         return [s for s in self.server.seen if method in (None, s.method) and path in (None, s.path)]
+
+    @property
+    def connections(self) -> int:
+        """How many were made."""
+        return self.server.connections
 
     def client(self, *, timing: Timing = IMPATIENT, **options: Any) -> Scenario:
         options.setdefault("credentials", KEY)

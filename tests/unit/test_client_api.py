@@ -32,7 +32,7 @@ from maquette.client import (
 from maquette.client.api import MAX_PAGES
 from maquette.client.elapsed import Timing
 
-from .fake_api import IMPATIENT, JOB, FakeApi, Say, Seen
+from .fake_api import IMPATIENT, JOB, FakeApi, File, Say, Seen
 
 
 def in_a_hurry(answer_timeout_s: float) -> Timing:
@@ -255,6 +255,35 @@ def test_what_json_cannot_express_is_not_sent(api: FakeApi, value: float) -> Non
     with pytest.raises(InputError, match="endless"):
         api.client().generate("model_x", {"a": value})
     assert not api.seen()
+
+
+def test_all_but_what_spends_shares_connections_that_are_kept(api: FakeApi, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    api.on("GET", "/v1/jobs", Say({"jobs": [JOB]}))
+    api.on("POST", "/v1/assets/get-bulk", Say({"assets": []}))
+    api.on("POST", "/v1/assets", Say({"asset": {"id": "asset_1"}}))
+    api.on("POST", "/v1/generate/custom/model_x", Say({"creativeUnitsCost": 1}, 269))
+    api.on("GET", "/file", File(b"glTF" * 1000))
+    scenario = api.client()
+    for _ in range(3):
+        list(scenario.list_jobs(updated_after=0.0))
+        scenario.get_assets(["asset_1"])
+        scenario.estimate_cost("model_x", {})
+        scenario.download(api.asset(f"{api.root}/file"), tmp_path / "a.glb")
+    assert api.connections == 1
+    for _ in range(3):
+        scenario.upload(picture)  # not repeated by itself, so that it may not share with what is
+    assert api.connections == 2
+
+
+def test_an_upload_does_not_use_a_kept_connection_that_was_closed(api: FakeApi, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    api.on("POST", "/v1/assets", Say({"asset": {"id": "asset_1"}}, headers={"Connection": "close"}))
+    scenario = api.client()
+    assert [scenario.upload(picture) for _ in range(3)] == ["asset_1"] * 3
+    assert api.connections == 3
 
 
 def test_what_spends_does_not_use_a_connection_that_may_be_stale(api: FakeApi) -> None:
@@ -513,9 +542,12 @@ def test_the_balance_adds_packs_that_have_not_expired(api: FakeApi) -> None:
         Say({"teams": [{"id": "team_0"}, {"id": "team_1", "projects": [{"id": "proj_1"}]}]}),
     )
     api.on("GET", "/v1/teams/team_1/limits", Say(limits(oneShotCreativeUnits=packs)))
-    balance = api.client(project_id="proj_1").get_balance()
-    assert balance is not None
-    assert balance.remaining_cu == 76.5
+    scenario = api.client(project_id="proj_1")
+    for _ in range(2):
+        balance = scenario.get_balance()
+        assert balance is not None
+        assert balance.remaining_cu == 76.5
+    assert len(api.seen("GET", "/v1/teams")) == 1  # whose the project is does not change
 
 
 @pytest.mark.parametrize("status", [403, 404])

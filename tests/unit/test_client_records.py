@@ -73,6 +73,29 @@ def test_a_whole_job_is_read() -> None:
     assert record.updated_at - record.created_at == pytest.approx(1.5)
 
 
+def test_a_job_s_history_tells_when_it_was_begun_and_when_it_succeeded() -> None:
+    history = [
+        {"status": "queued", "date": "2026-09-01T10:00:00Z"},
+        {"status": "in-progress", "date": "2026-09-01T10:00:05Z"},
+        {"status": "queued", "date": "2026-09-01T10:00:07Z"},
+        {"status": "processing", "date": "2026-09-01T10:00:10.250Z"},
+        {"status": "success", "date": "2026-09-01T10:01:10Z"},
+    ]
+    record = job(status="success", statusHistory=history, updatedAt="2026-09-01T10:05:00Z")
+    assert record.succeeded_at - record.started_at == 59.75
+    running = job(status="in-progress", statusHistory=history[:2], updatedAt="2026-09-01T10:05:00Z")
+    assert running.succeeded_at == 0.0
+    assert record.started_at - running.started_at == 5.25
+
+
+@pytest.mark.parametrize(
+    "history", [None, [], "odd", ["odd"], [{"status": "success", "date": "never"}], [{}]]
+)
+def test_a_job_without_a_readable_history_succeeded_when_it_was_last_updated(history: Any) -> None:
+    record = job(status="success", statusHistory=history, updatedAt="2026-09-01T10:00:02Z")
+    assert (record.started_at, record.succeeded_at) == (0.0, record.updated_at)
+
+
 def test_control_characters_do_not_reach_a_terminal() -> None:
     assert job(metadata={"hint": "a\x1b[31mb\x9b\nc"}).hint == "a[31mb\nc"
 
@@ -260,6 +283,26 @@ def test_decoration_that_is_not_understood_is_left_out(config: Any, stats: Any) 
         for figures in (stats, {"variants": stats}, {"variants": [stats], "default": config}):
             model = Model.from_json({**value, "uiConfig": selects, "performanceStats": figures})
             assert model.inputs[0].choice_label("x") == "X"
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({"totalLatencyP50Sec": 60, "totalLatencyP75Sec": 90, "inferenceLatencyP50Sec": 50}, (60.0, 90.0)),
+        ({"inferenceLatencyP50Sec": 50, "inferenceLatencyP75Sec": 55}, (50.0, 55.0)),
+        ({"totalLatencyP50Sec": 60}, (60.0, 90.0)),
+        ({"totalLatencyP50Sec": 60, "totalLatencyP75Sec": 5}, (60.0, 60.0)),
+        ({"totalLatencyP50Sec": 0, "totalLatencyP75Sec": 0}, None),
+        ({"totalLatencyP50Sec": "long"}, None),
+        ({"totalLatencyP50Sec": -4}, None),
+        ({}, None),
+    ],
+)
+def test_a_model_s_statistics_tell_how_long_a_run_takes(figures: Any, expected: Any) -> None:
+    other = {"variantKey": "other", "totalLatencyP50Sec": 7, "totalLatencyP75Sec": 9}
+    variants = [other, {"variantKey": "usual", **figures}] if expected else [figures]
+    stats = {"default": "usual", "variants": variants}
+    assert Model.from_json({"id": "m", "performanceStats": stats}).typical_s == expected
 
 
 def test_inputs_nested_without_end_are_an_answer_error() -> None:

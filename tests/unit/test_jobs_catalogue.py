@@ -67,6 +67,30 @@ def test_a_price_is_asked_once_without_the_file(opened: BackendScene, tmp_path: 
     assert not opened.service.paid
 
 
+def test_old_models_and_prices_are_shown_at_once_and_asked_for_anew_behind_them(opened: BackendScene) -> None:
+    inputs: Any = {"image": InputFile(Path("never-read.png"))}
+    catalogue = opened.backend.catalogue
+    catalogue.ask_models()
+    catalogue.ask_model(HUNYUAN)
+    key = catalogue.ask_price(HUNYUAN, inputs)
+    opened.work(6)
+    opened.clock.time += 50_000.0  # models are good for a quarter of a day, prices for a quarter of an hour
+    opened.backend = opened.open()
+    opened.settle()
+    catalogue = opened.backend.catalogue
+    calls = opened.service.calls.copy()
+    catalogue.ask_models()
+    assert catalogue.ask_price(HUNYUAN, inputs) == key
+    price = catalogue.price(key)
+    assert (len(catalogue.models), price and price.cost_cu) == (len(MODELS), 1.0)
+    assert catalogue.schema(HUNYUAN) == MODELS[HUNYUAN]
+    assert opened.service.calls == calls
+    opened.work(6)
+    assert opened.service.calls["list_models"] == calls["list_models"] + 1
+    assert opened.service.calls["estimate_cost"] > calls["estimate_cost"]
+    assert catalogue.price(key) is not None
+
+
 def test_an_answer_that_is_an_error_is_told_and_not_asked_in_a_loop(opened: BackendScene) -> None:
     opened.service.fail["estimate_cost"] = [InputError("steps: too many.")] * 9
     key = opened.backend.catalogue.ask_price(HUNYUAN, {})

@@ -156,7 +156,7 @@ def test_a_defect_in_polling_is_told_as_trouble_and_polling_goes_on(scene: Scene
     scene.add()
     worker = scene.worker()
     with pytest.raises(AssertionError):
-        scene.run(rounds=5, worker=worker)
+        scene.run(rounds=10, worker=worker)
     assert scene.store.get_trouble("test") == (DEFECT, "KeyError")
     assert scene.run().state is State.READY
     assert not calls

@@ -88,7 +88,8 @@ def test_a_large_file_is_copied_by_the_worker(scene: Scene) -> None:
     assert scene.kept(job) == {"1/b.png": b"pixels"}
     assert scene.run().state is State.READY
     assert scene.kept(job) == {"0/a.png": LARGE, "1/b.png": b"pixels"}
-    assert scene.service.paid == [("m", {"images": ["asset_1", "asset_2"]})]
+    sent = [scene.service.asset_of(name) for name in ("a.png", "b.png")]
+    assert scene.service.paid == [("m", {"images": sent})]
 
 
 def test_a_large_file_that_changed_in_between_is_not_paid_for(scene: Scene) -> None:
@@ -152,7 +153,8 @@ def test_files_in_the_items_of_a_list_are_kept_sent_and_told_of(scene: Scene) ->
     assert scene.kept(job) == {"0/a.png": b"pixels"}
     assert scene.run().state is State.READY
     assert scene.kept(job) == {"0/a.png": b"pixels", "1/b.png": LARGE}
-    sent = [{"view": "front", "image": "asset_1"}, {"view": "back", "image": "asset_2"}]
+    assets = [scene.service.asset_of(name) for name in ("a.png", "b.png")]
+    sent = [{"view": "front", "image": assets[0]}, {"view": "back", "image": assets[1]}]
     assert scene.service.paid == [("m", {"views": sent, "steps": 3})]
     told = json.loads(str(provenance_of(job)["parameters"]))
     assert told["views"] == [{"view": "front", "image": "a.png"}, {"view": "back", "image": "b.png"}]

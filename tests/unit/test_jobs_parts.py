@@ -1,4 +1,4 @@
-"""Names of files, polling, accounts, the supervisor, and the real worker process."""
+"""Names of files, accounts, the supervisor, and the real worker process."""
 
 import json
 import os
@@ -30,7 +30,6 @@ from maquette.jobs import (
 )
 from maquette.jobs.environment import environment_without
 from maquette.jobs.matching import Likeness, compare, likeness
-from maquette.jobs.poll_schedule import POLL_MAX_S, POLL_MIN_S, poll_interval_s
 from service import Clock, MemoryService
 
 _OPENING = ("open", "os.scandir", "os.listdir", "sqlite3.connect", "socket.connect", "subprocess.Popen")
@@ -62,20 +61,6 @@ def job_at(store: Store, **values: Any) -> Any:
     from dataclasses import replace
 
     return replace(store.add(NewJob(name="n", model_id="m", inputs={})), **values)
-
-
-def test_polling_is_quick_when_a_job_is_due_and_slow_early_in_a_long_one(tmp_path: Path) -> None:
-    clock = Clock()
-    store = Store(tmp_path, clock=clock)
-    now = clock()
-    young, old = job_at(store, submitted_at=now), job_at(store, submitted_at=now - 3600)
-    assert poll_interval_s([young], now, {"m": None}) == POLL_MIN_S
-    assert poll_interval_s([old], now, {"m": None}) == POLL_MAX_S
-    assert poll_interval_s([young], now, {"m": 1200.0}) == POLL_MAX_S
-    assert poll_interval_s([job_at(store, submitted_at=now - 1190)], now, {"m": 1200.0}) == POLL_MIN_S
-    assert poll_interval_s([old, young], now, {"m": None}) == POLL_MIN_S
-    assert poll_interval_s([job_at(store, submitted_at=now - 3600, progress=0.95)], now, {}) == POLL_MIN_S
-    assert poll_interval_s([], now, {}) == POLL_MAX_S
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))

@@ -18,7 +18,8 @@ from maquette.client import (
     SignInError,
     TransferError,
 )
-from maquette.jobs import State, StoreError
+from maquette.jobs import InputFile, State, StoreError
+from maquette.jobs.poll_schedule import FIRST_SPARE, PAGE_SHARE, RATE
 from maquette.jobs.store import ABANDONED_S, LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from maquette.jobs.worker import Worker
 from service import asset, fake_blender
@@ -125,13 +126,16 @@ def test_a_lost_job_that_shows_up_late_is_found_and_not_paid_again(scene: Scene)
     assert len(scene.service.paid) == 1
 
 
-def test_a_worker_that_submits_knows_the_service_s_clock(scene: Scene) -> None:
-    """By it a lost job is found again: a computer's own clock may be hours off."""
-    job = scene.store.move(scene.add(), State.UPLOADING, sent={"image": "asset_1"})
+@pytest.mark.parametrize("inputs", [{"prompt": "a horse"}, {"image": "a file"}])
+def test_a_worker_that_submits_knows_the_service_s_clock(scene: Scene, inputs: dict[str, str]) -> None:
+    """By it a lost job is found again: a computer's own clock may be hours off. Any answer tells it."""
+    asked: list[str] = []
+    scene.service.on_connect = lambda: asked.extend(scene.service.calls)
+    given = {"image": InputFile(scene.picture)} if "image" in inputs else inputs
+    job = scene.store.move(scene.add(inputs=given), State.UPLOADING, sent=inputs)
     assert scene.run().state is State.READY
     assert job.sent
-    asked = list(scene.service.calls)  # in the order of each one's first call
-    assert asked.index("get_model") < asked.index("generate")
+    assert asked == (["upload"] if "image" in inputs else ["get_model"])
 
 
 def test_a_lost_job_is_not_submitted_again_by_itself_however_often_it_was_tried_before(scene: Scene) -> None:
@@ -439,24 +443,18 @@ def test_sixty_running_jobs_cost_no_more_requests_than_one(scene: Scene) -> None
     assert many[1] <= many[0]
 
 
-def test_a_list_of_three_pages_is_asked_for_a_third_as_often(
+def test_a_list_of_three_pages_is_asked_for_more_seldom(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.service.is_finishing = False
     list_own = scene.service.list_jobs
-
-    def lists_with(others: int) -> int:
-        """Lists in 200 seconds in which a job runs here, and so many of the project's elsewhere."""
-        listed = [scene.service.make("model_x", {"prompt": "a cat"}) for _ in range(others)]
-        monkeypatch.setattr(scene.service, "list_jobs", lambda **since: [*list_own(**since), *listed])
-        scene.service.calls.clear()
-        with pytest.raises(AssertionError):
-            scene.run(rounds=200)
-        return scene.service.calls["list_jobs"]
-
+    others = [scene.service.make("model_x", {"prompt": "a cat"}) for _ in range(250)]
+    monkeypatch.setattr(scene.service, "list_jobs", lambda **since: [*list_own(**since), *others])
     scene.add(inputs={"prompt": "a horse"})
-    lists_with(0)  # while the job is young, it is asked about more often
-    assert lists_with(0) == pytest.approx(lists_with(250) * 3, rel=0.15)
+    with pytest.raises(AssertionError):
+        scene.run(rounds=400)
+    each = 1 + 2 * PAGE_SHARE
+    assert each * scene.service.calls["list_jobs"] <= FIRST_SPARE + 400 * RATE + each
 
 
 def test_a_second_worker_leaves_the_store_alone(scene: Scene) -> None:
