@@ -26,6 +26,7 @@ from .database import (
     open_database,
     transaction,
 )
+from .expected_results import ExpectedResults
 from .files import as_text
 from .input_files import keep_files
 from .lookups import LookupTable
@@ -77,6 +78,7 @@ class Store:
         self.aside = DamagedStore(self._db, folder, clock)
         self.lookups = LookupTable(self._db, clock)
         self.uploads = UploadTable(self._db)
+        self.expected = ExpectedResults(self._db, clock, self.typical_duration_s)
 
     def close(self) -> None:
         self._db.close()
