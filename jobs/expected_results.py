@@ -37,16 +37,11 @@ def is_expected(state: State, age_s: float, progress: float | None, typical_s: f
 
 
 class ExpectedResults:
-    """Of the jobs in a store's database. `typical_s` tells how long those of a model take, if it is known."""
+    """Of the jobs in a store's database."""
 
-    def __init__(
-        self,
-        database: "sqlite3.Connection",
-        clock: Callable[[], float],
-        typical_s: Callable[[str], float | None],
-    ) -> None:
+    def __init__(self, database: "sqlite3.Connection", clock: Callable[[], float]) -> None:
         self._db = database
-        self._clock, self._typical_s = clock, typical_s
+        self._clock = clock
 
     def count(self, service: str, session: str, most: int) -> int:
         """How many of the session's jobs have a result that is expected or here, up to `most`."""
@@ -63,3 +58,12 @@ class ExpectedResults:
                 break
             found += is_expected(State(state), now - created_at, progress, typical_s[model])
         return found
+
+    def _typical_s(self, model_id: str) -> float | None:
+        """The median of what the model's past jobs here took, all in all."""
+        rows = self._db.execute(
+            "SELECT finished_at - created_at FROM jobs WHERE model_id = ? AND finished_at IS NOT NULL"
+            " AND state IN ('ready', 'placed') ORDER BY finished_at DESC LIMIT 21",
+            (model_id,),
+        ).fetchall()
+        return sorted(float(row[0]) for row in rows)[len(rows) // 2] if rows else None

@@ -78,7 +78,7 @@ class Store:
         self.aside = DamagedStore(self._db, folder, clock)
         self.lookups = LookupTable(self._db, clock)
         self.uploads = UploadTable(self._db)
-        self.expected = ExpectedResults(self._db, clock, self.typical_duration_s)
+        self.expected = ExpectedResults(self._db, clock)
 
     def close(self) -> None:
         self._db.close()

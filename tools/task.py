@@ -297,7 +297,7 @@ def bench(rest: Rest) -> int:
     names = {script.stem.partition("_")[2]: script for script in scripts}
     if rest and rest[0] in names:
         scripts, rest = [names[rest[0]]], rest[1:]
-    arguments = {"bench_convert": [venvs.launcher(folder)]}
+    arguments = {name: [venvs.launcher(folder)] for name in ("bench_convert", "bench_latency")}
     if names["batch"] in scripts:
         arguments["bench_batch"] = [venvs.launcher(folder), build_zip()]
     for script in scripts:
