@@ -4,13 +4,13 @@
 import importlib
 
 PARTS = (
+    "cli.command",  # first: what it starts has some time until it is needed
     "preferences",
     "properties",
     "operators",
     "panels.sidebar",
     "panels.overlay",
     "window.timer",
-    "cli.command",
 )
 _registered: list[str] = []
 

@@ -41,6 +41,11 @@ class Scenario:
         self._project_id = project_id
         self._timing = timing
 
+    @staticmethod
+    def load() -> None:
+        """Import the HTTP library now and not with the first account."""
+        from . import transport  # noqa: F401 # to have it
+
     def close(self) -> None:
         self._transport.close()
 

@@ -192,7 +192,11 @@ class Worker:
 
 def main() -> int:
     """The process: `WorkerSettings` come as one JSON line on stdin; its end stops the worker."""
+    Scenario.load()  # settings may be a while in coming
     settings: dict[str, Any] = json.loads(_read_line())
+    with open(settings.pop("log"), "ab") as errors:
+        os.dup2(errors.fileno(), 1)
+        os.dup2(errors.fileno(), 2)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     folder, api_url = Path(settings.pop("store")), settings.pop("api_url")

@@ -2,17 +2,29 @@
 """A background Blender waits for a result that is expected and for no other, and ends with its worker."""
 
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from job_scene import Scene
-from maquette.client import JobStatus
-from maquette.jobs import BlenderPool, ChildError, NewJob, State, Store, WorkerSettings, start_worker
+from maquette.client import Credentials, JobStatus
+from maquette.jobs import (
+    BlenderPool,
+    ChildError,
+    NewJob,
+    State,
+    Store,
+    WorkerSettings,
+    load_worker,
+    process,
+    start_worker,
+)
 from maquette.jobs.expected_results import FIRST_S, LATE_S, is_expected
 
 BLENDER = f"""#!{sys.executable}
@@ -252,3 +264,51 @@ def is_running(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+
+
+@needs_proc
+def test_a_worker_that_was_loaded_ahead_is_the_next_one_and_writes_to_the_stores_log(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    store.add(NewJob("n", "m", {"prompt": "x"}, service="s"))
+    load_worker()
+    ahead = process._loaded[-1].pid  # noqa: SLF001
+    settings = WorkerSettings("s", "none", "http://127.0.0.1:9/v1", Credentials("key", "secret"))
+    worker = start_worker(store.folder, settings)
+    other = start_worker(store.folder, settings)
+    assert worker.pid == ahead
+    assert other.pid != ahead
+    log = store.folder / "worker.log"
+    soon(lambda: "uploading" in log.read_text())
+    for each in (worker, other):
+        assert each.stdin is not None
+        each.stdin.close()
+        each.wait(60)
+
+
+@needs_proc
+def test_a_worker_that_was_loaded_in_vain_ends_with_the_process_that_loaded_it() -> None:
+    conftest = Path(__file__).parents[1] / "conftest.py"
+    code = f"import runpy, os; runpy.run_path({str(conftest)!r}); from maquette.jobs import process; "
+    code += "process.load_worker(); print(process._loaded[-1].pid, flush=True); os._exit(0)"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    soon(lambda: not is_running(int(made.stdout)))
+
+
+@pytest.mark.parametrize(
+    ("words", "is_so"),
+    [
+        ("blender --background --command maquette generate horse.png", True),
+        ("blender -b -c maquette generate --prompt horse", True),
+        ("blender --background --command maquette generate horse.png --dry-run", False),
+        ("blender --background --command maquette generate --help", False),
+        ("blender --background --command maquette jobs", False),
+        ("blender scene.blend", False),
+        ("blender --command", False),
+    ],
+)
+def test_a_worker_is_loaded_ahead_for_a_command_that_will_need_it(words: str, is_so: bool) -> None:
+    source = (Path(__file__).parents[2] / "cli" / "command.py").read_text()
+    scope: dict[str, Any] = {}
+    start = source.index("def _is_to_generate")
+    exec(source[start : source.index("\n\n\n", start)], scope)  # the module itself needs Blender
+    assert scope["_is_to_generate"](words.split()) == is_so
