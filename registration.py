@@ -7,6 +7,7 @@ PARTS = (
     "cli.command",  # first: what it starts has some time until it is needed
     "preferences",
     "properties",
+    "properties.own_inputs",
     "operators",
     "panels.sidebar",
     "panels.overlay",

@@ -36,8 +36,9 @@ class SessionState:
 
     `opened_with` has the settings that the backend was last opened with.
     `drawn_at` is when a panel was last drawn (time.monotonic()): the timer opens the backend after that.
-    `price_keys` has, by scene, the key of `Catalogue.price` for what is set now; none while a change awaits
-    its lookup. `placeholders` has the job of each object that waits for a result, by the object's name.
+    `price_keys` has, by `wanted.price_name`, the key of `Catalogue.price` for what is set now; none
+    while a change awaits its lookup, "" while it is incomplete. `placeholders` has the job of each object
+    that waits for a result, by the object's name.
     """
 
     backend: Backend | None = None
@@ -67,10 +68,10 @@ class SessionState:
     def catalogue(self) -> Catalogue | None:
         return self.backend.catalogue if self.backend else None
 
-    def price(self, scene: str) -> Price | None:
-        """What one result costs as the scene of this name is set; None while that is not known."""
+    def price(self, name: str) -> Price | None:
+        """What one result costs, by its name in `price_keys`; None while that is not known."""
         catalogue = self.catalogue
-        return catalogue.price(self.price_keys.get(scene, "")) if catalogue else None
+        return catalogue.price(self.price_keys.get(name, "")) if catalogue else None
 
     def account_notice(self) -> Notice | None:
         """What is wrong with account, store, worker or the last answer: what is to be mended first."""

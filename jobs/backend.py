@@ -67,6 +67,11 @@ class Backend:
         """Whether a job is under way, or an answer is awaited."""
         return self.jobs.has_work() or self.catalogue.is_waiting()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether only another process, or a new wish, can bring something new."""
+        return not self.supervisor.is_outdated and not self.has_work()
+
     def ask_again(self) -> None:
         """The user asked to retry: forget errors and the balance, allow the worker to be started again."""
         self.catalogue.expire_errors()

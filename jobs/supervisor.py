@@ -56,6 +56,11 @@ class Supervisor:
             self._keep_worker()
         return is_changed
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the next look is to find a change, see `invalidate`."""
+        return self._version is None
+
     def invalidate(self) -> None:
         """After a write through the same store, which data_version does not show: look again."""
         self._version = self._checked_at = None

@@ -3,7 +3,9 @@
 
 import bpy
 
-from ..window import blocker, confirm, placeholders, start_jobs
+from .. import properties
+from ..session_state import state
+from ..window import Wanted, blocker, confirm, start_jobs, wanted_now
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -17,6 +19,9 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         description="For scripts: inputs of the model as JSON, over those of the scene",
         options={"HIDDEN", "SKIP_SAVE"},
     )
+    asks: bpy.props.BoolProperty(
+        name="Ask", description="Ask first, wherever the price is shown", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -29,15 +34,22 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if found := blocker(context):
             self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
-        count = len(placeholders.targets(context))
-        cost_cu = start_jobs.cost_of_one(context)
+        settings = properties.get(context.scene)
+        mode = properties.place_mode_of(settings, properties.model_of(settings, state.catalogue))
+        is_view = context.area is not None and context.area.type == "VIEW_3D"
+        if mode == "MOUSE" and is_view and not self.asks:
+            bpy.ops.maquette.place_under_mouse("INVOKE_DEFAULT")
+            return {"CANCELLED"}  # that one has an undo step of its own
+        wanted = wanted_now(context)
+        count = len(wanted.targets)
         return confirm.invoke(
             self,
             context,
             event,
             question=f"Generate {count} 3D Models?" if count > 1 else "Generate a 3D Model?",
-            cost_cu=None if cost_cu is None else cost_cu * count,
-            is_shown=count == 1 and _is_button_shown(context),
+            details=_details(wanted) if self.asks else wanted.lines(),
+            cost_cu=wanted.cost_cu,
+            is_shown=count == 1 and not self.asks and _is_button_shown(context),
             request=start_jobs.request_key(context, self.inputs),
         )
 
@@ -46,6 +58,26 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if problem:
             self.report({"ERROR"}, problem)
         return {"FINISHED"} if job_ids else {"CANCELLED"}
+
+
+def _details(wanted: Wanted) -> list[str]:
+    """What is asked for, where no sidebar shows it: of what, and by which model."""
+    model = wanted.model
+    values = properties.values_of(wanted.settings, model) if model else {}
+    sources = [text for value in values.values() if (text := _source(value))][:1]
+    with_model = [f"Model: {model.name}"] if model else []
+    return [*sources, *with_model, *wanted.lines()]
+
+
+def _source(value: object) -> str:
+    match value:
+        case properties.Picture(name):
+            return f"Image: {name}"
+        case [properties.Picture(name), *_]:
+            return f"Image: {name}"
+        case str():
+            return f"Prompt: {value}" if len(value) <= 64 else f"Prompt: {value[:63]}…"
+    return ""
 
 
 def _is_button_shown(context: bpy.types.Context) -> bool:

@@ -4,11 +4,31 @@
 import bpy
 
 _GROUPS = (
-    ("generate", "choose_model", "reset_parameters"),
-    ("restore_original",),
-    ("place_job", "put_at_cursor", "select_model", "select_job", "show_folder", "repeat_job", "use_settings"),
-    ("cancel_job", "resume_job", "remove_job", "copy_message", "clear_jobs"),
-    ("use_sandbox", "leave_sandbox", "check_account", "open_preferences"),
+    (("generate", "PLAY"), ("choose_model", "PRESET"), ("reset_parameters", "LOOP_BACK")),
+    (("restore_original", "RECOVER_LAST"),),
+    (
+        ("place_job", "IMPORT"),
+        ("put_at_cursor", "PIVOT_CURSOR"),
+        ("select_model", "OUTLINER"),
+        ("select_job", "RESTRICT_SELECT_OFF"),
+        ("show_job", "VIEWZOOM"),
+        ("show_folder", "FILE_FOLDER"),
+        ("repeat_job", "FILE_REFRESH"),
+        ("use_settings", "COPYDOWN"),
+    ),
+    (
+        ("cancel_job", "X"),
+        ("resume_job", "PLAY"),
+        ("remove_job", "TRASH"),
+        ("copy_message", "COPYDOWN"),
+        ("clear_jobs", "BRUSH_DATA"),
+    ),
+    (
+        ("use_sandbox", "EXPERIMENTAL"),
+        ("leave_sandbox", "LOOP_BACK"),
+        ("check_account", "USER"),
+        ("open_preferences", "PREFERENCES"),
+    ),
 )
 
 
@@ -18,10 +38,11 @@ class MAQUETTE_MT_menu(bpy.types.Menu):
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
-        for number, group in enumerate(_GROUPS):
-            if number:
-                layout.separator()
-            for name in group:
-                layout.operator(f"maquette.{name}")
-            if not number:
-                layout.operator_menu_enum("maquette.capture_image", "source")
+        layout.operator("maquette.add_from_images", text="3D Model from Image…", icon="IMAGE_DATA")
+        layout.operator("maquette.add_from_text", text="3D Model from Text…", icon="TEXT")
+        layout.operator_menu_enum("maquette.capture_image", "source", icon="RESTRICT_RENDER_OFF")
+        layout.operator_menu_enum("maquette.use_task", "task", icon="OBJECT_DATA")
+        for group in _GROUPS:
+            layout.separator()
+            for name, icon in group:
+                layout.operator(f"maquette.{name}", icon=icon)

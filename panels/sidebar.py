@@ -5,6 +5,7 @@ Draws from memory alone: no file, no database, no network.
 """
 
 import time
+from functools import lru_cache
 
 import bpy
 
@@ -12,11 +13,12 @@ from .. import properties
 from ..client import Model
 from ..jobs import Backend, cost_text, requires_mesh
 from ..session_state import state
-from ..window import notices, placeholders
+from ..window import notices, wanted_now
 from . import thumbnails
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
+from .object_properties import MAQUETTE_PT_object
 from .on_original import draw_on_original, draw_restore
 from .result import MAQUETTE_PT_result
 from .text import Ruler, draw_text
@@ -89,6 +91,8 @@ def _draw_place(
         else:
             column.use_property_split = True
             column.prop(settings, "size")
+        if mode in ("ORIGINAL", "SELECTED") and properties.prompt_input(model):
+            column.prop(settings, "use_object_names")
         draw_restore(column, context)
 
 
@@ -99,16 +103,17 @@ def _draw_generate(
     settings: properties.MaquetteSettings,
 ) -> None:
     layout.separator()
-    shown = notices(context)
+    wanted = wanted_now(context)
+    shown = notices(context, wanted)
     is_blocked = any(notice.is_blocking for notice in shown)
     backend = state.backend
-    price = state.price(context.scene.name)
-    count = len(placeholders.targets(context))
+    cost_cu = wanted.cost_cu
+    count = len(wanted.targets)
     text = f"Generate {count}" if count > 1 else "Generate"
-    if not is_blocked and price is None:
+    if not is_blocked and not wanted.is_priced:
         text += " · …"
-    elif not is_blocked and price and price.cost_cu is not None:
-        text += f" · {cost_text(price.cost_cu * max(1, count))}"
+    elif not is_blocked and cost_cu is not None:
+        text += f" · {cost_text(cost_cu)}"
     row = layout.row()
     row.scale_y = 1.6
     row.enabled = not is_blocked
@@ -126,7 +131,7 @@ def _draw_generate(
 
 def _draw_account(layout: bpy.types.UILayout, ruler: Ruler, backend: Backend) -> None:
     """What is left, and what today's jobs have cost."""
-    left_cu, spent_cu = backend.catalogue.balance_cu, backend.jobs.spent_cu(_midnight())
+    left_cu, spent_cu = backend.catalogue.balance_cu, backend.jobs.spent_cu(_midnight(time.time() // 60))
     facts = [f"{cost_text(left_cu)} left"] if left_cu is not None else []
     facts += [f"{cost_text(spent_cu)} spent today"] if spent_cu else []
     if facts:
@@ -135,12 +140,20 @@ def _draw_account(layout: bpy.types.UILayout, ruler: Ruler, backend: Backend) ->
         draw_text(row, ruler, " · ".join(facts))
 
 
-def _midnight() -> float:
+@lru_cache(maxsize=1)
+def _midnight(_minute: float) -> float:
     """When today began here (Unix seconds)."""
     return time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
 
 
-CLASSES = (MAQUETTE_UL_jobs, MAQUETTE_UL_models, MAQUETTE_PT_make, MAQUETTE_PT_jobs, MAQUETTE_PT_result)
+CLASSES = (
+    MAQUETTE_UL_jobs,
+    MAQUETTE_UL_models,
+    MAQUETTE_PT_make,
+    MAQUETTE_PT_jobs,
+    MAQUETTE_PT_result,
+    MAQUETTE_PT_object,
+)
 
 
 def register() -> None:

@@ -4,6 +4,7 @@
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
 from .job_filter import no_click
 from .model_list import active_model_id, can_show, favourite_ids, list_models, recent_ids
+from .own_inputs import NAME, image_of, image_values, own_of, own_values, prompt_input, set_prompt
 from .settings import (
     MaquetteSettings,
     activate_job,
@@ -14,6 +15,7 @@ from .settings import (
     model_of,
     place_mode_of,
     register,
+    show_job,
     sources_of,
     sync_jobs,
     unregister,
@@ -40,6 +42,7 @@ from .values import (
 __all__ = [
     "ITEMS_MAX",
     "MESH_TYPES",
+    "NAME",
     "Field",
     "MaquetteSettings",
     "Meshes",
@@ -56,6 +59,8 @@ __all__ = [
     "fields_of",
     "get",
     "image_inputs",
+    "image_of",
+    "image_values",
     "inputs_of",
     "is_primary",
     "items_of",
@@ -65,12 +70,17 @@ __all__ = [
     "named_mesh",
     "no_click",
     "note_change",
+    "own_of",
+    "own_values",
     "place_mode_of",
+    "prompt_input",
     "recent_ids",
     "register",
     "relevant_fields",
     "set_picture",
+    "set_prompt",
     "set_values",
+    "show_job",
     "sources_of",
     "sync_jobs",
     "takes_selection",

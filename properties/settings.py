@@ -23,6 +23,7 @@ from .groups import (
     set_owner,
 )
 from .model_list import SORTS, TASKS, list_models, recent_ids
+from .own_inputs import uses_names
 from .values import carry_over
 
 PLACE_MODES = (
@@ -30,6 +31,7 @@ PLACE_MODES = (
     ("SELECTED", "Replace Selected", "One 3D model for each selected object, fitted into its place and box"),
     ("ROW", "In a Row", "Side by side, from the 3D cursor along X"),
     ("POINT", "At Drop Point", "Where the image was dropped"),
+    ("MOUSE", "Under Mouse", "After Generate its box follows the mouse: a click puts it there"),
 )
 MESH_PLACE_MODES = (
     (
@@ -124,6 +126,15 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     own_size: bpy.props.FloatProperty(options={"HIDDEN"})
     drop_point: bpy.props.FloatVectorProperty(name="Drop Point", size=3, subtype="XYZ_LENGTH")
     drop_rotation_z: bpy.props.FloatProperty(name="Drop Rotation", subtype="ANGLE")
+    use_object_names: bpy.props.BoolProperty(
+        name="Use Object Names",
+        description="Each object's name goes into its prompt, where {name} stands or in front. "
+        "On by itself where Prompt is empty",
+        get=lambda self: uses_names(self, model_of(self, state.catalogue)),
+        set=lambda self, value: setattr(self, "names_choice", "ON" if value else "OFF"),
+        update=note_change,
+    )
+    names_choice: bpy.props.StringProperty(options={"HIDDEN"})  # ON or OFF; "" until a person has chosen
 
 
 class MaquetteListItem(bpy.types.PropertyGroup):
@@ -293,6 +304,15 @@ def activate_job(manager: bpy.types.WindowManager, job_id: str) -> None:
     if job_id in _listed:
         with job_filter.no_click():
             window(manager).active_job = _listed.index(job_id)
+
+
+def show_job(manager: bpy.types.WindowManager, job_id: str) -> None:
+    """Choose the job in the list, whatever is filtered or searched for."""
+    shown = window(manager)
+    if job_id not in _listed:
+        shown.job_search = ""
+        shown.filter = "ALL"
+    activate_job(manager, job_id)
 
 
 def _filter_jobs(shown: MaquetteWindow) -> None:

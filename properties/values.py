@@ -36,10 +36,13 @@ class Meshes:
 Values: TypeAlias = dict[str, Any]
 
 
-def values_of(settings: bpy.types.PropertyGroup, model: Model) -> Values:
-    """What was set, for this model, by the person: unset inputs and those that do not apply are left out."""
+def values_of(settings: bpy.types.PropertyGroup, model: Model, own: Values | None = None) -> Values:
+    """What was set, for this model, by the person: unset inputs and those that do not apply are left out.
+
+    An object's `own` values stand before those of the settings.
+    """
     group = inputs_of(settings, model.id)
-    found = _read_all(fields_of(model.id), group) if group else {}
+    found = (_read_all(fields_of(model.id), group) if group else {}) | (own or {})
     shown = shown_values(model, found)
     irrelevant = {spec.name for spec in model.inputs if spec.name in found and not is_relevant(spec, shown)}
     return {name: found[name] for name in found if name not in irrelevant} if irrelevant else found
@@ -177,9 +180,17 @@ def takes_meshes(model: Model) -> bool:
     return any(spec.is_file and spec.kind == "3d" for spec in model.inputs)
 
 
-def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int) -> str:
-    """What the inputs lack, for a person, "" if nothing; `selected` counts objects that have faces."""
-    fields, (values, relevant) = fields_of(model.id), _settled(settings, model)
+def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int, own: Values | None = None) -> str:
+    """What the inputs lack, for a person, "" if nothing; `selected` counts objects that have faces.
+
+    An object's `own` values stand before those of the settings.
+    """
+    fields = fields_of(model.id)
+    values, relevant = _settled(settings, model)
+    if own:
+        values = values_of(settings, model, own)
+        shown = shown_values(model, values)
+        relevant = frozenset(f for f in fields if is_relevant(f.spec, shown))
     for field in fields:
         spec = field.spec
         rule = field.spec.required

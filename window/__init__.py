@@ -2,6 +2,7 @@
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
 from . import (
+    begin,
     capture,
     collect_inputs,
     confirm,
@@ -11,15 +12,20 @@ from . import (
     pictures,
     placeholders,
     placing,
+    spots,
     start_jobs,
     wait,
+    when_ready,
 )
 from .blockers import blocker, credits_blocker, notices, service_blocker
 from .collect_inputs import RequestError
 from .placing import placer
+from .wanted import Wanted, wanted_now
 
 __all__ = [
     "RequestError",
+    "Wanted",
+    "begin",
     "blocker",
     "capture",
     "collect_inputs",
@@ -34,6 +40,9 @@ __all__ = [
     "placer",
     "placing",
     "service_blocker",
+    "spots",
     "start_jobs",
     "wait",
+    "wanted_now",
+    "when_ready",
 ]

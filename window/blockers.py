@@ -10,16 +10,25 @@ from .. import properties, scene
 from ..jobs import cost_text
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
+from .wanted import Wanted, wanted_now
 
 _KEY = "maquette.open_preferences"
 _NO_ACCOUNT = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
 
 
-def blocker(context: bpy.types.Context, *, needs_inputs: bool = True) -> Notice | None:
-    """What stops Generate now. Without `needs_inputs` inputs may be missing: a script has its own."""
-    found = service_blocker() or _key_blocker() or _model_blocker(context) or _place_blocker(context)
-    found = found or (_inputs_blocker(context) if needs_inputs else None)
-    return found or _price_blocker(context)
+def blocker(
+    context: bpy.types.Context, *, needs_inputs: bool = True, wanted: Wanted | None = None
+) -> Notice | None:
+    """What stops Generate now; `wanted` is what it would make, if that is known already.
+
+    Without `needs_inputs` inputs may be missing: a script has its own.
+    """
+    if found := service_blocker() or _key_blocker():
+        return found
+    wanted = wanted or wanted_now(context)
+    found = _model_blocker(wanted) or _place_blocker(context, wanted)
+    found = found or (_inputs_blocker(context, wanted) if needs_inputs else None)
+    return found or credits_blocker(wanted.cost_cu)
 
 
 def service_blocker() -> Notice | None:
@@ -47,10 +56,10 @@ def credits_blocker(cost_cu: float | None) -> Notice | None:
     )
 
 
-def notices(context: bpy.types.Context) -> list[Notice]:
+def notices(context: bpy.types.Context, wanted: Wanted) -> list[Notice]:
     """What the panel shows: what stops Generate, else why there is no price; then what keeps jobs waiting."""
-    price = state.price(context.scene.name)
-    first = blocker(context) or (Notice(price.error) if price and price.error else None)
+    error = wanted.price_error
+    first = blocker(context, wanted=wanted) or (Notice(error) if error else None)
     texts = {first.text if first else "", _key_text() if first and first.operator == _KEY else ""}
     others = [each for each in (*service_notices(), *hidden_notices()) if each.text not in texts]
     return [first, *others] if first else others
@@ -85,38 +94,35 @@ def _key_text() -> str:
     return (backend.catalogue.last_error or backend.trouble) if backend else ""
 
 
-def _price_blocker(context: bpy.types.Context) -> Notice | None:
-    price = state.price(context.scene.name)
-    if price is None or price.cost_cu is None:
-        return None
-    return credits_blocker(price.cost_cu * len(placeholders.targets(context)))
-
-
-def _model_blocker(context: bpy.types.Context) -> Notice | None:
-    backend = state.backend
-    model = properties.model_of(properties.get(context.scene), state.catalogue)
+def _model_blocker(wanted: Wanted) -> Notice | None:
+    backend, model = state.backend, wanted.model
     if backend is None or (model and backend.catalogue.schema(model.id)):
         return None
     return _blocking(backend.trouble or backend.catalogue.last_error or "Fetching the models…")
 
 
-def _place_blocker(context: bpy.types.Context) -> Notice | None:
-    if placeholders.targets(context):
+def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
+    if wanted.targets:
         return None
     if any(scene.awaited_job(each) for each in context.selected_objects):
         return _blocking("What is selected waits for a 3D model")
     return _blocking("Select meshes, curves or empties to replace")
 
 
-def _inputs_blocker(context: bpy.types.Context) -> Notice | None:
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.catalogue)
+def _inputs_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
+    settings, model = wanted.settings, wanted.model
     chosen = context.selected_objects
     solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
-    missing = properties.missing(settings, model, solid) if model else ""
-    if missing:
-        return _blocking(missing)
-    broken = pictures.problem(settings, model) if model else ""
+    if model is None:
+        return None
+    for own in wanted.shapes.values():
+        if missing := properties.missing(settings, model, solid, own):
+            return _blocking(missing)
+    spec = properties.prompt_input(model)
+    is_for_names = spec and properties.NAME in str(properties.values_of(settings, model).get(spec.name, ""))
+    if is_for_names and not any(wanted.targets):
+        return _blocking(f"{properties.NAME} in the prompt needs Place › Replace Selected")
+    broken = pictures.problem(settings, model, wanted.images)
     return Notice(broken, is_blocking=True, is_error=True) if broken else None
 
 

@@ -6,6 +6,7 @@ None of them is for Blender's own repetition: an operator without REGISTER is ne
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from ..jobs import cost_text
 
 _TICK_S = 0.1
 _NEAR = 8  # pixels that a double click may move
+UNREAD_S = 0.5  # a price that has just appeared under the mouse is not read yet
 
 
 @dataclass
@@ -28,6 +30,12 @@ class Spent:
 
 
 spent = Spent()
+_opened_at = [float("-inf")]  # when a question last opened by itself
+
+
+def question_opened() -> None:
+    """A question is opening under the mouse: a click that was meant for what it covers is no answer."""
+    _opened_at[0] = time.monotonic()
 
 
 def invoke(
@@ -39,6 +47,7 @@ def invoke(
     cost_cu: float | None,
     is_shown: bool,
     request: str,
+    details: Sequence[str] = (),
 ) -> set[str]:
     """Has it done at once if the price is on the button (`is_shown`), else after a question.
 
@@ -52,6 +61,9 @@ def invoke(
     if bpy.app.timers.is_registered(settle) and wanted == spent.request and _is_near(place):
         operator.report({"INFO"}, "A double click counts once. Click again for another.")
         return {"CANCELLED"}
+    if time.monotonic() - _opened_at[0] < UNREAD_S:
+        operator.report({"INFO"}, "Nothing was paid: that click came before the question could be read.")
+        return {"CANCELLED"}
     if is_shown and cost_cu is not None:
         result = cast("Any", operator).execute(context)
         if "FINISHED" in result:
@@ -63,12 +75,9 @@ def invoke(
                 bpy.app.timers.register(settle, first_interval=_TICK_S)
         return result
     manager: Any = context.window_manager
+    price = "The price is not known." if cost_cu is None else f"It costs {cost_text(cost_cu)}."
     return manager.invoke_confirm(
-        operator,
-        event,
-        title=question,
-        message="The price is not known." if cost_cu is None else f"It costs {cost_text(cost_cu)}.",
-        confirm_text=operator.bl_label,
+        operator, event, title=question, message="\n".join([*details, price]), confirm_text=operator.bl_label
     )
 
 

@@ -48,11 +48,19 @@ class _Tracker:
             self.find(window)
             if state.in_scene != before:
                 properties.sync_jobs(manager, jobs)
+        self.follow()
+
+    def follow(self) -> None:
+        """Do what was clicked in the lists, and have the row of what was made active since the last time."""
+        windows = bpy.context.window_manager.windows
+        if not windows:
+            return
+        window = windows[0]
         if state.clicked_model:
             _choose_clicked(window)
         if state.clicked_job:
             _select_clicked(window)
-        self.follow_active(window)
+        self._follow_active(window)
 
     def forget(self) -> None:
         """Another file, or none."""
@@ -84,7 +92,7 @@ class _Tracker:
             state.hidden = names
             _redraw()
 
-    def follow_active(self, window: bpy.types.Window) -> None:
+    def _follow_active(self, window: bpy.types.Window) -> None:
         """The row of what was made active since the last look."""
         item = window.view_layer.objects.active
         name = item.name if item and item.select_get(view_layer=window.view_layer) else ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which of the chosen pictures cannot be read: the worker looks, the window remembers what it said."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -12,16 +12,24 @@ from ..jobs import Catalogue
 from ..session_state import state
 
 
-def ask(catalogue: Catalogue, settings: properties.MaquetteSettings, model: Model) -> None:
-    """Ask about each chosen picture's file; cheap while the answers are good. Raises StoreError."""
-    for image in _chosen(settings, model):
+def ask(
+    catalogue: Catalogue,
+    settings: properties.MaquetteSettings,
+    model: Model,
+    own: Iterable[bpy.types.Image] = (),
+) -> None:
+    """Ask about each chosen picture's file, and those of objects of their `own`.
+
+    Cheap while the answers are good. Raises StoreError.
+    """
+    for image in (*_chosen(settings, model), *own):
         if path := file_of(image):
             catalogue.ask_picture(path)
 
 
-def problem(settings: properties.MaquetteSettings, model: Model) -> str:
+def problem(settings: properties.MaquetteSettings, model: Model, own: Iterable[bpy.types.Image] = ()) -> str:
     """What is wrong with the first that cannot be read, with its name; "" if all can."""
-    wrong = ((image.name, problem_of(image)) for image in _chosen(settings, model))
+    wrong = ((image.name, problem_of(image)) for image in (*_chosen(settings, model), *own))
     return next((f"{name} {text}" for name, text in wrong if text), "")
 
 

@@ -13,6 +13,7 @@ from .. import properties, scene
 from ..jobs import JobCache, JobRecord, NewJob
 from ..session_state import state
 from . import on_original
+from .spots import Spot
 from .status import show_message
 
 
@@ -50,6 +51,15 @@ def is_root(item: bpy.types.Object) -> bool:
     return scene.bounds_or_none(item) is not None
 
 
+def job_of(item: bpy.types.Object | None, jobs: JobCache | None) -> JobRecord | None:
+    """The job that the object waits for, or that made it or what it is a part of."""
+    if item is None or jobs is None:
+        return None
+    made = (root_of(item) or item).get("maquette_job")
+    job_id = scene.awaited_job(item) or scene.job_of(item) or made
+    return jobs.by_id.get(job_id) if isinstance(job_id, str) else None
+
+
 def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """Those of these objects that have faces; a root stands for all that is under it."""
     whole: dict[bpy.types.Object, None] = {}
@@ -72,15 +82,16 @@ def add_job(
     jobs: JobCache,
     new: NewJob,
     target: bpy.types.Object | None,
+    spot: Spot | None = None,
     *,
     beside: str = "",
 ) -> JobRecord:
     """Mark the job's place and add the job, or do neither. Raises StoreError.
 
-    Its place is beside what the job `beside` has made, if that is in the scene.
+    Its place is the `spot`, or beside what the job `beside` has made, if that is in the scene.
     """
     try:
-        create(context, new, target, beside=beside)
+        create(context, new, target, spot, beside=beside)
         return jobs.add(new)
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         remove(new.id)
@@ -88,11 +99,16 @@ def add_job(
 
 
 def create(
-    context: bpy.types.Context, job: NewJob | JobRecord, target: bpy.types.Object | None, *, beside: str = ""
+    context: bpy.types.Context,
+    job: NewJob | JobRecord,
+    target: bpy.types.Object | None,
+    spot: Spot | None = None,
+    *,
+    beside: str = "",
 ) -> None:
-    """Marks the object as the job's place, or makes an empty where the settings say.
+    """Marks the object as the job's place, or makes an empty on the spot, or else where the settings say.
 
-    Where something stands at the 3D cursor, the empty stands beside it, and says so.
+    Without a spot, where something stands at the 3D cursor, the empty stands beside it, and says so.
     """
     note_selection(context, job.id)
     if on_original.reserve(job, target):
@@ -106,7 +122,10 @@ def create(
     mode = properties.place_mode_of(settings, model)
     size, other = settings.size, ""
     first = scene.reach_of(objects_of(beside, context.view_layer.objects)) if beside else None
-    if first:
+    if spot:
+        location, turn = Vector(spot.location), spot.rotation_z
+        size = spot.size
+    elif first:
         low, high = first
         size = max(high - low)
         location = Vector((high.x + 0.75 * size, (low.y + high.y) / 2, low.z))

@@ -6,6 +6,7 @@ In a window it returns at once. Without one (`blender --background`) it sees the
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -15,15 +16,20 @@ from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job
 from ..session_state import state
 from . import collect_inputs, on_original, placeholders, placing, wait
-from .blockers import blocker
+from .blockers import blocker, credits_blocker
+from .spots import Spot, grid
+from .wanted import wanted_now
 
 _HOW = 'Write the inputs as a JSON object, such as {"image": "/pictures/horse.png"}.'
 _ERRORS = (collect_inputs.RequestError, InputError, StoreError, OSError, ValueError, RecursionError)
 
 
-def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str], str]:
+def start_jobs(
+    context: bpy.types.Context, inputs: str = "", *, images: Sequence[str] = (), spot: Spot | None = None
+) -> tuple[list[str], str]:
     """A job for each target, for a price that the person has seen; `inputs` are a script's, as JSON.
 
+    With names of `images`, a job for each of these, on a grid; with a `spot`, one that stands there.
     Returns the ids of those that were started, and what is wrong, if something is.
     """
     started: list[str] = []
@@ -31,20 +37,24 @@ def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str],
         if bpy.app.background:
             wait.wait_for_model(context)
         jobs = state.jobs
-        settings = properties.get(context.scene)
-        model = properties.model_of(settings, state.catalogue)
-        found = blocker(context, needs_inputs=False)
+        wanted = wanted_now(context, images=images, spot=spot)
+        model = wanted.model
+        found = blocker(context, needs_inputs=False) or credits_blocker(wanted.cost_cu)
         if jobs is None or model is None or found:
             raise collect_inputs.RequestError(found.text if found else "Getting ready…")
-        values = properties.values_of(settings, model) | _values_in(inputs)
+        given = _values_in(inputs)
+        places = grid(context, len(images)) if images else [spot] * len(wanted.targets)
+        costs = [price.cost_cu if price else None for price in wanted.prices]
+        settings = wanted.settings
+        each_values = [properties.values_of(settings, model, values) | given for _, values in wanted.own]
         with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
             # All are complete before the first is written down.
-            wanted = [
-                (target, _new_job(context, jobs.service, model, values, target, Path(folder)))
-                for target in placeholders.targets(context)
+            new_jobs = [
+                _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder))
+                for target, values, cost_cu in zip(wanted.targets, each_values, costs, strict=True)
             ]
-            for target, new in wanted:
-                started.append(placeholders.add_job(context, jobs, new, target).id)
+            for new, target, place in zip(new_jobs, wanted.targets, places, strict=True):
+                started.append(placeholders.add_job(context, jobs, new, target, place).id)
         problem = wait.wait_for_jobs(started) or ""
     except _ERRORS as error:
         problem = f"{error} {len(started)} were started." if started else str(error)
@@ -54,22 +64,18 @@ def start_jobs(context: bpy.types.Context, inputs: str = "") -> tuple[list[str],
     return started, problem
 
 
-def cost_of_one(context: bpy.types.Context) -> float | None:
-    """What the button says that one costs, in creative units; None while that is not known."""
-    catalogue = state.catalogue
-    price = catalogue.price(state.price_keys.get(context.scene.name, "")) if catalogue else None
-    return price.cost_cu if price else None
-
-
-def request_key(context: bpy.types.Context, inputs: str) -> str:
-    """The same for two clicks alone that ask for the same."""
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.catalogue)
+def request_key(
+    context: bpy.types.Context, inputs: str = "", *, images: Sequence[str] = (), spot: Spot | None = None
+) -> str:
+    """The same for two clicks alone that ask for the same; the arguments are those of `start_jobs`."""
+    wanted = wanted_now(context, images=images, spot=spot)
+    settings, model = wanted.settings, wanted.model
     values = properties.values_to_json(properties.values_of(settings, model)) if model else {}
     names = [each.name for each in context.selected_objects]
-    place = (properties.place_mode_of(settings, model), settings.result, settings.shape)
-    wanted = [context.scene.name, model.id if model else "", place, names, values, inputs]
-    return json.dumps(wanted, sort_keys=True, default=str)
+    own = [properties.values_to_json(each) for _, each in wanted.own]
+    place = (properties.place_mode_of(settings, model), settings.result, settings.shape, spot)
+    asked = [context.scene.name, model.id if model else "", place, names, values, own, inputs, images]
+    return json.dumps(asked, sort_keys=True, default=str)
 
 
 def _values_in(text: str) -> properties.Values:
@@ -89,6 +95,7 @@ def _new_job(
     model: Model,
     values: properties.Values,
     target: bpy.types.Object | None,
+    cost_cu: float | None,
     folder: Path,
 ) -> NewJob:
     """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
@@ -101,7 +108,7 @@ def _new_job(
         inputs,
         service=service,
         name=target.name if target else None,
-        estimate_cu=cost_of_one(context),
+        estimate_cu=cost_cu,
         placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)}
         | on_original.own_of(context, model, values, target),
     )

@@ -17,6 +17,7 @@ from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, in_scene, pictures, placing
 from .placing import placer
+from .wanted import forget_prices, price_name, wanted_now
 
 FAST_S = 0.2
 SLOW_S = 1.0
@@ -33,6 +34,7 @@ class _LastTicks:
     """When the last ticks did what: times of time.monotonic()."""
 
     revision: int = -1
+    worked_at: float = 0.0
     sidebar_at: float = 0.0
     view_at: float = 0.0
     view: tuple[object, ...] = ()
@@ -75,6 +77,11 @@ def _work(now: float) -> float:
     if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the backend anew, with a worker or without
+    is_quiet = backend.is_quiet and backend.revision == _last.revision and bool(state.price_keys)
+    if is_seen and is_quiet and not placer.is_busy and now - _last.worked_at < SLOW_S:
+        in_scene.tracker.follow()  # what the artist selects is shown at once
+        return FAST_S
+    _last.worked_at = now
     changed = backend.tick()
     if backend.revision != _last.revision:
         properties.sync_jobs(bpy.context.window_manager, backend.jobs)
@@ -102,7 +109,8 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
     """Ask for what the panels show and is not known yet; each costs microseconds if nothing is new."""
     catalogue.ask_models()
     catalogue.ask_balance()
-    for scene in {window.scene for window in bpy.context.window_manager.windows}:
+    windows = {window.scene: window for window in bpy.context.window_manager.windows}
+    for scene, window in windows.items():
         settings = properties.get(scene)
         model = properties.model_of(settings, catalogue)
         if model is None:
@@ -111,19 +119,25 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
         if catalogue.schema(model.id) is None:
             continue
         properties.ensure_inputs(model)
-        pictures.ask(catalogue, settings, model)
+        with bpy.context.temp_override(window=window):
+            wanted = wanted_now(bpy.context)
+        pictures.ask(catalogue, settings, model, wanted.images)
         changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
-        if changed_at < priced_at and now - priced_at < PRICE_AGE_S:
-            continue
-        state.price_keys.pop(scene.name, None)
+        is_new = changed_at >= priced_at or now - priced_at >= PRICE_AGE_S
+        if is_new:
+            forget_prices(scene.name)
         if now - changed_at < PRICE_DELAY_S:
             continue
-        _last.priced_at[scene.name] = now
-        try:
-            inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model))
-            state.price_keys[scene.name] = catalogue.ask_price(model.id, inputs)
-        except InputError:  # not complete yet
-            continue
+        for shape, own in wanted.shapes.items():
+            name = price_name(scene.name, shape)
+            if name in state.price_keys:
+                continue
+            _last.priced_at[scene.name] = now
+            try:
+                inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model, own))
+                state.price_keys[name] = catalogue.ask_price(model.id, inputs)
+            except InputError:  # not complete yet
+                state.price_keys[name] = ""
 
 
 def _redraw(backend: Backend, now: float, is_working: bool) -> None:

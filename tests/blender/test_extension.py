@@ -47,11 +47,8 @@ def snapshot() -> dict[str, set[str]]:
         if isinstance(listeners, list):
             kinds[f"handlers {name}"] = {repr(listener) for listener in listeners}
     for menu in (
-        "TOPBAR_MT_file_import",
-        "TOPBAR_MT_file_export",
-        "VIEW3D_MT_add",
-        "VIEW3D_MT_object",
-        "VIEW3D_MT_object_context_menu",
+        *("TOPBAR_MT_file_import", "TOPBAR_MT_file_export", "VIEW3D_MT_add", "VIEW3D_MT_object"),
+        *("VIEW3D_MT_object_context_menu", "IMAGE_MT_image", "FILEBROWSER_MT_context_menu"),
     ):
         entries = getattr(
             getattr(bpy.types, menu).draw, "_draw_funcs", []

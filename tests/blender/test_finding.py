@@ -291,7 +291,7 @@ def test_the_list_is_filtered_by_words_and_by_the_scene(backend) -> None:
 
 
 def test_what_is_made_active_has_its_row_chosen_and_a_click_on_a_row_selects(backend) -> None:
-    manager, window = bpy.context.window_manager, bpy.context.window_manager.windows[0]
+    manager = bpy.context.window_manager
     chair, cup = add_job(backend, name="Chair"), add_job(backend, name="Cup")
     items = [add_object(each, each.name) for each in (chair, cup)]
     part = bpy.data.objects.new("Leg", bpy.data.meshes.new("Leg"))
@@ -301,7 +301,7 @@ def test_what_is_made_active_has_its_row_chosen_and_a_click_on_a_row_selects(bac
     for item, job in ((part, chair), (items[1], cup), (items[0], chair)):
         bpy.context.view_layer.objects.active = item
         item.select_set(True)
-        in_scene.tracker.follow_active(window)
+        in_scene.tracker.follow()
         assert properties.active_job_id(manager) == job.id
         assert state.clicked_job == ""
     properties.window(manager).active_job = 0

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Maquette adds to Blender's own menus: where an artist has an image, an object, or adds one."""
+
+import time
+from collections.abc import Callable
+
+import bpy
+
+from ..jobs import cost_text
+from ..session_state import state
+from ..window import placeholders
+
+
+class MAQUETTE_MT_object(bpy.types.Menu):
+    """Of the object under the mouse, in its context menu."""
+
+    bl_idname = "MAQUETTE_MT_object"
+    bl_label = "Maquette"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator_enum("maquette.use_task", "task")
+        layout.separator()
+        job = placeholders.job_of(context.object, state.jobs)
+        if job:
+            price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
+            for name, text, icon in (
+                ("repeat_job", f"Run Again{price}", "FILE_REFRESH"),
+                ("use_settings", "Use Settings", "COPYDOWN"),
+            ):
+                layout.operator(f"maquette.{name}", text=text, icon=icon).job_id = job.id
+        layout.operator("maquette.show_job", icon="VIEWZOOM")
+
+
+def _draw_object(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu("MAQUETTE_MT_menu")
+
+
+def _draw_object_context(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    item = context.object
+    if item:
+        _wake()
+        menu.layout.separator()
+        root = placeholders.root_of(item)
+        if root and (root != item or root.type == "EMPTY"):  # it has several parts
+            menu.layout.operator("maquette.select_model", icon="OUTLINER")
+        menu.layout.menu("MAQUETTE_MT_object", icon="MESH_MONKEY")
+
+
+def _draw_add(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if context.mode == "OBJECT":
+        _wake()
+        menu.layout.separator()
+        menu.layout.operator("maquette.add_from_images", text="3D Model from Image…", icon="IMAGE_DATA")
+        menu.layout.operator("maquette.add_from_text", text="3D Model from Text…", icon="TEXT")
+
+
+def _draw_image(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    _wake()
+    menu.layout.separator()
+    menu.layout.operator("maquette.use_editor_image", icon="MESH_MONKEY")
+
+
+def _draw_files(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if getattr(context, "selected_files", None):
+        _wake()
+        menu.layout.separator()
+        menu.layout.operator("maquette.use_files", icon="MESH_MONKEY")
+
+
+def _wake() -> None:
+    """The timer opens the backend, as if the sidebar was seen: what stands in the menu needs it."""
+    state.drawn_at = time.monotonic()
+
+
+_ENTRIES: tuple[tuple[str, Callable[[bpy.types.Menu, bpy.types.Context], None]], ...] = (
+    ("VIEW3D_MT_object", _draw_object),
+    ("VIEW3D_MT_object_context_menu", _draw_object_context),
+    ("VIEW3D_MT_add", _draw_add),
+    ("IMAGE_MT_image", _draw_image),
+    ("FILEBROWSER_MT_context_menu", _draw_files),
+)
+
+
+def append() -> None:
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).append(draw)
+
+
+def remove() -> None:
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).remove(draw)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Begins a 3D model where its image, words or object are: chooses a model for it and puts them in.
+
+What follows is Generate's question with the price; several images for a model that takes one are asked about.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import properties
+from ..client import Model, Task, content_type, tasks_of
+from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, cost_text, view_in
+from ..session_state import state
+from . import confirm, placeholders, when_ready
+from .blockers import service_blocker
+from .wanted import wanted_now
+
+_NO_MODELS = "Open the Maquette tab in the sidebar first."
+_OTHERS = re.compile("motion|rig|splat|world|panorama|skybox|sketch|portrait|body|multi", re.IGNORECASE)
+
+
+def why_not() -> str:
+    """Why nothing can be begun now, "" if it can."""
+    found = service_blocker()
+    if found:
+        return found.text
+    return "" if state.catalogue and state.catalogue.models else _NO_MODELS
+
+
+def choose_for(context: bpy.types.Context, kind: str, task: Task | None = None) -> bool:
+    """Has a model of this capability chosen, the present one if it is of it; False if there is none."""
+    catalogue, settings = state.catalogue, properties.get(context.scene)
+    present = properties.model_of(settings, catalogue)
+    if catalogue is None:
+        return False
+    model = present if present and _fits(present, kind, task) else _first(catalogue, kind, task)
+    if model is None:
+        return False
+    if present is None or model.id != settings.model_id:
+        properties.choose(settings, catalogue.schema(model.id) or model, catalogue)
+    catalogue.ask_model(model.id)
+    return True
+
+
+def has_inputs(context: bpy.types.Context) -> bool:
+    """Whether the inputs of the chosen model are known."""
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    return bool(model and properties.inputs_of(settings, model.id))
+
+
+def with_images(context: bpy.types.Context, names: Sequence[str]) -> str:
+    """Begins with these images of the file, in a model that takes images; returns why it cannot, if so."""
+    if not choose_for(context, "img23d"):
+        return "There is no model that takes an image."
+    _stand_at_cursor(context)
+    put = "\n".join(names)
+    when_ready.go_on_when(
+        context, has_inputs, lambda _: bpy.ops.maquette.use_images("INVOKE_DEFAULT", names=put, asks=True)
+    )
+    return ""
+
+
+def with_text(context: bpy.types.Context, text: str) -> str:
+    """Begins with a prompt; returns why it cannot, if so."""
+    if not choose_for(context, "txt23d"):
+        return "There is no model that takes a prompt."
+    _stand_at_cursor(context)
+    when_ready.go_on_when(
+        context, has_inputs, lambda _: bpy.ops.maquette.use_prompt("INVOKE_DEFAULT", prompt=text)
+    )
+    return ""
+
+
+def load_images(paths: Sequence[Path]) -> list[bpy.types.Image]:
+    """Images of these files; none is loaded if one of them is no image. Raises OSError or RuntimeError."""
+    if wrong := [path.name for path in paths if not (content_type(path) or "").startswith("image/")]:
+        raise RuntimeError(f"No image: {', '.join(wrong)}")
+    return [bpy.data.images.load(str(path), check_existing=True) for path in paths]
+
+
+def put_images(context: bpy.types.Context, images: Sequence[bpy.types.Image]) -> list[str]:
+    """Puts images into the model's inputs: by the views that they are named after, else in order.
+
+    Returns the names of those that there is no place for. Where the model takes one and there are several,
+    the first is put in, and the others are left to `ask_about`.
+    """
+    settings = properties.get(context.scene)
+    model = properties.model_of(settings, state.catalogue)
+    if model is None:
+        return [each.name for each in images]
+    if takes_one(model):
+        main = next(spec for spec in properties.image_inputs(model) if properties.is_primary(spec))
+        properties.set_picture(settings, model, images[0], main.name)
+        return [each.name for each in images[1:]]
+    views = _views(model) if len(images) > 1 else {}
+    left: list[str] = []
+    for image in images:
+        view = view_in(image.name.rpartition(".")[0] or image.name) if views else None
+        name = views.get(view or "", "")
+        # A side that the model does not take is better left out than taken for another.
+        is_out = view and not name
+        if is_out or not properties.set_picture(settings, model, image, name, can_replace=len(images) == 1):
+            left.append(image.name)
+    return left
+
+
+def takes_one(model: Model) -> bool:
+    """Whether all that the model makes its result from is one image."""
+    specs = [spec for spec in properties.image_inputs(model) if properties.is_primary(spec)]
+    rooms = [1 if spec.type == "file" else spec.max_length or properties.ITEMS_MAX for spec in specs]
+    return sum(rooms) == 1
+
+
+def ask_about(context: bpy.types.Context, names: Sequence[str]) -> None:
+    """Asks what to do with several images for a model that takes one; nothing is paid before a click."""
+    put = "\n".join(names)
+    when_ready.go_on_when(context, when_ready.is_priced, lambda now: _ask(now, put))
+
+
+def _ask(context: bpy.types.Context, put: str) -> None:
+    names = put.split("\n")
+    cost_cu = wanted_now(context, images=names).cost_cu
+    tail = "…" if cost_cu is None else f" · {cost_text(cost_cu)}"
+
+    def draw(menu: Any, _context: bpy.types.Context) -> None:
+        layout = menu.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        text = f"Use One: {names[0]}"
+        one = layout.operator("maquette.use_images", text=text, icon="IMAGE_DATA", translate=False)
+        one.names = names[0]
+        each = layout.operator("maquette.make_each", text=f"{len(names)} 3D Models{tail}", icon="PLAY")
+        each.names = put
+        each.shown_cu = -1.0 if cost_cu is None else cost_cu
+
+    confirm.question_opened()
+    context.window_manager.popup_menu(draw, title=f"{len(names)} Images", icon="QUESTION")
+
+
+def have_own_place(context: bpy.types.Context) -> None:
+    """What is made of an image or of words replaces nothing that happens to be selected."""
+    if placeholders.targets(context) != [None]:
+        properties.get(context.scene).place_mode = "CURSOR"
+
+
+def _stand_at_cursor(context: bpy.types.Context) -> None:
+    """As all that is added in Blender, but in a row with others where these are in one."""
+    settings = properties.get(context.scene)
+    if settings.place_mode != "ROW":
+        settings.place_mode = "CURSOR"
+
+
+def _fits(model: Model, kind: str, task: Task | None) -> bool:
+    return kind in model.capabilities and (task is None or task in tasks_of(model))
+
+
+def _first(catalogue: Catalogue, kind: str, task: Task | None) -> Model | None:
+    """The one that was used last, else a plain one that everybody may use and that is for little else."""
+    found = [model for model in catalogue.models.values() if _fits(model, kind, task)]
+    recent = properties.recent_ids()
+
+    def rank(model: Model) -> tuple[int, bool, bool, bool, int]:
+        place = recent.index(model.id) if model.id in recent else len(recent)
+        is_odd = task is None and bool(_OTHERS.search(f"{model.id} {model.name}"))
+        count = len(tasks_of(model)) if task else 0
+        return place, model.id != DEFAULT_IMAGE_MODEL, is_odd, bool(model.required_plan), count
+
+    return min(found, key=rank, default=None)
+
+
+def _views(model: Model) -> dict[str, str]:
+    """The model's inputs by the view that they are named after."""
+    inputs = [spec.name for spec in properties.image_inputs(model) if spec.type == "file"]
+    return {view: name for name in reversed(inputs) if (view := view_in(name))}

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Places of their own for 3D models: points on the ground or on a surface, one or a grid of them."""
+
+import math
+from dataclasses import dataclass
+
+import bpy
+from bpy_extras import view3d_utils
+from mathutils import Matrix, Vector
+
+from .. import properties
+
+GAP = 0.25  # of the size, between two
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where the middle of a 3D model's foot stands, how it is turned about Z, and its longest side."""
+
+    location: tuple[float, float, float]
+    rotation_z: float = 0.0
+    size: float = 1.0
+
+
+def grid(context: bpy.types.Context, count: int) -> list[Spot]:
+    """Places for several: the first where the settings put one, the others beside it and behind it."""
+    settings = properties.get(context.scene)
+    start, turn = Vector(context.scene.cursor.location), 0.0
+    if settings.place_mode == "POINT":
+        start, turn = Vector(settings.drop_point), settings.drop_rotation_z
+    across = math.ceil(math.sqrt(count))
+    step = settings.size * (1 + GAP)
+    turned = Matrix.Rotation(turn, 3, "Z")
+    places = [turned @ Vector((at % across * step, at // across * step, 0.0)) for at in range(count)]
+    return [Spot(tuple(start + place), turn, settings.size) for place in places]
+
+
+def point_under(context: bpy.types.Context, x: float, y: float) -> Vector:
+    """The point on the surface under the mouse, else on the ground, else at the cursor's depth.
+
+    `x` and `y` are pixels of the context's region of a 3D view.
+    """
+    region, view = context.region, context.region_data
+    origin = view3d_utils.region_2d_to_origin_3d(region, view, (x, y))
+    direction = view3d_utils.region_2d_to_vector_3d(region, view, (x, y))
+    is_hit, point, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)
+    if is_hit:
+        return point
+    distance = -origin.z / direction.z if direction.z else -1.0
+    if distance > 0:
+        return origin + direction * distance
+    return view3d_utils.region_2d_to_location_3d(region, view, (x, y), context.scene.cursor.location)
