@@ -18,6 +18,7 @@ SHARE = 0.7  # of the time that a job should take: few end sooner, and those whi
 LEAD_S = 10.0  # before that
 LATE = 3.0  # times as long as it should take: it is not expected any more
 LATE_S = 900.0  # the same where nobody knows how long
+_FRESH_S = 60.0  # how long a model's past jobs are not looked up again
 _CAME = (State.DOWNLOADING, State.CONVERTING)
 
 
@@ -42,6 +43,7 @@ class ExpectedResults:
     def __init__(self, database: "sqlite3.Connection", clock: Callable[[], float]) -> None:
         self._db = database
         self._clock = clock
+        self._typical: dict[str, tuple[float, float | None]] = {}  # by model: when it was looked up, and what
 
     def count(self, service: str, session: str, most: int) -> int:
         """How many of the session's jobs have a result that is expected or here, up to `most`."""
@@ -51,16 +53,23 @@ class ExpectedResults:
             f" WHERE service = ? AND session = ? AND state IN ({','.join('?' * len(states))})",
             (service, session, *states),
         ).fetchall()
-        typical_s = {model: self._typical_s(model) for model in {row[1] for row in rows}}
         now, found = self._clock(), 0
+        typical_s = {model: self._typical_s(model, now) for model in {row[1] for row in rows}}
         for state, model, progress, created_at in rows:
             if found >= most:
                 break
             found += is_expected(State(state), now - created_at, progress, typical_s[model])
         return found
 
-    def _typical_s(self, model_id: str) -> float | None:
+    def _typical_s(self, model_id: str, now: float) -> float | None:
         """The median of what the model's past jobs here took, all in all."""
+        looked_at, typical_s = self._typical.get(model_id, (-_FRESH_S, None))
+        if abs(now - looked_at) >= _FRESH_S:
+            typical_s = self._median_s(model_id)
+            self._typical[model_id] = now, typical_s
+        return typical_s
+
+    def _median_s(self, model_id: str) -> float | None:
         rows = self._db.execute(
             "SELECT finished_at - created_at FROM jobs WHERE model_id = ? AND finished_at IS NOT NULL"
             " AND state IN ('ready', 'placed') ORDER BY finished_at DESC LIMIT 21",

@@ -199,6 +199,17 @@ def test_a_blender_waits_while_a_job_runs_and_converts_its_result(scene: Scene) 
     assert not is_running(waiting)
 
 
+def test_a_conversion_begins_in_the_round_that_sees_the_end_of_the_download(scene: Scene) -> None:
+    job_id = scene.add().id
+    worker = scene.worker()
+    scene.run(until=State.DOWNLOADING, worker=worker)
+    while scene.store.get(job_id).state is State.DOWNLOADING:
+        assert worker.round()
+    assert scene.store.get(job_id).state is State.CONVERTING
+    assert job_id in worker.tasks
+    worker.tasks.drain()
+
+
 @needs_proc
 def test_no_blender_waits_when_the_job_has_failed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BlenderPool.tidy, "__defaults__", (0.0,))
