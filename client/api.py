@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -44,7 +45,7 @@ class Scenario:
     @staticmethod
     def load() -> None:
         """Import the HTTP library now and not with the first account."""
-        from . import transport  # noqa: F401 # to have it
+        import_module(".transport", __package__)
 
     def close(self) -> None:
         self._transport.close()
