@@ -13,10 +13,15 @@ import bpy
 from .. import scene
 from ..batches import OVER_COST, Claims, Manifest, Problem, RowState, RowStatus, Run, stem_of
 from ..client import TransferError
-from ..jobs import DONE, JobRecord, State
+from ..jobs import DONE, JobRecord, State, result_blend
 from .errors import Exit, MaquetteError, exit_for_job
 
 _GAP_M = 0.2  # between two results
+
+
+def machine_folder(folder: Path, machine: str) -> Path:
+    """The store of one machine in a batch's folder."""
+    return folder / ".maquette" / "machines" / machine
 
 
 def machine_of_rows(manifest: Manifest, rows: tuple[int, int]) -> str:
@@ -99,8 +104,10 @@ def assemble(folder: Path, claims: Claims, rows: Sequence[RowState]) -> Path | N
 def blend_of(folder: Path, claims: Claims, row: RowState) -> Path | None:
     """The result of a row that is done, to append, whichever machine has made it; None if there is none."""
     machine = claims.owner(row.job_id)
-    blend = folder / ".maquette" / "machines" / str(machine) / "jobs" / row.job_id / "result.blend"
-    return blend if row.stage is RowStatus.DONE and blend.exists() else None
+    if machine is None or row.stage is not RowStatus.DONE:
+        return None
+    blend = result_blend(machine_folder(folder, machine), row.job_id)
+    return blend if blend.exists() else None
 
 
 def provenance_of_row(row: RowState) -> dict[str, str | int | float]:

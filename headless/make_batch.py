@@ -43,7 +43,7 @@ from ..scene import can_export
 from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of
-from .farm import assemble, machine_of_rows, recorded, tell_failures
+from .farm import assemble, machine_folder, machine_of_rows, recorded, tell_failures
 from .outputs import TICK_S, OutageTimer
 from .request import check_space, price_or_none
 from .resume import stop_unpaid
@@ -113,7 +113,7 @@ class Batch:
         try:
             manifest = read()
             machine = machine_of_rows(manifest, options.rows) if options.rows else options.machine
-            where = replace(self._where, state=self.folder / ".maquette" / "machines" / machine)
+            where = replace(self._where, state=machine_folder(self.folder, machine))
             with ExitStack() as stack:
                 host_lock = HostLock(Path(where.state or ""))
                 host_lock.acquire(self._reporter.line)

@@ -46,7 +46,7 @@ from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
-from .transfers import OWN_FILE
+from .transfers import OWN_FILE, result_blend
 
 __all__ = [
     "DEFAULT_IMAGE_MODEL",
@@ -103,6 +103,7 @@ __all__ = [
     "read_size",
     "refuse_candidate",
     "requires_mesh",
+    "result_blend",
     "safe_name",
     "service_name",
     "sha256_of",

@@ -33,7 +33,7 @@ from .lookups import LookupTable
 from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .states import UNPAID, WORKING, State, check_move
-from .transfers import RESULT, is_result_gone
+from .transfers import is_result_gone, result_blend
 from .uploads import UploadTable
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
@@ -176,7 +176,7 @@ class Store:
 
     def result_blend(self, job_id: str) -> Path:
         """What the job's delivered files became: the file that is appended."""
-        return self.job_folder(job_id) / RESULT
+        return result_blend(self.folder, job_id)
 
     # Writing.
 

@@ -278,6 +278,11 @@ def _put_back(
     return {"put_back": made, "messages": told}
 
 
+def result_blend(store_folder: Path, job_id: str) -> Path:
+    """What a job's delivered files became, in the store of this folder: the file that is appended."""
+    return store_folder / "jobs" / job_id / RESULT
+
+
 def is_result_gone(job: JobRecord, folder: Path) -> bool:
     """Whether a finished job's result is no longer in its folder: it has to be downloaded again."""
     if job.state not in DONE or job.remote_id is None:

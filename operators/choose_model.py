@@ -90,8 +90,12 @@ def _chosen_id(context: bpy.types.Context) -> str:
 
 
 def _is_mesh_selected(context: bpy.types.Context) -> bool:
+    """Whether the artist has selected one: the cube of Blender's new scene is selected by itself."""
     item = context.active_object
-    return item is not None and item.type in properties.MESH_TYPES and item in context.selected_objects
+    if item is None or item.type not in properties.MESH_TYPES or item not in context.selected_objects:
+        return False
+    is_first_cube = item.name == "Cube" and item.data.name == "Cube" and len(item.data.vertices) == 8
+    return bool(bpy.data.filepath) or not is_first_cube or not item.matrix_world.is_identity
 
 
 def about(model: Model) -> list[str]:

@@ -12,6 +12,7 @@ _GROUPS = (
         ("select_model", "OUTLINER"),
         ("select_job", "RESTRICT_SELECT_OFF"),
         ("show_job", "VIEWZOOM"),
+        ("export_job", "EXPORT"),
         ("show_folder", "FILE_FOLDER"),
         ("repeat_job", "FILE_REFRESH"),
         ("use_settings", "COPYDOWN"),

@@ -18,9 +18,5 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
         found = placeholders.objects_of(job.id, context.view_layer.objects)
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
-        for each in context.selected_objects:
-            each.select_set(False)
-        for each in found:
-            placeholders.select_whole(each, context.view_layer)
-        context.view_layer.objects.active = found[0]
+        placeholders.select_alone(context, found)
         return None

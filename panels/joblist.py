@@ -119,6 +119,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
+        ("export_job", "Export…", job.id in state.in_scene),
         ("put_at_cursor", "Put at Cursor", bool(beside)),
         ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),
         ("use_settings", "Use Settings", True),
@@ -137,6 +138,8 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
             row = column.row(align=True)
             room = 2
         row.operator(f"maquette.{name}", text=text).job_id = job.id
+        if name == "export_job":
+            row.operator_menu_enum("maquette.export_job", "form", text="", icon="DOWNARROW_HLT")
         if name == "repeat_job" and "seed" in job.inputs:
             same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
             same.job_id, same.keeps_seed = job.id, True

@@ -4,7 +4,7 @@
 A job's placeholder is made before the job is added, so what is paid for has a place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import bpy
 from mathutils import Vector
@@ -195,6 +195,15 @@ def select_arrived(job_id: str, roots: Iterable[bpy.types.Object]) -> None:
             select_whole(root, layer)
     now = _selected(layer)
     _selections.update({each: now for each, selected in _selections.items() if selected == was})
+
+
+def select_alone(context: bpy.types.Context, roots: Sequence[bpy.types.Object]) -> None:
+    """Selects these results with all of their parts, and nothing else; the first is active."""
+    for each in context.selected_objects:
+        each.select_set(False)
+    for each in roots:
+        select_whole(each, context.view_layer)
+    context.view_layer.objects.active = roots[0]
 
 
 def select_whole(root: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:

@@ -6,7 +6,9 @@ pytest reads this file twice: outside Blender, where pytest-blender starts it, a
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import keep_to_loopback
@@ -45,3 +47,27 @@ def pytest_sessionfinish() -> None:
         import background_tasks
 
         background_tasks.blenders.tidy(0)
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """On a sandbox that its worker starts; the usual model's inputs are known."""
+    import sandbox_scene
+
+    yield from sandbox_scene.opened_backend(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture
+def scene(backend: object) -> Any:
+    """Empty, with the usual model chosen."""
+    import sandbox_scene
+
+    return sandbox_scene.empty_scene()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generate returns at once, as in a window."""
+    import sandbox_scene
+
+    monkeypatch.setattr(sandbox_scene.wait, "wait_for_jobs", lambda _jobs: None)

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an artist does with results every day: where they stand, how they are selected and copied."""
 
-import importlib
 import json
-import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,55 +9,13 @@ import bpy
 import pytest
 from commands import HORSE
 from mathutils import Vector
+from sandbox_scene import newest, operators, part, placeholders
 
-PACKAGE = os.environ["MAQUETTE_PACKAGE"]
-MODEL = "model_hunyuan-3d-v2-1"
 INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 
 
-def part(name: str) -> Any:
-    return importlib.import_module(f"{PACKAGE}.{name}")
-
-
-session_state, connection, timer, wait = map(
-    part, ("session_state", "window.connection", "window.timer", "window.wait")
-)
-placeholders, placing = part("window.placeholders"), part("window.placing")
+placing = part("window.placing")
 scene_package = part("scene")
-operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
-    connection.open_backend()
-    end = time.monotonic() + 90
-    while not session_state.state.catalogue.schema(MODEL):
-        session_state.state.drawn_at = time.monotonic()
-        timer.tick()
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    yield session_state.state.backend
-    connection.close_backend()
-    preferences.folder, preferences.is_sandbox = "", False
-
-
-@pytest.fixture
-def scene(backend: Any) -> Any:
-    bpy.ops.wm.read_homefile(use_empty=True)
-    bpy.context.scene.maquette.model_id = MODEL
-    return bpy.context.scene
-
-
-@pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generate returns at once, as in a window."""
-    monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
-
-
-def newest(backend: Any) -> Any:
-    return backend.jobs.by_id[backend.jobs.order[0]]
 
 
 def result_of(job: Any) -> Any:
@@ -209,3 +163,19 @@ def test_any_part_of_a_result_with_several_selects_the_whole_of_it(scene: Any, b
     operators.select_model()
     bpy.ops.object.delete()
     assert len(scene.objects) == 5
+
+
+@pytest.mark.parametrize("form", ["GLB", "FBX", "OBJ", "USD", "STL"])
+def test_blender_s_exporters_know_the_options_that_export_gives_them(form: str) -> None:
+    _, _, exporter, options = part("operators.export_job").FORMS[form]
+    group, name = exporter.split(".")
+    known = getattr(getattr(bpy.ops, group), name).get_rna_type().properties
+    assert {"filepath", *options} <= set(known.keys())
+
+
+def test_what_is_not_in_the_scene_is_not_exported(scene: Any, backend: Any) -> None:
+    assert operators.generate(inputs=INPUTS) == {"FINISHED"}
+    job = newest(backend)
+    bpy.data.objects.remove(result_of(job))
+    with pytest.raises(RuntimeError, match="not in this scene"):
+        operators.export_job(job_id=job.id)

@@ -1,59 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """*Place › On the Original*, without a window, on the sandbox: what operators make of an artist's objects."""
 
-import importlib
 import json
-import os
-import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
 import pytest
+from sandbox_scene import newest, operators, properties, until, wait
 
-PACKAGE = os.environ["MAQUETTE_PACKAGE"]
-
-
-def part(name: str) -> Any:
-    return importlib.import_module(f"{PACKAGE}.{name}")
-
-
-session_state, connection, timer, properties, wait = map(
-    part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
-)
-operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
 TEXTURE, REMESH, RIG = "model_meshy-retexture", "model_meshy-remesh", "model_meshy-rigging"
 WORDS = json.dumps({"textStylePrompt": "a red toy"})
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
-    connection.open_backend()
-    until(lambda: session_state.state.catalogue.models)
-    yield session_state.state.backend
-    connection.close_backend()
-    preferences.folder, preferences.is_sandbox = "", False
-
-
-@pytest.fixture
-def scene(backend: Any) -> Any:
-    bpy.ops.wm.read_homefile(use_empty=True)
-    return bpy.context.scene
-
-
-def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not is_done():
-        session_state.state.drawn_at = time.monotonic()
-        timer.tick()
-        assert time.monotonic() < end, session_state.state.backend.trouble
-        time.sleep(0.05)
-
-
-def newest(backend: Any) -> Any:
-    return backend.jobs.by_id[backend.jobs.order[0]]
 
 
 def choose(backend: Any, model_id: str) -> None:

@@ -1,73 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the user can do, without a window, on the sandbox that the worker starts."""
 
-import importlib
 import json
 import os
 import stat
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
 from commands import EXAMPLES, HORSE, NOBODY
+from sandbox_scene import MODEL, PACKAGE, newest, operators, part, placeholders, properties, timer, until
 
-PACKAGE = os.environ["MAQUETTE_PACKAGE"]
-MODEL = "model_hunyuan-3d-v2-1"
 INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 
 
-def part(name: str) -> Any:
-    return importlib.import_module(f"{PACKAGE}.{name}")
-
-
-session_state, connection, timer, properties, wait = map(
-    part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
-)
 client, jobs = map(part, ("client", "jobs"))
-collect_inputs, placeholders = map(part, ("window.collect_inputs", "window.placeholders"))
-operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
-    connection.open_backend()
-    until(lambda: session_state.state.catalogue.schema(MODEL))
-    yield session_state.state.backend
-    connection.close_backend()
-    preferences.folder, preferences.is_sandbox = "", False
-
-
-@pytest.fixture
-def scene(backend: Any) -> Any:
-    bpy.ops.wm.read_homefile(use_empty=True)
-    bpy.context.scene.maquette.model_id = MODEL
-    return bpy.context.scene
-
-
-@pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generate returns at once, as in a window."""
-    monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
-
-
-def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not is_done():
-        session_state.state.drawn_at = time.monotonic()
-        timer.tick()
-        assert time.monotonic() < end, session_state.state.backend.trouble
-        assert not session_state.state.problem
-        time.sleep(0.05)
-
-
-def newest(backend: Any) -> Any:
-    return backend.jobs.by_id[backend.jobs.order[0]]
+collect_inputs = part("window.collect_inputs")
 
 
 def roots(job: Any) -> list[Any]:

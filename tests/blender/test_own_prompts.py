@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A prompt for each object, several images at once, and where a 3D model may be begun: on the sandbox."""
 
-import importlib
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,34 +9,13 @@ from typing import Any
 import bpy
 import pytest
 from commands import EXAMPLES
+from sandbox_scene import operators, part, placeholders, properties, session_state, until, wait
 
-PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 VOXELS, RODIN, IMAGE = "model_scenario-voxels", "model_rodin-hyper3d", "model_hunyuan-3d-v2-1"
 
 
-def part(name: str) -> Any:
-    return importlib.import_module(f"{PACKAGE}.{name}")
-
-
-session_state, connection, timer, properties, wait = map(
-    part, ("session_state", "window.connection", "window.timer", "properties", "window.wait")
-)
-own_inputs, wanted, blockers, placeholders = map(
-    part, ("properties.own_inputs", "window.wanted", "window.blockers", "window.placeholders")
-)
+own_inputs, wanted, blockers = map(part, ("properties.own_inputs", "window.wanted", "window.blockers"))
 begin = part("window.begin")
-operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.folder, preferences.is_sandbox = str(tmp_path_factory.mktemp("state")), True
-    connection.open_backend()
-    until(lambda: session_state.state.catalogue.models)
-    yield session_state.state.backend
-    connection.close_backend()
-    preferences.folder, preferences.is_sandbox = "", False
 
 
 @pytest.fixture
@@ -51,16 +27,6 @@ def scene(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for job_id, job in list(backend.jobs.by_id.items()):
         if job.is_working:
             operators.cancel_job(job_id=job_id)
-
-
-def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not is_done():
-        session_state.state.drawn_at = time.monotonic()
-        timer.tick()
-        assert time.monotonic() < end, session_state.state.backend.trouble
-        assert not session_state.state.problem
-        time.sleep(0.05)
 
 
 def choose(scene: Any, model_id: str) -> Any:

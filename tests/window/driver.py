@@ -43,6 +43,8 @@ class Window:
         self.checks: list[dict[str, Any]] = []
         self.columns = (0.7, 0.35, 0.9, 0.12)  # where in the sidebar's width buttons are looked for
         self.known: dict[str, Place] = {}  # where they were found
+        self.presses = 0  # clicks and keys so far; typed text and the wheel are none
+        self.sought_s = 0.0  # spent in `find`
         self.quits = False  # whether this part ends as a user ends Blender; else the process just goes
         size = subprocess.run(["xdotool", "getdisplaygeometry"], capture_output=True, text=True, check=True)
         self.screen_height = int(size.stdout.split()[1])
@@ -129,6 +131,7 @@ class Window:
 
     def click(self, place: Place, button: int = 1, times: int = 1) -> Steps:
         """Buttons: 1 left, 2 middle, 3 right."""
+        self.presses += times if button <= 3 else 0
         yield from self.move(place)
         yield from self.do("xdotool", "click", "--repeat", str(times), "--delay", "60", str(button))
 
@@ -149,6 +152,7 @@ class Window:
 
     def key(self, *keys: str) -> Steps:
         """Presses keys by X11's names: "ctrl+z", "Return", "F3"; they go to what is under the pointer."""
+        self.presses += len(keys)
         yield from self.do("xdotool", "key", "--delay", "40", *keys)
 
     def type(self, text: str) -> Steps:
@@ -225,6 +229,13 @@ class Window:
 
     def find(self, name: str, pages: int = 3) -> Generator[float, None, Place]:
         """Where the sidebar's button is whose operator or data path contains `name`; scrolls down to it."""
+        start = time.monotonic()
+        try:
+            return (yield from self._find(name, pages))
+        finally:
+            self.sought_s += time.monotonic() - start
+
+    def _find(self, name: str, pages: int) -> Generator[float, None, Place]:
         region, found = self.region("UI"), dict[str, Place]()
         middle = (region.x + region.width // 2, region.y + region.height // 2)
         for page in range(pages):

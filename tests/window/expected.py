@@ -78,9 +78,9 @@ def inputs_shown(w: Window, model_id: str) -> Generator[float, None, Callable[[]
 
 
 def price(w: Window) -> float | None:
-    key = part(w, "session_state").state.price_keys.get(w.window.scene.name, "")
-    found = backend(w).catalogue.price(key)
-    return found and found.cost_cu
+    """What Generate would cost in the window's scene, once that is known."""
+    with bpy.context.temp_override(window=w.window):
+        return part(w, "window").wanted_now(bpy.context).cost_cu
 
 
 def close_window(w: Window) -> Steps:

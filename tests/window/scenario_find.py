@@ -23,13 +23,21 @@ def steps(w: Window) -> Steps:
     state = expected.part(w, "session_state").state
     inputs = yield from expected.in_sandbox(w, 1)
 
-    # The chooser: what works on a mesh while one is selected, a double click chooses.
+    # The chooser: what works on a mesh while one of the artist's is selected, a double click chooses.
+    yield from w.press("maquette.choose_model")
+    yield 1.0
+    w.picture("chooser-new-scene")
+    w.check(shown(w).task == "ALL", "the cube of a new scene is nobody's mesh", shown(w).task)
+    yield from w.key("Escape")
+    yield from w.key("Escape")
+    bpy.data.objects["Cube"].scale.x = 2
+    yield from w.move(w.view_point())
     yield from w.press("maquette.choose_model")
     yield 1.0
     w.picture("chooser-mesh")
     w.check(
         shown(w).task == "MESH",
-        "with the cube selected the chooser lists what works on a mesh",
+        "with a mesh selected the chooser lists what works on one",
         shown(w).task,
     )
     yield from w.key("Escape")
