@@ -4,6 +4,7 @@
 import importlib
 
 PARTS = (
+    "cli.command",  # first: what it starts has some time until it is needed
     "preferences",
     "properties",
     "properties.own_inputs",
@@ -11,7 +12,6 @@ PARTS = (
     "panels.sidebar",
     "panels.overlay",
     "window.timer",
-    "cli.command",
 )
 _registered: list[str] = []
 

@@ -23,7 +23,17 @@ def _run(arguments: list[str]) -> int:
         return _INTERRUPTED
 
 
+def _is_to_generate(words: list[str]) -> bool:
+    """Whether Blender was started for a command that will need a worker."""
+    at = next((place for place, word in enumerate(words) if word in ("-c", "--command")), len(words))
+    return words[at + 1 : at + 3] == ["maquette", "generate"] and not {"--dry-run", "-h", "--help"} & {*words}
+
+
 def register() -> None:
+    if _is_to_generate(sys.argv):  # it loads while the rest of Blender and of Maquette does
+        from ..jobs import load_worker
+
+        load_worker()
     _handles.append(bpy.utils.register_cli_command("maquette", _run))
 
 

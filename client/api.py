@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -41,6 +42,11 @@ class Scenario:
         self._project_id = project_id
         self._team_id: str | None = None  # once it is known
         self._timing = timing
+
+    @staticmethod
+    def load() -> None:
+        """Import the HTTP library now and not with the first account."""
+        import_module(".transport", __package__)
 
     def close(self) -> None:
         self._transport.close()

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ..batches import delivered_files, write_request
-from ..jobs import DONE, BlenderPool, JobRecord, StaleError, State
+from ..jobs import DONE, JobRecord, StaleError, State
 from .errors import Exit, MaquetteError
-from .session import Session, blender_binary
+from .session import Session
 
 TICK_S = 0.2
 _NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to a script
@@ -54,7 +54,8 @@ class OutageTimer:
 
 
 def wait_for(session: Session, jobs: list[JobRecord], reporter: Reporter, *, again: str) -> list[JobRecord]:
-    """Follow `jobs` until each has ended or needs a person.
+    """Follow `jobs` until each has ended or needs a person. Where outputs are to be written, the Blender for
+    that is there when a result is.
 
     Raises MaquetteError, which says to do what `again` says, if the key is refused or the service is gone for
     ten minutes.
@@ -66,6 +67,9 @@ def wait_for(session: Session, jobs: list[JobRecord], reporter: Reporter, *, aga
                 jobs = [session.store.get(job.id) for job in jobs]
             reporter.tell(jobs)
             outage.check()
+            if any(wanted_outputs(job) for job in jobs):
+                expected = session.store.expected.count(session.service, session.id, 1)
+                session.blenders.expect(expected, "write")
             time.sleep(TICK_S)
     finally:
         reporter.end()
@@ -78,11 +82,7 @@ def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
 
     Where Blender cannot read a result, they are its files as they were delivered.
     """
-    blenders = BlenderPool(blender_binary())
-    try:
-        return {job.id: _deliver_one(session, blenders, job) for job in jobs if job.state in DONE}
-    finally:
-        blenders.tidy(0)
+    return {job.id: _deliver_one(session, job) for job in jobs if job.state in DONE}
 
 
 def wanted_outputs(job: JobRecord) -> list[Path]:
@@ -92,7 +92,7 @@ def wanted_outputs(job: JobRecord) -> list[Path]:
     return [Path(name) for name in [*outputs, preview] if name]
 
 
-def _deliver_one(session: Session, blenders: BlenderPool, job: JobRecord) -> list[str]:
+def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     outputs = wanted_outputs(job)
     result = session.store.result_blend(job.id)
     if not result.exists():
@@ -100,7 +100,7 @@ def _deliver_one(session: Session, blenders: BlenderPool, job: JobRecord) -> lis
     elif outputs:
         size_m = cast("float | None", job.placement.get("size_m"))
         request = write_request(job, result, outputs, size_m)
-        blenders.run("write", request, result.parent, "writing the outputs")
+        session.blenders.run("write", request, result.parent, "writing the outputs")
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
             session.store.move(job, State.PLACED, message=job.message)

@@ -17,6 +17,7 @@ from .. import preferences
 from ..client import DEFAULT_API_URL, Credentials, Scenario, address_problem, is_loopback
 from ..jobs import (
     SANDBOX,
+    BlenderPool,
     JobRecord,
     Store,
     Supervisor,
@@ -72,6 +73,7 @@ class Session:
         self._stack = ExitStack()
         self.store = Store(self.folder)
         self._stack.callback(self.store.close)
+        self._blenders: BlenderPool | None = None
         if self.store.notice:
             print(self.store.notice, file=sys.stderr)
 
@@ -100,6 +102,14 @@ class Session:
             api = Scenario(self._api_url, self._credentials, project_id=self._project_id)
             self._api = self._stack.enter_context(api)
         return self._api
+
+    @property
+    def blenders(self) -> BlenderPool:
+        """Those that write outputs; they end with the session."""
+        if self._blenders is None:
+            self._blenders = BlenderPool(blender_binary())
+            self._stack.callback(self._blenders.tidy, 0)
+        return self._blenders
 
     @property
     def credentials(self) -> Credentials:

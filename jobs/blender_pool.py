@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Background Blenders that do tasks (see scene/background_main.py): a line of JSON in, a file of JSON out.
 
-One that has started takes milliseconds for the next task instead of a second, so it is kept for a while.
+One that has started takes milliseconds for the next task instead of a second, so it is kept for a while, and
+started before a task that is expected.
 """
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from .environment import environment_without
 TIMEOUT_S = 1800.0
 TASKS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
 IDLE_S = 20.0  # one that has had nothing to do for so long is ended
+_NO_START_S = 60.0  # none is started ahead for so long after one that ended before its first task
 _LOOK_S = 0.02
 _END_S = 5.0
 _CHILD = Path(__file__).resolve().parent.parent / "scene" / "background_main.py"
@@ -50,6 +53,8 @@ class BlenderPool:
         self._blender, self._script = blender, script
         self._tasks_max = tasks_max
         self._idle: deque[_Child] = deque()  # the one used last comes last; each operation on it is atomic
+        self._busy: set[_Child] = set()  # as atomic
+        self._no_start_until = 0.0
 
     def run(
         self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
@@ -69,8 +74,41 @@ class BlenderPool:
         """
         return BlenderTask(self, command, request, folder, purpose)
 
+    def expect(self, tasks: int, command: str) -> None:
+        """Have a Blender for each of so many tasks `command` at a time, those at work included: it is started
+        and loads what the task needs. `keep` of `tidy` says for how long.
+        """
+        now = time.monotonic()
+        for child in list(self._idle):
+            if child.process.poll() is not None and self._take(child):
+                self._no_start_until = self._no_start_until if child.tasks else now + _NO_START_S
+                child.end()
+        if now < self._no_start_until:  # the task itself will tell what is wrong
+            return
+        while len(self._idle) + len(self._busy) < tasks:
+            try:
+                child = _Child(self._blender, self._script, Path(os.devnull), command)
+            except ChildError:
+                self._no_start_until = now + _NO_START_S
+                return
+            self._idle.appendleft(child)
+
+    def _take(self, child: "_Child") -> bool:
+        """Whether the idle one was there to be taken: another thread may have."""
+        try:
+            self._idle.remove(child)
+        except ValueError:
+            return False
+        return True
+
     def acquire(self, log: Path, *, is_fresh: bool) -> "_Child":
-        while self._idle and not is_fresh:
+        child = None if is_fresh else self._idle_or_none()
+        child = child or _Child(self._blender, self._script, log)
+        self._busy.add(child)
+        return child
+
+    def _idle_or_none(self) -> "_Child | None":
+        while self._idle:
             try:
                 child = self._idle.pop()
             except IndexError:  # another thread was faster
@@ -78,31 +116,35 @@ class BlenderPool:
             if child.process.poll() is None:
                 return child
             child.end()
-        return _Child(self._blender, self._script, log)
+        return None
 
     def release(self, child: "_Child") -> None:
+        self._busy.discard(child)
         if child.tasks >= self._tasks_max:
             child.end()
         else:
             child.idle_since = time.monotonic()
             self._idle.append(child)
 
-    def tidy(self, idle_s: float = IDLE_S) -> None:
-        """End those that have been idle for so long."""
-        while self._idle:
-            try:
-                child = self._idle.popleft()
-            except IndexError:
-                return
-            if time.monotonic() - child.idle_since < idle_s:
-                self._idle.appendleft(child)
-                return
-            child.end()
+    def discard(self, child: "_Child") -> None:
+        """End one that has crashed or took too long."""
+        self._busy.discard(child)
+        child.end()
+
+    def tidy(self, idle_s: float = IDLE_S, *, keep: int = 0) -> None:
+        """End those that have been idle for so long, but for as many as there are tasks expected."""
+        for child in list(self._idle):
+            is_spare = len(self._idle) + len(self._busy) > keep
+            if is_spare and time.monotonic() - child.idle_since >= idle_s and self._take(child):
+                child.end()
 
 
 class _Child:
-    def __init__(self, blender: str, script: Path, log: Path) -> None:
-        self.tasks, self.idle_since = 0, 0.0
+    """`expected` is the task that it makes itself ready for, if it is started ahead of one."""
+
+    def __init__(self, blender: str, script: Path, log: Path, expected: str = "") -> None:
+        self.tasks = 0
+        self.idle_since = time.monotonic()
         flags = 0
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -110,7 +152,7 @@ class _Child:
         with log.open("ab") as output:
             try:
                 self.process = subprocess.Popen(
-                    [blender, *_ARGUMENTS, str(script)],
+                    [blender, *_ARGUMENTS, str(script), *(["--", expected] if expected else [])],
                     bufsize=0,
                     stdin=subprocess.PIPE,
                     stdout=output,
@@ -133,7 +175,7 @@ class _Child:
             self.process.poll()
 
     def end(self) -> None:
-        """One that waits for a task ends at once when its stdin does."""
+        """One that waits for a task ends at once when its stdin does; one that is starting, once it has."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
@@ -192,15 +234,15 @@ class BlenderTask:
                 raise ChildError(text, is_unreadable=answer.get("is_unreadable") is True)
             return answer
         if code is not None:
-            self._child.end()
-            if self._child.tasks == 1:
+            self._blenders.discard(self._child)
+            if self._child.tasks == 1 and self._log.exists():  # else it had ended before it read the task
                 text = f"Blender crashed while {self._purpose} (exit code {code}): a file may be damaged, "
                 text += f"or need more memory than a conversion may take. Details are in {self._log}."
                 raise ChildError(text, is_unreadable=True)
             self._start(is_fresh=True)  # an earlier task may be to blame
         elif time.monotonic() > self._deadline:
             self._child.process.kill()
-            self._child.end()
+            self._blenders.discard(self._child)
             minutes = f"{self._blenders.timeout_s / 60:.0f} minutes"
             text = f"Blender, {self._purpose}, took over {minutes} and was stopped."
             raise ChildError(text, is_unreadable=True)

@@ -32,6 +32,7 @@ del sys.argv[1:3]
 sys.exit(module.main(*([sys.argv[1:]] if sys.argv[1:] else [])))
 """
 _LOG_BYTES = 4 << 20
+_loaded: list[subprocess.Popen[bytes]] = []  # of `load_worker`
 SANDBOX = "sandbox"  # the service that a sandbox's jobs belong to
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 
@@ -93,15 +94,27 @@ def start_python(
     )
 
 
+def load_worker() -> None:
+    """Have a process load what a worker needs: the next `start_worker` makes a worker of it.
+
+    Until then it knows nothing and does nothing, and it ends with this process.
+    """
+    null = subprocess.DEVNULL
+    with contextlib.suppress(OSError):  # `start_worker` will say so
+        _loaded.append(start_python("jobs.worker", stdout=null, stderr=null))
+
+
 def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[bytes]:
     """Start a worker on the store in `store`; closing its stdin lets it finish its transfers and end."""
     log_path = store / "worker.log"
     if log_path.exists() and log_path.stat().st_size > _LOG_BYTES:
         with contextlib.suppress(OSError):  # on Windows, while another session's worker writes to it
             log_path.replace(store / "worker.old.log")
+    process = _loaded.pop() if _loaded else None
     with log_path.open("ab") as log:
-        process = start_python("jobs.worker", stdout=log, stderr=log)
-    line = {"store": str(store.resolve()), **asdict(settings)}
+        if process is None or process.poll() is not None:
+            process = start_python("jobs.worker", stdout=log, stderr=log)
+    line = {"store": str(store.resolve()), "log": str(log_path.resolve()), **asdict(settings)}
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(line).encode() + b"\n")

@@ -26,6 +26,7 @@ from .database import (
     open_database,
     transaction,
 )
+from .expected_results import ExpectedResults
 from .files import as_text
 from .input_files import keep_files
 from .lookups import LookupTable
@@ -75,6 +76,7 @@ class Store:
         self._is_interactive = is_interactive
         self._db, place = open_database(folder, is_interactive=is_interactive)
         self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
+        self.expected = ExpectedResults(self._db, clock)
         self.aside = DamagedStore(self._db, folder, clock)
         self.lookups = LookupTable(self._db, clock)
         self.uploads = UploadTable(self._db)

@@ -38,14 +38,16 @@ LEAST_PAUSE_S = 0.02
 STORE_PATIENCE_S = 300.0  # how long a store that takes nothing is waited for, with the results in memory
 STORE_PAUSE_S = 1.0
 PROGRESS_S = 0.5  # how often a transfer's progress is written
+EXPECT_S = 1.0  # how often it is looked how many results are expected
 
 
 class Worker:
     """Takes the jobs of one session at a service through their states, and what ended sessions have paid for.
 
-    `blenders` convert, as many at a time as there are `converters`. After the last thing to do it waits
-    `linger_s` for more, without the lease. `stopping` is what `stop` sets, and what idle time is spent with.
-    `clock` is for intervals and has no dates: it goes on evenly, also where this computer's clock is set.
+    `blenders` convert, as many at a time as there are `converters`; they are started when results are
+    expected. After the last thing to do it waits `linger_s` for more, without the lease. `stopping` is what
+    `stop` sets, and what idle time is spent with. `clock` is for intervals and has no dates: it goes on
+    evenly, also where this computer's clock is set.
     """
 
     def __init__(
@@ -84,7 +86,8 @@ class Worker:
         self._leased = leased
         self._is_stopping = stopping or threading.Event()
         self._sleep = sleep
-        self._next_lease = self._next_progress = 0.0
+        self._next_lease = self._next_progress = self._next_expected = 0.0
+        self._converters, self._expected = converters, 0
         self._trouble_since: float | None = None
 
     def close(self) -> None:
@@ -178,7 +181,11 @@ class Worker:
             self._lookup_runner.start_open()
         self._rebuilder.start_if_due()
         self._poller.poll()
-        self._blenders.tidy()
+        if now >= self._next_expected:
+            self._next_expected = now + EXPECT_S
+            self._expected = self._store.expected.count(self._service, self._session, self._converters)
+            self._blenders.expect(self._expected, "convert")
+        self._blenders.tidy(keep=self._expected)
         return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)
 
     def _tell_progress(self, job_id: str, value: float) -> None:
@@ -187,7 +194,11 @@ class Worker:
 
 def main() -> int:
     """The process: `WorkerSettings` come as one JSON line on stdin; its end stops the worker."""
+    Scenario.load()  # settings may be a while in coming
     settings: dict[str, Any] = json.loads(_read_line())
+    with open(settings.pop("log"), "ab") as errors:
+        os.dup2(errors.fileno(), 1)
+        os.dup2(errors.fileno(), 2)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     folder, api_url = Path(settings.pop("store")), settings.pop("api_url")

@@ -3,10 +3,11 @@
 
 Run by path (`blender -b --factory-startup --python background_main.py`), never imported. Each line on
 stdin is a task: a JSON object with `command`, the paths `log` and `answer`, and what the task itself needs.
-What a person should know goes into the answer's file; an error that nobody foresaw ends the process. So does
-the end of stdin.
+Arguments name the tasks that are expected: their modules are loaded before one comes. What a person should
+know goes into the answer's file; an error that nobody foresaw ends the process. So does the end of stdin.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -23,6 +24,8 @@ def main() -> None:
     sys.modules["maquette"] = package
     if hasattr(os, "nice"):
         os.nice(5)  # whoever works at this machine comes first
+    for name in sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else ():
+        importlib.import_module(f"maquette.scene.{name}")
     tasks = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 # read until our end
     while line := tasks.readline():
         request = json.loads(line)
@@ -40,6 +43,8 @@ def main() -> None:
         os.replace(part, request["answer"])
     sys.stdout.flush()
     sys.stderr.flush()
+    with contextlib.suppress(OSError):  # not empty, or no folder of this Blender's own
+        os.rmdir(bpy.app.tempdir)  # as the usual exit does
     os._exit(0)  # all is on disk: freeing a large scene takes a while, and the 4.2 module crashes at it
 
 

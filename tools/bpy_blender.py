@@ -217,12 +217,12 @@ def main(argv: list[str]) -> None:
 
         if LAUNCHER.exists():
             bpy.app.binary_path = str(LAUNCHER)  # code starts further Blenders by it
+        sys.argv = [bpy.app.binary_path or "blender", *argv]
         catch_commands()
         if "--factory-startup" not in options:
             load_preferences()
     if is_interruptible:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = [bpy.app.binary_path or "blender", *argv]
     carry_out(argv if has_command else options)
     leave(0)
 

@@ -290,14 +290,25 @@ def check(task: Callable[[Rest], int]) -> Outcome:
     return Outcome(task.__name__, passed=1)
 
 
+def _bench_latency_in_a_window(rest: Rest) -> int:
+    out = BUILD / "bench-latency"
+    words = [windows.LATENCY, *rest, "--out", str(out)]
+    code = blenders.summarize(windows.run_words(("5.2",), words, build_zip))
+    say("\n" + windows.latency_table(out))
+    return code
+
+
 def bench(rest: Rest) -> int:
     """measure speed and memory: tests/bench/ (or `bench batch --rows 100` for one of them)"""
+    if rest[:2] == ["latency", "--window"]:
+        return _bench_latency_in_a_window(rest[2:])
     _, folder = venvs.make_main(("test",))
     scripts = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
     names = {script.stem.partition("_")[2]: script for script in scripts}
     if rest and rest[0] in names:
         scripts, rest = [names[rest[0]]], rest[1:]
-    arguments = {name: [venvs.launcher(folder)] for name in ("bench_convert", "bench_report")}
+    names_with_blender = ("bench_convert", "bench_latency", "bench_report")
+    arguments = {name: [venvs.launcher(folder)] for name in names_with_blender}
     if names["batch"] in scripts:
         arguments["bench_batch"] = [venvs.launcher(folder), build_zip()]
     for script in scripts:

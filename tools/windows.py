@@ -30,6 +30,7 @@ FEW = (REAL, "5.2")
 ALL = ("4.2", REAL, "4.5", "5.2")
 TESTS = ROOT / "tests" / "window"
 BENCH = "bench_window"  # no scenario of `test-window`: tests say nothing about speed
+LATENCY = "bench_latency"  # nor is this
 GUIDE = {  # docs/guide/NAME.jpg: the scenario and its picture
     "start": ("journey", "start"),
     "make": ("journey", "make"),
@@ -148,7 +149,7 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, l
             say(f"- {name}{f', part {part}' if part != 1 else ''} ...")
             result = folder / f"result-{part}.json"
             run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part), language]
-            limit_s = TIMEOUT_S * (3 if scenario == BENCH else 1)
+            limit_s = TIMEOUT_S * (3 if scenario in (BENCH, LATENCY) else 1)
             code = blenders.call([*window.command, *run], env, log, limit_s)
             (folder / "ended-at.txt").write_text(str(time.time()), encoding="utf-8")
             outcome, part = count(outcome, result, code)
@@ -186,7 +187,7 @@ def run_all(
 ) -> list[Outcome]:
     """Runs the scenarios (none named: all) in each of these Blenders; pictures and results go to `out`."""
     known = sorted(file.stem[len("scenario_") :] for file in TESTS.glob("scenario_*.py"))
-    unknown = set(scenarios) - {*known, BENCH}
+    unknown = set(scenarios) - {*known, BENCH, LATENCY}
     if unknown:
         fail(f"no scenario {', '.join(sorted(unknown))} in tests/window/, but {', '.join(known)}")
     outcomes = []
@@ -254,6 +255,22 @@ def speed_table(out: Path) -> str:
             f" are downloaded and converted: {pulse['working']}.",
             "",
         ]
+    return "\n".join(lines)
+
+
+def latency_table(out: Path) -> str:
+    """What that bench found in each Blender."""
+    lines: list[str] = []
+    for file in sorted(out.glob(f"*/{LATENCY}/latency.json")):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        lines += [f"In a window of Blender {found['blender']}, one job of {found['seconds']} s:", ""]
+        lines += ["| file | ready, s | placed (worst), s | Maquette's longest step | direct glTF import |"]
+        lines += ["|--:|--:|--:|--:|--:|"]
+        for row in found["rows"]:
+            times = f"{row['ready_s']:.2f} | {row['placed_s']:.2f} ({row['worst_s']:.2f})"
+            holds = f"{row['held_ms']:.1f} ms | {row['import_ms']:,.0f} ms"
+            lines.append(f"| {row['mb']} MB | {times} | {holds} |")
+        lines.append("")
     return "\n".join(lines)
 
 

@@ -50,9 +50,10 @@ def _transform(mesh: bpy.types.Mesh, place: Matrix) -> None:
     is_mirrored = bool(np.linalg.det(axes) < 0)
     is_even = np.allclose(axes.T @ axes, np.eye(3) * (axes**2).sum() / 3, rtol=1e-4, atol=1e-12)
     is_kept = mesh.has_custom_normals and (is_mirrored or not is_even)
-    normals = np.empty(len(mesh.loops) * 3, np.float32)
-    corners = _corners(mesh)
-    if is_kept:
+    normals = np.empty(len(mesh.loops) * 3 if is_kept else 0, np.float32)
+    corners = np.empty(0, np.int32)
+    if is_kept:  # reading them takes as long as all else here
+        corners = _corners(mesh)
         mesh.corner_normals.foreach_get("vector", normals)
     mesh.transform(place, shape_keys=True)
     if is_mirrored:

@@ -268,7 +268,7 @@ class Run:
     def __init__(self, scenario: str, folder: Path, part: int) -> None:
         self.scenario, self.folder, self.part = scenario, folder, part
         self.window = Window(folder)
-        module = __import__(scenario if scenario == "bench_window" else f"scenario_{scenario}")
+        module = __import__(scenario if scenario.startswith("bench_") else f"scenario_{scenario}")
         self.steps: Steps = getattr(module, "steps" if part == 1 else f"steps_{part}")(self.window)
         self.has_next = hasattr(module, f"steps_{part + 1}")
         self.start = time.monotonic()

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A background Blender waits for a result that is expected and for no other, and ends with its worker."""
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from job_scene import Scene
+from maquette.client import Credentials, JobStatus
+from maquette.jobs import (
+    BlenderPool,
+    ChildError,
+    NewJob,
+    State,
+    Store,
+    WorkerSettings,
+    load_worker,
+    process,
+    start_worker,
+)
+from maquette.jobs.expected_results import FIRST_S, LATE_S, is_expected
+
+BLENDER = f"""#!{sys.executable}
+import json, os, pathlib, sys
+note = pathlib.Path({{folder!r}}, "starts", str(os.getpid()))
+note.parent.mkdir(exist_ok=True)
+note.write_text(" ".join(sys.argv[sys.argv.index("--") :] if "--" in sys.argv else []))
+if {{is_broken}}:
+    sys.exit(1)
+for line in sys.stdin:
+    task = json.loads(line)
+    if task.get("is_end_of_waiting") and "--" in sys.argv:
+        os._exit(9)  # as if it had ended just before
+    open(task["log"], "a").close()
+    if task.get("crash"):
+        os._exit(11)
+    pathlib.Path(task.get("target", os.devnull)).write_bytes(b"BLENDER")
+    part = pathlib.Path(task["answer"] + ".part")
+    part.write_text(json.dumps({{{{"ok": True, "faces": 12, "objects": 1, "pid": os.getpid()}}}}))
+    os.replace(part, task["answer"])
+"""
+Make = Callable[..., BlenderPool]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes by Linux's means")
+
+
+def stand_in(folder: Path, *, is_broken: bool = False) -> str:
+    script = folder / "waiting-blender"
+    script.write_text(BLENDER.format(folder=str(folder), is_broken=is_broken))
+    script.chmod(0o755)
+    return str(script)
+
+
+def starts(folder: Path) -> dict[int, str]:
+    """The stand-ins that were started, by process id, with what they were told to be ready for."""
+    return {int(path.name): path.read_text() for path in (folder / "starts").glob("*")}
+
+
+def soon(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Make]:
+    made: list[BlenderPool] = []
+
+    def make(**options: bool) -> BlenderPool:
+        made.append(BlenderPool(stand_in(tmp_path, **options)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.tidy(0)
+
+
+@pytest.mark.parametrize(
+    ("state", "age_s", "progress", "typical_s", "is_so"),
+    [
+        (State.DOWNLOADING, 0.0, None, None, True),
+        (State.CONVERTING, 1e6, None, None, True),
+        (State.RUNNING, 1.0, None, None, False),
+        (State.RUNNING, FIRST_S, None, None, True),
+        (State.RUNNING, LATE_S + 1, None, None, False),
+        (State.QUEUED, 60.0, None, None, False),
+        (State.RUNNING, 60.0, None, 180.0, False),
+        (State.QUEUED, 120.0, None, 180.0, True),
+        (State.RUNNING, 170.0, 0.0, 180.0, True),
+        (State.RUNNING, 1000.0, None, 180.0, False),
+        (State.RUNNING, 30.0, 0.25, None, False),
+        (State.RUNNING, 80.0, 0.8, None, True),
+        (State.RUNNING, 30.0, 0.9, 180.0, True),
+        (State.RUNNING, 2.0, 0.9, None, False),
+    ],
+)
+def test_a_result_is_expected_shortly_before_its_job_should_end_and_not_for_ever(
+    state: State, age_s: float, progress: float | None, typical_s: float | None, is_so: bool
+) -> None:
+    assert is_expected(state, age_s, progress, typical_s) == is_so
+
+
+def test_a_blender_waits_for_each_task_that_is_expected_and_does_it(pool: Make, tmp_path: Path) -> None:
+    blenders = pool()
+    blenders.expect(2, "convert")
+    blenders.expect(2, "convert")
+    soon(lambda: len(starts(tmp_path)) == 2)
+    assert set(starts(tmp_path).values()) == {"-- convert"}
+    blenders.tidy(0, keep=2)
+    first, second = (blenders.begin("convert", {}, tmp_path, "it") for _ in range(2))
+    pids: list[object] = []
+    for task in (first, second):
+        while (answer := task.poll()) is None:
+            time.sleep(0.01)
+        pids.append(answer["pid"])
+    assert set(pids) == set(starts(tmp_path))
+
+
+def test_those_at_work_count_among_the_ones_that_are_expected(pool: Make, tmp_path: Path) -> None:
+    blenders = pool()
+    task = blenders.begin("convert", {}, tmp_path, "it")
+    blenders.expect(1, "convert")
+    while task.poll() is None:
+        time.sleep(0.01)
+    assert len(starts(tmp_path)) == 1
+
+
+@needs_proc
+def test_a_blender_ends_when_nothing_is_expected_any_more(pool: Make, tmp_path: Path) -> None:
+    blenders = pool()
+    blenders.expect(2, "convert")
+    soon(lambda: len(starts(tmp_path)) == 2)
+    blenders.tidy(0, keep=1)
+    assert sum(map(is_running, starts(tmp_path))) == 1
+    blenders.tidy(0)
+    assert not any(map(is_running, starts(tmp_path)))
+
+
+def test_a_blender_that_ended_while_it_waited_is_not_a_file_that_cannot_be_read(
+    pool: Make, tmp_path: Path
+) -> None:
+    blenders = pool()
+    blenders.expect(1, "convert")
+    assert blenders.run("convert", {"is_end_of_waiting": True}, tmp_path, "it")["ok"]
+    assert sorted(starts(tmp_path).values()) == ["", "-- convert"]
+
+
+def test_a_file_that_crashes_the_blender_that_waited_is_told_and_not_read_twice(
+    pool: Make, tmp_path: Path
+) -> None:
+    blenders = pool()
+    blenders.expect(1, "convert")
+    with pytest.raises(ChildError, match="crashed") as raised:
+        blenders.run("convert", {"crash": True}, tmp_path, "it")
+    assert raised.value.is_unreadable
+    assert len(starts(tmp_path)) == 1
+
+
+@needs_proc
+def test_a_blender_that_does_not_start_is_not_started_again_and_again(pool: Make, tmp_path: Path) -> None:
+    blenders = pool(is_broken=True)
+    blenders.expect(1, "convert")
+    soon(lambda: starts(tmp_path) and not any(map(is_running, starts(tmp_path))))
+    for _ in range(3):
+        blenders.expect(1, "convert")
+    assert len(starts(tmp_path)) == 1
+    BlenderPool("none").expect(1, "convert")
+
+
+@needs_proc
+def test_a_blender_waits_while_a_job_runs_and_converts_its_result(scene: Scene) -> None:
+    scene.blender = stand_in(scene.folder)
+    scene.service.is_finishing = False
+    scene.add()
+    worker = scene.worker()
+    scene.run(until=State.QUEUED, worker=worker)
+    (remote,) = scene.service.jobs
+    scene.service.jobs[remote] = replace(scene.service.jobs[remote], status=JobStatus.IN_PROGRESS)
+    rounds(scene, worker, 4)
+    assert starts(scene.folder) == {}
+    rounds(scene, worker, 30)
+    soon(lambda: starts(scene.folder))
+    ((waiting, expected),) = starts(scene.folder).items()
+    assert expected == "-- convert"
+    scene.service.is_finishing = True
+    job = scene.run(worker=worker)
+    assert job.state is State.READY
+    assert job.result["pid"] == waiting
+    worker.close()
+    assert not is_running(waiting)
+
+
+def test_a_conversion_begins_in_the_round_that_sees_the_end_of_the_download(scene: Scene) -> None:
+    job_id = scene.add().id
+    worker = scene.worker()
+    scene.run(until=State.DOWNLOADING, worker=worker)
+    while scene.store.get(job_id).state is State.DOWNLOADING:
+        assert worker.round()
+    assert scene.store.get(job_id).state is State.CONVERTING
+    assert job_id in worker.tasks
+    worker.tasks.drain()
+
+
+@needs_proc
+def test_no_blender_waits_when_the_job_has_failed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BlenderPool.tidy, "__defaults__", (0.0,))
+    scene.blender = stand_in(scene.folder)
+    scene.service.is_finishing = False
+    scene.add()
+    scene.add()
+    worker = scene.worker()
+    scene.run(until=State.QUEUED, worker=worker)
+    for remote, job in scene.service.jobs.items():
+        scene.service.jobs[remote] = replace(job, status=JobStatus.IN_PROGRESS)
+    rounds(scene, worker, 30)
+    soon(lambda: starts(scene.folder))
+    (waiting,) = starts(scene.folder)
+    for remote, job in scene.service.jobs.items():
+        scene.service.jobs[remote] = replace(job, status=JobStatus.FAILURE)
+    rounds(scene, worker, 60)
+    assert not is_running(waiting)
+
+
+def rounds(scene: Scene, worker: object, count: int) -> None:
+    for _ in range(count):
+        worker.round()  # type: ignore[attr-defined]
+        worker.tasks.drain()  # type: ignore[attr-defined]
+        scene.clock.time += scene.step_s
+
+
+@needs_proc
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_a_blender_that_waits_ends_with_its_worker_even_when_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    model = tmp_path / "model.glb"
+    model.write_bytes(b"glTF")
+    monkeypatch.setenv("MAQUETTE_SANDBOX_OPTIONS", f"--delay 1000 --result {model}")
+    store = Store(tmp_path / "state")
+    model_id = "model_meshy-txt23d"
+    past = store.add(NewJob("past", model_id, {"prompt": "x"}, service="sandbox"))
+    done = "UPDATE jobs SET state = 'placed', finished_at = created_at + 14 WHERE id = ?"
+    with closing(sqlite3.connect(store.folder / "maquette.db")) as database, database:
+        database.execute(done, (past.id,))
+    store.add(NewJob("n", model_id, {"prompt": "x"}, service="sandbox"))
+    settings = WorkerSettings(
+        service="sandbox", blender=stand_in(tmp_path), is_sandbox=True, converters=2, linger_s=60.0
+    )
+    worker = start_worker(store.folder, settings)
+    log = store.folder / "worker.log"
+    soon(lambda: starts(tmp_path) or (worker.poll() is not None and pytest.fail(log.read_text())))
+    (waiting,) = starts(tmp_path)
+    assert is_running(waiting)
+    assert worker.stdin is not None
+    if is_killed:
+        worker.kill()
+    else:
+        worker.stdin.close()
+    worker.wait(60)
+    soon(lambda: not is_running(waiting))
+    worker.stdin.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@needs_proc
+def test_a_worker_that_was_loaded_ahead_is_the_next_one_and_writes_to_the_stores_log(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    store.add(NewJob("n", "m", {"prompt": "x"}, service="s"))
+    load_worker()
+    ahead = process._loaded[-1].pid  # noqa: SLF001
+    settings = WorkerSettings("s", "none", "http://127.0.0.1:9/v1", Credentials("key", "secret"))
+    worker = start_worker(store.folder, settings)
+    other = start_worker(store.folder, settings)
+    assert worker.pid == ahead
+    assert other.pid != ahead
+    log = store.folder / "worker.log"
+    soon(lambda: "uploading" in log.read_text())
+    for each in (worker, other):
+        assert each.stdin is not None
+        each.stdin.close()
+        each.wait(60)
+
+
+@needs_proc
+def test_a_worker_that_was_loaded_in_vain_ends_with_the_process_that_loaded_it() -> None:
+    conftest = Path(__file__).parents[1] / "conftest.py"
+    code = f"import runpy, os; runpy.run_path({str(conftest)!r}); from maquette.jobs import process; "
+    code += "process.load_worker(); print(process._loaded[-1].pid, flush=True); os._exit(0)"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    soon(lambda: not is_running(int(made.stdout)))
+
+
+@pytest.mark.parametrize(
+    ("words", "is_so"),
+    [
+        ("blender --background --command maquette generate horse.png", True),
+        ("blender -b -c maquette generate --prompt horse", True),
+        ("blender --background --command maquette generate horse.png --dry-run", False),
+        ("blender --background --command maquette generate --help", False),
+        ("blender --background --command maquette jobs", False),
+        ("blender scene.blend", False),
+        ("blender --command", False),
+    ],
+)
+def test_a_worker_is_loaded_ahead_for_a_command_that_will_need_it(words: str, is_so: bool) -> None:
+    source = (Path(__file__).parents[2] / "cli" / "command.py").read_text()
+    scope: dict[str, Any] = {}
+    start = source.index("def _is_to_generate")
+    exec(source[start : source.index("\n\n\n", start)], scope)  # the module itself needs Blender
+    assert scope["_is_to_generate"](words.split()) == is_so
