@@ -26,8 +26,8 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
     bl_description = "Select the 3D model with all of its parts, and export it with Blender's own exporter"
     bl_options = {"UNDO"}
 
-    form: bpy.props.EnumProperty(
-        name="Form",
+    format: bpy.props.EnumProperty(
+        name="Format",
         items=[(key, title, f"Export it as {ending}") for key, (title, ending, _, _) in FORMS.items()],
         options={"SKIP_SAVE"},
     )
@@ -41,7 +41,7 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
         placeholders.select_alone(context, found)
-        _, ending, exporter, options = FORMS[self.form]
+        _, ending, exporter, options = FORMS[self.format]
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
         group, name = exporter.split(".")
         operator = getattr(getattr(bpy.ops, group), name)

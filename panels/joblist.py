@@ -144,7 +144,8 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
             room = 2
         row.operator(f"maquette.{name}", text=text).job_id = job.id
         if name == "export_job":
-            row.operator_menu_enum("maquette.export_job", "form", text="", icon="DOWNARROW_HLT")
+            chosen = row.operator_menu_enum("maquette.export_job", "format", text="", icon="DOWNARROW_HLT")
+            chosen.job_id = job.id
         if name == "repeat_job" and "seed" in job.inputs:
             same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
             same.job_id, same.keeps_seed = job.id, True
