@@ -40,8 +40,10 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
         ]
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
+        title, ending, exporter, options = FORMS[self.format]
+        if not scene.can_export(ending):
+            return f"This Blender was made without {title}. Choose another format."
         placeholders.select_alone(context, found)
-        _, ending, exporter, options = FORMS[self.format]
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
         group, name = exporter.split(".")
         operator = getattr(getattr(bpy.ops, group), name)

@@ -76,7 +76,7 @@ def save_blend(path: Path) -> None:
 
 def can_export(ending: str) -> bool:
     """Whether this Blender can write such files (".usd"); some distributions leave USD out."""
-    return ending not in (".usd", ".usdz") or bool(bpy.app.build_options.usd)
+    return ending not in (".usd", ".usdc", ".usdz") or bool(bpy.app.build_options.usd)
 
 
 @contextlib.contextmanager

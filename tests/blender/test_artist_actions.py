@@ -167,7 +167,9 @@ def test_any_part_of_a_result_with_several_selects_the_whole_of_it(scene: Any, b
 
 @pytest.mark.parametrize("form", ["GLB", "FBX", "OBJ", "USD", "STL"])
 def test_blender_s_exporters_know_the_options_that_export_gives_them(form: str) -> None:
-    _, _, exporter, options = part("operators.export_job").FORMS[form]
+    title, ending, exporter, options = part("operators.export_job").FORMS[form]
+    if not scene_package.can_export(ending):
+        pytest.skip(f"this Blender was made without {title}")
     group, name = exporter.split(".")
     known = getattr(getattr(bpy.ops, group), name).get_rna_type().properties
     assert {"filepath", *options} <= set(known.keys())

@@ -119,9 +119,7 @@ def test_a_child_that_is_killed_fails_its_job_in_words_and_another_takes_it_up(
         f"        open({str(mark)!r}, 'w').close()\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    script.write_text(
-        script.read_text().replace("    task = json.loads(line)\n", "    task = json.loads(line)\n" + suicide)
-    )
+    script.write_text(script.read_text().replace("    if answer is None", suicide + "    if answer is None"))
     rig.add()
     rig.run()
     first = rig.job()
