@@ -125,9 +125,12 @@ class Catalogue:
         return row.error if row else ""
 
     def is_waiting(self) -> bool:
-        """Whether an answer is awaited."""
+        """Whether an answer is awaited that was not asked for in the background."""
         now = self._clock()
-        return any(now - asked_at < ABANDONED_S for asked_at in self._awaited.values())
+        return any(
+            now - asked_at < ABANDONED_S and not self._rows[key].is_background
+            for key, asked_at in self._awaited.items()
+        )
 
     # Lookups. Raise StoreError.
 

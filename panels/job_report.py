@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a job's result: a light and a sentence, and all numbers where a person opens them."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import bpy
 
-from ..jobs import DONE, JobRecord, Light, details_of, light_of, report_of, sentence_of
+from ..jobs import DONE, JobRecord, Light, Report, details_of, light_of, report_of, sentence_of
 from .text import Ruler, draw_text
 
 _TITLES = 0.45  # of the width
 _COLOURS = {Light.GREEN: "04", Light.YELLOW: "03", Light.RED: "01"}
 
 
+@dataclass
+class _LastRead:
+    """The report of the job whose details are shown."""
+
+    job: JobRecord | None = None
+    report: Report | None = None
+    sentence: str = ""
+    light: Light = Light.GREEN
+
+
+_last = _LastRead()
+
+
 def draw_sentence(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
     """Of a result that is there; one from before there were reports has none."""
-    report = report_of(job.result)
+    report = _read(job).report
     if job.state in DONE and report:
-        draw_text(layout, ruler, sentence_of(report), icon=_icon_of(light_of(report)), inset=0.8)
+        draw_text(layout, ruler, _last.sentence, icon=_icon_of(_last.light), inset=0.8)
 
 
 def draw_report(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
     """Folded. Blender takes it in a panel's own layout alone."""
-    report = report_of(job.result)
+    report = _read(job).report
     if job.state not in DONE or not report:
         return
     header, body = layout.panel("maquette_report", default_closed=True)
@@ -32,6 +46,16 @@ def draw_report(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> Non
         split = body.split(factor=_TITLES)
         draw_text(split.column(), ruler.part(_TITLES), title)
         draw_text(split.column(), ruler.part(1 - _TITLES), text)
+
+
+def _read(job: JobRecord) -> _LastRead:
+    """Read once, not at each redraw: a job that changes is another record."""
+    if _last.job is not job:
+        report = report_of(job.result)
+        _last.job, _last.report = job, report
+        if report:
+            _last.sentence, _last.light = sentence_of(report), light_of(report)
+    return _last
 
 
 @cache
