@@ -108,6 +108,7 @@ def texture(w: Window) -> Steps:
         yield from w.press("textStylePrompt")
         yield from w.type("a red wooden toy")
         yield from w.key("Return")
+        yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
         yield from w.click(button)
         yield from w.until(lambda: inputs().textStylePrompt, 10, "the prompt is in")
         w.picture("texture")
@@ -157,7 +158,7 @@ def go_to(w: Window, folder: Path) -> Steps:
 
 def first_file(w: Window) -> Place:
     region = next(each for each in w.window.screen.areas[0].regions if each.type == "WINDOW")
-    return region.x + 100, region.y + region.height - int(2.2 * ROW_PX * w.scale)
+    return region.x + 100, region.y + region.height - int(1.8 * ROW_PX * w.scale)
 
 
 def below(w: Window, place: Place) -> Place:
