@@ -290,18 +290,10 @@ def check(task: Callable[[Rest], int]) -> Outcome:
     return Outcome(task.__name__, passed=1)
 
 
-def _bench_latency_in_a_window(rest: Rest) -> int:
-    out = BUILD / "bench-latency"
-    words = [windows.LATENCY, *rest, "--out", str(out)]
-    code = blenders.summarize(windows.run_words(("5.2",), words, build_zip))
-    say("\n" + windows.latency_table(out))
-    return code
-
-
 def bench(rest: Rest) -> int:
     """measure speed and memory: tests/bench/ (or `bench batch --rows 100` for one of them)"""
     if rest[:2] == ["latency", "--window"]:
-        return _bench_latency_in_a_window(rest[2:])
+        return windows.bench_latency(rest[2:], build_zip)
     _, folder = venvs.make_main(("test",))
     scripts = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
     names = {script.stem.partition("_")[2]: script for script in scripts}

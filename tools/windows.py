@@ -286,3 +286,12 @@ def run_words(default: tuple[str, ...], words: list[str], build: Callable[[Path]
     versions = tuple(word for word in words if word[0].isdigit())
     scenarios = [word for word in words if not word[0].isdigit()]
     return run_all(versions or default, scenarios, build(out / "dist"), out, options["--language"])
+
+
+def bench_latency(words: list[str], build: Callable[[Path], Path]) -> int:
+    """`bench latency --window`; returns the exit code."""
+    out = BUILD / "bench-latency"
+    outcomes = run_words(("5.2",), [LATENCY, *words, "--out", str(out)], build)
+    code = blenders.summarize(outcomes)
+    say("\n" + latency_table(out))
+    return code
