@@ -49,7 +49,8 @@ class _Guess(NamedTuple):
     sharpness: float
 
 
-_WIDE = (_Guess(1.0, math.log(45.0), 1.6), _Guess(0.1, math.log(3.0), 2.0))  # most jobs; those that fail soon
+_MOST = _Guess(1.0, math.log(45.0), 1.6)  # of most jobs
+_FAILING = _Guess(0.1, math.log(3.0), 2.0)  # of those that fail soon
 _TOLD = 3.0  # the share of what the service tells
 _PAST = 3.0  # of each past run
 _PROGRESS = (0.0, 0.5, 0.75, 0.9)  # of a progress that was seen to rise no times, once, …
@@ -106,9 +107,17 @@ def next_poll_s(jobs: Iterable[Outlook], spare: float) -> float:
     return max(soonest, -spare / RATE)
 
 
+def chance_of_result(job: Outlook, within_s: float) -> float:
+    """How likely it is, 0..1, that a job that has not ended yet makes its result within so many seconds."""
+    guesses = _guesses(job, [_MOST])
+    age = _sane(job.age_s)
+    now, then = (sum(g.share * _left(g, math.log(at)) for g in guesses) for at in (age, age + within_s))
+    return (now - then) / now if now > 0.0 else 0.0
+
+
 def _pause_s(job: Outlook, delay_s: float, most_s: float) -> float:
     """The time in which the pauses that are best at each moment, which change, add up to one."""
-    guesses = _guesses(job)
+    guesses = _guesses(job, [_MOST, _FAILING])
     age = _sane(job.age_s)
     waited = share = 0.0
     while waited < most_s:
@@ -143,8 +152,9 @@ def _left(guess: _Guess, log_age: float) -> float:
     return 1.0 / (1.0 + math.exp(min(300.0, guess.sharpness * (log_age - guess.log_median))))
 
 
-def _guesses(job: Outlook) -> list[_Guess]:
-    found = [*_WIDE, *_of_told(job), *_of_past(job.past_s)]
+def _guesses(job: Outlook, of_any: list[_Guess]) -> list[_Guess]:
+    """What is guessed of any job, and what of this one."""
+    found = [*of_any, *_of_told(job), *_of_past(job.past_s)]
     own = _of_progress(job)
     if own is None:
         return found

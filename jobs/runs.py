@@ -43,9 +43,9 @@ class RunTable:
                 (service, model_id, _KEPT),
             )
 
-    def find(self, service: str, model_id: str, settings: str) -> list[Run]:
-        """MOST_PAST runs at most, newest first."""
-        alike = self._find("AND settings = ?3", service, model_id, settings)
+    def find(self, service: str, model_id: str, settings: str | None = None) -> list[Run]:
+        """MOST_PAST runs at most, newest first; of the model with any settings if none are given."""
+        alike = [] if settings is None else self._find("AND settings = ?3", service, model_id, settings)
         return alike if len(alike) >= _ENOUGH else self._find("", service, model_id)
 
     def _find(self, where: str, *values: str) -> list[Run]:

@@ -76,11 +76,11 @@ class Store:
         self._is_interactive = is_interactive
         self._db, place = open_database(folder, is_interactive=is_interactive)
         self.notice = DAMAGED.format(place) if place else ""  # for whoever opened it
-        self.expected = ExpectedResults(self._db, clock)
         self.aside = DamagedStore(self._db, folder, clock)
         self.lookups = LookupTable(self._db, clock)
         self.uploads = UploadTable(self._db)
         self.runs = RunTable(self._db)
+        self.expected = ExpectedResults(self._db, self.runs, clock)
 
     def close(self) -> None:
         self._db.close()

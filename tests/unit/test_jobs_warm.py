@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A background Blender waits for a result that is expected and for no other, and ends with its worker."""
 
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,9 @@ from maquette.jobs import (
     process,
     start_worker,
 )
-from maquette.jobs.expected_results import FIRST_S, LATE_S, is_expected
+from maquette.jobs.expected_results import count_expected
+from maquette.jobs.poll_schedule import Outlook, with_mark
+from maquette.jobs.runs import Run
 
 BLENDER = f"""#!{sys.executable}
 import json, os, pathlib, sys
@@ -85,28 +85,40 @@ def pool(tmp_path: Path) -> Iterator[Make]:
 
 
 @pytest.mark.parametrize(
-    ("state", "age_s", "progress", "typical_s", "is_so"),
+    ("age_s", "progress", "past_s", "count"),
     [
-        (State.DOWNLOADING, 0.0, None, None, True),
-        (State.CONVERTING, 1e6, None, None, True),
-        (State.RUNNING, 1.0, None, None, False),
-        (State.RUNNING, FIRST_S, None, None, True),
-        (State.RUNNING, LATE_S + 1, None, None, False),
-        (State.QUEUED, 60.0, None, None, False),
-        (State.RUNNING, 60.0, None, 180.0, False),
-        (State.QUEUED, 120.0, None, 180.0, True),
-        (State.RUNNING, 170.0, 0.0, 180.0, True),
-        (State.RUNNING, 1000.0, None, 180.0, False),
-        (State.RUNNING, 30.0, 0.25, None, False),
-        (State.RUNNING, 80.0, 0.8, None, True),
-        (State.RUNNING, 30.0, 0.9, 180.0, True),
-        (State.RUNNING, 2.0, 0.9, None, False),
+        (1.0, None, (), 0),
+        (10.0, None, (), 1),
+        (1000.0, None, (), 0),
+        (60.0, None, (180.0,), 0),
+        (172.0, None, (180.0,), 1),
+        (1000.0, None, (180.0,), 0),
+        (172.0, None, (180.0,) * 9, 1),
+        (300.0, None, (180.0,) * 9, 0),
+        (30.0, 0.25, (), 0),
+        (95.0, 0.95, (), 1),
+        (30.0, 0.9, (180.0,), 1),
     ],
 )
 def test_a_result_is_expected_shortly_before_its_job_should_end_and_not_for_ever(
-    state: State, age_s: float, progress: float | None, typical_s: float | None, is_so: bool
+    age_s: float, progress: float | None, past_s: tuple[float, ...], count: int
 ) -> None:
-    assert is_expected(state, age_s, progress, typical_s) == is_so
+    assert count_expected([Outlook(age_s, with_mark((), age_s, progress), past_s)]) == count
+
+
+def test_of_many_jobs_some_results_are_expected_before_it_is_known_of_which() -> None:
+    assert count_expected([Outlook(3.0)]) == 0
+    assert 5 <= count_expected([Outlook(3.0)] * 100) <= 20
+    assert count_expected([]) == 0
+
+
+def test_a_result_that_has_come_is_expected_whatever_was_guessed(scene: Scene) -> None:
+    expected = scene.store.expected
+    job = scene.add()
+    assert expected.count(job.service, job.session, 4) == 0
+    scene.run(until=State.DOWNLOADING)
+    assert expected.count(job.service, job.session, 4) == 1
+    assert expected.count(job.service, job.session, 0) == 0
 
 
 def test_a_blender_waits_for_each_task_that_is_expected_and_does_it(pool: Make, tmp_path: Path) -> None:
@@ -180,9 +192,11 @@ def test_a_blender_that_does_not_start_is_not_started_again_and_again(pool: Make
 def test_a_blender_waits_while_a_job_runs_and_converts_its_result(scene: Scene) -> None:
     scene.blender = stand_in(scene.folder)
     scene.service.is_finishing = False
-    scene.add()
+    job = scene.add()
+    for _ in range(9):
+        scene.store.runs.add(job.service, job.model_id, "", Run(0.0, 130.0))
     worker = scene.worker()
-    scene.run(until=State.QUEUED, worker=worker)
+    scene.run(until=State.QUEUED, worker=worker)  # a hundred seconds pass with that
     (remote,) = scene.service.jobs
     scene.service.jobs[remote] = replace(scene.service.jobs[remote], status=JobStatus.IN_PROGRESS)
     rounds(scene, worker, 4)
@@ -247,10 +261,7 @@ def test_a_blender_that_waits_ends_with_its_worker_even_when_it_is_killed(
     monkeypatch.setenv("MAQUETTE_SANDBOX_OPTIONS", f"--delay 1000 --result {model}")
     store = Store(tmp_path / "state")
     model_id = "model_meshy-txt23d"
-    past = store.add(NewJob("past", model_id, {"prompt": "x"}, service="sandbox"))
-    done = "UPDATE jobs SET state = 'placed', finished_at = created_at + 14 WHERE id = ?"
-    with closing(sqlite3.connect(store.folder / "maquette.db")) as database, database:
-        database.execute(done, (past.id,))
+    store.runs.add("sandbox", model_id, "", Run(0.0, 14.0))
     store.add(NewJob("n", model_id, {"prompt": "x"}, service="sandbox"))
     settings = WorkerSettings(
         service="sandbox", blender=stand_in(tmp_path), is_sandbox=True, converters=2, linger_s=60.0
