@@ -29,7 +29,7 @@ class HostLock:
     def __init__(self, folder: Path, *, host: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._clock = clock
-        self._host = host or _host_id()
+        self._host = host or host_id()
         self._heartbeat = f"sign-{secrets.token_hex(8)}"
         self._number = 0
         self._touched_at = -_HEARTBEAT_S
@@ -152,10 +152,10 @@ def _has_news(before: dict[str, float], now: dict[str, float]) -> bool:
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux: of the running kernel, in all its containers
 
 
-def _host_id() -> str:
+def host_id(boot_id: Path = _BOOT_ID) -> str:
     """The same for all processes of this host, whatever temporary folders they were given, and no other's."""
     with contextlib.suppress(OSError):
-        return _BOOT_ID.read_text(encoding="ascii").strip()
+        return boot_id.read_text(encoding="ascii").strip()
     # A random one, in a folder that is never another host's: not the home, which may be on a share.
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     folder = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData") if os.name == "nt" else "/tmp")

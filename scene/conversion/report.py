@@ -18,7 +18,7 @@ from .mesh_shape import MeshArrays, ShapeCounts, count_shape
 from .same_content import count_copies
 from .uv_coverage import UvFaces, measure_uv
 
-MAX_FACES = 4_000_000  # of all meshes; shape and UVs of more are not measured
+MAX_FACES = 4_000_000  # of all meshes
 MAX_MATERIALS = 200  # that are compared: a millisecond each
 _MIPMAPS = 4 / 3  # of the memory that a texture takes by itself
 _HALF_FLOATS = (b"v/1\x01", b"#?")  # how files of more than 8 bits begin: OpenEXR, Radiance
@@ -27,15 +27,20 @@ Report = dict[str, Any]
 Sizes = Mapping[bpy.types.Image, tuple[int, int]]
 
 
-def report_on(objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes) -> Report:
-    """The report of these objects, which are in the scene at its current frame, with these textures."""
+def report_on(
+    objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes, max_faces: int = MAX_FACES
+) -> Report:
+    """The report of these objects, which are in the scene at its current frame, with these textures.
+
+    Shape and UVs of more than `max_faces` are not measured.
+    """
     report: Report = {"version": 1, "not_measured": []}
     report["dimensions_m"] = [float(side) for side in bounds.high - bounds.low]
     uses = _uses(objects)
     measures: list[tuple[str, Callable[[], Report]]] = [
         ("objects", lambda: _counts(objects, uses)),
-        ("shape", lambda: _shape(uses)),
-        ("UVs", lambda: _uvs(uses)),
+        ("shape", lambda: _shape(uses, max_faces)),
+        ("UVs", lambda: _uvs(uses, max_faces)),
         ("textures", lambda: _textures(textures)),
         ("materials", lambda: _materials(uses)),
         ("duplicates", lambda: _copies(uses, textures)),
@@ -96,13 +101,13 @@ def _counts(objects: list[bpy.types.Object], uses: list[_Use]) -> Report:
     }
 
 
-def _check_size(uses: list[_Use]) -> None:
-    if sum(len(each.mesh.polygons) for each in uses) > MAX_FACES:
-        raise _TooMuchError(f"over {MAX_FACES:,} faces")
+def _check_size(uses: list[_Use], max_faces: int) -> None:
+    if sum(len(each.mesh.polygons) for each in uses) > max_faces:
+        raise _TooMuchError(f"over {max_faces:,} faces")
 
 
-def _shape(uses: list[_Use]) -> Report:
-    _check_size(uses)
+def _shape(uses: list[_Use], max_faces: int) -> Report:
+    _check_size(uses, max_faces)
     total = dict.fromkeys(asdict(ShapeCounts()), 0)
     for use in uses:
         counts, use.corner_edges = count_shape(_arrays(use.mesh))
@@ -142,8 +147,8 @@ def _starts(mesh: bpy.types.Mesh) -> np.ndarray:
     return _read(mesh.polygons, "loop_start", np.int32)
 
 
-def _uvs(uses: list[_Use]) -> Report:
-    _check_size(uses)
+def _uvs(uses: list[_Use], max_faces: int) -> Report:
+    _check_size(uses, max_faces)
     numbers: dict[bpy.types.Material | None, int] = {}
     pieces: list[UvFaces] = []
     for use in uses:

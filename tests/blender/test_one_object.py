@@ -334,10 +334,11 @@ def test_an_earlier_result_with_parts_is_replaced_by_one_object(
 
 
 def test_a_very_large_mesh_keeps_its_scale_on_the_object_and_holds_nothing_up(
-    scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(importlib.import_module(PACKAGE + ".scene.arrive"), "_QUICK_VERTICES", 4)
-    result = delivered(tmp_path, [box(scene)])
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=450, y_subdivisions=450, size=3)
+    assert bpy.context.object
+    result = delivered(tmp_path, [bpy.context.object])
     waiting(scene, size=0.5)
     (made,) = arrived(result)
     assert tuple(made.scale) == pytest.approx((1 / 6,) * 3)

@@ -22,11 +22,11 @@ from maquette.batches import (
     RowStatus,
     Run,
     RunLimits,
-    host_lock,
     make_items,
     read_manifest,
 )
 from maquette.batches.delivery import Writing
+from maquette.batches.host_lock import host_id
 from maquette.batches.plan import Item
 from maquette.client import (
     CreditsError,
@@ -661,13 +661,12 @@ def test_a_host_that_was_taken_over_stops_at_its_next_beat(tmp_path: Path) -> No
 def test_processes_with_temporary_folders_of_their_own_are_of_one_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_boot_id: bool
 ) -> None:
-    if not has_boot_id:
-        monkeypatch.setattr(host_lock, "_BOOT_ID", tmp_path / "no such file")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv("TMPDIR", str(tmp_path / name))
         monkeypatch.setattr("tempfile.tempdir", None)
-        HostLock(tmp_path / "batch").acquire(lambda _text: None)
+        host = "" if has_boot_id else host_id(tmp_path / "no such file")
+        HostLock(tmp_path / "batch", host=host).acquire(lambda _text: None)
     assert [path.name for path in (tmp_path / "batch").iterdir()] == ["present-1"]
 
 
