@@ -42,11 +42,7 @@ class MAQUETTE_OT_drop_image(bpy.types.Operator):
             return {"CANCELLED"}
         if not (images := self._images()):
             return {"CANCELLED"}
-        left = begin.put_images(context, images)
-        if left and begin.takes_one(model):
-            begin.ask_about(context, [each.name for each in images])
-        elif left:
-            self.report({"WARNING"}, f"{model.name} has no place for {', '.join(left)}.")
+        begin.use_images(self, context, [each.name for each in images])
         return {"FINISHED"}
 
     def _begin(self, context: bpy.types.Context) -> set[str]:

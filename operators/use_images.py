@@ -3,8 +3,6 @@
 
 import bpy
 
-from .. import properties
-from ..session_state import state
 from ..window import begin, when_ready
 
 
@@ -18,16 +16,10 @@ class MAQUETTE_OT_use_images(bpy.types.Operator):
     asks: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        images = [bpy.data.images[name] for name in self.names.split("\n") if name in bpy.data.images]
-        model = properties.model_of(properties.get(context.scene), state.catalogue)
-        if not images or model is None or not begin.has_inputs(context):
+        names = [name for name in self.names.split("\n") if name in bpy.data.images]
+        if not names or not begin.has_inputs(context):
             self.report({"ERROR"}, "The model's inputs are not known yet. Try again.")
             return {"CANCELLED"}
-        left = begin.put_images(context, images)
-        if left and begin.takes_one(model):
-            begin.ask_about(context, [each.name for each in images])
-        elif left:
-            self.report({"WARNING"}, f"{model.name} has no place for {', '.join(left)}.")
-        elif self.asks:
+        if begin.use_images(self, context, names) and self.asks:
             when_ready.ask_to_generate(context)
         return {"FINISHED"}

@@ -87,17 +87,28 @@ def load_images(paths: Sequence[Path]) -> list[bpy.types.Image]:
     return [bpy.data.images.load(str(path), check_existing=True) for path in paths]
 
 
-def put_images(context: bpy.types.Context, images: Sequence[bpy.types.Image]) -> list[str]:
-    """Puts images into the model's inputs: by the views that they are named after, else in order.
+def use_images(operator: bpy.types.Operator, context: bpy.types.Context, names: Sequence[str]) -> bool:
+    """Puts images of the file into the model's inputs; whether there was a place for all of them.
 
-    Returns the names of those that there is no place for. Where the model takes one and there are several,
-    the first is put in, and the others are left to `ask_about`.
+    Where the model takes one and there are several, the first is put in, and it is asked what to do with
+    them. What else there is no place for the operator names.
     """
-    settings = properties.get(context.scene)
-    model = properties.model_of(settings, state.catalogue)
+    images = _images_of(names)
+    model = properties.model_of(properties.get(context.scene), state.catalogue)
     if model is None:
-        return [each.name for each in images]
-    if takes_one(model):
+        return False
+    left = _put_images(context, model, images)
+    if left and _takes_one(model):
+        ask_about(context, names)
+    elif left:
+        operator.report({"WARNING"}, f"{model.name} has no place for {', '.join(left)}.")
+    return not left
+
+
+def _put_images(context: bpy.types.Context, model: Model, images: Sequence[bpy.types.Image]) -> list[str]:
+    """By the views that they are named after, else in order; the names of those without a place."""
+    settings = properties.get(context.scene)
+    if _takes_one(model):
         main = next(spec for spec in properties.image_inputs(model) if properties.is_primary(spec))
         properties.set_picture(settings, model, images[0], main.name)
         return [each.name for each in images[1:]]
@@ -113,7 +124,7 @@ def put_images(context: bpy.types.Context, images: Sequence[bpy.types.Image]) ->
     return left
 
 
-def takes_one(model: Model) -> bool:
+def _takes_one(model: Model) -> bool:
     """Whether all that the model makes its result from is one image."""
     specs = [spec for spec in properties.image_inputs(model) if properties.is_primary(spec)]
     rooms = [1 if spec.type == "file" else spec.max_length or properties.ITEMS_MAX for spec in specs]
