@@ -143,6 +143,7 @@ class Loading:
         root = roots[0].name
         self._names.sort(key=lambda name: name != root)
         del objects, roots  # none is kept across a step
+        yield
         for kind, name in incomplete:
             yield from sidecar.restore_arrays(kind, name, self._path.with_suffix(".parts"))
         yield

@@ -80,6 +80,8 @@ def _work(now: float) -> float:
     if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the backend anew, with a worker or without
+    if placer.is_loading and now - _last.worked_at < FAST_S and not placing.is_artist_busy():
+        return _go_on_loading(backend)
     is_quiet = backend.is_quiet and backend.revision == _last.revision and bool(state.price_keys)
     if is_seen and is_quiet and not placer.is_busy and now - _last.worked_at < SLOW_S:
         in_scene.tracker.follow()  # what the artist selects is shown at once
@@ -94,7 +96,7 @@ def _work(now: float) -> float:
         _last.asked_at = now
     goes_on = False
     if placer.is_busy and not placing.is_artist_busy():
-        goes_on = placer.step(backend.jobs)
+        goes_on = placer.is_loading or placer.step(backend.jobs)
         _last.scanned_at = now if goes_on else 0.0
     is_working = backend.has_work()
     if (is_working or state.placeholders) and now - _last.scanned_at >= SLOW_S:
@@ -106,6 +108,14 @@ def _work(now: float) -> float:
     if goes_on:
         return 0.0
     return FAST_S if is_seen or is_working or placer.is_busy else SLOW_S
+
+
+def _go_on_loading(backend: Backend) -> float:
+    """The next piece of a result has the tick for itself."""
+    if placer.step(backend.jobs):
+        return 0.0
+    _last.scanned_at = 0.0
+    return FAST_S if placer.is_loading else 0.0
 
 
 def _ask_service(catalogue: Catalogue, now: float) -> None:
