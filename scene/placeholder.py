@@ -123,13 +123,33 @@ def free_place(
     return free, beside
 
 
+def free_point(point: Iterable[float], step: Vector, layer: bpy.types.ViewLayer) -> Vector:
+    """The point, or so many steps from it that nothing of ours has its foot there.
+
+    What else is there is no hindrance: the point was chosen on it.
+    """
+    feet = [_foot(each, _placed(each)) for each in layer.objects if awaited_job(each) or bounds_or_none(each)]
+    free = Vector(point)
+    while any((foot - free).length < 0.1 * step.length for foot in feet):
+        free += step
+    return free
+
+
 def move_foot(item: bpy.types.Object, place: Vector) -> None:
     """Puts the middle of the floor of the object's box on a place in the world."""
-    low, high = box_of(item)
-    foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
     matrix = item.matrix_world.copy()
-    matrix.translation += place - matrix @ foot
+    matrix.translation += place - _foot(item, matrix)
     item.matrix_world = matrix
+
+
+def _foot(item: bpy.types.Object, world: Matrix) -> Vector:
+    low, high = box_of(item)
+    return world @ Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+
+
+def _placed(item: bpy.types.Object) -> Matrix:
+    """Where the object is in the world, also before Blender has evaluated it."""
+    return item.matrix_world if item.parent else item.matrix_basis
 
 
 def reach_of(items: Iterable[bpy.types.Object]) -> tuple[Vector, Vector] | None:
@@ -148,7 +168,7 @@ def _fills_space(item: bpy.types.Object) -> bool:
 
 def _world_box(item: bpy.types.Object) -> tuple[Vector, Vector]:
     low, high = box_of(item)
-    world = item.matrix_world if item.parent else item.matrix_basis
+    world = _placed(item)
     points = [
         world @ Vector((x, y, z)) for x in (low.x, high.x) for y in (low.y, high.y) for z in (low.z, high.z)
     ]

@@ -13,7 +13,7 @@ from .. import properties, scene
 from ..jobs import JobCache, JobRecord, NewJob
 from ..session_state import state
 from . import on_original
-from .spots import Spot
+from .spots import Spot, drop_place
 from .status import show_message
 
 
@@ -137,7 +137,7 @@ def create(
         location = scene.row_place(context.scene, settings.size)
         location, _ = scene.free_place(context.scene, location, size, context.view_layer)
     elif mode == "POINT":
-        location, turn = settings.drop_point, settings.drop_rotation_z
+        location, turn = drop_place(context)
     made = scene.add_placeholder(
         context.scene, job_id=job.id, name=job.name, location=location, rotation=(0.0, 0.0, turn), size=size
     )

@@ -33,7 +33,7 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
     step = settings.size * (1 + GAP)
     places = [Vector((at % across * step, at // across * step, 0.0)) for at in range(count)]
     if settings.place_mode == "POINT":
-        start, turn = Vector(settings.drop_point), settings.drop_rotation_z
+        start, turn = drop_place(context)
         turned = Matrix.Rotation(turn, 3, "Z")
         places = [turned @ place for place in places]
     else:
@@ -41,6 +41,14 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
             start = scene.row_place(context.scene, settings.size)
         start, _ = scene.free_place(context.scene, start, settings.size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), turn, settings.size) for place in places]
+
+
+def drop_place(context: bpy.types.Context) -> tuple[Vector, float]:
+    """Where the image was dropped, and the turn about Z; beside what has been made there since."""
+    settings = properties.get(context.scene)
+    turn = settings.drop_rotation_z
+    step = Matrix.Rotation(turn, 3, "Z") @ Vector((settings.size * (1 + GAP), 0.0, 0.0))
+    return scene.free_point(settings.drop_point, step, context.view_layer), turn
 
 
 def point_under(context: bpy.types.Context, x: float, y: float) -> Vector:

@@ -247,6 +247,20 @@ def test_each_of_several_images_is_made_and_they_stand_on_a_grid(scene: Any, bac
     assert places["coffee"] == pytest.approx((5.0, 6.0 + step, foot))
 
 
+def test_what_is_made_again_of_a_dropped_image_stands_beside_the_first(scene: Any, backend: Any) -> None:
+    """The surface that it was dropped on is no hindrance."""
+    bpy.ops.mesh.primitive_cube_add(size=4, location=(5, 6, 6))
+    choose(scene, IMAGE)
+    drop("horse.png")
+    scene.maquette.drop_point, scene.maquette.place_mode = (5.0, 6.0, 7.0), "POINT"
+    known = {each.name for each in scene.objects}
+    for _ in range(3):
+        operators.generate("EXEC_DEFAULT")
+    step = scene.maquette.size * 1.25
+    found = sorted(each.location.x for each in scene.objects if each.name not in known)
+    assert found == pytest.approx([5.0, 5.0 + step, 5.0 + 2 * step])
+
+
 def test_several_stand_clear_of_what_is_at_the_3d_cursor(scene: Any) -> None:
     """All are moved together: they keep their places among one another."""
     spots = part("window.spots")
