@@ -54,6 +54,8 @@ class SessionState:
     hidden: tuple[str, ...] = ()
     clicked_job: str = ""  # in the list, for the timer to select; and the area that the list is in
     clicked_area: int = 0
+    # The jobs in the list, as it was drawn last, whose results have no picture.
+    without_picture: dict[str, None] = field(default_factory=dict[str, None])
     clicked_model: str = ""  # twice, in the list of models
     # Workers of backends that were closed, with their service.
     leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(

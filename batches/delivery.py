@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..client import UPRIGHT, JsonValue, orientation_of
-from ..jobs import BlenderPool, BlenderTask, ChildError, JobRecord, Store, new_id, provenance_of, sha256_of
+from ..jobs import BlenderPool, BlenderTask, ChildError, JobRecord, Store, new_id, sha256_of, write_request
 from .claims import Claims
 from .outcome import Outcome, WrittenFile
 from .plan import Item
@@ -23,22 +23,6 @@ from .row_state import RowState, RowStatus
 def delivered_files(store: Store, job: JobRecord) -> list[Path]:
     """The files of the job as the service delivered them."""
     return [store.job_folder(job.id) / entry["path"] for entry in cast("list[Any]", job.files)]
-
-
-def write_request(
-    job: JobRecord, result: Path, outputs: Sequence[Path], size_m: float | None
-) -> dict[str, JsonValue]:
-    """For the task `write` (scene/write.py): the job's `result` (a .blend) to `outputs`, and no more."""
-    return {
-        "result": str(result.resolve()),
-        "outputs": [str(path) for path in outputs],
-        "turntable": None,
-        "picture": None,
-        "name": job.name,
-        "size_m": size_m,
-        "provenance": dict(provenance_of(job)),
-        "threads": 0,
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, cast
 
-from ..batches import delivered_files, write_request
-from ..jobs import DONE, JobRecord, StaleError, State
+from ..batches import delivered_files
+from ..jobs import DONE, JobRecord, StaleError, State, write_request
 from .errors import Exit, MaquetteError
 from .session import Session
 

@@ -17,6 +17,7 @@ from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
 from .lookups import Price
 from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
+from .previews import lacks_picture, picture_of
 from .process import (
     SANDBOX,
     SandboxError,
@@ -50,6 +51,7 @@ from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
 from .transfers import OWN_FILE, result_blend
+from .write_request import write_request
 
 __all__ = [
     "DEFAULT_IMAGE_MODEL",
@@ -97,6 +99,7 @@ __all__ = [
     "erase_credentials",
     "gather_inputs",
     "is_file",
+    "lacks_picture",
     "leaves",
     "let_go",
     "light_of",
@@ -106,6 +109,7 @@ __all__ = [
     "new_id",
     "new_job",
     "open_sandbox",
+    "picture_of",
     "placeholder_inputs",
     "provenance_of",
     "read_credentials",
@@ -133,4 +137,5 @@ __all__ = [
     "view_in",
     "with_new_seed",
     "write_credentials",
+    "write_request",
 ]

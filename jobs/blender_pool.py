@@ -56,6 +56,10 @@ class BlenderPool:
         self._busy: set[_Child] = set()  # as atomic
         self._no_start_until = 0.0
 
+    def another(self, *, timeout_s: float) -> "BlenderPool":
+        """A pool with Blenders of its own, so that its tasks take none of these."""
+        return BlenderPool(self._blender, self._script, timeout_s=timeout_s, tasks_max=self._tasks_max)
+
     def run(
         self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
     ) -> dict[str, JsonValue]:
@@ -221,6 +225,11 @@ class BlenderTask:
         self._child = self._blenders.acquire(self._log, is_fresh=is_fresh)
         self._child.send(self._line)
         self._deadline = time.monotonic() + self._blenders.timeout_s
+
+    def abandon(self) -> None:
+        """End the Blender that is at it: no answer is wanted any more."""
+        self._child.process.kill()
+        self._blenders.discard(self._child)
 
     def poll(self) -> dict[str, JsonValue] | None:
         """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed."""

@@ -8,7 +8,7 @@ and `read` takes the answers in, a little at a time.
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..client import AnswerError, JsonValue, Model
@@ -20,7 +20,14 @@ ANSWERS = 5  # answers read in one call: a model's inputs take up to a milliseco
 _DAY_S = 86_400.0
 _RETRY_S = 60.0  # an answer that is an error is believed for so long
 # For how long an answer is good.
-_FRESH_S = {"models": _DAY_S / 4, "model": _DAY_S, "price": 900.0, "balance": 60.0, "picture": 600.0}
+_FRESH_S = {
+    "models": _DAY_S / 4,
+    "model": _DAY_S,
+    "price": 900.0,
+    "balance": 60.0,
+    "picture": 600.0,
+    "preview": 600.0,
+}
 _BROKEN_S = 5.0  # a picture in which something is wrong may be mended at any time
 _BACKGROUND_FRESH_S = 7 * _DAY_S
 
@@ -154,6 +161,21 @@ class Catalogue:
         """Ask what is wrong with a picture's file: the worker reads it."""
         self._ask("picture", path)
 
+    def ask_preview(self, job_ids: Iterable[str]) -> None:
+        """Have the picture of a result made: of the first of these jobs for which that was not asked lately.
+
+        One at a time, behind whatever else is to be done: see previews.py.
+        """
+        now = self._clock()
+        is_awaited = any(
+            kind == "preview" and now - asked_at < ABANDONED_S
+            for (kind, _), asked_at in self._awaited.items()
+        )
+        wanted = (each for each in job_ids if now >= self._row("preview", each).good_until)
+        job_id = None if is_awaited or not self._can_ask else next(wanted, None)
+        if job_id is not None:
+            self._ask_in_background("preview", [job_id])
+
     def expire_balance(self) -> None:
         """The balance has changed: the next `ask_balance` asks, also if an older answer is still to come."""
         row = self._row("balance")
@@ -205,18 +227,20 @@ class Catalogue:
     def _ask_behind(self, fresh_s: float) -> None:
         now = self._clock()
         rows = {model_id: self._row("model", model_id) for model_id in self.models}
-        gaps = {
-            model_id: row
+        gaps = [
+            model_id
             for model_id, row in rows.items()
             if ("model", model_id) not in self._awaited
             and (row.value is None or row.answered_at < now - fresh_s)
-        }
-        if not gaps:
-            return
-        self._lookups.ask(self._service, "model", list(gaps), is_background=True)
-        for model_id, row in gaps.items():
-            self._awaited["model", model_id] = now
-            row.is_background = True
+        ]
+        if gaps:
+            self._ask_in_background("model", gaps)
+
+    def _ask_in_background(self, kind: str, keys: Collection[str]) -> None:
+        self._lookups.ask(self._service, kind, keys, is_background=True)
+        for key in keys:
+            self._awaited[kind, key] = self._clock()
+            self._row(kind, key).is_background = True
         self._supervisor.invalidate()
 
     # Reading the store.

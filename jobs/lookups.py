@@ -2,8 +2,8 @@
 """Lookups to the service: the window writes them down, the worker answers. None of them spends anything.
 
 Kinds: "models" (the catalogue), "model" (one with its inputs and a typical price), "price" (of given inputs),
-"balance", "picture" (what is wrong with a file on the disk: no service is asked). An answer that is an error
-stays until somebody asks again.
+"balance", "picture" (what is wrong with a file on the disk: no service is asked), "preview" (have a result's
+picture made: previews.py). An answer that is an error stays until somebody asks again.
 """
 
 import json
@@ -77,9 +77,15 @@ class LookupTable:
                 )
 
     def list_open(self, service: str, limit: int) -> list[Lookup]:
-        """Lookups that wait for an answer: those of a person first, then the newest."""
-        order = "is_background, asked_at DESC, rowid"
-        return self._read(f"WHERE service = ? AND is_open ORDER BY {order} LIMIT ?", service, limit)
+        """Lookups that wait for an answer, but for previews: those of a person first, then the newest."""
+        where = "WHERE service = ? AND is_open AND kind != 'preview'"
+        return self._read(f"{where} ORDER BY is_background, asked_at DESC, rowid LIMIT ?", service, limit)
+
+    def next_preview(self, service: str) -> Lookup | None:
+        """The preview that was asked for last and waits."""
+        where = "WHERE service = ? AND is_open AND kind = 'preview'"
+        found = self._read(f"{where} ORDER BY asked_at DESC LIMIT 1", service)
+        return found[0] if found else None
 
     def last_answer(self, service: str, kind: str, key: str) -> JsonValue:
         """The last good answer, however old; None if there is none."""
@@ -113,12 +119,13 @@ class LookupTable:
         )
 
     def prune(self, service: str) -> None:
-        """Forget old prices, what was said of pictures, and lookups that nobody has answered."""
+        """Forget old prices, what was said or asked of pictures, and lookups that nobody has answered."""
         now = self._clock()
         prices = "SELECT rowid FROM questions WHERE service = ?1 AND kind = 'price' ORDER BY asked_at DESC"
         with transaction(self._db):
             self._db.execute(
-                "DELETE FROM questions WHERE service = ?1 AND (kind = 'picture' OR is_open AND asked_at < ?2"
+                "DELETE FROM questions WHERE service = ?1 AND (kind IN ('picture', 'preview')"
+                " OR is_open AND asked_at < ?2"
                 f" OR kind = 'price' AND (asked_at < ?3 OR rowid NOT IN ({prices} LIMIT ?4)))",
                 (service, now - ABANDONED_S, now - _PRICE_S, _MOST_PRICES),
             )

@@ -25,6 +25,7 @@ from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .lookup_runner import LookupRunner
 from .matching import GRACE_S
 from .poller import Poller
+from .previews import PreviewMaker
 from .process import open_sandbox, stop_sandbox
 from .rebuild import Rebuilder
 from .service import Service
@@ -85,6 +86,7 @@ class Worker:
         )
         self._leased = leased
         self._is_stopping = stopping or threading.Event()
+        self._previews = PreviewMaker(leased, self.tasks, blenders, self._is_stopping.is_set)
         self._sleep = sleep
         self._next_lease = self._next_progress = self._next_expected = 0.0
         self._converters, self._expected = converters, 0
@@ -93,7 +95,11 @@ class Worker:
     def close(self) -> None:
         """Abort or wait for what is under way; no thread and no Blender stays behind."""
         self.tasks.shutdown()
+        self._end_blenders()
+
+    def _end_blenders(self) -> None:
         self._blenders.tidy(0)
+        self._previews.tidy(0)
 
     def stop(self) -> None:
         """Start nothing new; what is under way is finished. Safe from any thread."""
@@ -108,7 +114,7 @@ class Worker:
                     if not self.tasks.wait(pause_s):
                         self._is_stopping.wait(pause_s)
                 self._store.drop_lease(self._service, self.name)
-                self._blenders.tidy(0)
+                self._end_blenders()
                 if not self._linger():
                     return
         except LeaseLostError as error:
@@ -179,6 +185,7 @@ class Worker:
                 self._leased.guarded(job_id, lambda key=job_id, value=value: self._tell_progress(key, value))
         if not self._session:  # lookups are the window's
             self._lookup_runner.start_open()
+            self._previews.start_if_free()
         self._rebuilder.start_if_due()
         self._poller.poll()
         if now >= self._next_expected:
@@ -186,6 +193,7 @@ class Worker:
             self._expected = self._store.expected.count(self._service, self._session, self._converters)
             self._blenders.expect(self._expected, "convert")
         self._blenders.tidy(keep=self._expected)
+        self._previews.tidy()
         return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)
 
     def _tell_progress(self, job_id: str, value: float) -> None:

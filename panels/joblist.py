@@ -13,10 +13,11 @@ from ..window import placeholders
 from .job_report import draw_report, draw_sentence
 from .job_text import facts_of, progress_of, row_facts, state_of
 from .text import Ruler, draw_text, time_text
-from .thumbnails import icon_of_job
+from .thumbnails import icon_of_job, icon_of_result
 
 _TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
 _DOUBT = "The service's answer was lost. Which of these jobs is it?"
+_PICTURE_UNITS = 5.0  # how large the picture of a result is in its details
 _ROW_UNITS = 5.2  # what a row's edges, the list's scroll bar and two icons take
 
 
@@ -82,6 +83,7 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
         row.prop(shown, "job_search", text="", icon="VIEWZOOM", placeholder="Search")
         row.operator("maquette.clear_jobs", text="", icon="TRASH")
         ruler = MAQUETTE_UL_jobs.ruler = Ruler.of(context)
+        state.without_picture.clear()
         layout.template_list("MAQUETTE_UL_jobs", "", shown, "jobs", shown, "active_job", rows=4)
         job = jobs.by_id.get(properties.active_job_id(context.window_manager))
         if job:
@@ -91,6 +93,8 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
 
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord) -> None:
     name = state.in_scene.get(job.id, job.name)
+    if icon_value := icon_of_result(jobs, job):
+        layout.template_icon(icon_value, scale=_PICTURE_UNITS)
     draw_text(layout, ruler, name, icon=state_of(job)[1], inset=0.8)
     draw_text(layout, ruler, " · ".join(facts_of(jobs, job)), inset=0.8)
     if job.is_working and not state.online:

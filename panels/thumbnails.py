@@ -5,38 +5,40 @@
 """
 
 import os
-import re
 from typing import Any
 
 import bpy
 from bpy.utils import previews
 
-from ..jobs import JobCache, JobRecord
+from ..jobs import JobCache, JobRecord, lacks_picture, picture_of
+from ..session_state import state
 
-_loaded: Any = None  # the collection of previews, by path, while there is one
-_wanted: set[str] = set()
-
-
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-_PREVIEW = re.compile(
-    "preview|thumb|render", re.IGNORECASE
-)  # names of pictures of a result, not of its textures
+_loaded: Any = None  # the collection of previews, by name, while there is one
+_wanted: dict[str, str] = {}  # paths by name
 
 
 def icon_of_job(jobs: JobCache, job: JobRecord) -> int:
-    """The number of an icon of what came, where a picture of it did, else of what the job was made from.
+    """The number of an icon of what came, where there is a picture of it, else of what the job was made from.
 
-    0 if there is none (yet).
+    0 if there is none (yet). The timer has a picture made of a result that lacks one.
     """
-    for entry in job.files:
-        name = str(entry["name"]) if isinstance(entry, dict) else ""
-        if isinstance(entry, dict) and _PREVIEW.search(name) and name.lower().endswith(_PICTURES):
-            return _icon_of_file(os.path.join(jobs.store.folder, "jobs", job.id, str(entry["path"])))
+    if lacks_picture(job):
+        state.without_picture[job.id] = None
+    if icon := icon_of_result(jobs, job):
+        return icon
     for file in job.input_files:
         if file.kind == "image":
             name = file.source or file.path  # large files are copied a little later
             return _icon_of_file(os.path.join(jobs.store.folder, "jobs", job.id, name))
     return 0
+
+
+def icon_of_result(jobs: JobCache, job: JobRecord) -> int:
+    """The number of an icon of what came, 0 if there is no picture of it, or while it is still being read."""
+    path = picture_of(job)
+    # A result that was made anew has another picture in the same place.
+    place, version = os.path.join(jobs.store.folder, "jobs", job.id, path), f" {job.finished_at}"
+    return _icon_of_file(place, version) if path else 0
 
 
 def icon_of_image(layout: bpy.types.UILayout, image: bpy.types.Image) -> int:
@@ -46,10 +48,11 @@ def icon_of_image(layout: bpy.types.UILayout, image: bpy.types.Image) -> int:
     return layout.icon(image)
 
 
-def _icon_of_file(path: str) -> int:
-    if _loaded is not None and path in _loaded:
-        return _loaded[path].icon_id
-    _wanted.add(path)
+def _icon_of_file(path: str, version: str = "") -> int:
+    name = path + version
+    if _loaded is not None and name in _loaded:
+        return _loaded[name].icon_id
+    _wanted[name] = path
     if not bpy.app.timers.is_registered(_load):
         bpy.app.timers.register(_load, first_interval=0.0)
     return 0
@@ -59,8 +62,8 @@ def _load() -> None:
     global _loaded
     if _loaded is None:
         _loaded = previews.new()
-    for path in _wanted - _loaded.keys():
-        _loaded.load(path, path, "IMAGE")
+    for name in _wanted.keys() - _loaded.keys():
+        _loaded.load(name, _wanted[name], "IMAGE")
     _wanted.clear()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:

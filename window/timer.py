@@ -122,6 +122,8 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
     """Ask for what the panels show and is not known yet; each costs microseconds if nothing is new."""
     catalogue.ask_models()
     catalogue.ask_balance()
+    if not placer.is_busy:  # what is to be seen in the scene comes first
+        catalogue.ask_preview(state.without_picture)
     windows = {window.scene: window for window in bpy.context.window_manager.windows}
     for scene, window in windows.items():
         settings = properties.get(scene)

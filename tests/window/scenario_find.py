@@ -82,6 +82,14 @@ def steps(w: Window) -> Steps:
     w.picture("two")
     w.check(set(state.in_scene.values()) == {name, second}, "both are found in the scene", state.in_scene)
 
+    # Each row shows what came of it.
+    picture_of = expected.part(w, "jobs").picture_of
+    yield from w.until(
+        lambda: all(map(picture_of, state.jobs.by_id.values())), 90, "each row has a picture of its result"
+    )
+    yield 1.5
+    w.picture("rows", w.region("UI"))
+
     # A click on a row selects and frames; selecting activates the row.
     row = yield from w.find("active_job")
     yield from w.click(row)

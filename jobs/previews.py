@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picture of a result in the list of jobs: the service's own, else one that is rendered here.
+
+The window asks for it by a lookup, once a row without one is seen. The worker makes one at a time, in a
+background Blender of its own and while no result is on its way in: nothing ever waits for a picture.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import Future  # of the worker process, which is plain Python
+from pathlib import Path
+from typing import Any
+
+from .blender_pool import IDLE_S, BlenderPool, ChildError
+from .database import JobGoneError
+from .leased_store import LeasedStore, log
+from .lookups import Lookup
+from .record import JobRecord
+from .states import DONE, State
+from .tasks import Tasks
+from .transfers import Progress, StoppedError
+from .write_request import write_request
+
+PREVIEW = "preview.png"  # in a job's folder, of 384 pixels each way
+TIMEOUT_S = 120.0  # a result that takes longer has no picture
+_HAS_PREVIEW = "has_preview"  # in a job's `result`: whether it could be rendered, once that was tried
+_LOOK_S = 0.05
+_TASK = "preview"
+_COMING_IN = (State.DOWNLOADING, State.CONVERTING)
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+# Names of pictures of a result, not of its textures.
+_NAME = re.compile("preview|thumb|render", re.IGNORECASE)
+
+
+def picture_of(job: JobRecord) -> str:
+    """The picture of what came, as a path in the job's folder; "" if there is none (yet)."""
+    for entry in job.files:
+        name = str(entry["name"]) if isinstance(entry, dict) else ""
+        if isinstance(entry, dict) and _NAME.search(name) and name.lower().endswith(_PICTURES):
+            return str(entry["path"])
+    return PREVIEW if job.state in DONE and job.result.get(_HAS_PREVIEW) is True else ""
+
+
+def lacks_picture(job: JobRecord) -> bool:
+    """Whether a picture of its result is still to be made."""
+    is_made = job.state in DONE and bool(job.result.get("objects"))
+    return is_made and _HAS_PREVIEW not in job.result and not picture_of(job)
+
+
+class PreviewMaker:
+    """Renders what lookups ask for, in Blenders like those of `blenders`; given up once `is_stopping`."""
+
+    def __init__(
+        self, leased: LeasedStore, tasks: Tasks, blenders: BlenderPool, is_stopping: Callable[[], bool]
+    ) -> None:
+        self._leased = leased
+        self._tasks = tasks
+        self._blenders = blenders.another(timeout_s=TIMEOUT_S)
+        self._is_stopping = is_stopping
+
+    def start_if_free(self) -> None:
+        """Begin the picture that was asked for last, if nothing that somebody waits for is at hand."""
+        lookup = self._leased.store.lookups.next_preview(self._leased.service)
+        if lookup is None or _TASK in self._tasks or self._leased.list_working(_COMING_IN):
+            return
+        job = self._job_or_none(lookup.key)
+        if job is None:
+            self._answer(lookup)
+            return
+        result = self._leased.store.result_blend(job.id)
+        self._tasks.start(
+            _TASK,
+            _TASK,
+            lambda progress: self._render(job, result, progress),
+            lambda future: self._rendered(lookup, job, future),
+        )
+
+    def tidy(self, idle_s: float = IDLE_S) -> None:
+        """End the Blender that has been idle for so long."""
+        self._blenders.tidy(idle_s)
+
+    def _job_or_none(self, job_id: str) -> JobRecord | None:
+        """The job, unless it was removed, has a picture by now, or its files are gone."""
+        store = self._leased.store
+        try:
+            job = store.get(job_id)
+        except JobGoneError:
+            return None
+        return job if lacks_picture(job) and store.result_blend(job.id).is_file() else None
+
+    def _render(self, job: JobRecord, result: Path, progress: Progress) -> bool:
+        """Whether the picture could be made. Raises ChildError if no Blender can be started."""
+        folder = result.parent
+        request = write_request(job, result, [folder / PREVIEW], None)
+        request["threads"] = max(1, (os.cpu_count() or 2) // 2)  # the rest is the artist's
+        task = self._blenders.begin("write", request, folder, "making a picture of the result")
+        try:
+            while task.poll() is None:
+                if progress.is_stopped or self._is_stopping():
+                    task.abandon()
+                    raise StoppedError
+                time.sleep(_LOOK_S)
+        except ChildError as error:
+            log.info("job %s: no picture: %s", job.id, error)
+            return False
+        return True
+
+    def _rendered(self, lookup: Lookup, job: JobRecord, future: Future[Any]) -> None:
+        """Without the lease: it may be any session's job, and nothing else writes what came of it."""
+        store, error = self._leased.store, future.exception()
+        if error is not None:
+            log.info("job %s: no picture for now: %s", job.id, error)
+        self._answer(lookup)
+        now = store.get(job.id)
+        if error is None and now.state in DONE and now.result == job.result:  # else it came anew meanwhile
+            store.update(now, result={**now.result, _HAS_PREVIEW: future.result()})
+
+    def _answer(self, lookup: Lookup) -> None:
+        """What came of it stands in the job's row."""
+        self._leased.store.lookups.answer(self._leased.service, lookup, None)
