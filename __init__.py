@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Maquette: images, text and geometry in, 3D models placed in the scene, through the Scenario API.
 
-Scripts import `generate`, `batch` and `place` from here: see docs/python.md. Nothing is imported before it is
-asked for, so that Blender starts quickly and the plain parts (client, jobs) load without Blender.
+Scripts import `generate`, `batch`, `place` and `export` from here: see docs/python.md. Nothing is imported
+before it is asked for, so that Blender starts quickly and the plain parts (client, jobs) load without it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
         Progress,
         Result,
         batch,
+        export,
         generate,
         place,
     )
 
 __all__ = [
-    "BatchResult", "BatchRow", "MaquetteError", "Problem", "Progress", "Result", "batch", "generate", "place",
+    "BatchResult", "BatchRow", "MaquetteError", "Problem", "Progress", "Result",
+    "batch", "export", "generate", "place",
 ]  # fmt: skip
 
 

@@ -16,9 +16,20 @@ from typing import Any, NoReturn
 
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
-from ..headless import EXPECTED, BatchOptions, Exit, MaquetteError, blender_binary, code_of, read_count
+from ..headless import (
+    EXPECTED,
+    FORMATS,
+    BatchOptions,
+    Exit,
+    MaquetteError,
+    blender_binary,
+    code_of,
+    read_count,
+)
 from ..jobs import Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
+from ..scene import TARGETS
 from .batch import run_batch
+from .export import run_export
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
 
@@ -130,7 +141,20 @@ def _parser() -> argparse.ArgumentParser:
     add("ids", nargs="*", metavar="ID", help="a job to carry on; it is paid for if it was not yet")
     add("--pay", action="store_true", help="also submit, and pay for, those that stopped before that")
     add("--max-cost", type=float, metavar="CU", help="do not start if those to pay for cost more together")
-    for it in (generate, cost, batch, models, jobs, resume):
+    export = command("export", run_export, "Write results that are made as files for another program.")
+    add = export.add_argument
+    add("ids", nargs="+", metavar="JOB", help="as `jobs` lists them")
+    words = "a file, whose ending says the format, or a folder for one file of each job"
+    add("-o", "--output", required=True, metavar="FILE|DIR", help=words)
+    words = "else as the file's name, or --target, says, or glb"
+    add("--format", metavar="|".join(FORMATS), choices=(*FORMATS, "3mf"), help=words)
+    words = "in the file, or as files in a folder beside it"
+    add("--textures", metavar="inside|beside", choices=("inside", "beside"), help=words)
+    words = "with the axes and the unit that this program expects"
+    add("--target", metavar="|".join(TARGETS), choices=tuple(TARGETS), help=words)
+    words = "longest side in metres, or `original`; else as the job said"
+    add("--size", type=_size, default=argparse.SUPPRESS, metavar="M", help=words)
+    for it in (generate, cost, batch, models, jobs, resume, export):
         add = it.add_argument_group("service").add_argument
         add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
         add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")

@@ -6,6 +6,7 @@ from .batch import batch
 from .batch_options import BatchOptions, read_count, take_options
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
+from .export import FORMATS, export, export_jobs, read_form
 from .generate import generate
 from .make_batch import Batch, output_folder
 from .outputs import deliver, wait_for, wanted_outputs
@@ -17,6 +18,7 @@ from .session import Session, Where, blender_binary
 
 __all__ = [
     "EXPECTED",
+    "FORMATS",
     "Batch",
     "BatchOptions",
     "BatchReporter",
@@ -37,6 +39,8 @@ __all__ = [
     "code_of",
     "deliver",
     "exit_for_job",
+    "export",
+    "export_jobs",
     "find_resumable",
     "generate",
     "get_model",
@@ -44,6 +48,7 @@ __all__ = [
     "output_folder",
     "place",
     "read_count",
+    "read_form",
     "read_request",
     "resume_jobs",
     "start",

@@ -2,6 +2,8 @@
 """`place`: a result into a scene, in milliseconds; also where Blender has a window."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
@@ -37,31 +39,40 @@ def place(
 
         chair = place(generate("chair.jpg"), location=(2.0, 0.0, 0.0), size=0.9)
     """
-    if isinstance(what, Result | BatchRow):
-        blend = what.blend
-        own_size = what.size_m
-        own_name = what.name
-        provenance = what.provenance
-        if blend is None:
-            listed = ", ".join(map(str, what.files)) or what.message
-            raise MaquetteError(
-                f"{own_name} has nothing that Blender can take in: {listed or 'not made yet'}."
-            )
-    else:
-        blend = Path(what).expanduser()
-        own_size = None
-        provenance = dict[str, str | int | float]()
-        own_name = blend.stem
+    source = source_of(what)
     try:
         return scenes.append_result(
-            blend,
-            name=name or own_name,
+            source.blend,
+            name=name or source.name,
             scene=scene or cast("bpy.types.Scene", bpy.context.scene),
-            placement=scenes.Placement(location, rotation_z, own_size if size is None else read_size(size)),
-            provenance=provenance,
+            placement=scenes.Placement(
+                location, rotation_z, source.size_m if size is None else read_size(size)
+            ),
+            provenance=source.provenance,
         )
     except (InputError, ValueError) as error:
         raise MaquetteError(str(error)) from error
     except OSError as error:
-        text = f"{blend} cannot be read: {error.strerror or error}. Convert the result again."
+        text = f"{source.blend} cannot be read: {error.strerror or error}. Convert the result again."
         raise MaquetteError(text, code=Exit.JOB_FAILED) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A result's .blend, and what goes along with it; `size_m` is its longest side, None as delivered."""
+
+    blend: Path
+    name: str
+    size_m: float | None
+    provenance: Mapping[str, str | int | float]
+
+
+def source_of(what: Result | BatchRow | str | os.PathLike[str]) -> Source:
+    """What a script gives as a result. Raises MaquetteError if nothing was made."""
+    if not isinstance(what, Result | BatchRow):
+        blend = Path(what).expanduser()
+        return Source(blend, blend.stem, None, {})
+    if what.blend is None:
+        listed = ", ".join(map(str, what.files)) or what.message
+        raise MaquetteError(f"{what.name} has nothing that Blender can take in: {listed or 'not made yet'}.")
+    return Source(what.blend, what.name, what.size_m, what.provenance)

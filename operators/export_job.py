@@ -10,14 +10,7 @@ from ..jobs import Backend, JobRecord, safe_name
 from ..window import placeholders
 from .job_operator import JobOperator
 
-# Of each form: its name, the file's ending, the exporter, and how that is told to take the selection.
-FORMS = {
-    "GLB": ("glTF Binary", ".glb", "export_scene.gltf", {"use_selection": True, "export_format": "GLB"}),
-    "FBX": ("FBX", ".fbx", "export_scene.fbx", {"use_selection": True}),
-    "OBJ": ("Wavefront OBJ", ".obj", "wm.obj_export", {"export_selected_objects": True}),
-    "USD": ("USD", ".usdc", "wm.usd_export", {"selected_objects_only": True}),
-    "STL": ("STL", ".stl", "wm.stl_export", {"export_selected_objects": True}),
-}
+_ENDINGS = {"GLB": ".glb", "FBX": ".fbx", "OBJ": ".obj", "USD": ".usdc", "STL": ".stl"}
 
 
 class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
@@ -28,7 +21,9 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
 
     format: bpy.props.EnumProperty(
         name="Format",
-        items=[(key, title, f"Export it as {ending}") for key, (title, ending, _, _) in FORMS.items()],
+        items=[
+            (key, scene.FORMS[ending].title, f"Export it as {ending}") for key, ending in _ENDINGS.items()
+        ],
         options={"SKIP_SAVE"},
     )
 
@@ -40,12 +35,14 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
         ]
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
-        title, ending, exporter, options = FORMS[self.format]
+        ending = _ENDINGS[self.format]
+        form = scene.FORMS[ending]
         if not scene.can_export(ending):
-            return f"This Blender was made without {title}. Choose another format."
+            return f"This Blender was made without {form.title}. Choose another format."
         placeholders.select_alone(context, found)
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-        group, name = exporter.split(".")
+        group, name = form.operator.split(".")
         operator = getattr(getattr(bpy.ops, group), name)
-        operator("INVOKE_DEFAULT", filepath=str(folder / f"{safe_name(found[0].name)}{ending}"), **options)
+        path = folder / f"{safe_name(found[0].name)}{ending}"
+        operator("INVOKE_DEFAULT", filepath=str(path), **form.selection)
         return None

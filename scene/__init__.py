@@ -5,6 +5,7 @@ from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use, parts_of
 from .custom_properties import AWAITS, BESIDE, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
+from .export_as import FORMS, TARGETS
 from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
 from .place import Placement, grid_locations, row_locations
 from .placeholder import (
@@ -25,7 +26,9 @@ from .write import write_form
 __all__ = [
     "AWAITS",
     "BESIDE",
+    "FORMS",
     "ONTO",
+    "TARGETS",
     "EditedError",
     "ExportError",
     "GoneError",

@@ -24,9 +24,9 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
-    with _alone_in_metres(roots), replacing(path) as part:
-        _enable("io_scene_gltf2")
-        _run(
+    with alone_in_metres(roots), replacing(path) as part:
+        enable("io_scene_gltf2")
+        run(
             bpy.ops.export_scene.gltf,
             filepath=str(part),
             use_active_scene=True,
@@ -37,9 +37,9 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
 def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
     """Writes the hierarchies under the roots, and nothing else, as one FBX, textures inside."""
-    with _alone_in_metres(roots), replacing(path) as part:
-        _enable("io_scene_fbx")
-        _run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
+    with alone_in_metres(roots), replacing(path) as part:
+        enable("io_scene_fbx")
+        run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
 
 
 def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
@@ -47,31 +47,36 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     A .usd has its textures in a folder beside it, so it wants a folder of its own, which is replaced.
     """
-    # What Blender would write as at rest, in another size than what is shown, is written as a mere shape:
-    # rigs before 4.5, and morph targets whose weight is not 0.
-    hierarchies = [each for root in roots for each in (root, *root.children_recursive)]
-    meshes = [each.data for each in hierarchies if each.type == "MESH"]
-    keys = [key for mesh in meshes if mesh.shape_keys for key in mesh.shape_keys.key_blocks[1:]]
-    options = {
-        "export_armatures": bpy.app.version >= (4, 5),
-        "export_shapekeys": not any(key.value for key in keys),
-    }
-    with _alone_in_metres(roots):
+    options = usd_options(roots)
+    with alone_in_metres(roots):
         if path.suffix.lower() == ".usdz":
             with replacing(path) as part:
-                _run(bpy.ops.wm.usd_export, filepath=str(part), **options)
+                run(bpy.ops.wm.usd_export, filepath=str(part), **options)
             return
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".usd-") as name:
-            _run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), **options)
+            run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), **options)
             shutil.rmtree(path.parent, ignore_errors=True)
             shutil.copytree(name, path.parent)
+
+
+def usd_options(roots: Sequence[bpy.types.Object]) -> dict[str, bool]:
+    """What Blender would write as at rest, in another size than what is shown, is written as a mere shape:
+    rigs before 4.5, and morph targets whose weight is not 0.
+    """
+    hierarchies = [each for root in roots for each in (root, *root.children_recursive)]
+    meshes = [each.data for each in hierarchies if each.type == "MESH"]
+    keys = [key for mesh in meshes if mesh.shape_keys for key in mesh.shape_keys.key_blocks[1:]]
+    return {
+        "export_armatures": bpy.app.version >= (4, 5),
+        "export_shapekeys": not any(key.value for key in keys),
+    }
 
 
 def save_blend(path: Path) -> None:
     """Saves a copy of the open file; results carry their textures packed. Raises ExportError."""
     with replacing(path) as part:
-        _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
+        run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
 
 
 def can_export(ending: str) -> bool:
@@ -80,7 +85,7 @@ def can_export(ending: str) -> bool:
 
 
 @contextlib.contextmanager
-def _alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
+def alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
     """The same, current, and in metres whatever the unit of the roots' own scene: glTF has no other."""
     factors = [metres_per_unit(root) for root in roots]
     kept = [(root.location.copy(), root.scale.copy()) for root in roots]
@@ -123,13 +128,13 @@ def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
         bpy.data.scenes.remove(scene)
 
 
-def _enable(addon: str) -> None:
+def enable(addon: str) -> None:
     """An exporter is an add-on of Blender's, which the artist's preferences may have switched off."""
     if not addon_utils.check(addon)[1]:
         addon_utils.enable(addon)
 
 
-def _run(operator: Callable[..., set[str]], **options: object) -> None:
+def run(operator: Callable[..., set[str]], **options: object) -> None:
     try:
         finished = operator(**options)
     except (RuntimeError, AttributeError) as error:  # AttributeError: this Blender has no such exporter

@@ -165,14 +165,16 @@ def test_any_part_of_a_result_with_several_selects_the_whole_of_it(scene: Any, b
     assert len(scene.objects) == 5
 
 
-@pytest.mark.parametrize("form", ["GLB", "FBX", "OBJ", "USD", "STL"])
-def test_blender_s_exporters_know_the_options_that_export_gives_them(form: str) -> None:
-    title, ending, exporter, options = part("operators.export_job").FORMS[form]
+@pytest.mark.parametrize("ending", scene_package.FORMS)
+def test_blender_s_exporters_know_the_options_that_export_gives_them(ending: str) -> None:
+    form = scene_package.FORMS[ending]
     if not scene_package.can_export(ending):
-        pytest.skip(f"this Blender was made without {title}")
-    group, name = exporter.split(".")
+        pytest.skip(f"this Blender was made without {form.title}")
+    group, name = form.operator.split(".")
     known = getattr(getattr(bpy.ops, group), name).get_rna_type().properties
-    assert {"filepath", *options} <= set(known.keys())
+    targets = [target.options.get(ending, {}) for target in scene_package.TARGETS.values()]
+    given = {*form.selection, *form.options, *(name for options in targets for name in options)}
+    assert {"filepath", *given} <= set(known.keys())
 
 
 def test_what_is_not_in_the_scene_is_not_exported(scene: Any, backend: Any) -> None:

@@ -87,6 +87,18 @@ def check_sandbox(example: Example) -> None:
     assert [*example.roots("word.blend")] == ["Maquette"]
 
 
+def check_export(example: Example) -> None:
+    done = example.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert example.paid == 1
+    for name in ("cat.fbx", "cat.gltf", "cat.bin", "cat_textures", "cat.stl"):
+        assert (example.folder / name).exists()
+    assert str(example.folder / "cat.stl") in done.stdout
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.stl_import(filepath=str(example.folder / "cat.stl"))
+    assert max(bpy.context.object.dimensions) == pytest.approx(300, abs=0.1)
+
+
 def check_grid(example: Example) -> None:
     done = example.run()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -138,7 +150,7 @@ def check_error(example: Example) -> None:
 
 
 CHECKS: list[Callable[[Example], None]] = [
-    check_render, check_sandbox, check_grid, check_plan, check_key, check_error,
+    check_render, check_sandbox, check_export, check_grid, check_plan, check_key, check_error,
 ]  # fmt: skip
 
 
@@ -201,6 +213,7 @@ LEAVES = {
     "docs/batch.md 1": ["made", "out/batch/index.html", "out/batch/horse.glb", "out/batch/sheet"],
     "docs/batch.md 2": ["out/horse.glb", "out/index.html"],
     "docs/batch.md 3": ["out/horse.glb", "mail"],
+    "docs/export.md 1": ["horse.glb", "horse.fbx", "horse.stl", "out/horse.obj", "out/horse_textures"],
     "docs/python.md 1": ["script ran"],
 }
 

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exports a result for another program: in its format, its axes and its unit, textures inside or beside.
+
+`export_as` does it as a task of background_main.py. Maquette's results have their front at -Y, up at Z, and
+are in metres; docs/export.md says where each program's conventions are told.
+"""
+
+import contextlib
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .append import append_result
+from .export import ExportError, alone_in_metres, enable, run, usd_options
+from .place import Placement
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TARGA": ".tga", "TIFF": ".tif", "BMP": ".bmp"}
+_SUFFIXES |= {"OPEN_EXR": ".exr", "HDR": ".hdr"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A format that Blender writes: its exporter, how that takes the selection alone, and our options."""
+
+    title: str
+    operator: str
+    selection: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    addon: str = ""
+
+
+_GLTF = {"use_active_scene": True, "export_extras": True, "export_rest_position_armature": False}
+_IN_GLTF = {"use_selection": True}
+_USD = {"selected_objects_only": True}
+# By the file's ending.
+FORMS = {
+    ".glb": Form(
+        "glTF Binary", "export_scene.gltf", {**_IN_GLTF, "export_format": "GLB"}, _GLTF, "io_scene_gltf2"
+    ),
+    ".gltf": Form(
+        "glTF",
+        "export_scene.gltf",
+        {**_IN_GLTF, "export_format": "GLTF_SEPARATE"},
+        {**_GLTF, "export_format": "GLTF_SEPARATE"},
+        "io_scene_gltf2",
+    ),
+    ".fbx": Form("FBX", "export_scene.fbx", {"use_selection": True}, {}, "io_scene_fbx"),
+    ".obj": Form("Wavefront OBJ", "wm.obj_export", {"export_selected_objects": True}),
+    ".usdc": Form("USD", "wm.usd_export", _USD),
+    ".usdz": Form("USDZ", "wm.usd_export", _USD),
+    ".stl": Form("STL", "wm.stl_export", {"export_selected_objects": True}),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a program expects: the endings that it takes, the usual one first, and the exporter's options.
+
+    `turns` are degrees about Z, by the ending, where the program's import does not turn the front.
+    """
+
+    endings: tuple[str, ...]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    turns: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+# A slicer takes numbers for millimetres; the others read the unit from the file, or take metres.
+TARGETS = {
+    "unity": Target((".fbx", ".glb", ".gltf", ".obj"), {".fbx": {"apply_scale_options": "FBX_SCALE_ALL"}}),
+    "unreal": Target((".fbx", ".glb", ".gltf"), turns={".fbx": 90.0}),
+    "godot": Target((".glb", ".gltf", ".fbx", ".obj")),
+    "three": Target((".glb", ".gltf")),
+    "slicer": Target(
+        (".stl", ".obj"),
+        {
+            ".stl": {"global_scale": 1000.0},
+            ".obj": {"global_scale": 1000.0, "forward_axis": "Y", "up_axis": "Z"},
+        },
+    ),
+}
+
+
+def export_as(request: dict[str, Any]) -> dict[str, object]:
+    """Writes the result in the .blend `result` to the path `output`, for the `target` ("": none).
+
+    With `has_textures_beside`, they are files in a folder NAME_textures. `name`, `size_m` and `provenance`
+    are as those of `write`.
+    """
+    scene = bpy.context.scene
+    assert scene
+    path = Path(request["output"])
+    ending = path.suffix.lower()
+    target = TARGETS.get(request["target"]) or Target((ending,))
+    try:
+        turn = math.radians(target.turns.get(ending, 0.0))
+        root = append_result(
+            Path(request["result"]),
+            name=request["name"],
+            scene=scene,
+            placement=Placement(rotation_z=turn, size_m=request["size_m"]),
+            provenance=request["provenance"],
+        )
+        with staged(path) as part:
+            options = {**target.options.get(ending, {}), **_options(root, part, request)}
+            export_form([root], part, **options)
+    except (OSError, ExportError, ValueError) as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True}
+
+
+def export_form(roots: Sequence[bpy.types.Object], path: Path, **options: Any) -> None:
+    """Writes the hierarchies under the roots, and nothing else, by the exporter of the name's ending.
+
+    Raises ExportError.
+    """
+    form = FORMS[path.suffix.lower()]
+    if form.addon:
+        enable(form.addon)
+    group, name = form.operator.split(".")
+    with alone_in_metres(roots):
+        run(getattr(getattr(bpy.ops, group), name), filepath=str(path), **{**form.options, **options})
+
+
+def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that depend on the result, and on where its textures are to be; these are laid there."""
+    ending, beside = path.suffix.lower(), f"{path.stem}_textures"
+    has_rig = any(each.type == "ARMATURE" for each in (root, *root.children_recursive))
+    if request["has_textures_beside"] and ending != ".gltf":
+        lay_textures(path.parent / beside)
+    match ending:
+        case ".gltf":
+            return {"export_texture_dir": beside}
+        case ".fbx":
+            is_inside = not request["has_textures_beside"]
+            told: dict[str, Any] = {
+                "path_mode": "COPY" if is_inside else "RELATIVE",
+                "embed_textures": is_inside,
+            }
+            # Blender's own manual: that breaks rigs.
+            turned = {"bake_space_transform": True} if request["target"] == "unity" and not has_rig else {}
+            return told | turned
+        case ".obj":
+            return {"path_mode": "RELATIVE"}
+        case ".usdc":
+            return {**usd_options([root]), "relative_paths": True, **_kept_textures()}
+        case ".usdz":
+            return {**usd_options([root])}
+        case _:
+            return {}
+
+
+def _kept_textures() -> dict[str, Any]:
+    """USD names the textures where they lie; the option is another one from 4.4 on."""
+    exporter: Any = bpy.ops.wm.usd_export  # the stubs know it as a class's function
+    known = exporter.get_rna_type().properties
+    return {"export_textures_mode": "KEEP"} if "export_textures_mode" in known else {"export_textures": False}
+
+
+def lay_textures(folder: Path) -> None:
+    """Writes the packed textures as files, as they were delivered; materials read them from there."""
+    folder.mkdir()
+    for image in bpy.data.images:
+        if image.packed_file is None:
+            continue
+        stem = re.sub(r"[^\w-]+", "_", image.name)[:60] or "texture"
+        name = f"{stem}{_SUFFIXES.get(image.file_format, '.png')}"
+        number = 1
+        while (folder / name).exists():
+            number += 1
+            name = f"{stem}_{number}{_SUFFIXES.get(image.file_format, '.png')}"
+        (folder / name).write_bytes(image.packed_file.data)
+        image.filepath_raw = str(folder / name)
+        for packed in image.packed_files:
+            packed.filepath = image.filepath_raw
+        image.unpack(method="REMOVE")
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A path of the same name in a passing folder. What is there at the end takes its place beside `path`,
+    the file itself last; after an error nothing has changed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
+        folder = Path(name)
+        yield folder / path.name
+        if not (folder / path.name).is_file():
+            raise ExportError(f"Blender wrote no {path.suffix} file. Is the name's ending right?")
+        files = [each for each in folder.rglob("*") if each.is_file()]
+        for each in sorted(files, key=lambda each: each == folder / path.name):
+            target = path.parent / each.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            os.replace(each, target)
