@@ -20,7 +20,7 @@ def run_export(arguments: Namespace) -> int:
     form = read_form(output if is_file else None, arguments.format, arguments.textures, arguments.target)
     with Session(where_of(arguments), is_new=False) as session:
         jobs = [session.store.get(job_id) for job_id in dict.fromkeys(arguments.ids)]
-        size_m = getattr(arguments, "size", "as the job")  # None: the original's
+        size_m = arguments.size if "size" in arguments else "as the job"  # None: the original's
         paths = export_jobs(session, jobs, output, form, size_m=size_m)
     for job, path in zip(jobs, paths, strict=True):
         print(f"{job.name} → {path}", file=sys.stderr)

@@ -17,7 +17,6 @@ from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
 from .lookups import Price
 from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
-from .previews import lacks_picture, picture_of
 from .process import (
     SANDBOX,
     SandboxError,
@@ -46,6 +45,7 @@ from .record import (
 )
 from .report import Report, read_report, report_of
 from .report_words import REPORT_COLUMNS, Light, details_of, light_of, report_cells, report_json, sentence_of
+from .result_picture import lacks_picture, picture_of
 from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store

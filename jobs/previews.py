@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The picture of a result in the list of jobs: the service's own, else one that is rendered here.
+"""Renders pictures of results for the list of jobs, where the service brought none.
 
 The window asks for it by a lookup, once a row without one is seen. The worker makes one at a time, in a
 background Blender of its own and while no result is on its way in: nothing ever waits for a picture.
 """
 
 import os
-import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future  # of the worker process, which is plain Python
@@ -18,35 +17,16 @@ from .database import JobGoneError
 from .leased_store import LeasedStore, log
 from .lookups import Lookup
 from .record import JobRecord
+from .result_picture import HAS_PREVIEW, PREVIEW, lacks_picture
 from .states import DONE, State
 from .tasks import Tasks
 from .transfers import Progress, StoppedError
 from .write_request import write_request
 
-PREVIEW = "preview.png"  # in a job's folder, of 384 pixels each way
 TIMEOUT_S = 120.0  # a result that takes longer has no picture
-_HAS_PREVIEW = "has_preview"  # in a job's `result`: whether it could be rendered, once that was tried
 _LOOK_S = 0.05
 _TASK = "preview"
 _COMING_IN = (State.DOWNLOADING, State.CONVERTING)
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-# Names of pictures of a result, not of its textures.
-_NAME = re.compile("preview|thumb|render", re.IGNORECASE)
-
-
-def picture_of(job: JobRecord) -> str:
-    """The picture of what came, as a path in the job's folder; "" if there is none (yet)."""
-    for entry in job.files:
-        name = str(entry["name"]) if isinstance(entry, dict) else ""
-        if isinstance(entry, dict) and _NAME.search(name) and name.lower().endswith(_PICTURES):
-            return str(entry["path"])
-    return PREVIEW if job.state in DONE and job.result.get(_HAS_PREVIEW) is True else ""
-
-
-def lacks_picture(job: JobRecord) -> bool:
-    """Whether a picture of its result is still to be made."""
-    is_made = job.state in DONE and bool(job.result.get("objects"))
-    return is_made and _HAS_PREVIEW not in job.result and not picture_of(job)
 
 
 class PreviewMaker:
@@ -115,7 +95,7 @@ class PreviewMaker:
         self._answer(lookup)
         now = store.get(job.id)
         if error is None and now.state in DONE and now.result == job.result:  # else it came anew meanwhile
-            store.update(now, result={**now.result, _HAS_PREVIEW: future.result()})
+            store.update(now, result={**now.result, HAS_PREVIEW: future.result()})
 
     def _answer(self, lookup: Lookup) -> None:
         """What came of it stands in the job's row."""

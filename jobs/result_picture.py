@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picture of a result in the list of jobs: the service's own, else one that previews.py has made."""
+
+import re
+
+from .record import JobRecord
+from .states import DONE
+
+PREVIEW = "preview.png"  # in a job's folder, of 384 pixels each way
+HAS_PREVIEW = "has_preview"  # in a job's `result`: whether it could be rendered, once that was tried
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+# Names of pictures of a result, not of its textures.
+_NAME = re.compile("preview|thumb|render", re.IGNORECASE)
+
+
+def picture_of(job: JobRecord) -> str:
+    """The picture of what came, as a path in the job's folder; "" if there is none (yet)."""
+    for entry in job.files:
+        name = str(entry["name"]) if isinstance(entry, dict) else ""
+        if isinstance(entry, dict) and _NAME.search(name) and name.lower().endswith(_PICTURES):
+            return str(entry["path"])
+    return PREVIEW if job.state in DONE and job.result.get(HAS_PREVIEW) is True else ""
+
+
+def lacks_picture(job: JobRecord) -> bool:
+    """Whether a picture of its result is still to be made."""
+    is_made = job.state in DONE and bool(job.result.get("objects"))
+    return is_made and HAS_PREVIEW not in job.result and not picture_of(job)
