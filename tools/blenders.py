@@ -154,14 +154,27 @@ def prepare(blender: Path, zip_file: Path, folder: Path) -> dict[str, str]:
     return env
 
 
-def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra_path: str = "") -> Outcome:
-    """Runs pytest inside this Blender; `extra_path` has a pytest for one that has its own Python."""
+def run_in(
+    name: str,
+    blender: Path,
+    zip_file: Path,
+    arguments: list[str],
+    extra_path: str = "",
+    is_measured: bool = False,
+) -> Outcome:
+    """Runs pytest inside this Blender; `extra_path` has a pytest for one that has its own Python.
+
+    With `is_measured` each of our own `blender` commands notes what of headless/ it runs.
+    """
     folder = BUILD / "tests" / name.replace(" ", "-")
     log, report = folder / "log.txt", folder / "report.xml"
     try:
         env = prepare(blender, zip_file, folder)
     except steps.TaskError as failure:
         return Outcome(name, failed=1, note=str(failure), log=log)
+    if is_measured:
+        measured_in(name).mkdir()
+        env["COVERAGE_FILE"] = str(measured_in(name) / "part")
     python = venvs.program(venvs.make_runner(), "python")
     options = ["-v", "--durations=30", "-p", "no:cacheprovider"]
     options += [f"--junitxml={report}", f"--basetemp={folder / 'tmp'}", *arguments]
@@ -174,9 +187,20 @@ def run_in(name: str, blender: Path, zip_file: Path, arguments: list[str], extra
     return read_report(name, report, code)._replace(log=log)
 
 
-def run_wheel(wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: str = "") -> Outcome:
+def measured_in(name: str) -> Path:
+    """Where the processes of a run leave what they noted."""
+    return BUILD / "tests" / name.replace(" ", "-") / "coverage"
+
+
+def name_of(wheel: venvs.Wheel) -> str:
+    return f"Blender {wheel.version}"
+
+
+def run_wheel(
+    wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: str = "", is_measured: bool = False
+) -> Outcome:
     """Tests in an official build as a Python module; `part` tells two runs of one apart."""
-    name = f"Blender {wheel.version}{part}"
+    name = name_of(wheel) + part
     try:
         venv = venvs.make_test_wheel(wheel)
     except steps.MissingError as reason:
@@ -184,7 +208,7 @@ def run_wheel(wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: st
     except steps.TaskError as failure:
         return Outcome(name, failed=1, note=str(failure))
     say(f"- tests in {name} ...")
-    return run_in(name, venvs.launcher(venv), zip_file, arguments)
+    return run_in(name, venvs.launcher(venv), zip_file, arguments, is_measured=is_measured)
 
 
 def set_up_real() -> Path:
@@ -259,13 +283,19 @@ def plan_real(zip_file: Path, arguments: list[str], versions: Sequence[str] = ()
     return [lambda blender=blender: run_real(blender, zip_file, arguments) for blender in found]
 
 
-def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[Run]:
-    """A run for each Blender of these versions; none given: of all."""
+def plan(
+    zip_file: Path, versions: Sequence[str], arguments: list[str], is_measured: bool = False
+) -> list[Run]:
+    """A run for each Blender of these versions; none given: of all. With `is_measured` the newest is."""
     known = {wheel.blender for wheel in venvs.WHEELS} | {REAL_VERSION}
     if set(versions) - known and not os.environ.get("MAQUETTE_BLENDERS"):
         fail(f"no Blender {', '.join(sorted(set(versions) - known))} here, but {', '.join(sorted(known))}")
     wheels = [wheel for wheel in venvs.WHEELS if not versions or wheel.blender in versions]
-    runs: list[Run] = [lambda wheel=wheel: run_wheel(wheel, zip_file, arguments) for wheel in wheels]
+    newest = venvs.WHEELS[0] if is_measured else None
+    runs: list[Run] = [
+        lambda wheel=wheel: run_wheel(wheel, zip_file, arguments, is_measured=wheel is newest)
+        for wheel in wheels
+    ]
     return plan_real(zip_file, arguments, versions) + runs
 
 

@@ -34,6 +34,7 @@ IGNORED_WITH_VALUE = {"--gpu-backend", "--log", "--log-file", "--log-level", "-t
 LAUNCHER = Path(sys.executable).with_name("blender.cmd" if os.name == "nt" else "blender")
 
 commands: dict[str, tuple[object, Callable[[list[str]], int]]] = {}
+at_end: list[Callable[[], object]] = []
 
 
 def flush() -> None:
@@ -43,10 +44,22 @@ def flush() -> None:
     (ctypes.cdll.ucrtbase if os.name == "nt" else ctypes.CDLL(None)).fflush(None)
 
 
+def measure() -> None:
+    """For our own tests: notes which lines of headless/ run here, where coverage is told a file for it."""
+    if os.environ.get("COVERAGE_FILE"):
+        import coverage
+
+        noted = coverage.Coverage(config_file=False, data_suffix=True, include=["*/maquette/headless/*"])
+        noted.start()
+        at_end.extend((noted.stop, noted.save))
+
+
 def leave(code: object) -> NoReturn:
     """Ends the process at once: bpy 4.2 crashes, and 4.5 may hang, in the destructors of a usual exit."""
     if not (code is None or isinstance(code, int)):
         print(code, file=sys.stderr)
+    for last in at_end:
+        last()
     if "bpy" in sys.modules:
         shutil.rmtree(sys.modules["bpy"].app.tempdir, ignore_errors=True)  # the usual exit's other task
     flush()
@@ -229,6 +242,7 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     try:
+        measure()
         main(sys.argv[1:])
     except KeyboardInterrupt:
         leave(130)

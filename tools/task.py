@@ -19,6 +19,7 @@ from typing import Callable, List
 
 import blenders
 import browser
+import coverage_headless
 import dev_blender
 import fault_report
 import gltf
@@ -248,7 +249,7 @@ def test(rest: Rest) -> int:
 
 def test_all(rest: Rest) -> int:
     """the same with every test in every Blender, and on both Pythons"""
-    return test_with(lambda zip_file: blenders.plan(zip_file, [], []), is_all=True)
+    return test_with(lambda zip_file: blenders.plan(zip_file, [], [], is_measured=True), is_all=True)
 
 
 def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
@@ -257,6 +258,9 @@ def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
     try:
         outcomes += blenders.run_all([lambda: check(types), *plan_unit(is_all), *plan(build_zip())])
         outcomes.append(gltf.validate())
+        if is_all:
+            name = blenders.name_of(venvs.WHEELS[0])
+            outcomes.append(coverage_headless.sum_up(blenders.measured_in(name)))
     except steps.TaskError as failure:
         outcomes.append(Outcome("tests", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)
