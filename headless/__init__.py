@@ -6,6 +6,7 @@ from .batch import batch
 from .batch_options import BatchOptions, read_count, take_options
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
+from .finish import finish
 from .generate import generate
 from .make_batch import Batch, output_folder
 from .outputs import deliver, wait_for, wanted_outputs
@@ -38,6 +39,7 @@ __all__ = [
     "deliver",
     "exit_for_job",
     "find_resumable",
+    "finish",
     "generate",
     "get_model",
     "left_elsewhere",

@@ -87,9 +87,10 @@ def loading(jobs: JobCache, job_id: str) -> scene.Loading:
     own_file = folder / OWN_FILE
     is_there = info.get("result") in scene.ONTO and own_file.is_file()
     scene.note_fit(job_id, str(info.get("result")) if is_there else "OBJECT", info.get("fit"))
-    return scene.Loading(
-        own_file if is_there and scene.waiting_for(job_id) else jobs.store.result_blend(job_id)
-    )
+    if is_there and scene.waiting_for(job_id):
+        return scene.Loading(own_file)
+    job = job or jobs.store.get(job_id)
+    return scene.Loading(jobs.store.result_blend(job))
 
 
 def arrive(loaded: scene.Loading, job: JobRecord) -> bool:
