@@ -47,7 +47,7 @@ def read_finish(given: object, faces: object, base: Path = Path()) -> Profile:
         raise InputError(f"finish: {text:.60} cannot be read: {error}.") from None
     except InputError as error:
         raise InputError(f"finish: {error}") from None
-    if not has_budget:
+    if not has_budget or profile == AS_DELIVERED:  # which has no budget, whatever a column says
         return profile
     is_number = isinstance(budget, str) and budget.isdecimal()
     return override(profile, faces=int(cast("str", budget)) if is_number else budget)

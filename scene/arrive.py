@@ -13,7 +13,7 @@ from .append import Loading, collection_of, name_data, note_provenance, without_
 from .conversion.sidecar import PART
 from .custom_properties import HIGHEST, LOWEST, NAMED
 from .place import corners_of
-from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
+from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
 from .stand_in import stand_in
 
 _QUICK_VERTICES = 200_000  # are moved in some milliseconds
@@ -71,9 +71,14 @@ def _put(
         for child in children.get(owner, ())
         if child not in earlier
     ]
-    place = fitted(root, item)
-    stands = _stands(root, item, place)
-    applied = _shift(root, objects, stands.inverted_safe() @ place, applied)
+    inner = version_within(root, item)
+    if inner is None:
+        place = fitted(root, item)
+        stands = _stands(root, item, place)
+        inner = stands.inverted_safe() @ place
+    else:  # another version of what is there stands as the artist has put that
+        stands = item.matrix_basis.copy()
+    applied = _shift(root, objects, inner, applied)
     for each in earlier:
         each.parent = None  # else it would count to the new one
     is_same = item.type == root.type == "EMPTY"

@@ -80,6 +80,12 @@ def is_of_object(job: JobRecord) -> bool:
     return isinstance(own, dict) and own.get("result") in (*scene.ONTO, "OBJECT")
 
 
+def goes_onto(placement: Mapping[str, Any]) -> bool:
+    """Whether a job of this placement makes a material or a mesh for an object: that is not finished."""
+    own = placement.get("own")
+    return isinstance(own, dict) and own.get("result") in scene.ONTO
+
+
 def loading(jobs: JobCache, job_id: str) -> scene.Loading:
     """What is loaded for a job: what goes onto an object itself, if one waits for that, else the result."""
     folder, job = jobs.store.job_folder(job_id), jobs.by_id.get(job_id)
