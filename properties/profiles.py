@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 def read_profiles() -> None:
     """Read the files anew. One that is no profile is left out, and the console says why."""
     _own.clear()
+    folder = preferences.profiles_folder()
     try:
-        paths = sorted(preferences.profiles_folder().glob("*.toml"))[:MOST]
+        paths = sorted(folder.glob("*.toml"))[:MOST] if folder.is_dir() else []
     except OSError as error:
         log.warning("The folder of profiles cannot be read: %s", error)
         return
