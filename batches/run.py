@@ -23,6 +23,7 @@ from ..jobs import (
     StoreError,
     add_once,
     finish_anew,
+    has_profile,
     is_finished_by,
     new_job,
     profile_json,
@@ -261,7 +262,7 @@ class Run:
             row.stage = RowStatus.WAITING
         elif job.is_working or job.state in DONE:
             row.stage = RowStatus.RUNNING
-            if job.profile != profile_json(row.item.profile):
+            if not has_profile(job, row.item.profile):
                 job = self._finish(job, row.item.profile)
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)

@@ -63,11 +63,6 @@ def profile_json(profile: Profile) -> dict[str, JsonValue]:
     return {} if profile == AS_DELIVERED else as_json(profile)
 
 
-def result_file(result: object) -> str:
-    """The name, in the job's folder, of the file that the job's `result` is about."""
-    return _file_name(finished_key(result))
-
-
 def result_blend(store_folder: Path, job_id: str, finished: str = "") -> Path:
     """What a job's delivered files became, in the store of this folder: the file that is appended.
 
@@ -143,7 +138,15 @@ def is_finished_by(job: JobRecord, profile: Profile) -> bool:
     """Whether the job's result is what this profile makes of it."""
     failure = job.result.get("finish")
     has_failed = isinstance(failure, dict) and bool(failure.get("error"))
-    return job.profile == profile_json(profile) and not has_failed
+    return has_profile(job, profile) and not has_failed
+
+
+def has_profile(job: JobRecord, profile: Profile) -> bool:
+    """Whether it is this profile that the job's result is to be finished by."""
+    try:
+        return profile_of(job) == profile
+    except InputError:
+        return False
 
 
 def untouched(result: dict[str, JsonValue]) -> dict[str, JsonValue]:
