@@ -84,7 +84,7 @@ class Delivery:
     def spec(self, item: Item) -> JsonValue:
         """What the outputs are to be: written again where it has changed."""
         profile = item.profile
-        finished = [] if profile == AS_DELIVERED else [key(profile), [*profile.strip]]
+        finished: list[JsonValue] = [] if profile == AS_DELIVERED else [key(profile), [*profile.strip]]
         return [*item.outputs, item.size_m, item.name, self._has_turntable, *finished]
 
     def is_there(self, outcome: Outcome) -> bool:

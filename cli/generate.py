@@ -166,7 +166,11 @@ def _finish(
 
 
 def tell_result(
-    progress: ProgressLine, session: Session, job: JobRecord, files: Sequence[str], gate: Sequence[Requirement]
+    progress: ProgressLine,
+    session: Session,
+    job: JobRecord,
+    files: Sequence[str],
+    gate: Sequence[Requirement],
 ) -> tuple[str, ...]:
     """Says what came of a job, and what of that was finished; returns why it is rejected, if it is."""
     faces = job.result.get("faces")

@@ -63,7 +63,8 @@ def generate(
 
     Without a `key` each call is a new job, and is paid for. With one, a call with the same key, model,
     parameters and files is the same job: what is there is returned at once, finished anew where `finish` has
-    changed, what was interrupted goes on, and nothing is paid twice. A job that failed for good stays failed under its key.
+    changed, what was interrupted goes on, and nothing is paid twice. A job that failed for good stays failed
+    under its key.
 
     `sandbox` uses a private stand-in: no account, no cost. `state`, `api_url` and `project` are the command's
     `--state`, `--api-url` and `MAQUETTE_PROJECT_ID`; without them the environment and the preferences say.

@@ -164,18 +164,18 @@ def untouched(result: dict[str, JsonValue]) -> dict[str, JsonValue]:
 def _in_use(
     answer: dict[str, JsonValue], made: dict[str, JsonValue], profile: Profile
 ) -> dict[str, JsonValue]:
-    more, facts, fitted = made.get("messages"), made.get("finish"), answer.get("put_back")
+    more, facts = made.get("messages"), made.get("finish")
+    fitted = answer.get("put_back")
     if isinstance(fitted, dict) and (profile.pivot == "centre" or profile.front):
         fitted = {name: value for name, value in fitted.items() if name != "fit"}  # it is of another space
-    return {
-        **answer,
-        **({} if fitted is None else {"put_back": fitted}),
-        **{name: made[name] for name in _IN_USE if name in made},
-        "messages": _told(answer, *(more if isinstance(more, list) else ())),
-        "finish": {**(facts if isinstance(facts, dict) else {}), "profile": profile.name},
-        "finished": key(profile),
-        "untouched": answer,
-    }
+    result = {**answer, **{name: made[name] for name in _IN_USE if name in made}}
+    if fitted is not None:
+        result["put_back"] = fitted
+    result["messages"] = _told(answer, *(more if isinstance(more, list) else ()))
+    result["finish"] = {**(facts if isinstance(facts, dict) else {}), "profile": profile.name}
+    result["finished"] = key(profile)
+    result["untouched"] = answer
+    return result
 
 
 def _told(answer: dict[str, JsonValue], *more: JsonValue) -> list[JsonValue]:

@@ -31,13 +31,7 @@ from .service import Service
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
-from .transfers import (
-    Progress,
-    SpoiltFileError,
-    UnreadableResultError,
-    download_results,
-    set_aside,
-)
+from .transfers import Progress, SpoiltFileError, UnreadableResultError, download_results, set_aside
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked

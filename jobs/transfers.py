@@ -297,5 +297,6 @@ def is_whole(path: Path) -> bool:
 
 def remove_leftovers(folder: Path) -> None:
     """What a child that was killed, or crashed and was replaced, has left in the job's folder."""
-    for left in (*folder.glob(".converting-*"), *folder.glob(".finishing-*"), *folder.glob(".result.blend.*.part")):
+    patterns = (".converting-*", ".finishing-*", ".result.blend.*.part")
+    for left in [path for pattern in patterns for path in folder.glob(pattern)]:
         shutil.rmtree(left) if left.is_dir() else left.unlink()

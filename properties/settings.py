@@ -126,8 +126,8 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     own_size: bpy.props.FloatProperty(options={"HIDDEN"})
     finish: bpy.props.EnumProperty(
         name="Finish",
-        description="What becomes of the 3D model once it is there. It costs nothing, and can be changed later",
-        items=lambda self, _context: profiles.profile_items(self.finish_name),
+        description="What becomes of the 3D model once it is there. Free, and can be changed later",
+        items=lambda self, _context: profiles.profile_items(getattr(self, "finish_name", "")),
         get=lambda self: profiles.place_of(self),
         set=lambda self, value: profiles.choose_profile(self, value),
     )

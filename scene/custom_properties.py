@@ -53,7 +53,7 @@ def matrix_or_none(value: object) -> Matrix | None:
 
 
 def version_size(item: bpy.types.Object) -> float:
-    """How many times its own size a result was made that waits for another version of itself; 0: none does."""
+    """How many times its own size a result was made that waits for another version of itself, or 0."""
     value = item.get(VERSION)
     is_usual = isinstance(value, int | float) and 1.0 / MAX_COORDINATE < value < MAX_COORDINATE
     return float(value) if is_usual else 0.0

@@ -169,7 +169,7 @@ class Folder:
         shutil.copytree(EXAMPLES, folder / "examples")
         shutil.copyfile(ROOT / "docs" / "demo.jpg", folder / "chair.jpg")
         (folder / "props.csv").write_text("id,image\nhorse,examples/horse.png\n", encoding="utf-8")
-        (folder / "finished.csv").write_text("id,file,faces\nhorse,examples/horse.png,800\n", encoding="utf-8")
+        (folder / "finished.csv").write_text("id,file,faces\nhorse,examples/horse.png,800\n", "utf-8")
         (folder / "mail-me.sh").write_text('echo "$BATCH_EXIT_CODE" > mail\n', encoding="utf-8")
         (folder / "script.py").write_text("open('script ran', 'w').close()\n", encoding="utf-8")
         (folder / "dist").mkdir()

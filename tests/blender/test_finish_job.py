@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""*Finish…* and the sidebar's profile: what stands of a result becomes its finished version, as it was put."""
+"""*Finish…* and the sidebar's profile: what stands of a result becomes its finished version where it is."""
 
 import json
 from pathlib import Path
@@ -84,7 +84,8 @@ def test_what_stands_is_replaced_by_its_finished_version_and_stays_as_it_was_put
     assert child.parent == new
     assert "maquette_awaits" not in new and "maquette_version" not in new
     size = max(high - low)
-    assert all((a - b).length < 0.1 * size for a, b in zip(scene_package.bounds_or_none(new), (low, high)))
+    ends = zip(scene_package.bounds_or_none(new), (low, high), strict=True)
+    assert all((a - b).length < 0.1 * size for a, b in ends)
 
     # A copy and the first become another version, each in its place; and back again to what was delivered.
     copy = new.copy()

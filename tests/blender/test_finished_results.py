@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results are finished by a profile before they are written, and anew afterwards, for nothing: on the sandbox."""
+"""Results are finished by a profile before they are written, and anew afterwards, for nothing."""
 
 import csv
 import importlib

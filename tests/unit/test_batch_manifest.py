@@ -329,7 +329,8 @@ def test_a_row_has_a_profile_of_its_own_else_that_of_the_command(folder: Path) -
 
 
 def test_what_is_wrong_with_a_rows_profile_is_told(folder: Path) -> None:
-    _, problems = items_of(folder, "id,prompt,finish,faces\na,cup,gmae,\nb,cup,none.toml,\nc,cup,,9\nd,cup,game,no")
+    lines = ("a,cup,gmae,", "b,cup,none.toml,", "c,cup,,9", "d,cup,game,no")
+    _, problems = items_of(folder, "id,prompt,finish,faces\n" + "\n".join(lines))
     assert "finish: 'gmae' is no profile" in problems[0]
     assert "finish: none.toml cannot be read: No such file" in problems[1]
     assert "faces: name a profile, too" in problems[2]

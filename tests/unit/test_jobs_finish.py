@@ -1,4 +1,4 @@
-"""A result is finished by its job's profile as a part of its conversion, and anew whenever asked, for nothing."""
+"""A result is finished by its job's profile as it is converted, and anew whenever asked, for nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,9 @@ def test_a_profile_is_named_with_a_budget_of_its_own(tmp_path: Path) -> None:
         ("game", True, "faces: give a whole number"),
     ],
 )
-def test_what_is_wrong_with_a_profile_is_told(given: object, faces: object, words: str, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_profile_is_told(
+    given: object, faces: object, words: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError) as caught:
         read_finish(given, faces, tmp_path)
     assert words in str(caught.value)

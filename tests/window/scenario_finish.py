@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A profile under Place, its result in the scene, and *Finish…* from the list: replaced in its place, one undo."""
+"""A profile under Place, and *Finish…* from the list: what stands is replaced in its place, in one undo step."""
+
+from typing import Any
 
 import bpy
 import expected
@@ -53,8 +55,9 @@ def steps(w: Window) -> Steps:
     yield from w.key("Escape")
     yield 0.5
     w.check("maquette_awaits" not in bpy.data.objects["Hero"], "Escape does nothing")
+    finish: Any = bpy.ops.maquette.finish_job  # type: ignore[attr-defined]
     with bpy.context.temp_override(window=w.window, area=w.area(), region=w.region("WINDOW")):
-        bpy.ops.maquette.finish_job("EXEC_DEFAULT", job_id=job.id, profile="prop.toml", faces=400)
+        finish("EXEC_DEFAULT", job_id=job.id, profile="prop.toml", faces=400)
     w.check("maquette_awaits" in bpy.data.objects["Hero"], "what stands there waits")
     yield 0.3
     w.picture("finish-waiting")
@@ -64,7 +67,7 @@ def steps(w: Window) -> Steps:
     new = bpy.data.objects["Hero"]
     bpy.context.view_layer.update()
     w.check(
-        all((a - b).length < 1e-5 for a, b in zip(new.matrix_world, matrix, strict=True)),
+        all((new.matrix_world[row] - matrix[row]).length < 1e-5 for row in range(4)),
         "it stands as it stood",
         (new.matrix_world, matrix),
     )
