@@ -96,8 +96,8 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
     item, outcome = row.item, row.outcome or Outcome()
     refunded_cu = outcome.refunded_cu or 0.0
     report, finish = row.report, row.finish
-    details: list[JsonValue] = [["Finished", finish_sentence(finish, report)]] if finish else []
-    details += [[*line] for line in details_of(report)] if report else []
+    lines = [("Finished", finish_sentence(finish, report))] if finish else []
+    lines += details_of(report) if report else []
     files: list[JsonValue] = [
         {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)} for name in outcome.outputs
     ]
@@ -118,7 +118,7 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
         "turntable": _url(outcome.turntable),
         "light": report and str(light_of(report)),
         "report": sentence_of(report) if outcome.outputs and not outcome.is_kept else "",
-        "details": details,
+        "details": [[*line] for line in lines],
     }
 
 

@@ -157,8 +157,9 @@ def untouched(result: dict[str, JsonValue]) -> dict[str, JsonValue]:
     failure = result.get("finish")
     if not isinstance(failure, dict):
         return result
-    messages = _told(result)[:-1]  # without why it was not finished
-    return {name: value for name, value in result.items() if name != "finish"} | {"messages": messages}
+    rest = {name: value for name, value in result.items() if name != "finish"}
+    rest["messages"] = _told(result)[:-1]  # without why it was not finished
+    return rest
 
 
 def _in_use(
@@ -168,7 +169,7 @@ def _in_use(
     fitted = answer.get("put_back")
     if isinstance(fitted, dict) and (profile.pivot == "centre" or profile.front):
         fitted = {name: value for name, value in fitted.items() if name != "fit"}  # it is of another space
-    result = {**answer, **{name: made[name] for name in _IN_USE if name in made}}
+    result: dict[str, JsonValue] = {**answer, **{name: made[name] for name in _IN_USE if name in made}}
     if fitted is not None:
         result["put_back"] = fitted
     result["messages"] = _told(answer, *(more if isinstance(more, list) else ()))

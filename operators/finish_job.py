@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finishes a result that is there by another profile, for nothing; what stands of it in the file is replaced."""
+"""Finishes a result that is there by another profile, for nothing; what stands of it is replaced."""
 
 from typing import Any
 

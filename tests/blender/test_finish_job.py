@@ -2,6 +2,8 @@
 """*Finish…* and the sidebar's profile: what stands of a result becomes its finished version where it is."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import bpy
 import pytest
 from commands import HORSE
 from mathutils import Matrix
-from sandbox_scene import PACKAGE, newest, operators, part, properties, until
+from sandbox_scene import newest, operators, part, properties, until
 
 INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 jobs = part("jobs")
@@ -17,15 +19,15 @@ scene_package = part("scene")
 
 
 @pytest.fixture
-def profiles(tmp_path: Path) -> Any:
-    """A folder of a person's own, with one that takes no time."""
-    preferences: Any = bpy.context.preferences.addons[PACKAGE].preferences
-    (tmp_path / "quick.toml").write_text('base = "game"\nbake = 0\nfaces = 900\n', encoding="utf-8")
-    (tmp_path / "odd.toml").write_text("facs = 5", encoding="utf-8")
-    preferences.profiles = str(tmp_path)
+def profiles() -> Iterator[Path]:
+    """The folder of a person's own, with one that takes no time, and one that is none."""
+    folder: Path = part("preferences").profiles_folder()
+    folder.mkdir()
+    (folder / "quick.toml").write_text('base = "game"\nbake = 0\nfaces = 900\n', encoding="utf-8")
+    (folder / "odd.toml").write_text("facs = 5", encoding="utf-8")
     properties.read_profiles()
-    yield tmp_path
-    preferences.profiles = ""
+    yield folder
+    shutil.rmtree(folder)
     properties.read_profiles()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A profile under Place, and *Finish…* from the list: what stands is replaced in its place, in one undo step."""
+"""A profile under Place, and *Finish…* from the list: what stands is replaced, in one undo step."""
 
 from typing import Any
 
