@@ -58,6 +58,4 @@ def finish_anew(store: Store, job: JobRecord, profile: Profile, session: str = "
     if job.state not in DONE or not job.result.get("objects"):
         raise StoreError(f"{job.name} is {job.state}: there is no 3D model to finish.")
     anew: dict[str, Any] = {"progress": None, "attempts": 0, "not_before": 0.0, "cancel": ""}
-    return store.move(
-        job, State.CONVERTING, profile=profile_json(profile), session=session, **anew
-    )
+    return store.move(job, State.CONVERTING, profile=profile_json(profile), session=session, **anew)
