@@ -8,6 +8,7 @@ import bpy
 from .. import properties
 from ..client import InputError
 from ..jobs import DONE, Backend, JobRecord, profile_of
+from ..session_state import state
 from ..window import on_original, placeholders, service_blocker, wait
 from .job_operator import JobOperator
 
@@ -49,8 +50,9 @@ class MAQUETTE_OT_finish_job(JobOperator, bpy.types.Operator):
         properties.read_profiles()
         self.job_id = job.id  # the list may change while the dialog is open
         self._suggest(context, job)
+        title = f"Finish {state.in_scene.get(job.id, job.name)}"
         return context.window_manager.invoke_props_dialog(
-            self, width=320, title=f"Finish {job.name}", confirm_text="Finish"
+            self, width=320, title=title, confirm_text="Finish"
         )
 
     def _suggest(self, context: bpy.types.Context, job: JobRecord) -> None:
