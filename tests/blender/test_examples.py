@@ -206,9 +206,11 @@ class Folder:
 LEAVES = {
     "README.md 2": ["out/horse.glb"],
     "README.md 3": ["chair.blend", "chair.png", "teapot.glb"],
+    "README.md 4": ["out/game.glb"],
     "docs/batch.md 1": ["made", "out/batch/index.html", "out/batch/horse.glb", "out/batch/sheet"],
     "docs/batch.md 2": ["out/horse.glb", "out/index.html"],
-    "docs/batch.md 3": ["out/horse.glb", "mail"],
+    "docs/batch.md 3": ["out/horse.glb", "out/results.csv"],
+    "docs/batch.md 4": ["out/horse.glb", "mail"],
     "docs/python.md 1": ["script ran"],
 }
 
