@@ -51,9 +51,7 @@ class MAQUETTE_OT_finish_job(JobOperator, bpy.types.Operator):
         self.job_id = job.id  # the list may change while the dialog is open
         self._suggest(context, job)
         title = f"Finish {state.in_scene.get(job.id, job.name)}"
-        return context.window_manager.invoke_props_dialog(
-            self, width=320, title=title, confirm_text="Finish"
-        )
+        return context.window_manager.invoke_props_dialog(self, width=320, title=title, confirm_text="Finish")
 
     def _suggest(self, context: bpy.types.Context, job: JobRecord) -> None:
         """What it was finished by before, else what the sidebar says."""

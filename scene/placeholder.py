@@ -93,7 +93,7 @@ def version_within(root: bpy.types.Object, item: bpy.types.Object) -> Matrix | N
     size = version_size(item)
     if not size:
         return None
-    to_floor, from_floor = _foot(*_own_box(item)), -_foot(*bounds_of(root))
+    to_floor, from_floor = _middle_of_floor(*_own_box(item)), -_middle_of_floor(*bounds_of(root))
     return Matrix.Translation(to_floor) @ Matrix.Scale(size, 4) @ Matrix.Translation(from_floor)
 
 
@@ -101,6 +101,13 @@ def _own_box(item: bpy.types.Object) -> tuple[Vector, Vector]:
     """Of a result that may have been edited since; modifiers do not count."""
     own = bounds_or_none(item)
     return own if own and item.modifiers else box_of(item)
+
+
+def _middle_of_floor(low: Vector, high: Vector) -> Vector:
+    """Of a box; 0 where single precision alone makes it another."""
+    middle = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+    least = _SAME * max(high - low)
+    return Vector([value if abs(value) > least else 0.0 for value in middle])
 
 
 def mark_made(item: bpy.types.Object) -> None:
@@ -137,13 +144,6 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
     floor = Vector(((box_low.x + box_high.x) / 2, (box_low.y + box_high.y) / 2, box_low.z))
     foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z)) * factor
     return Matrix.LocRotScale(item.matrix_basis @ floor - turn @ foot, turn, [factor] * 3)
-
-
-def _foot(low: Vector, high: Vector) -> Vector:
-    """The middle of a box's floor; 0 where single precision alone makes it another."""
-    foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
-    least = _SAME * max(high - low)
-    return Vector([value if abs(value) > least else 0.0 for value in foot])
 
 
 def free_place(
