@@ -55,6 +55,13 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         default=True,
         update=_reopen,
     )
+    profiles: bpy.props.StringProperty(
+        name="Profile Folder",
+        description="Where your own profiles of finishing are, .toml files that a team may share. Empty: the"
+        " folder profiles in the extension's own",
+        subtype="DIR_PATH",
+        update=_reopen,
+    )
     size_m: bpy.props.FloatProperty(
         name="Default Size",
         description="Longest side of a new 3D model",
@@ -92,6 +99,7 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         layout.prop(self, "folder", placeholder="The extension's own folder")
         layout.prop(self, "keeps_downloads")
         layout.separator()
+        layout.prop(self, "profiles", placeholder="The extension's own folder")
         layout.prop(self, "size_m")
         layout.prop(self, "is_notifying")
 
@@ -135,6 +143,13 @@ def state_folder() -> Path:
     preferences = get()
     chosen = preferences.folder if preferences else ""
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "state"
+
+
+def profiles_folder() -> Path:
+    """Where a person's own profiles are: the preferences' folder, else one of the extension's own."""
+    preferences = get()
+    chosen = preferences.profiles if preferences else ""
+    return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "profiles"
 
 
 def register() -> None:

@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..client import UPRIGHT, JsonValue, orientation_of
-from ..jobs import BlenderPool, BlenderTask, ChildError, JobRecord, Store, new_id, sha256_of, write_request
+from ..jobs import (
+    AS_DELIVERED,
+    BlenderPool,
+    BlenderTask,
+    ChildError,
+    JobRecord,
+    Store,
+    key,
+    new_id,
+    sha256_of,
+    write_request,
+)
 from .claims import Claims
 from .outcome import Outcome, WrittenFile
 from .plan import Item
@@ -56,7 +67,9 @@ class Delivery:
 
     def spec(self, item: Item) -> JsonValue:
         """What the outputs are to be: written again where it has changed."""
-        return [*item.outputs, item.size_m, item.name, self._has_turntable]
+        profile = item.profile
+        finished: list[JsonValue] = [] if profile == AS_DELIVERED else [key(profile), [*profile.strip]]
+        return [*item.outputs, item.size_m, item.name, self._has_turntable, *finished]
 
     def is_there(self, outcome: Outcome) -> bool:
         """Whether all files that were written still stand as they were written."""
@@ -77,7 +90,7 @@ class Delivery:
         """Start writing all outputs. Raises OSError or RuntimeError."""
         stem, job_folder = item.row.stem, self._store.job_folder(job.id)
         self._keep_earlier(stem, job.id)
-        result = self._store.result_blend(job.id)
+        result = self._store.result_blend(job)
         if not result.exists():  # what Blender cannot read is handed on as it came
             outputs = self._handed_on(stem, delivered_files(self._store, job))
             task = self._begin_thumbnails([item], job_folder)

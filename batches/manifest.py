@@ -30,8 +30,9 @@ MAX_STEM_BYTES = 219  # file systems take 255, and `changed-….` with an id sta
 _SEPARATOR = re.compile(r"\s*sep=([,;\t])\s*", re.IGNORECASE)
 _GIVE = "Give a folder of pictures, a .csv or a .jsonl file."
 OWN_COLUMNS = frozenset({"id", "file", "model", "size", "name", "outputs"})
+FINISH_COLUMNS = frozenset({"finish", "faces"})  # are a model's own where it has inputs that are called so
 INPUT_MARK = "input."  # before the name of a model's input that is called like one of those
-_IN_ANY_CASE = OWN_COLUMNS | {"image", "prompt"}
+_IN_ANY_CASE = OWN_COLUMNS | FINISH_COLUMNS | {"image", "prompt"}
 # The endings of pictures: those that a service may take, and others, by which a file in a folder is known as
 # one that was meant to be made a model of.
 _PICTURE = re.compile(

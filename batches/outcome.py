@@ -11,6 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import cast
 
 from ..client import Fields, InputError, JsonValue
+from ..jobs import JobRecord, finished_key
 
 _LARGEST = 2**63 - 1
 
@@ -35,6 +36,8 @@ class Outcome:
     content: str = ""  # Item.content; empty in results of earlier versions
     faces: int | None = None
     report: JsonValue = None  # of what was made, as the converter has it: `jobs.read_report` reads it
+    finish: JsonValue = None  # what finishing has made of it: `jobs.read_finish_facts` reads it
+    finished: str = ""  # the key of the profile that it was finished by; empty: as delivered
     seconds: float | None = None
     message: str = ""
     outputs: tuple[str, ...] = ()
@@ -59,6 +62,8 @@ class Outcome:
             content=fields.optional_text("content"),
             faces=_whole(fields, "faces"),
             report=fields.any("report"),
+            finish=fields.any("finish"),
+            finished=finished_key(fields.raw),
             seconds=fields.number("seconds"),
             message=fields.optional_text("message"),
             outputs=tuple(map(_inside, fields.texts("outputs"))),
@@ -68,6 +73,24 @@ class Outcome:
             picture=_optional(fields, "picture"),
             is_kept=fields.boolean("is_kept"),
             spec=fields.any("wish"),
+        )
+
+    def of_job(self, job: JobRecord, item_key: str, content: str, message: str) -> "Outcome":
+        """With what is known of the job that has made it, for a row of this key and content."""
+        faces = job.result.get("faces")
+        return dataclasses.replace(
+            self,
+            key=item_key,
+            job=job.id,
+            cost_cu=job.cost_cu,
+            refunded_cu=job.refunded_cu,
+            content=content,
+            faces=faces if isinstance(faces, int) else None,
+            report=job.result.get("report"),
+            finish=job.result.get("finish"),
+            finished=finished_key(job.result),
+            message=message,
+            seconds=None if job.finished_at is None else job.finished_at - job.created_at,
         )
 
     def to_json(self) -> dict[str, JsonValue]:

@@ -2,7 +2,8 @@
 """From rows to items: inputs checked against each model's table, and the id that pays for an item once.
 
 The id follows from the key, the model, the values given and the files' content: the same row is the same job,
-a changed row another. Size, name and outputs are not in it: they change what is written, not what is paid.
+a changed row another. Size, name, outputs and finishing are not in it: they change what is written, not what
+is paid.
 """
 
 import difflib
@@ -16,20 +17,23 @@ from typing import TypeVar
 
 from ..client import InputError, JsonValue, Model, NotAllowedError, NotFoundError
 from ..jobs import (
+    AS_DELIVERED,
     DEFAULT_IMAGE_MODEL,
     DEFAULT_TEXT_MODEL,
     InputFile,
     InputValue,
+    Profile,
     gather_inputs,
     leaves,
     mapped,
     name_of,
     placeholder_inputs,
+    read_finish,
     read_size,
     sha256_of,
     source_of,
 )
-from .manifest import INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, file_names, named
+from .manifest import FINISH_COLUMNS, INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, file_names, named
 
 T = TypeVar("T")
 OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
@@ -43,6 +47,8 @@ class Defaults:
     parameters: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     size_m: float | None = 1.0
     outputs: str = "glb,png"
+    finish: str = ""  # a profile's name, or a .toml file
+    faces: int | None = None  # its budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Item:
     outputs: tuple[str, ...]  # endings
     id: str
     price_cu: float | None = None
+    profile: Profile = AS_DELIVERED  # that the result is finished by
     content: str = ""  # the same for rows that differ in their keys alone
 
     @property
@@ -138,9 +145,10 @@ def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, s
     size = checked(lambda: read_size(row.cells["size"])) if "size" in row.cells else defaults.size_m
     outputs = checked(lambda: read_outputs(row.cells.get("outputs") or defaults.outputs))
     model = checked(lambda: models.get(_model_of(row, defaults)))
+    profile = checked(lambda: _profile_of(row, model, defaults, manifest)) if model else None
     asked = checked(lambda: _inputs(row, model, manifest, defaults)) if model else None
     plain = checked(lambda: content_of({name: asked[0][name] for name in asked[1]})) if asked else None
-    if not (model and asked and plain is not None and outputs is not None) or wrong:
+    if not (model and asked and profile and plain is not None and outputs is not None) or wrong:
         raise InputError(" ".join(wrong))
     source = source_of(asked[0])
     name = str(row.cells.get("name") or row.key)[:60]
@@ -152,9 +160,26 @@ def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, s
         source=source,
         size_m=size,
         outputs=outputs,
+        profile=profile,
         id=_job_id(row.key, service, model.id, plain),
         content=_job_id("", service, model.id, plain),
     )
+
+
+def _own_columns(model: Model) -> frozenset[str]:
+    """Those that are no inputs of the model."""
+    return OWN_COLUMNS | (FINISH_COLUMNS - {spec.name.lower() for spec in model.inputs})
+
+
+def _profile_of(row: Row, model: Model, defaults: Defaults, manifest: Manifest) -> Profile:
+    """The row's own, its .toml file relative to the manifest, else the option's with its budget, relative to
+    where the command is run.
+    """
+    cells = {name: row.cells.get(name) for name in FINISH_COLUMNS & _own_columns(model)}
+    own, faces = cells.get("finish"), cells.get("faces")
+    if own:
+        return read_finish(own, faces, manifest.base)
+    return read_finish(defaults.finish, defaults.faces if faces is None else faces)
 
 
 def _inputs(
@@ -163,11 +188,12 @@ def _inputs(
     inputs_of_model = {spec.name for spec in model.inputs}
     numbers = {spec.name for spec in model.inputs if spec.type == "number"}
     usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}
-    own = _of_model({name: value for name, value in row.cells.items() if name not in OWN_COLUMNS}, model)
+    own_columns = _own_columns(model)
+    own = _of_model({name: value for name, value in row.cells.items() if name not in own_columns}, model)
     wrong = list[str]()
     for name in own.keys() - inputs_of_model:
-        near = difflib.get_close_matches(name.lower(), {*OWN_COLUMNS, *map(str.lower, inputs_of_model)}, 1)
-        if near and near[0] in OWN_COLUMNS:
+        near = difflib.get_close_matches(name.lower(), {*own_columns, *map(str.lower, inputs_of_model)}, 1)
+        if near and near[0] in own_columns:
             wrong.append(f"{name}: there is no such column; did you mean {near[0]}?")
             del own[name]
     if manifest.has_decimal_commas:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..jobs import Report, Requirement, read_report, reasons
+from ..jobs import Finish, Report, Requirement, read_finish_facts, read_report, reasons
 from .outcome import Outcome
 from .plan import Item
 
@@ -45,6 +45,11 @@ FATES = {
 }
 
 
+def stage_of(outcome: Outcome) -> RowStatus:
+    """Of what was delivered: a row is not done without the outputs that it was to have."""
+    return RowStatus.FAILED if outcome.is_kept else RowStatus.DONE
+
+
 @dataclass(slots=True, eq=False)
 class RowState:
     """An item, its job here if there is one, and how far it is."""
@@ -80,6 +85,11 @@ class RowState:
         """Of what was made, at the size that it was written with; None: not made, or not measured."""
         found = read_report(self.outcome.report) if self.outcome else None
         return found and found.at_size(self.item.size_m)
+
+    @property
+    def finish(self) -> Finish | None:
+        """What finishing has made of it; None: it was not to be finished, or nothing was made."""
+        return read_finish_facts(self.outcome.finish) if self.outcome else None
 
 
 @dataclass(frozen=True, slots=True)

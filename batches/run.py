@@ -5,10 +5,10 @@ Nothing that spends is repeated here: an item has one job, whose id the store an
 stopped before it was paid goes on when a person runs the batch again.
 """
 
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ..jobs import (
     DONE,
@@ -16,19 +16,24 @@ from ..jobs import (
     UNPAID,
     InputFileError,
     JobRecord,
+    Profile,
     StaleError,
     State,
     Store,
     StoreError,
     add_once,
+    finish_anew,
+    has_profile,
+    is_finished_by,
     new_job,
+    profile_json,
     take_up,
 )
 from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome
 from .plan import Item
-from .row_state import FATES, Fate, RowState, RowStatus, RunLimits
+from .row_state import FATES, Fate, RowState, RowStatus, RunLimits, stage_of
 
 _READ = 500  # jobs read in one look
 # Errors that are not the row's fault (credits, key, network) and charged nothing: the next run tries again.
@@ -189,8 +194,10 @@ class Run:
             elif self._limits.is_retrying and not job.resume_state:
                 return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate)
         if job is not None:
+            if self._limits.is_retrying and not is_finished_by(job, item.profile):
+                job = self._finish(job, item.profile)
             if job.state in DONE and outcome is not None and is_delivered:
-                row.stage = _stage_of(outcome)
+                row.stage = stage_of(outcome)
                 row.outcome = outcome
                 row.message = outcome.message
             else:
@@ -215,7 +222,7 @@ class Run:
         if outcome is not None and outcome.spec is None:
             row.stage, row.message = RowStatus.FAILED, f"{outcome.message} (on {holder})"
         elif outcome is not None and self._delivery.is_there(outcome):
-            row.stage = _stage_of(outcome)
+            row.stage = stage_of(outcome)
             row.message = f"{outcome.message} (on {holder})" if outcome.is_kept else f"made by {holder}"
         return True
 
@@ -255,6 +262,8 @@ class Run:
             row.stage = RowStatus.WAITING
         elif job.is_working or job.state in DONE:
             row.stage = RowStatus.RUNNING
+            if not has_profile(job, row.item.profile):
+                job = self._finish(job, row.item.profile)
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)
         else:
@@ -264,6 +273,13 @@ class Run:
             if job.error_kind in _STOPPING:
                 self.stopped = job.message
             self._note(row, job, Outcome())
+
+    def _finish(self, job: JobRecord, profile: Profile) -> JobRecord:
+        """Have a result that is there finished by the profile, which costs nothing; the job as it is then."""
+        if job.state in DONE and job.result.get("objects") and not self._limits.is_dry:
+            with contextlib.suppress(StaleError):  # another process has moved it on: its news come
+                job = self.jobs[job.id] = finish_anew(self._store, job, profile, self._session)
+        return job
 
     def _admit(self) -> None:
         at_service = self._at_service()
@@ -330,6 +346,7 @@ class Run:
             name=item.name,
             estimate_cu=item.price_cu,
             session=self._session,
+            profile=profile_json(item.profile),
             claims=str(self._claims.folder),
             id=row.job_id,
         )
@@ -358,7 +375,7 @@ class Run:
         else:
             if outcome is None:
                 return
-            row.is_changed, row.stage = True, _stage_of(outcome)
+            row.is_changed, row.stage = True, stage_of(outcome)
             if outcome.is_kept:
                 row.message = f"{row.message} Delivered: {', '.join(outcome.outputs)}.".strip()
             self._note(row, self.jobs[row.job_id], outcome)
@@ -373,26 +390,9 @@ class Run:
         """Write down what was delivered, and what is known of the job."""
         if self._limits.is_dry:
             return
-        faces = job.result.get("faces")
-        row.outcome = replace(
-            outcome,
-            key=row.item.key,
-            job=job.id,
-            cost_cu=job.cost_cu,
-            refunded_cu=job.refunded_cu,
-            content=row.item.content,
-            faces=faces if isinstance(faces, int) else None,
-            report=job.result.get("report"),
-            message=row.message,
-            seconds=None if job.finished_at is None else job.finished_at - job.created_at,
-        )
+        row.outcome = outcome.of_job(job, row.item.key, row.item.content, row.message)
         self._claims.acquire(job.id, job.estimate_cu)
         self._claims.write_result(job.id, row.outcome)
-
-
-def _stage_of(outcome: Outcome) -> RowStatus:
-    """Of what was delivered: a row is not done without the outputs that it was to have."""
-    return RowStatus.FAILED if outcome.is_kept else RowStatus.DONE
 
 
 def _is_at_service(job: JobRecord) -> bool:

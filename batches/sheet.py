@@ -16,7 +16,18 @@ from typing import cast
 from urllib.parse import quote
 
 from ..client import JsonValue
-from ..jobs import REPORT_COLUMNS, InputFile, details_of, light_of, mapped, report_cells, sentence_of
+from ..jobs import (
+    FINISH_COLUMNS,
+    REPORT_COLUMNS,
+    InputFile,
+    details_of,
+    finish_cells,
+    finish_sentence,
+    light_of,
+    mapped,
+    report_cells,
+    sentence_of,
+)
 from .manifest import Problem
 from .outcome import Outcome
 from .plan import Item
@@ -26,7 +37,9 @@ COLUMNS = (
     *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
     *("outputs", "job", "message", "refunded_cu", "row"),
     *REPORT_COLUMNS,
+    *FINISH_COLUMNS,
 )
+_MEASURED = len(REPORT_COLUMNS) + len(FINISH_COLUMNS)
 
 
 def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem]) -> None:
@@ -39,11 +52,12 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
         cells = [item.key, row.state, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
         cells += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
         cells += [row.job_id, row.text, outcome.refunded_cu, item.row.number]
-        cells += report_cells(row.report) if row.outcome else [""] * len(REPORT_COLUMNS)
+        measured = [*report_cells(row.report), *finish_cells(row.finish, row.report)]
+        cells += measured if row.outcome else [""] * _MEASURED
         table.writerow(map(_cell, cells))
     for wrong in problems:
         cells = [wrong.key, "wrong", *[""] * 10, str(wrong), "", wrong.number]
-        cells += [""] * len(REPORT_COLUMNS)
+        cells += [""] * _MEASURED
         table.writerow(map(_cell, cells))
     _replace(path, text.getvalue())
 
@@ -81,7 +95,9 @@ _EMPTY = ("picture", "preview", "turntable", "cost", "faces", "size", "seconds",
 def _shown(row: RowState) -> dict[str, JsonValue]:
     item, outcome = row.item, row.outcome or Outcome()
     refunded_cu = outcome.refunded_cu or 0.0
-    report = row.report
+    report, finish = row.report, row.finish
+    lines = [("Finished", finish_sentence(finish, report))] if finish else []
+    lines += details_of(report) if report else []
     files: list[JsonValue] = [
         {"name": Path(name).suffix.lstrip(".") or name, "url": _url(name)} for name in outcome.outputs
     ]
@@ -102,7 +118,7 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
         "turntable": _url(outcome.turntable),
         "light": report and str(light_of(report)),
         "report": sentence_of(report) if outcome.outputs and not outcome.is_kept else "",
-        "details": [[*line] for line in details_of(report)] if report else [],
+        "details": [[*line] for line in lines],
     }
 
 

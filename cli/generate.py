@@ -37,6 +37,10 @@ from ..jobs import (
     Requirement,
     State,
     cost_text,
+    finish_json,
+    finish_of,
+    finish_sentence,
+    read_finish,
     reasons,
     report_json,
     report_of,
@@ -51,8 +55,9 @@ def where_of(arguments: Namespace) -> Where:
 
 
 def run_generate(arguments: Namespace) -> int:
-    outputs = [_output(name, *OUTPUTS) for name in arguments.output]
-    preview = _output(arguments.preview, ".png") if arguments.preview else None
+    outputs = [output_path(name, *OUTPUTS) for name in arguments.output]
+    preview = output_path(arguments.preview, ".png") if arguments.preview else None
+    profile = read_finish(arguments.finish, arguments.faces)
     with Session(where_of(arguments)) as session:
         try:
             request = _read(session, arguments, sys.stderr)
@@ -63,7 +68,11 @@ def run_generate(arguments: Namespace) -> int:
                 return Exit.DONE
             placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview}
             job = start(
-                session, request, name=arguments.name, placement=placement, max_cost_cu=arguments.max_cost
+                *(session, request),
+                name=arguments.name,
+                placement=placement,
+                max_cost_cu=arguments.max_cost,
+                profile=profile,
             )
             return _finish(session, [job], is_json=arguments.json, gate=arguments.require)
         except KeyboardInterrupt:
@@ -138,16 +147,7 @@ def _finish(
                 f"{job.name}: not written: {', '.join(missing)}. Delivered: {kept}. {job.message}".rstrip()
             )
         elif job.state in DONE:
-            faces = job.result.get("faces")
-            facts = f"{faces:,} faces" if isinstance(faces, int) else "done"
-            cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
-            files = ", ".join(written[job.id]) or store.result_blend(job.id)
-            progress.line(f"{job.name}: {facts}{cost} → {files} {job.message}".rstrip())
-            if report := _report_of(job):
-                progress.line(f"{job.name}: {sentence_of(report)}")
-            if why := reasons(gate, report):
-                rejected[job.id] = why
-                progress.line(f"{job.name}: rejected: {'; '.join(why)}")
+            rejected[job.id] = tell_result(progress, session, job, written[job.id], gate)
         else:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
@@ -155,7 +155,7 @@ def _finish(
             files = [str(path) for path in delivered_files(session.store, job) if path.exists()]
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")
-    code = max(codes, default=Exit.DONE) or (Exit.REJECTED if rejected else Exit.DONE)
+    code = max(codes, default=Exit.DONE) or (Exit.REJECTED if any(rejected.values()) else Exit.DONE)
     if is_json:
         written_jobs = [
             job_json(session, store.get(job.id), written.get(job.id, []), rejected.get(job.id, ()))
@@ -163,6 +163,30 @@ def _finish(
         ]
         print(json.dumps({"ok": not code, "error": None, "jobs": written_jobs}))
     return code
+
+
+def tell_result(
+    progress: ProgressLine,
+    session: Session,
+    job: JobRecord,
+    files: Sequence[str],
+    gate: Sequence[Requirement],
+) -> tuple[str, ...]:
+    """Says what came of a job, and what of that was finished; returns why it is rejected, if it is."""
+    faces = job.result.get("faces")
+    facts = f"{faces:,} faces" if isinstance(faces, int) else "done"
+    cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
+    where = ", ".join(files) or session.store.result_blend(job)
+    progress.line(f"{job.name}: {facts}{cost} → {where} {job.message}".rstrip())
+    report, finish = _report_of(job), finish_of(job.result)
+    if finish and not finish.error:  # else the message has it
+        progress.line(f"{job.name}: {finish_sentence(finish, report)}")
+    if report:
+        progress.line(f"{job.name}: {sentence_of(report)}")
+    rejected = reasons(gate, report)
+    if rejected:
+        progress.line(f"{job.name}: rejected: {'; '.join(rejected)}")
+    return rejected
 
 
 def _interrupted(session: Session, *, is_resuming: bool = False) -> int:
@@ -193,7 +217,8 @@ def job_json(
     session: Session, job: JobRecord, outputs: list[str], rejected: Sequence[str] = ()
 ) -> dict[str, object]:
     """A job as the machine-readable output has it; keys are only ever added."""
-    blend = session.store.result_blend(job.id)
+    blend = session.store.result_blend(job)
+    report = _report_of(job)
     return {
         "id": job.id,
         "state": job.state,
@@ -205,7 +230,8 @@ def job_json(
         "blend": str(blend) if blend.exists() else None,
         "outputs": outputs,
         "faces": job.result.get("faces"),
-        "report": report_json(_report_of(job)),
+        "report": report_json(report),
+        "finish": finish_json(finish_of(job.result), report),
         "rejected": [*rejected],
         "candidates": job.doubts,
         "error": job.message if job.error_kind else None,
@@ -243,7 +269,8 @@ def named_values(parameters: list[str]) -> dict[str, JsonValue]:
     return {name: value for name, _, value in (parameter.partition("=") for parameter in parameters)}
 
 
-def _output(name: str, *allowed: str) -> str:
+def output_path(name: str, *allowed: str) -> str:
+    """The file's whole path, where it can be written. Raises MaquetteError."""
     if Path(name).suffix.lower() not in allowed:
         raise MaquetteError(f"{name}: an output's name ends in {' or '.join(allowed)}.")
     if not can_export(Path(name).suffix.lower()):

@@ -26,10 +26,11 @@ from ..headless import (
     code_of,
     read_count,
 )
-from ..jobs import Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
+from ..jobs import PROFILES, Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
 from ..scene import TARGETS
 from .batch import run_batch
 from .export import run_export
+from .finish import run_finish
 from .generate import run_cost, run_generate, run_resume
 from .listing import run_jobs, run_models
 
@@ -114,8 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--preview", metavar="FILE", help="render a small picture of the result (.png)")
     add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
-    words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
-    add("--require", type=_require, default=(), metavar="TERMS", help=words)
+    _add_finish(generate)
     batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
@@ -141,6 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     add("ids", nargs="*", metavar="ID", help="a job to carry on; it is paid for if it was not yet")
     add("--pay", action="store_true", help="also submit, and pay for, those that stopped before that")
     add("--max-cost", type=float, metavar="CU", help="do not start if those to pay for cost more together")
+    finish = command("finish", run_finish, "Finish results that are there by a profile, anew. It is free.")
+    finish.add_argument("ids", nargs="+", metavar="JOB", help="as `jobs` lists it")
+    add = finish.add_argument
+    add("-o", "--output", action="append", default=[], metavar="FILE", help="also write it; repeatable")
+    _add_finish(finish, is_required=True)
     export = command("export", run_export, "Write results that are made as files for another program.")
     add = export.add_argument
     add("ids", nargs="+", metavar="JOB", help="as `jobs` lists them")
@@ -154,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--target", metavar="|".join(TARGETS), choices=tuple(TARGETS), help=words)
     words = "longest side in metres, or `original`; else as the job said"
     add("--size", type=_size, default=argparse.SUPPRESS, metavar="M", help=words)
-    for it in (generate, cost, batch, models, jobs, resume, export):
+    for it in (generate, cost, batch, models, jobs, resume, finish, export):
         add = it.add_argument_group("service").add_argument
         add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
         add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
@@ -168,6 +173,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--delay", type=float, metavar="S", help="seconds that a job takes at least")
     add("--price", type=float, metavar="CU", help="made-up price of every job")
     return parser
+
+
+def _add_finish(parser: argparse.ArgumentParser, *, is_required: bool = False) -> None:
+    """What a result is finished by, and what it is judged by."""
+    add = parser.add_argument
+    words = f"finish it by a profile: {', '.join(PROFILES)}, or a .toml file"
+    add("--finish", metavar="PROFILE", required=is_required, help=words)
+    add("--faces", metavar="N", help="the profile's budget of faces")
+    words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
+    add("--require", type=_require, default=(), metavar="TERMS", help=words)
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Field[Any]) -> None:

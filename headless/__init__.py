@@ -7,6 +7,7 @@ from .batch_options import BatchOptions, read_count, take_options
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
 from .export import FORMATS, export, export_jobs, read_form
+from .finish import finish
 from .generate import generate
 from .make_batch import Batch, output_folder
 from .outputs import deliver, wait_for, wanted_outputs
@@ -42,6 +43,7 @@ __all__ = [
     "export",
     "export_jobs",
     "find_resumable",
+    "finish",
     "generate",
     "get_model",
     "left_elsewhere",

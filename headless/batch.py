@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..batches import Manifest, Outcome, Problem, RowState, read_manifest, read_rows
-from ..jobs import report_json
+from ..jobs import finish_json, report_json
 from .batch_options import has_options, take_options
 from .batch_reporter import BatchReporter
 from .errors import EXPECTED, Exit, MaquetteError, code_of, refuse_in_window
@@ -107,6 +107,7 @@ def _row_of(work: Batch, row: RowState) -> BatchRow:
         size_m=item.size_m,
         faces=outcome.faces,
         report=report_json(row.report),
+        finish=finish_json(row.finish, row.report),
         price_cu=item.price_cu,
         cost_cu=outcome.cost_cu,
         refunded_cu=outcome.refunded_cu or 0.0,

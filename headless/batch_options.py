@@ -5,13 +5,14 @@ To add an option, add a field here, and use it in make_batch.py.
 """
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from ..batches import OUTPUTS
 from ..client import InputError
-from ..jobs import Requirement, read_requirements, read_size, safe_name
+from ..jobs import PROFILES, Requirement, read_finish, read_requirements, read_size, safe_name
 
 MOST = 1_000_000  # rows, jobs or background Blenders
 
@@ -79,6 +80,11 @@ def _read_outputs(value: object) -> str:
     return ",".join(_read_texts(value))
 
 
+def _read_profile(value: object) -> str:
+    read_finish(value, None)
+    return os.fspath(cast("str | os.PathLike[str]", value))
+
+
 def _read_switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise InputError("give True or False.")
@@ -108,6 +114,13 @@ class BatchOptions:
     converters: int | None = _option(
         None, "Blenders that convert at a time (one a core)", value="N", read=read_count
     )
+    finish: str = _option(
+        "",
+        f"finish results by a profile: {', '.join(PROFILES)}, or a .toml file",
+        value="PROFILE",
+        read=_read_profile,
+    )
+    faces: int | None = _option(None, "the budget of faces of that profile", value="N", read=read_count)
     require: tuple[Requirement, ...] = _option(
         (),
         "reject results that are otherwise, such as `faces<=5000, manifold`; or a .toml file of such",

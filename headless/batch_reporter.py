@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..batches import RowState, RowStatus, Run
-from ..jobs import cost_text, report_json
+from ..jobs import cost_text, finish_json, report_json
 
 
 class BatchReporter:
@@ -54,6 +54,7 @@ class BatchReporter:
         if row.stage is RowStatus.DONE and row.outcome:
             facts["outputs"] = [*row.outcome.outputs]
             facts["report"] = report_json(row.report)
+            facts["finish"] = finish_json(row.finish, row.report)
             facts["rejected"] = [*row.rejections]
         self.event("row", **facts)
 

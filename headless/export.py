@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from ..client import JsonValue
-from ..jobs import DONE, BlenderPool, JobRecord, Store, provenance_of, read_size, safe_name
+from ..jobs import DONE, BlenderPool, JobRecord, Store, provenance_outside, read_size, safe_name
 from ..scene import FORMS, TARGETS, can_export
 from .errors import EXPECTED, MaquetteError, code_of, refuse_in_window
 from .place import Source, source_of
@@ -86,8 +86,8 @@ def export_jobs(
     paths = [output] if is_file else _paths_in(output, jobs, form.ending)
     for job, path in zip(jobs, paths, strict=True):
         own_size_m = cast("float | None", job.placement.get("size_m"))
-        result = session.store.result_blend(job.id)
-        source = Source(result, job.name, own_size_m, provenance_of(job))
+        result = session.store.result_blend(job)
+        source = Source(result, job.name, own_size_m, provenance_outside(job))
         request = _request(source, path, form, own_size_m if size_m == "as the job" else size_m)
         session.blenders.run("export_as", request, result.parent, f"exporting {job.name}")
     return paths
@@ -150,7 +150,7 @@ def _check_made(store: Store, job: JobRecord) -> None:
     if job.result.get("kept") and not job.result.get("objects"):
         folder = store.job_folder(job.id) / "result"
         raise MaquetteError(f"{job.name} ({job.id}) is no model that Blender can read. It is in {folder}.")
-    if not store.result_blend(job.id).is_file():
+    if not store.result_blend(job).is_file():
         advice = f"`maquette resume {job.id}` fetches them for nothing."
         raise MaquetteError(f"{job.name} ({job.id}): its files are gone. {advice}")
 

@@ -106,7 +106,8 @@ def blend_of(folder: Path, claims: Claims, row: RowState) -> Path | None:
     machine = claims.owner(row.job_id)
     if machine is None or row.stage is not RowStatus.DONE:
         return None
-    blend = result_blend(machine_folder(folder, machine), row.job_id)
+    finished = row.outcome.finished if row.outcome else ""
+    blend = result_blend(machine_folder(folder, machine), row.job_id, finished)
     return blend if blend.exists() else None
 
 

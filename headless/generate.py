@@ -14,7 +14,10 @@ from ..jobs import (
     Requirement,
     State,
     Store,
+    finish_json,
+    finish_of,
     provenance_of,
+    read_finish,
     read_requirements,
     read_size,
     reasons,
@@ -22,6 +25,7 @@ from ..jobs import (
     report_of,
 )
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
+from .finish import finish as finish_result_of
 from .outputs import deliver, wait_for
 from .request import read_request, start
 from .results import Progress, Result
@@ -36,6 +40,8 @@ def generate(
     key: str | None = None,
     size: float | Literal["original"] = 1.0,
     max_cost: float | None = None,
+    finish: str | os.PathLike[str] | None = None,
+    faces: int | None = None,
     require: str | os.PathLike[str] | Sequence[str] = (),
     sandbox: bool = False,
     state: str | os.PathLike[str] | None = None,
@@ -50,12 +56,15 @@ def generate(
     words. `model` is the id of one that `maquette models` lists, and `parameters` are its inputs: numbers,
     texts, paths, lists of them, or None for the model's default. One that is called like an argument here is
     written `**{"input.model": …}`. `size` is the longest side in metres that `place` gives the result.
-    Nothing is started if it costs more than `max_cost` creative units, or if that is not known. What of
-    `require` the result does not meet, such as "faces<=5000, manifold", is in its `rejected`: docs/report.md.
+    Nothing is started if it costs more than `max_cost` creative units, or if that is not known. `finish` is
+    a profile, "game" or a .toml file, that the result is finished by, and `faces` its budget:
+    docs/finishing.md. What of `require` the result does not meet, such as "faces<=5000, manifold", is in its
+    `rejected`: docs/report.md.
 
     Without a `key` each call is a new job, and is paid for. With one, a call with the same key, model,
-    parameters and files is the same job: what is there is returned at once, what was interrupted goes on, and
-    nothing is paid twice. A job that failed for good stays failed under its key.
+    parameters and files is the same job: what is there is returned at once, finished anew where `finish` has
+    changed, what was interrupted goes on, and nothing is paid twice. A job that failed for good stays failed
+    under its key.
 
     `sandbox` uses a private stand-in: no account, no cost. `state`, `api_url` and `project` are the command's
     `--state`, `--api-url` and `MAQUETTE_PROJECT_ID`; without them the environment and the preferences say.
@@ -71,10 +80,18 @@ def generate(
     try:
         size_m, values = read_size(size), given(parameters)
         gate = read_requirements(require) if require else ()
+        profile = read_finish(finish, faces)
         with Session(Where(sandbox, api_url, project, state)) as session:
             request = read_request(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
-            job = start(session, request, name=name, placement=placement, max_cost_cu=max_cost, key=key)
+            job = start(
+                *(session, request),
+                name=name,
+                placement=placement,
+                max_cost_cu=max_cost,
+                key=key,
+                profile=profile,
+            )
             by_command = f"run `{session.command('resume', job.id)}`"
             reporter.job, again = job, again if key is not None else by_command
             (job,) = wait_for(session, [job], reporter, again=again)
@@ -82,6 +99,8 @@ def generate(
             again = by_command if job.state is State.UNCERTAIN else again
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
+            if job.result.get("objects"):
+                job = finish_result_of(session, job, profile)
             deliver(session, [job])
             return _result_of(session.store, job, name or job.name, size_m, gate)
     except EXPECTED as error:
@@ -141,7 +160,7 @@ def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteEr
 def _result_of(
     store: Store, job: JobRecord, name: str, size_m: float | None, gate: Sequence[Requirement]
 ) -> Result:
-    blend = store.result_blend(job.id)
+    blend = store.result_blend(job)
     faces = job.result.get("faces")
     found = report_of(job.result)
     report = found and found.at_size(size_m)
@@ -159,6 +178,7 @@ def _result_of(
         files=tuple(path for path in delivered_files(store, job) if path.exists()),
         faces=faces if isinstance(faces, int) else None,
         report=report_json(report),
+        finish=finish_json(finish_of(job.result), report),
         dimensions_m=dimensions,
         size_m=size_m,
         cost_cu=job.cost_cu,

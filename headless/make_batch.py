@@ -83,7 +83,9 @@ class Batch:
         """`parameters` are inputs of the models for rows that do not say otherwise."""
         self.folder = folder
         self._options = options
-        self._defaults = Defaults(options.model or "", parameters, options.size, options.outputs)
+        self._defaults = Defaults(
+            *(options.model or "", parameters, options.size, options.outputs, options.finish, options.faces)
+        )
         self._reporter = reporter
         self._where = where
         self.code: int = Exit.JOB_FAILED

@@ -94,7 +94,7 @@ def wanted_outputs(job: JobRecord) -> list[Path]:
 
 def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     outputs = wanted_outputs(job)
-    result = session.store.result_blend(job.id)
+    result = session.store.result_blend(job)
     if not result.exists():
         outputs = delivered_files(session.store, job)
     elif outputs:

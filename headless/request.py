@@ -9,10 +9,12 @@ from pathlib import Path
 from ..batches import job_id
 from ..client import InputError, JsonValue, Model, NotFoundError
 from ..jobs import (
+    AS_DELIVERED,
     DEFAULT_IMAGE_MODEL,
     DEFAULT_TEXT_MODEL,
     InputValue,
     JobRecord,
+    Profile,
     State,
     add_once,
     cost_text,
@@ -20,6 +22,7 @@ from ..jobs import (
     new_id,
     new_job,
     placeholder_inputs,
+    profile_json,
     take_up,
 )
 from .errors import Exit, MaquetteError
@@ -107,6 +110,7 @@ def start(
     placement: Mapping[str, JsonValue],
     max_cost_cu: float | None,
     key: str | None = None,
+    profile: Profile = AS_DELIVERED,
 ) -> JobRecord:
     """A job for the request, written down. With `key` it is the one of this key, model, values and files: an
     earlier one is taken up where nothing is paid twice; one that may have been paid for is left to a person.
@@ -125,6 +129,7 @@ def start(
             name=name,
             estimate_cu=request.cost_cu,
             placement=placement,
+            profile=profile_json(profile),
             session=session.id,
             id=wanted,
         )

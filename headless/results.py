@@ -20,6 +20,7 @@ class Result:
     files: tuple[Path, ...]  # as the service delivered them
     faces: int | None
     report: Mapping[str, JsonValue] | None  # docs/report.md; None: it was not measured
+    finish: Mapping[str, JsonValue] | None  # docs/finishing.md: profile, faces, deviation; None: as delivered
     dimensions_m: tuple[float, float, float] | None  # X, Y and Z in metres, at `size_m`
     size_m: float | None  # longest side in metres that `place` gives it; None: as delivered
     cost_cu: float | None  # in creative units; None where the service did not tell
@@ -54,6 +55,7 @@ class BatchRow:
     size_m: float | None  # longest side in metres; None: as delivered
     faces: int | None
     report: Mapping[str, JsonValue] | None  # docs/report.md; None: nothing was made, or not measured
+    finish: Mapping[str, JsonValue] | None  # docs/finishing.md: profile, faces, deviation; None: as delivered
     price_cu: float | None  # in creative units, before; None: not known before the upload
     cost_cu: float | None  # what it cost
     refunded_cu: float  # what of that was given back

@@ -5,13 +5,36 @@ Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not 
 """
 
 from .account import KEY_VARIABLE, AccountError, erase_credentials, read_credentials, write_credentials
-from .add_job import add_once, new_job, take_up
+from .add_job import add_once, finish_anew, new_job, take_up
 from .backend import Backend
 from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .candidates import date_text, refuse_candidate, take_candidate
 from .catalogue import Catalogue
 from .database import StoreError
 from .files import as_text, cut, safe_name, sha256_of
+from .finish_words import (
+    FINISH_COLUMNS,
+    Finish,
+    finish_cells,
+    finish_json,
+    finish_of,
+    finish_sentence,
+    read_finish_facts,
+)
+from .finishing import (
+    AS_DELIVERED,
+    finish_result,
+    finished_key,
+    has_profile,
+    is_finished_by,
+    message_of,
+    profile_json,
+    profile_of,
+    provenance_outside,
+    read_finish,
+    result_blend,
+    untouched,
+)
 from .gate import Requirement, read_requirements, reasons
 from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
@@ -30,6 +53,7 @@ from .process import (
     start_worker,
     stop_sandbox,
 )
+from .profile import LABELS, PROFILES, Profile, key, override
 from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, provenance_of, source_of, view_in
 from .record import (
     LEFT_KIND,
@@ -50,16 +74,20 @@ from .results import requires_mesh, usual_result
 from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
-from .transfers import OWN_FILE, result_blend
+from .transfers import OWN_FILE
 from .write_request import write_request
 
 __all__ = [
+    "AS_DELIVERED",
     "DEFAULT_IMAGE_MODEL",
     "DEFAULT_TEXT_MODEL",
     "DONE",
+    "FINISH_COLUMNS",
     "KEY_VARIABLE",
+    "LABELS",
     "LEFT_KIND",
     "OWN_FILE",
+    "PROFILES",
     "REPORT_COLUMNS",
     "SANDBOX",
     "UNPAID",
@@ -69,6 +97,7 @@ __all__ = [
     "BlenderTask",
     "Catalogue",
     "ChildError",
+    "Finish",
     "InputFile",
     "InputFileError",
     "InputValue",
@@ -77,6 +106,7 @@ __all__ = [
     "Light",
     "NewJob",
     "Price",
+    "Profile",
     "Report",
     "Requirement",
     "SandboxError",
@@ -97,22 +127,39 @@ __all__ = [
     "details_of",
     "end_at_once",
     "erase_credentials",
+    "finish_anew",
+    "finish_cells",
+    "finish_json",
+    "finish_of",
+    "finish_result",
+    "finish_sentence",
+    "finished_key",
     "gather_inputs",
+    "has_profile",
     "is_file",
+    "is_finished_by",
+    "key",
     "lacks_picture",
     "leaves",
     "let_go",
     "light_of",
     "load_worker",
     "mapped",
+    "message_of",
     "name_of",
     "new_id",
     "new_job",
     "open_sandbox",
+    "override",
     "picture_of",
     "placeholder_inputs",
+    "profile_json",
+    "profile_of",
     "provenance_of",
+    "provenance_outside",
     "read_credentials",
+    "read_finish",
+    "read_finish_facts",
     "read_report",
     "read_requirements",
     "read_size",
@@ -133,6 +180,7 @@ __all__ = [
     "stop_sandbox",
     "take_candidate",
     "take_up",
+    "untouched",
     "usual_result",
     "view_in",
     "with_new_seed",

@@ -7,8 +7,11 @@ from typing import Any
 
 from ..client import Model
 from .database import StoreError
+from .finishing import profile_json
+from .profile import Profile
 from .provenance import name_of, source_of
 from .record import InputValue, JobRecord, NewJob
+from .states import DONE, State
 from .store import StaleError, Store
 
 
@@ -45,3 +48,14 @@ def take_up(store: Store, job: JobRecord, session: str, *, may_spend: bool) -> J
     with contextlib.suppress(StaleError):
         return store.resume(job, session, may_spend=may_spend)
     return store.get(job.id)
+
+
+def finish_anew(store: Store, job: JobRecord, profile: Profile, session: str = "") -> JobRecord:
+    """Have the worker of `session` finish a result that is there by the profile; nothing is paid.
+
+    Raises StoreError where there is no result, StaleError if another process has moved the job on.
+    """
+    if job.state not in DONE or not job.result.get("objects"):
+        raise StoreError(f"{job.name} is {job.state}: there is no 3D model to finish.")
+    anew: dict[str, Any] = {"progress": None, "attempts": 0, "not_before": 0.0, "cancel": ""}
+    return store.move(job, State.CONVERTING, profile=profile_json(profile), session=session, **anew)

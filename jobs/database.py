@@ -106,6 +106,10 @@ MIGRATIONS = (
         waited_s REAL NOT NULL, took_s REAL NOT NULL);
     CREATE INDEX runs_by_model ON runs (service, model_id);
     """,
+    # What a job's result is finished by.
+    """
+    ALTER TABLE jobs ADD COLUMN profile TEXT NOT NULL DEFAULT '{}';
+    """,
 )
 _DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
 _MARK = "damaged"  # a file of this name: the database was found damaged while it was in use

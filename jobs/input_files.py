@@ -136,6 +136,7 @@ def again(job: JobRecord, folder: Path) -> NewJob:
         estimate_cu=job.price_cu,
         source=job.source,
         placement=job.placement,
+        profile=job.profile,
     )
 
 

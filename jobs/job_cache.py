@@ -10,7 +10,9 @@ import itertools
 import statistics
 from collections.abc import Callable, Sequence
 
+from .add_job import finish_anew
 from .candidates import refuse_candidate, take_candidate
+from .profile import Profile
 from .record import JobRecord, NewJob
 from .states import DONE, State
 from .store import StaleError, Store, StoreError
@@ -103,6 +105,10 @@ class JobCache:
 
     def cancel(self, job: JobRecord) -> JobRecord:
         return self._change(job, self.store.request_cancel)
+
+    def finish(self, job: JobRecord, profile: Profile) -> JobRecord:
+        """Have its result finished by the profile, which is free."""
+        return self._change(job, lambda now: finish_anew(self.store, now, profile))
 
     def mark_placed(self, job: JobRecord) -> JobRecord:
         """It is in a scene; nothing is written if it was in one before."""

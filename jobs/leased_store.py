@@ -70,8 +70,9 @@ class LeasedStore:
         return self.store.update(job, lease=self.name, **values)
 
     def end(self, job: JobRecord, state: State, **values: Any) -> JobRecord:
-        """Move to a final state and set `finished_at`."""
-        return self.move(job, state, finished_at=self.store.clock(), **values)
+        """Move to a final state and set `finished_at`; of a result that is finished anew it stays."""
+        values.setdefault("finished_at", job.finished_at or self.store.clock())
+        return self.move(job, state, **values)
 
     def fail(self, job: JobRecord, text: str, kind: str, resume: State | None) -> JobRecord:
         return self.end(job, State.FAILED, message=text, error_kind=kind, resume_state=resume)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _EMPTY = {
     **dict.fromkeys(("input_files", "candidates", "files"), "[]"),
-    **dict.fromkeys(("inputs", "sent", "result", "placement"), "{}"),
+    **dict.fromkeys(("inputs", "sent", "result", "placement", "profile"), "{}"),
 }
 _KINDS = {name: list if empty == "[]" else dict for name, empty in _EMPTY.items()}
 _ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)

@@ -49,7 +49,7 @@ class PreviewMaker:
         if job is None:
             self._answer(lookup)
             return
-        result = self._leased.store.result_blend(job.id)
+        result = self._leased.store.result_blend(job)
         self._tasks.start(
             _TASK,
             _TASK,
@@ -68,7 +68,7 @@ class PreviewMaker:
             job = store.get(job_id)
         except JobGoneError:
             return None
-        return job if lacks_picture(job) and store.result_blend(job.id).is_file() else None
+        return job if lacks_picture(job) and store.result_blend(job).is_file() else None
 
     def _render(self, job: JobRecord, result: Path, progress: Progress) -> bool:
         """Whether the picture could be made. Raises ChildError if no Blender can be started."""

@@ -127,6 +127,7 @@ class NewJob:
     source: str = ""  # name of the picture or words that it was made from, for people
     placement: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     session: str = ""  # of the command that asks for it; empty: the window
+    profile: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])  # {}: as delivered
     claims: str = ""  # the folder in which machines share who has which of the service's jobs: shared.py
     id: str = field(default_factory=new_id)
 
@@ -165,8 +166,9 @@ class JobRecord:
     claims: str  # see NewJob
     finished_at: float | None
     files: list[JsonValue]  # downloaded: {"path": in the job's folder, "role", "name", "sha256"}
-    result: dict[str, JsonValue]  # the converter's answer
+    result: dict[str, JsonValue]  # the answer about the file in use: see finishing.py
     placement: dict[str, JsonValue]
+    profile: dict[str, JsonValue]  # what the result is finished by, as profile.py writes it; {}: as delivered
     change: int  # rises with every write to any row
 
     @property
@@ -196,7 +198,7 @@ class JobRecord:
         return 0.0 if is_unpaid else self.estimate_cu or 0.0
 
 
-JSON_COLUMNS = ("input_files", "sent", "candidates", "files", "result", "placement")
+JSON_COLUMNS = ("input_files", "sent", "candidates", "files", "result", "placement", "profile")
 COLUMNS = tuple(f.name for f in fields(JobRecord))
 
 

@@ -33,9 +33,10 @@ MOVES: dict[State, frozenset[State]] = {
     _S.RUNNING: frozenset({_S.QUEUED, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.DOWNLOADING: frozenset({_S.CONVERTING, _S.FAILED, _S.EXPIRED}),
     _S.CONVERTING: frozenset({_S.READY, _S.FAILED, _S.DOWNLOADING}),
-    # Back by a person's resume alone, where the result's files are gone: the service still has them.
-    _S.READY: frozenset({_S.PLACED, _S.DOWNLOADING}),
-    _S.PLACED: frozenset({_S.DOWNLOADING}),
+    # Back by a person's resume where the result's files are gone, which the service still has; or to finish
+    # the result by another profile. Neither is paid for.
+    _S.READY: frozenset({_S.PLACED, _S.DOWNLOADING, _S.CONVERTING}),
+    _S.PLACED: frozenset({_S.DOWNLOADING, _S.CONVERTING}),
     # By a person's resume: to where no money is spent twice (the row's resume_state says where).
     _S.FAILED: frozenset({_S.PREPARED, _S.QUEUED, _S.DOWNLOADING, _S.CONVERTING}),
     _S.CANCELED: frozenset(),

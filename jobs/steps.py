@@ -20,6 +20,7 @@ from ..client import (
 )
 from .blender_pool import BlenderPool, ChildError
 from .database import RemoteTakenError
+from .finishing import make_result, message_of
 from .input_files import is_for_blender, is_prepared, prepare_files, upload_inputs
 from .lease import may_send
 from .leased_store import STORE_TROUBLE, LeasedStore, log
@@ -30,14 +31,7 @@ from .service import Service
 from .states import REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
-from .transfers import (
-    Progress,
-    SpoiltFileError,
-    UnreadableResultError,
-    convert_result,
-    download_results,
-    set_aside,
-)
+from .transfers import Progress, SpoiltFileError, UnreadableResultError, download_results, set_aside
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked
@@ -254,7 +248,9 @@ class Steps:
                 text = f"{job.message} The service delivers the same file again; it is kept in {folder}."
                 self._leased.fail(job, text, job.error_kind, State.DOWNLOADING)
                 return
-            self._leased.move(job, State.CONVERTING, files=files, progress=None, attempts=0)
+            # Without what an earlier result was: these files are converted.
+            known = {name: value for name, value in job.result.items() if name == "rejected"}
+            self._leased.move(job, State.CONVERTING, files=files, result=known, progress=None, attempts=0)
         elif isinstance(error, NotFoundError):
             text = f"The service no longer has the result. {error}"
             kind = type(error).__name__
@@ -267,7 +263,7 @@ class Steps:
         self._tasks.start(
             job.id,
             "convert",
-            lambda _: convert_result(self._blenders, job, folder),
+            lambda _: make_result(self._blenders, job, folder),
             lambda future: self._converted(job, future),
         )
 
@@ -279,16 +275,14 @@ class Steps:
             self._leased.fail(job, text, UnreadableResultError.__name__, State.DOWNLOADING)
         elif error is None:
             answer = future.result()
-            messages = [*answer.get("messages", []), *(entry["why"] for entry in answer.get("kept", []))]
+            message = message_of(answer)
             if job.cancel:
-                messages.insert(0, "It came all the same: the service did not stop it.")
+                message = f"It came all the same: the service did not stop it. {message}".strip()
             files = job.files
             if not (self._is_keeping_downloads or answer.get("kept")):
                 shutil.rmtree(self._folder(job) / "result", ignore_errors=True)
                 files = []
-            self._leased.end(
-                job, State.READY, result=answer, files=files, cancel="", message=" ".join(messages)
-            )
+            self._leased.end(job, State.READY, result=answer, files=files, cancel="", message=message)
         else:
             if isinstance(error, SpoiltFileError):
                 self._download_again(job, error)

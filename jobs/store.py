@@ -28,13 +28,14 @@ from .database import (
 )
 from .expected_results import ExpectedResults
 from .files import as_text
+from .finishing import finished_key, result_blend
 from .input_files import keep_files
 from .lookups import LookupTable
 from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
 from .runs import RunTable
 from .states import UNPAID, WORKING, State, check_move
-from .transfers import is_result_gone, result_blend
+from .transfers import is_result_gone
 from .uploads import UploadTable
 
 LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
@@ -167,9 +168,9 @@ class Store:
     def job_folder(self, job_id: str) -> Path:
         return self.folder / "jobs" / job_id
 
-    def result_blend(self, job_id: str) -> Path:
-        """What the job's delivered files became: the file that is appended."""
-        return result_blend(self.folder, job_id)
+    def result_blend(self, job: JobRecord) -> Path:
+        """What the job's delivered files became, as it is in use, finished or not: the file to append."""
+        return result_blend(self.folder, job.id, finished_key(job.result))
 
     # Writing.
 
@@ -212,7 +213,8 @@ class Store:
         row |= {"name": as_text(new.name), "source": as_text(new.source)}
         inputs, files = keep_files(new.inputs, folder, is_quick=self._is_interactive)
         row |= {"inputs": json_text(inputs, files), "input_files": json_text(files)}
-        row |= {"placement": json.dumps(dict(new.placement)), "state": State.PREPARED}
+        row |= {name: json.dumps(dict(getattr(new, name))) for name in ("placement", "profile")}
+        row["state"] = State.PREPARED
         return row | dict.fromkeys(("created_at", "updated_at"), self.clock())
 
     def move(self, job: JobRecord, state: State, *, lease: str | None = None, **values: Any) -> JobRecord:

@@ -223,7 +223,7 @@ def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[
     Raises ChildError with the converter's own words, or if the child crashed or took too long;
     SpoiltFileError if the files have to be downloaded again.
     """
-    _remove_leftovers(folder)
+    remove_leftovers(folder)
     sources: list[JsonValue] = []
     for entry in job.files:
         assert isinstance(entry, dict)
@@ -247,7 +247,7 @@ def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[
             raise UnreadableResultError(str(error)) from error
         raise
     finally:
-        _remove_leftovers(folder)
+        remove_leftovers(folder)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:
@@ -279,24 +279,24 @@ def _put_back(
     return {"put_back": made, "messages": told}
 
 
-def result_blend(store_folder: Path, job_id: str) -> Path:
-    """What a job's delivered files became, in the store of this folder: the file that is appended."""
-    return store_folder / "jobs" / job_id / RESULT
-
-
 def is_result_gone(job: JobRecord, folder: Path) -> bool:
     """Whether a finished job's result is no longer in its folder: it has to be downloaded again."""
     if job.state not in DONE or job.remote_id is None:
         return False
-    blend = folder / RESULT
     if job.result.get("kept"):  # what Blender does not read is handed on as it came
         return not all(
             (folder / str(entry["path"])).exists() for entry in job.files if isinstance(entry, dict)
         )
-    return not blend.is_file() or not blend.stat().st_size
+    return not is_whole(folder / RESULT)
 
 
-def _remove_leftovers(folder: Path) -> None:
+def is_whole(path: Path) -> bool:
+    """Whether the file is there, and is not empty as after a power cut."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def remove_leftovers(folder: Path) -> None:
     """What a child that was killed, or crashed and was replaced, has left in the job's folder."""
-    for left in (*folder.glob(".converting-*"), *folder.glob(".result.blend.*.part")):
+    patterns = (".converting-*", ".finishing-*", ".result.blend.*.part")
+    for left in [path for pattern in patterns for path in folder.glob(pattern)]:
         shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..client import JsonValue
-from .provenance import provenance_of
+from .finishing import provenance_outside
 from .record import JobRecord
 
 
@@ -20,6 +20,6 @@ def write_request(
         "picture": None,
         "name": job.name,
         "size_m": size_m,
-        "provenance": dict(provenance_of(job)),
+        "provenance": dict(provenance_outside(job)),
         "threads": 0,
     }

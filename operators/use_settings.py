@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from .. import properties
-from ..jobs import Backend, JobRecord, StoredFile
+from ..jobs import Backend, JobRecord, StoredFile, profile_of
 from .job_operator import JobOperator
 
 
@@ -28,6 +28,7 @@ class MAQUETTE_OT_use_settings(JobOperator, bpy.types.Operator):
         properties.choose(settings, model, backend.catalogue)
         values = {name: _restored(was_set.get(name), used, folder) for name, used in job.inputs.items()}
         properties.set_values(settings, model, was_set | values)
+        properties.set_profile(settings, profile_of(job))
         return None
 
 

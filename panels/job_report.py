@@ -6,7 +6,18 @@ from functools import cache
 
 import bpy
 
-from ..jobs import DONE, JobRecord, Light, Report, details_of, light_of, report_of, sentence_of
+from ..jobs import (
+    DONE,
+    JobRecord,
+    Light,
+    Report,
+    details_of,
+    finish_of,
+    finish_sentence,
+    light_of,
+    report_of,
+    sentence_of,
+)
 from .text import Ruler, draw_text
 
 _TITLES = 0.45  # of the width
@@ -20,6 +31,7 @@ class _LastRead:
     job: JobRecord | None = None
     report: Report | None = None
     sentence: str = ""
+    finish: str = ""  # what finishing has made of it; of one that could not be, the job's message tells
     light: Light = Light.GREEN
 
 
@@ -29,6 +41,8 @@ _last = _LastRead()
 def draw_sentence(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
     """Of a result that is there; one from before there were reports has none."""
     report = _read(job).report
+    if job.state in DONE and _last.finish:
+        draw_text(layout, ruler, _last.finish, icon="MOD_DECIM", inset=0.8)
     if job.state in DONE and report:
         draw_text(layout, ruler, _last.sentence, icon=_icon_of(_last.light), inset=0.8)
 
@@ -51,8 +65,9 @@ def draw_report(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> Non
 def _read(job: JobRecord) -> _LastRead:
     """Read once, not at each redraw: a job that changes is another record."""
     if _last.job is not job:
-        report = report_of(job.result)
+        report, finish = report_of(job.result), finish_of(job.result)
         _last.job, _last.report = job, report
+        _last.finish = finish_sentence(finish, report) if finish and not finish.error else ""
         if report:
             _last.sentence, _last.light = sentence_of(report), light_of(report)
     return _last

@@ -128,6 +128,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
+        ("finish_job", "Finish…", job.state in DONE and bool(job.result.get("objects"))),
         ("export_job", "Export…", job.id in state.in_scene),
         ("put_at_cursor", "Put at Cursor", bool(beside)),
         ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import bpy
 
-from .. import properties
+from .. import properties, scene
 from ..client import Model
 from ..jobs import Backend, cost_text, requires_mesh
 from ..session_state import state
@@ -96,7 +96,20 @@ def _draw_place(
             draw_text(column, ruler, f"{properties.NAME} stands for each one's name.")
         elif is_replaced and properties.prompt_input(model):
             column.prop(settings, "use_object_names")
+        if not (mode == "ORIGINAL" and settings.result in scene.ONTO):
+            _draw_finish(column, settings)
         draw_restore(column, context)
+
+
+def _draw_finish(column: bpy.types.UILayout, settings: properties.MaquetteSettings) -> None:
+    """The profile, and its budget if it has one, on one line."""
+    row = column.row(align=True)
+    row.use_property_split = True
+    row.prop(settings, "finish")
+    if properties.budget_of(settings.finish_name):
+        budget = row.row(align=True)
+        budget.use_property_split = False
+        budget.prop(settings, "finish_faces", text="")
 
 
 def _draw_generate(

@@ -10,7 +10,7 @@ from .. import preferences
 from ..client import Model
 from ..jobs import DEFAULT_IMAGE_MODEL, Catalogue, JobCache, requires_mesh, usual_result
 from ..session_state import state
-from . import job_filter, model_list
+from . import job_filter, model_list, profiles
 from .groups import (
     LISTS,
     MaquetteFile,
@@ -124,6 +124,23 @@ class MaquetteSettings(bpy.types.PropertyGroup):
         set=lambda self, value: setattr(self, "own_size", value),
     )
     own_size: bpy.props.FloatProperty(options={"HIDDEN"})
+    finish: bpy.props.EnumProperty(
+        name="Finish",
+        description="What becomes of the 3D model once it is there. Free, and can be changed later",
+        items=lambda self, _context: profiles.profile_items(getattr(self, "finish_name", "")),
+        get=lambda self: profiles.place_of(self),
+        set=lambda self, value: profiles.choose_profile(self, value),
+    )
+    finish_name: bpy.props.StringProperty(options={"HIDDEN"})  # "" until a person has chosen
+    finish_faces: bpy.props.IntProperty(
+        name="Faces",
+        description="How many triangles the 3D model has at most",
+        min=4,
+        max=10_000_000,
+        get=lambda self: self.own_faces or profiles.budget_of(self.finish_name),
+        set=lambda self, value: setattr(self, "own_faces", value),
+    )
+    own_faces: bpy.props.IntProperty(options={"HIDDEN"})  # 0: as many as the profile leaves
     drop_point: bpy.props.FloatVectorProperty(name="Drop Point", size=3, subtype="XYZ_LENGTH")
     drop_rotation_z: bpy.props.FloatProperty(name="Drop Rotation", subtype="ANGLE")
     use_object_names: bpy.props.BoolProperty(

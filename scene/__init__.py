@@ -10,6 +10,7 @@ from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, re
 from .place import Placement, grid_locations, row_locations
 from .placeholder import (
     add_placeholder,
+    await_version,
     box_of,
     drop_placeholder,
     find_placeholders,
@@ -37,6 +38,7 @@ __all__ = [
     "add_placeholder",
     "append_result",
     "arrive",
+    "await_version",
     "awaited_job",
     "bounds_or_none",
     "box_of",

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 import bpy
 from mathutils import Matrix
 
-from .append import Loading, collection_of, name_data, note_provenance
+from .append import Loading, collection_of, name_data, note_provenance, without_number
 from .conversion.sidecar import PART
-from .custom_properties import HIGHEST, LOWEST
+from .custom_properties import HIGHEST, LOWEST, NAMED
 from .place import corners_of
-from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
+from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
 from .stand_in import stand_in
 
 _QUICK_VERTICES = 200_000  # are moved in some milliseconds
@@ -31,6 +31,7 @@ def arrive(
         loading.drop()
         return []
     root, objects = loading.finish()
+    own_name = root.name if NAMED in root else ""
     root.name = name
     note_provenance(root, provenance)
     copies = [(root, objects), *(_copied(root, objects) for _ in waiting[1:])]
@@ -39,7 +40,10 @@ def arrive(
     for item, (each, its_objects) in zip(waiting, copies, strict=True):
         new, applied = _put(item, each, its_objects, applied)
         parts.append([new, *(part for part in its_objects if part != each)])
-    name_data(parts[0], parts[0][0].name)
+    if not own_name:
+        name_data(parts[0], parts[0][0].name)
+    elif without_number(parts[0][0].name) == name:  # not one that the artist has chosen
+        parts[0][0].name = own_name
     return [new for new, *_ in parts]
 
 
@@ -67,9 +71,14 @@ def _put(
         for child in children.get(owner, ())
         if child not in earlier
     ]
-    place = fitted(root, item)
-    stands = _stands(root, item, place)
-    applied = _shift(root, objects, stands.inverted_safe() @ place, applied)
+    inner = version_within(root, item)
+    if inner is None:
+        place = fitted(root, item)
+        stands = _stands(root, item, place)
+        inner = stands.inverted_safe() @ place
+    else:  # another version of what is there stands as the artist has put that
+        stands = item.matrix_basis.copy()
+    applied = _shift(root, objects, inner, applied)
     for each in earlier:
         each.parent = None  # else it would count to the new one
     is_same = item.type == root.type == "EMPTY"

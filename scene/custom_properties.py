@@ -11,9 +11,11 @@ from mathutils import Matrix, Vector
 
 PREFIX = "maquette_"  # of the name of each custom property of ours
 LOWEST, HIGHEST = "maquette_min", "maquette_max"  # of a result's root: the corners of its bounds
+NAMED = "maquette_named"  # of a result's root: its parts have the names that they are to have
 AWAITS = "maquette_awaits"  # of a placeholder: the id of a job
 OWN = "maquette_own"  # of a placeholder: from its space to that of the object that was sent
 FIT = "maquette_fit"  # of a placeholder: where in it the result's root stands
+VERSION = "maquette_version"  # of a result that waits for another version of itself: how large it was made
 ARRIVES = "maquette_arrives"  # of an object that waits for a material or a mesh of its own
 BEFORE = "maquette_before"  # of an object: what was taken from it, to be restored
 BESIDE = "maquette_beside"  # of what was put beside another object, not at the 3D cursor: that one's name
@@ -48,6 +50,13 @@ def matrix_or_none(value: object) -> Matrix | None:
         return None
     matrix = Matrix([numbers[row : row + 4] for row in range(0, 16, 4)])
     return matrix if matrix.determinant() else None
+
+
+def version_size(item: bpy.types.Object) -> float:
+    """How many times its own size a result was made that waits for another version of itself, or 0."""
+    value = item.get(VERSION)
+    is_usual = isinstance(value, int | float) and 1.0 / MAX_COORDINATE < value < MAX_COORDINATE
+    return float(value) if is_usual else 0.0
 
 
 def _corner_or_none(value: object) -> Vector | None:

@@ -12,11 +12,22 @@ import bpy
 from mathutils import Euler, Matrix, Vector
 
 from .append import collection_of
-from .custom_properties import ARRIVES, AWAITS, FIT, OWN, awaited_job, bounds_or_none, matrix_or_none
+from .custom_properties import (
+    ARRIVES,
+    AWAITS,
+    FIT,
+    OWN,
+    VERSION,
+    awaited_job,
+    bounds_or_none,
+    matrix_or_none,
+    version_size,
+)
 from .place import bounds_of
 
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
-PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES)
+PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES, VERSION)
+_SAME = 1e-5  # what two sizes differ by that are one, in single precision
 _GAP = 0.25  # of the size, between two in a row
 _ROOM = 4.0  # what is so many times as large is what one stands in, not beside
 _SOLID = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME")
@@ -61,6 +72,42 @@ def drop_placeholder(item: bpy.types.Object) -> None:
     else:
         for key in PLACEHOLDER_KEYS:
             item.pop(key, None)
+
+
+def await_version(item: bpy.types.Object, job_id: str, longest: float) -> None:
+    """The result waits for another version of itself, which gets its transform and its size.
+
+    `longest` is the longest side of the version that it is now, as it was converted.
+    """
+    low, high = _own_box(item)
+    size = max(high - low) / longest if longest > 0 else 1.0
+    item[VERSION] = 1.0 if abs(size - 1.0) < _SAME else size
+    item[AWAITS] = job_id
+
+
+def version_within(root: bpy.types.Object, item: bpy.types.Object) -> Matrix | None:
+    """Where in the item's space the root of its other version lies: on the same floor, in the same size.
+
+    None if the item waits for no other version of itself.
+    """
+    size = version_size(item)
+    if not size:
+        return None
+    to_floor, from_floor = _middle_of_floor(*_own_box(item)), -_middle_of_floor(*bounds_of(root))
+    return Matrix.Translation(to_floor) @ Matrix.Scale(size, 4) @ Matrix.Translation(from_floor)
+
+
+def _own_box(item: bpy.types.Object) -> tuple[Vector, Vector]:
+    """Of a result that may have been edited since; modifiers do not count."""
+    own = bounds_or_none(item)
+    return own if own and item.modifiers else box_of(item)
+
+
+def _middle_of_floor(low: Vector, high: Vector) -> Vector:
+    """Of a box; 0 where single precision alone makes it another."""
+    middle = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+    least = _SAME * max(high - low)
+    return Vector([value if abs(value) > least else 0.0 for value in middle])
 
 
 def mark_made(item: bpy.types.Object) -> None:

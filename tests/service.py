@@ -248,21 +248,25 @@ def _with(job: Job, **values: Any) -> Job:
     return replace(job, **values)
 
 
-def fake_blender(folder: Path, answer: dict[str, Any] | None) -> str:
-    """An executable that converts as asked: writes `answer`, or crashes if there is none."""
+def fake_blender(folder: Path, answer: dict[str, Any] | None, **others: dict[str, Any] | None) -> str:
+    """An executable that converts as asked: writes `answer`, or crashes if there is none; `others` are by
+    another task's name.
+    """
     script = folder / "blender"
     script.write_text(
         f"#!{sys.executable}\n"
         "import json, os, pathlib, sys\n"
-        f"answer = json.loads({json.dumps(answer)!r})\n"
+        f"others = json.loads({json.dumps({'': answer, **others})!r})\n"
         "for line in sys.stdin:\n"
         "    task = json.loads(line)\n"
+        "    answer = others.get(task['command'], others[''])\n"
         "    with open(task['log'], 'a') as log:\n"
         "        print('secrets:', [n for n in os.environ if n.startswith('SCENARIO_')], file=log)\n"
         "        print('objects:', task.get('objects'), file=log)\n"
         "    if answer is None: sys.exit(11)\n"
+        "    said = 'BLENDER' if task['command'] != 'finish' else task['profile']['name']\n"
         "    for made in task.get('outputs') or [task['target']]:\n"
-        "        pathlib.Path(made).write_bytes(b'BLENDER')\n"
+        "        pathlib.Path(made).write_bytes(said.encode())\n"
         "    pathlib.Path(task['answer'] + '.part').write_text(json.dumps(answer))\n"
         "    os.replace(task['answer'] + '.part', task['answer'])\n"
     )

@@ -9,7 +9,7 @@ import os
 
 import bpy
 
-from .. import preferences
+from .. import preferences, properties
 from ..client import DEFAULT_API_URL, is_loopback
 from ..jobs import (
     KEY_VARIABLE,
@@ -34,6 +34,7 @@ def open_backend() -> None:
     folder = preferences.state_folder()
     state.account = "signed_out"
     state.problem = ""
+    properties.read_profiles()
     try:
         settings = _settings()
         state.opened_with = settings

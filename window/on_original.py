@@ -80,6 +80,12 @@ def is_of_object(job: JobRecord) -> bool:
     return isinstance(own, dict) and own.get("result") in (*scene.ONTO, "OBJECT")
 
 
+def goes_onto(placement: Mapping[str, Any]) -> bool:
+    """Whether a job of this placement makes a material or a mesh for an object: that is not finished."""
+    own = placement.get("own")
+    return isinstance(own, dict) and own.get("result") in scene.ONTO
+
+
 def loading(jobs: JobCache, job_id: str) -> scene.Loading:
     """What is loaded for a job: what goes onto an object itself, if one waits for that, else the result."""
     folder, job = jobs.store.job_folder(job_id), jobs.by_id.get(job_id)
@@ -87,9 +93,10 @@ def loading(jobs: JobCache, job_id: str) -> scene.Loading:
     own_file = folder / OWN_FILE
     is_there = info.get("result") in scene.ONTO and own_file.is_file()
     scene.note_fit(job_id, str(info.get("result")) if is_there else "OBJECT", info.get("fit"))
-    return scene.Loading(
-        own_file if is_there and scene.waiting_for(job_id) else jobs.store.result_blend(job_id)
-    )
+    if is_there and scene.waiting_for(job_id):
+        return scene.Loading(own_file)
+    job = job or jobs.store.get(job_id)
+    return scene.Loading(jobs.store.result_blend(job))
 
 
 def arrive(loaded: scene.Loading, job: JobRecord) -> bool:

@@ -146,6 +146,15 @@ def create(
         show_message(f"{made.name} stands beside {other}, which is at the 3D cursor")
 
 
+def await_version(job: JobRecord) -> None:
+    """Has all that stands of the job's result in this file wait for another version of it."""
+    low, high = (job.result.get(end) for end in ("min", "max"))
+    sides = [top - bottom for bottom, top in zip(low, high, strict=True)] if low and high else [0.0]
+    for item in objects_of(job.id, bpy.data.objects):
+        if is_root(item) and item.users_scene and item.library is None and not scene.awaited_job(item):
+            scene.await_version(item, job.id, max(sides))
+
+
 def put_at_cursor(context: bpy.types.Context, job_id: str) -> bool:
     """Moves what was put beside something to the 3D cursor after all; False if there is none."""
     found = [each for each in objects_of(job_id, context.view_layer.objects) if scene.BESIDE in each]

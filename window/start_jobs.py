@@ -13,7 +13,7 @@ import bpy
 
 from .. import properties
 from ..client import InputError, Model
-from ..jobs import NewJob, StoreError, new_job
+from ..jobs import NewJob, StoreError, new_job, profile_json
 from ..session_state import state
 from . import collect_inputs, on_original, placeholders, placing, wait
 from .blockers import blocker, credits_blocker
@@ -105,12 +105,14 @@ def _new_job(
     inputs = collect_inputs.inputs_of(
         model, values, lambda value, kind: collect_inputs.save(value, kind, solids, folder)
     )
+    own = on_original.own_of(context, model, values, target)
+    profile = properties.profile_of(properties.get(context.scene))
     return new_job(
         model,
         inputs,
         service=service,
         name=target.name if target else None,
         estimate_cu=cost_cu,
-        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)}
-        | on_original.own_of(context, model, values, target),
+        placement={"frame": context.scene.frame_current, "settings": properties.values_to_json(values)} | own,
+        profile={} if on_original.goes_onto(own) else profile_json(profile),
     )

@@ -78,6 +78,13 @@ def check_render(example: Example) -> None:
     bpy.data.images.remove(image)
 
 
+def check_finish(example: Example) -> None:
+    done = example.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert example.paid == 1
+    assert re.search(r"Game: [\d,]+ → [\d,]+ faces", done.stdout), done.stdout
+
+
 def check_sandbox(example: Example) -> None:
     keys = dict.fromkeys(("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "MAQUETTE_API_URL"), "")
     done = example.run(**keys)
@@ -150,7 +157,7 @@ def check_error(example: Example) -> None:
 
 
 CHECKS: list[Callable[[Example], None]] = [
-    check_render, check_sandbox, check_export, check_grid, check_plan, check_key, check_error,
+    check_render, check_finish, check_sandbox, check_export, check_grid, check_plan, check_key, check_error,
 ]  # fmt: skip
 
 
@@ -174,6 +181,7 @@ class Folder:
         shutil.copytree(EXAMPLES, folder / "examples")
         shutil.copyfile(ROOT / "docs" / "demo.jpg", folder / "chair.jpg")
         (folder / "props.csv").write_text("id,image\nhorse,examples/horse.png\n", encoding="utf-8")
+        (folder / "finished.csv").write_text("id,file,faces\nhorse,examples/horse.png,800\n", "utf-8")
         (folder / "mail-me.sh").write_text('echo "$BATCH_EXIT_CODE" > mail\n', encoding="utf-8")
         (folder / "script.py").write_text("open('script ran', 'w').close()\n", encoding="utf-8")
         (folder / "dist").mkdir()
@@ -210,9 +218,11 @@ class Folder:
 LEAVES = {
     "README.md 2": ["out/horse.glb"],
     "README.md 3": ["chair.blend", "chair.png", "teapot.glb"],
+    "README.md 4": ["out/game.glb"],
     "docs/batch.md 1": ["made", "out/batch/index.html", "out/batch/horse.glb", "out/batch/sheet"],
     "docs/batch.md 2": ["out/horse.glb", "out/index.html"],
-    "docs/batch.md 3": ["out/horse.glb", "mail"],
+    "docs/batch.md 3": ["out/horse.glb", "out/results.csv"],
+    "docs/batch.md 4": ["out/horse.glb", "mail"],
     "docs/export.md 1": ["horse.glb", "horse.fbx", "horse.stl", "out/horse.obj", "out/horse_textures"],
     "docs/python.md 1": ["script ran"],
 }

@@ -344,3 +344,30 @@ def test_a_very_large_mesh_keeps_its_scale_on_the_object_and_holds_nothing_up(
     assert tuple(made.scale) == pytest.approx((1 / 6,) * 3)
     low, high = corners(made)
     assert max(high - low) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_another_version_of_what_stands_there_gets_its_transform_and_its_size(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """Be it one object or several parts under an empty."""
+    halves = [box(scene, (0.5, 2, 3)), box(scene, (0.5, 2, 3))]
+    halves[1].location.x = 0.5
+    apart = delivered(tmp_path / "apart", halves)
+    whole = delivered(tmp_path / "whole", [box(scene)])
+    waiting(scene, location=(1, 2, 0), size=1.5)
+    (item,) = arrived(whole)
+    item.location.z += 1
+    item.rotation_euler = (0.2, 0.1, 0.5)
+    item.scale = (1, 2, 1)
+    bpy.context.view_layer.update()
+    matrix, (low, high) = item.matrix_world.copy(), corners(item)
+    for result, kind in ((apart, "EMPTY"), (whole, "MESH"), (whole, "MESH")):
+        scene_package.await_version(item, "job_1", 3.0)
+        (item,) = arrived(result)
+        assert (item.type, item.name) == (kind, "horse")
+        assert all((a - b).length < 1e-5 for a, b in zip(item.matrix_world, matrix, strict=True))
+        seen = [item] if kind == "MESH" else scene_package.parts_of(item)
+        ends = [corners(each) for each in seen]
+        assert (Vector(map(min, *(end[0] for end in ends), low)) - low).length < 1e-4
+        assert (Vector(map(max, *(end[1] for end in ends), high)) - high).length < 1e-4
+        assert not any(name in item for name in ("maquette_awaits", "maquette_version"))

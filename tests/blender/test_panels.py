@@ -239,6 +239,22 @@ def test_a_result_tells_its_report_in_a_light_a_sentence_and_folded_numbers(back
     assert "Open Edges" not in draw(joblist.MAQUETTE_PT_jobs)
 
 
+def test_a_finished_result_says_what_has_become_of_it_and_each_can_be_finished(backend) -> None:
+    finish = {"profile": "game", "faces_before": 512340, "faces_after": 20000, "deviation_max_share": 0.0006}
+    report = {"faces": 20000, "triangles": 20000, "dimensions_m": [1.0, 2.0, 0.5]}
+    result = {"faces": 20000, "objects": 1, "report": report, "finish": finish, "finished": "b5dfcd87a977"}
+    for state in State:
+        add_job(backend, state=state, result=result)
+        said = draw(joblist.MAQUETTE_PT_jobs)
+        words = "Game: 512,340 → 20,000 faces, at most 1.2 mm from the original"
+        assert (words in " ".join(said)) == (state in jobs.DONE)
+        assert ("maquette.finish_job" in said) == (state in jobs.DONE)
+    failed = {**result, "finish": {"profile": "game", "error": "It is empty."}}
+    add_job(backend, state=State.READY, result=failed, message="It comes as delivered: it is empty.")
+    said = " ".join(draw(joblist.MAQUETTE_PT_jobs))
+    assert ("It comes as delivered" in said, "not finished" in said) == (True, False)
+
+
 def test_a_state_that_has_no_room_is_its_icon_alone(backend, monkeypatch) -> None:
     job = add_job(backend, state=State.FAILED, name="A long name of a job")
     item = properties.window(bpy.context.window_manager).jobs[0]

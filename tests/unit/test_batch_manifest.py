@@ -12,6 +12,7 @@ from maquette.batches import Defaults, Item, Manifest, make_items, read_manifest
 from maquette.batches.manifest import MAX_KEY, stem_of
 from maquette.batches.plan import price_key
 from maquette.client import InputError, Model, NotFoundError
+from maquette.jobs import AS_DELIVERED, PROFILES, override
 from png_files import png
 
 MODEL = Model.from_json(
@@ -306,3 +307,36 @@ def test_our_columns_are_known_in_any_case_and_in_the_encodings_of_spreadsheets(
     path.write_text("ID; Image \nSt\u00fchl;a.png\n", encoding=encoding)
     row = read_manifest(path).rows[0]
     assert (row.key, dict(row.cells)) == ("St\u00fchl", {"image": "a.png"})
+
+
+def test_a_row_has_a_profile_of_its_own_else_that_of_the_command(folder: Path) -> None:
+    (folder / "ours.toml").write_text('base = "film"\nname = "Ours"\n')
+    lines = ("a,a cup,,", "b,a cup,film,", "c,a cup,ours.toml,2000", "d,a cup,,700", "e,a cup,As Delivered, ")
+    text = "id,prompt,Finish,faces\n" + "\n".join(lines)
+    items, problems = items_of(folder, text, finish="game", faces=5000)
+    assert not problems
+    game, film = PROFILES["game"], PROFILES["film"]
+    assert [item.profile for item in items] == [
+        override(game, faces=5000),
+        film,
+        override(film, name="Ours", faces=2000),
+        override(game, faces=700),
+        AS_DELIVERED,
+    ]
+    plain, _ = items_of(folder, "id,prompt\n" + "".join(f"{line[0]},a cup\n" for line in lines))
+    assert [item.id for item in plain] == [item.id for item in items]  # nothing is paid twice
+    assert {item.profile for item in plain} == {AS_DELIVERED}
+
+
+def test_what_is_wrong_with_a_rows_profile_is_told(folder: Path) -> None:
+    lines = ("a,cup,gmae,", "b,cup,none.toml,", "c,cup,,9", "d,cup,game,no")
+    _, problems = items_of(folder, "id,prompt,finish,faces\n" + "\n".join(lines))
+    assert "finish: 'gmae' is no profile" in problems[0]
+    assert "finish: none.toml cannot be read: No such file" in problems[1]
+    assert "faces: name a profile, too" in problems[2]
+    assert "faces: give a whole number" in problems[3]
+
+
+def test_a_column_of_faces_stays_a_models_own_input_where_it_has_one(folder: Path) -> None:
+    item = one(folder, "id,image,faces,finish\na,horse.png,200,game\n")
+    assert (item.inputs["faces"], item.profile) == (200, PROFILES["game"])

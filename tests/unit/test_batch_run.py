@@ -17,6 +17,7 @@ from maquette.batches import (
     Claims,
     Defaults,
     Delivery,
+    Fate,
     HostLock,
     Outcome,
     RowStatus,
@@ -39,7 +40,17 @@ from maquette.client import (
     SignInError,
     TransferError,
 )
-from maquette.jobs import JobRecord, State, Store, read_requirements
+from maquette.jobs import (
+    AS_DELIVERED,
+    PROFILES,
+    JobRecord,
+    Profile,
+    State,
+    Store,
+    finish_cells,
+    key,
+    read_requirements,
+)
 from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.store import ABANDONED_S, LEASE_S
 from maquette.jobs.worker import Worker
@@ -171,6 +182,63 @@ def test_what_is_made_is_judged_again_for_nothing_and_kept_whatever_comes_of_it(
         again = world.run(items, machine=machine, gate=read_requirements("faces<100"))
         assert [row.state for row in again.rows] == ["rejected", "rejected"]
     assert (len(world.service.paid), world.delivered) == (paid, delivered)
+
+
+FINISHED = {
+    "ok": True,
+    "faces": 4990,
+    "objects": 1,
+    "report": {"faces": 4990, "dimensions_m": [1.0, 2.0, 0.5]},
+    "finish": {"faces_before": 48210, "faces_after": 4990, "deviation_max_share": 0.0006},
+}
+
+
+def finishing(world: World, items: list[Item], profile: Profile) -> list[Item]:
+    made = {"ok": True, "faces": 48210, "objects": 1, "report": {"faces": 48210}}
+    world.blender = fake_blender(world.folder, made, finish=FINISHED)
+    return [replace(item, profile=profile) for item in items]
+
+
+def test_a_changed_profile_finishes_what_is_there_and_pays_nothing(world: World) -> None:
+    items = finishing(world, world.items("a", "b"), AS_DELIVERED)
+    gate = read_requirements("faces<=5000")
+    assert [row.state for row in world.run(items, gate=gate).rows] == ["rejected", "rejected"]
+    (ids, paid) = ([item.id for item in items], len(world.service.paid))
+    items = finishing(world, items, PROFILES["game"])
+    dry = world.open(items, is_dry=True)
+    assert [dry.fate(row) for row in dry.rows] == [Fate.UNDER_WAY, Fate.UNDER_WAY]
+    assert [row.profile for row in world.store.list_jobs()] == [{}, {}]
+    run = world.run(items, gate=gate)
+    assert [row.state for row in run.rows] == ["done", "done"]
+    outcome = run.rows[0].outcome
+    assert outcome
+    assert (outcome.faces, outcome.finished) == (4990, key(PROFILES["game"]))
+    assert finish_cells(run.rows[0].finish, run.rows[0].report) == ["game", 48210, 4990, None, 0.6]
+    delivered = list(world.delivered)
+    assert [row.state for row in world.run(items, gate=gate).rows] == ["done", "done"]
+    assert world.delivered == delivered
+    world.run(finishing(world, items, AS_DELIVERED))
+    assert (len(world.service.paid), [item.id for item in items]) == (paid, ids)
+    assert world.delivered == [*delivered, *delivered[:2]]
+
+
+def test_rows_that_are_made_with_a_profile_are_finished_before_they_are_written(world: World) -> None:
+    (row,) = world.run(finishing(world, world.items("a"), PROFILES["game"])).rows
+    assert row.outcome
+    assert (row.outcome.faces, len(world.delivered)) == (4990, 1)
+
+
+def test_what_could_not_be_finished_is_tried_anew_by_a_persons_wish_alone(world: World) -> None:
+    items = finishing(world, world.items("a"), PROFILES["game"])
+    world.blender = fake_blender(
+        world.folder, {"ok": True, "faces": 9, "objects": 1}, finish={"ok": False, "error": "It is empty."}
+    )
+    (row,) = world.run(items).rows
+    assert (row.state, row.message) == ("done", "It comes as delivered, and not as Game: It is empty.")
+    items = finishing(world, items, PROFILES["game"])
+    assert world.run(items).rows[0].message == row.message
+    (row,) = world.run(items, is_retrying=True).rows
+    assert (row.message, len(world.service.paid), len(world.delivered)) == ("", 1, 2)
 
 
 def test_a_result_from_before_there_were_reports_has_none_and_is_rejected(world: World) -> None:

@@ -223,7 +223,7 @@ def _finish(opened: BackendScene, job: JobRecord) -> None:
     for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING, State.CONVERTING):
         job = opened.other.move(job, state)
     opened.other.move(job, State.READY, result=ANSWER)
-    opened.other.result_blend(job.id).write_bytes(b"BLENDER")
+    opened.other.result_blend(job).write_bytes(b"BLENDER")
 
 
 def _work(opened: BackendScene, folder: Path) -> None:

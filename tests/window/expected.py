@@ -19,7 +19,9 @@ EXAMPLES = HERE.parent.parent / "examples"
 IMAGE_MODEL = "model_hunyuan-3d-v2-1"
 SANDBOX_OPTIONS = "MAQUETTE_SANDBOX_OPTIONS"
 # The last are Popen's pipes.
-START = re.compile(r"sqlite3\.connect|subprocess\.Popen|worker\.log|account\.json|maquette\.db|open \d+$")
+START = re.compile(
+    r"sqlite3\.connect|subprocess\.Popen|worker\.log|account\.json|maquette\.db|/profiles\b|open \d+$"
+)
 STARTS_MAX = 30  # of all these, in a scenario with thousands of ticks
 
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`maquette finish JOB…`: results that are there, finished by a profile, judged, and written. It is free."""
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import cast
+
+from ..batches import OUTPUTS
+from ..headless import Exit, MaquetteError, Session, finish
+from ..jobs import JobRecord, finish_of, read_finish, write_request
+from .generate import job_json, output_path, tell_result, where_of
+from .progress import ProgressLine
+
+
+def run_finish(arguments: Namespace) -> int:
+    """Finish the named jobs; 1 if one could not be, 6 if one is rejected. No service is asked."""
+    profile = read_finish(arguments.finish, arguments.faces)
+    if arguments.output and len(arguments.ids) > 1:
+        raise MaquetteError("-o takes the result of one job. Finish the jobs one by one.")
+    outputs = [output_path(name, *OUTPUTS) for name in arguments.output]
+    progress = ProgressLine()
+    code = Exit.DONE
+    told: list[dict[str, object]] = []
+    with Session(where_of(arguments), is_new=False) as session:
+        jobs = [session.store.get(job_id) for job_id in arguments.ids]
+        for job in jobs:
+            print(f"{job.name}: {profile.label}, which costs nothing", file=sys.stderr)
+            done = finish(session, job, profile)
+            _write(session, done, outputs)
+            rejected = tell_result(progress, session, done, outputs, arguments.require)
+            facts = finish_of(done.result)
+            if facts and facts.error:
+                code = Exit.JOB_FAILED
+            elif rejected:
+                code = code or Exit.REJECTED
+            told.append(job_json(session, done, outputs, rejected))
+    if arguments.json:
+        print(json.dumps({"ok": not code, "error": None, "jobs": told}))
+    return code
+
+
+def _write(session: Session, job: JobRecord, outputs: list[str]) -> None:
+    if not outputs:
+        return
+    result = session.store.result_blend(job)
+    size_m = cast("float | None", job.placement.get("size_m", 1.0))
+    request = write_request(job, result, [Path(name) for name in outputs], size_m)
+    session.blenders.run("write", request, result.parent, "writing the outputs")

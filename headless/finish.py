@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A result that is there, finished by another profile: in a background Blender here, without any service."""
+
+from dataclasses import replace
+
+from ..jobs import (
+    DONE,
+    JobRecord,
+    Profile,
+    StaleError,
+    finish_result,
+    is_finished_by,
+    message_of,
+    profile_json,
+    untouched,
+)
+from .errors import MaquetteError
+from .session import Session
+
+
+def finish(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
+    """The job with its result as the profile has it, made of the untouched one; nothing is paid.
+
+    One that is as it has to be is left. What cannot be finished is as delivered, and says why. Raises
+    MaquetteError where there is no result, or if another process has moved the job on meanwhile.
+    """
+    store = session.store
+    if job.state not in DONE or not job.result.get("objects"):
+        raise MaquetteError(f"{job.name} is {job.state}: there is no 3D model to finish.")
+    if store.is_gone(job):
+        command = session.command("resume", job.id)
+        raise MaquetteError(f"The files of {job.name} are gone. `{command}` fetches them, for nothing.")
+    if is_finished_by(job, profile) and store.result_blend(job).is_file():
+        return job
+    folder = store.job_folder(job.id)
+    wanted = replace(job, profile=profile_json(profile))
+    result = finish_result(session.blenders, wanted, folder, untouched(job.result))
+    try:
+        return store.update(job, profile=wanted.profile, result=result, message=message_of(result))
+    except StaleError:
+        raise MaquetteError(f"{job.name} has just moved on. Do the same once more.") from None

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""*Finish…* and the sidebar's profile: what stands of a result becomes its finished version where it is."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from commands import HORSE
+from mathutils import Matrix
+from sandbox_scene import newest, operators, part, properties, until
+
+INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
+jobs = part("jobs")
+scene_package = part("scene")
+
+
+@pytest.fixture
+def profiles() -> Iterator[Path]:
+    """The folder of a person's own, with one that takes no time, and one that is none."""
+    folder: Path = part("preferences").profiles_folder()
+    folder.mkdir()
+    (folder / "quick.toml").write_text('base = "game"\nbake = 0\nfaces = 900\n', encoding="utf-8")
+    (folder / "odd.toml").write_text("facs = 5", encoding="utf-8")
+    properties.read_profiles()
+    yield folder
+    shutil.rmtree(folder)
+    properties.read_profiles()
+
+
+def result_of(job: Any) -> Any:
+    (found,) = [
+        each
+        for each in bpy.context.scene.objects
+        if "maquette_min" in each and each.get("maquette_job") == job.id
+    ]
+    return found
+
+
+def faces_of(item: Any) -> int:
+    return len(item.data.polygons)
+
+
+def test_what_stands_is_replaced_by_its_finished_version_and_stays_as_it_was_put(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    item = result_of(job)
+    empty = bpy.data.objects.new("parent", None)
+    stage = bpy.data.collections.new("Stage")
+    scene.collection.children.link(stage)
+    scene.collection.objects.link(empty)
+    for collection in item.users_collection:
+        collection.objects.unlink(item)
+    stage.objects.link(item)
+    child = bpy.data.objects.new("child", None)
+    stage.objects.link(child)
+    empty.location = (1.0, 2.0, 3.0)
+    item.parent = empty
+    item.name = "Hero"
+    item.location = (0.5, -1.0, 0.25)
+    item.rotation_euler = (0.1, 0.2, 0.7)
+    item.scale = (1.0, 2.0, 0.5)
+    child.parent = item
+    child.matrix_parent_inverse = Matrix.Translation((0.0, 0.0, 1.0))
+    item["note"] = "mine"
+    bpy.context.view_layer.update()
+    matrix, held = item.matrix_world.copy(), child.matrix_world.copy()
+    low, high = scene_package.bounds_or_none(item)
+
+    assert operators.finish_job(job_id=job.id, profile="quick.toml") == {"FINISHED"}
+    job = backend.jobs.by_id[job.id]
+    new = result_of(job)
+    assert (job.state, job.profile["name"]) == ("placed", "quick")
+    assert job.result["finished"] in backend.store.result_blend(job).name
+    assert faces_of(new) == job.result["faces"] <= 2000
+    bpy.context.view_layer.update()
+    assert (new.name, new.parent, new["note"]) == ("Hero", empty, "mine")
+    assert new.users_collection == (stage,)
+    assert all((a - b).length < 1e-5 for a, b in zip(new.matrix_world, matrix, strict=True))
+    assert all((a - b).length < 1e-4 for a, b in zip(child.matrix_world, held, strict=True))
+    assert child.parent == new
+    assert "maquette_awaits" not in new and "maquette_version" not in new
+    size = max(high - low)
+    ends = zip(scene_package.bounds_or_none(new), (low, high), strict=True)
+    assert all((a - b).length < 0.1 * size for a, b in ends)
+
+    # A copy and the first become another version, each in its place; and back again to what was delivered.
+    copy = new.copy()
+    copy.location.x += 3.0
+    stage.objects.link(copy)
+    before = {new.name: new.location.copy(), copy.name: copy.location.copy()}
+    operators.finish_job(job_id=job.id, profile="as-delivered")
+    job = backend.jobs.by_id[job.id]
+    both = [each for each in stage.objects if each.get("maquette_job") == job.id]
+    assert {each.name: each.location for each in both} == before
+    assert {faces_of(each) for each in both} == {job.result["faces"]}
+    assert (job.profile, "finish" in job.result, job.cost_cu) == ({}, False, job.cost_cu)
+
+
+def test_a_result_that_stands_nowhere_is_finished_for_when_it_is_placed(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    bpy.data.objects.remove(result_of(job))
+    paid = backend.jobs.spent_cu(0)
+    operators.finish_job(job_id=job.id, profile="quick.toml", faces=400)
+    job = backend.jobs.by_id[job.id]
+    assert (job.state, job.profile["faces"]) == ("ready", 400)
+    operators.place_job(job_id=job.id)
+    assert faces_of(result_of(job)) == job.result["faces"]
+    assert backend.jobs.spent_cu(0) == paid
+
+
+def test_the_sidebars_profile_is_that_of_new_jobs_and_comes_back_with_their_settings(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    settings = scene.maquette
+    assert (settings.finish, settings.finish_faces) == ("as-delivered", 0)
+    settings.finish = "game"
+    assert settings.finish_faces == 20_000
+    settings.finish_faces = 5000
+    settings.finish = "quick.toml"
+    assert settings.finish_faces == 900
+    settings.finish_faces = 800
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    assert (job.profile["name"], job.profile["faces"]) == ("quick", 800)
+    assert job.result["finish"]["profile"] == "quick"
+    settings.finish = "print"
+    operators.use_settings(job_id=job.id)
+    assert (settings.finish, settings.finish_faces) == ("quick.toml", 800)
+    settings.finish = "as-delivered"
+    operators.generate(inputs=INPUTS)
+    assert newest(backend).profile == {}
+
+
+def test_a_profile_whose_file_is_gone_is_told_and_nothing_is_started(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    scene.maquette.finish = "quick.toml"
+    (profiles / "quick.toml").unlink()
+    properties.read_profiles()
+    assert scene.maquette.finish == "quick.toml"
+    count = len(backend.jobs.order)
+    with pytest.raises(RuntimeError, match=r"The profile quick\.toml is not in"):
+        operators.generate(inputs=INPUTS)
+    assert len(backend.jobs.order) == count
+
+
+def test_what_is_not_there_is_not_finished(scene: Any, backend: Any, no_waiting: None) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    with pytest.raises(RuntimeError, match="has no 3D model to finish"):
+        operators.finish_job(job_id=job.id, profile="game")
+    until(lambda: not backend.jobs.by_id[job.id].is_working)
+
+
+def test_one_result_is_one_version_whatever_a_file_says(scene: Any) -> None:
+    """A .blend from elsewhere may hold anything in the property."""
+    item = bpy.data.objects.new("odd", None)
+    for value in ("x", [1.0], -1.0, 0.0, float("nan"), float("inf"), 1e30, True, 2):
+        item["maquette_version"] = value
+        assert part("scene.custom_properties").version_size(item) in (0.0, 1.0, 2.0)
