@@ -4,15 +4,13 @@
 An task of background_main.py, never imported elsewhere: the artist's Blender parses no downloaded file.
 """
 
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from .conversion import memory, preflight, result, sidecar
+from .conversion import memory, preflight, result
 from .conversion.bounds import Bounds, seen_bounds
 from .conversion.colours import colour_by_vertices
 from .conversion.joining import join
@@ -39,7 +37,7 @@ def convert(request: dict[str, Any]) -> Answer:
             with memory.bounded(request.get("memory_bytes", 0)):
                 answer = _converted(request["sources"], folder, part, request["name"])
             if part.exists():
-                _move_in(part, target)
+                result.move_in(part, target)
         except UnreadableError as error:  # perhaps it did not come as it was sent
             return {"ok": False, "error": str(error), "is_unreadable": True}
         except UnsupportedError as error:
@@ -55,15 +53,6 @@ def convert(request: dict[str, Any]) -> Answer:
 def _scene() -> bpy.types.Scene:
     assert bpy.context.scene
     return bpy.context.scene
-
-
-def _move_in(part: Path, target: Path) -> None:
-    """The .blend comes last: when it is there, so are the files beside it."""
-    beside = target.with_suffix(".parts")
-    shutil.rmtree(beside, ignore_errors=True)
-    if part.with_suffix(".parts").exists():
-        os.replace(part.with_suffix(".parts"), beside)
-    os.replace(part, target)
 
 
 def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: str) -> Answer:
@@ -150,11 +139,7 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     textures, smaller = fit_textures()
     report = report_on(objects, bounds, textures)
     collection = result.root_over(objects, name, bounds.low, bounds.high)
-    sidecar.extract_arrays(objects, target.with_suffix(".parts"))
-    try:
-        bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
-    except RuntimeError as error:  # Blender tells no reason ("Error: Success")
-        raise OSError("Blender could not write the result") from error
+    result.write_result(collection, objects, target)
     return {
         "objects": len(objects),
         "textures": len(textures),

@@ -4,7 +4,10 @@
 The root stands at the bottom centre of the geometry and carries its bounds: appending evaluates nothing.
 """
 
+import os
+import shutil
 from collections.abc import Collection
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -16,7 +19,7 @@ from .instances import realise_instances
 from .names import make_readable
 from .one_object import can_be_one, make_one
 from .shown import hidden_words, include_all_collections, shown_meshes
-from .sidecar import PART
+from .sidecar import PART, extract_arrays
 from .takes import keep_takes
 from .unpack import Format, Model, UnreadableError, UnsupportedError
 
@@ -200,3 +203,21 @@ def root_over(
             each.parent = root
             each.matrix_parent_inverse = Matrix.Translation([-float(value) for value in pivot])
     return collection
+
+
+def write_result(collection: bpy.types.Collection, objects: list[bpy.types.Object], target: Path) -> None:
+    """Writes it, and what is large beside it. Raises OSError."""
+    extract_arrays(objects, target.with_suffix(".parts"))
+    try:
+        bpy.data.libraries.write(str(target), {collection}, fake_user=False, compress=False)
+    except RuntimeError as error:  # Blender tells no reason ("Error: Success")
+        raise OSError("Blender could not write the result") from error
+
+
+def move_in(part: Path, target: Path) -> None:
+    """Puts a result that was written elsewhere into its place. The .blend comes last: then all is there."""
+    beside = target.with_suffix(".parts")
+    shutil.rmtree(beside, ignore_errors=True)
+    if part.with_suffix(".parts").exists():
+        os.replace(part.with_suffix(".parts"), beside)
+    os.replace(part, target)
