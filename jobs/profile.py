@@ -110,12 +110,12 @@ class Profile:
     """What finishing does, in the order in which it is done. None and False leave things as delivered."""
 
     name: str
-    weld: bool = _value(False, _Flag())  # vertices at one place become one
     loose: float | None = _value(None, _Number(0.001, 0.5, is_whole=False))  # parts below this share go
+    weld: bool = _value(False, _Flag())  # vertices at one place become one
     normals: bool = _value(False, _Flag())  # all faces look outwards
     watertight: bool = _value(False, _Flag())  # a closed solid
     quads: bool = _value(False, _Flag())
-    faces: int | None = _value(None, _Number(4, 10_000_000))  # the budget: at most so many, in triangles
+    faces: int | None = _value(None, _Number(4, 10_000_000))  # the budget: at most so many
     smooth_angle: float | None = _value(None, _Number(1, 180, is_whole=False))  # degrees; above, it is sharp
     bake: int | None = _value(None, _Number(64, 8192))  # pixels a side: new UVs, and everything baked over
     texture_px: int | None = _value(None, _Number(16, 16_384))  # textures have no more pixels a side
@@ -168,7 +168,7 @@ PROFILES = {
             loose=0.005,
             normals=True,
             quads=True,
-            faces=100_000,
+            faces=50_000,
             smooth_angle=180.0,
             bake=4096,
             texture_format="png",

@@ -13,7 +13,7 @@ from mathutils import Matrix, Vector
 
 from .conversion import sidecar
 from .conversion.sidecar import GoneError
-from .custom_properties import HIGHEST, LOWEST, PREFIX, bounds_or_none
+from .custom_properties import HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .export import alone
 from .place import Placement, place
 
@@ -41,9 +41,10 @@ def append_result(
     collection = collection_of(scene)
     for each in objects:
         collection.objects.link(each)
-    root.name = name
     note_provenance(root, provenance)
-    name_data(objects, root.name)
+    if NAMED not in root:
+        root.name = name
+        name_data(objects, root.name)
     if any(_moves(each) for each in objects):
         _measure(root, objects)
     place(root, placement)
@@ -186,8 +187,12 @@ def name_data(objects: Sequence[bpy.types.Object], name: str) -> None:
     images = {node.image for tree in trees for node in tree.nodes if node.type == "TEX_IMAGE" and node.image}
     for kind in (meshes, materials, images):
         for each in sorted(kind, key=lambda each: each.name):
-            own = _NUMBER.sub("", each.name)
-            each.name = name if len(kind) == 1 else f"{name} {own}"
+            each.name = name if len(kind) == 1 else f"{name} {without_number(each.name)}"
+
+
+def without_number(name: str) -> str:
+    """The name without what Blender puts behind one that is taken."""
+    return _NUMBER.sub("", name)
 
 
 def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 import bpy
 from mathutils import Matrix
 
-from .append import Loading, collection_of, name_data, note_provenance
+from .append import Loading, collection_of, name_data, note_provenance, without_number
 from .conversion.sidecar import PART
-from .custom_properties import HIGHEST, LOWEST
+from .custom_properties import HIGHEST, LOWEST, NAMED
 from .place import corners_of
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted
 from .stand_in import stand_in
@@ -31,6 +31,7 @@ def arrive(
         loading.drop()
         return []
     root, objects = loading.finish()
+    own_name = root.name if NAMED in root else ""
     root.name = name
     note_provenance(root, provenance)
     copies = [(root, objects), *(_copied(root, objects) for _ in waiting[1:])]
@@ -39,7 +40,10 @@ def arrive(
     for item, (each, its_objects) in zip(waiting, copies, strict=True):
         new, applied = _put(item, each, its_objects, applied)
         parts.append([new, *(part for part in its_objects if part != each)])
-    name_data(parts[0], parts[0][0].name)
+    if not own_name:
+        name_data(parts[0], parts[0][0].name)
+    elif without_number(parts[0][0].name) == name:  # not one that the artist has chosen
+        parts[0][0].name = own_name
     return [new for new, *_ in parts]
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .raster import Texels, filled, sampled, texels_of
-from .shading import Channel, bytes_of, channels_of, image_of, material_of, to_linear, to_srgb
+from .look import Look
+from .raster import Texels, filled, texels_of
+from .shading import Channel, image_of, material_of
 from .surface import Finder, Places, Surface, unit
 
 GAP = (1.0, 0.0, 1.0)  # what is shown where nothing came
@@ -35,16 +36,30 @@ class Baked:
         return 1.0 - self.gaps / self.texels if self.texels else 0.0
 
 
+@dataclass(frozen=True)
+class Whole:
+    """Has each texel take the nearest place however far away it is, and bakes the shape as normals."""
+
+    size: int  # pixels a side
+    near: float  # what is on the back of a thin part is so near at most
+
+
 class Baker:
     """Bakes from one surface onto another, which lies where it does. `match`: see `matching_triangles`."""
 
-    def __init__(self, came: Surface, target: Surface, match: tuple[np.ndarray, np.ndarray] | None) -> None:
+    def __init__(
+        self,
+        came: Surface,
+        target: Surface,
+        match: tuple[np.ndarray, np.ndarray] | None,
+        whole: Whole | None = None,
+    ) -> None:
         self._came, self._target = came, target
         self._match = match
         self._finder = None if match else Finder(came)
-        self._near = came.size * NEAR
-        self._channels = [channels_of(each) for each in came.materials]
-        self._pictures: dict[str, np.ndarray] = {}
+        self._whole = whole
+        self._near = whole.near if whole else came.size * NEAR
+        self._look = Look(came)
 
     def close(self) -> None:
         if self._finder:
@@ -54,24 +69,27 @@ class Baker:
         """A material `name` for those triangles of the target, on its UV map of that name."""
         assert self._target.uv is not None
         uv = self._target.uv[chosen]
-        size = self._size(uv)
+        size = self._whole.size if self._whole else self._size(uv)
         texels = texels_of(uv, size)
         texels.triangle = chosen[texels.triangle]
         wanted = self._wanted()
-        pixels = {key: np.zeros((size * size, 4), np.float32) for key in wanted}
+        pixels = {key: np.zeros((size * size, 4), np.uint8) for key in wanted}  # as in the file
         is_known, is_gap = (np.zeros(size * size, np.bool_) for _ in range(2))
         is_known[texels.number] = True
         for start in range(0, len(texels.number), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             some = Texels(texels.number[part], texels.triangle[part], texels.weights[part], 0.0)
             places = self._places(some)
-            is_gap[some.number] = places.distance > self._near
+            is_gap[some.number] = (places.distance > self._near) & (self._whole is None)
             for key in wanted:
-                pixels[key][some.number] = self._values(key, places, some)
+                values = self._values(key, places, some)
+                pixels[key][some.number] = (values * 255 + 0.5).clip(0, 255).astype(np.uint8)
         pictures: dict[str, bpy.types.Image] = {}
-        has_alpha = "color" in pixels and bool((pixels["color"][is_known, 3] < 0.999).any())
+        has_alpha = "color" in pixels and bool((pixels["color"][is_known, 3] < 255).any())
         for key, values in pixels.items():
-            whole = filled(values.reshape(size, size, 4), (is_known & ~is_gap).reshape(size, size))
+            whole = filled(
+                values.reshape(size, size, 4) / np.float32(255), (is_known & ~is_gap).reshape(size, size)
+            )
             if key == "color":
                 whole.reshape(-1, 4)[is_gap] = (*GAP, 1.0)
             count = 4 if key == "color" and has_alpha else 3
@@ -79,36 +97,32 @@ class Baker:
             pictures[key] = image_of(
                 title, whole[..., :count], is_color=key in ("color", "emission"), has_alpha=count == 4
             )
-        usual = self._channels[0]
+        usual = self._look.channels[0]
         return Baked(
             material_of(name, pictures, usual, uv_name), len(texels.number), int(is_gap.sum()), texels.overlap
         )
 
     def _size(self, uv: np.ndarray) -> int:
         """Pixels a side, so that a place has about as many as it came with: a power of two."""
-        largest = max((max(each.size) for each in self._images()), default=1024)
+        largest = max((max(each.size) for each in self._look.images()), default=1024)
         if self._came.uv is not None and self._came.uv.size:
             ratio = math.sqrt(max(_area(self._came.uv), 1e-6) / max(_area(uv), 1e-6))
             largest *= min(max(ratio, 0.5), 4.0)
         return int(min(max(2 ** round(math.log2(max(largest, 1))), SMALLEST), LARGEST))
 
-    def _images(self) -> list[bpy.types.Image]:
-        return [one.image for channels in self._channels for one in channels.values() if one.image]
-
     def _wanted(self) -> list[str]:
         """What needs a picture: `surface` is roughness in green and metal in blue, as glTF has it."""
-
-        def differs(key: str) -> bool:
-            found = [each[key] for each in self._channels]
-            return any(one.image for one in found) or len({one.factor for one in found}) > 1
-
-        wanted = ["color"]
-        wanted += ["surface"] if differs("metallic") or differs("roughness") else []
-        wanted += ["normal"] if any(each["normal"].image for each in self._channels) else []
-        glows = any(any(each["emission"].factor) and each["emission"].image for each in self._channels)
-        if self._came.tangents is None or self._target.tangents is None:
-            wanted = [key for key in wanted if key != "normal"]
-        return wanted + ["emission"] * glows
+        channels, differs = self._look.channels, self._look.differs
+        is_coloured = any(each["color"].has_colours for each in channels)
+        is_bent = any(each["normal"].image for each in channels) and self._came.tangents is not None
+        glows = any(any(each["emission"].factor) for each in channels)
+        wanted = {
+            "color": self._whole is None or is_coloured or differs("color") or differs("alpha"),
+            "surface": differs("metallic") or differs("roughness"),
+            "normal": self._target.tangents is not None and (self._whole is not None or is_bent),
+            "emission": glows and differs("emission"),
+        }
+        return [key for key, is_wanted in wanted.items() if is_wanted]
 
     def _places(self, texels: Texels) -> Places:
         """Where on the other surface the texels are."""
@@ -147,58 +161,29 @@ class Baker:
 
     def _values(self, key: str, places: Places, texels: Texels) -> np.ndarray:
         """The texels of one picture, as they are to be in the file."""
+        if key != "normal":
+            return self._look.values(key, places)
         made = np.ones((len(places.triangle), 4), np.float32)
-        material = self._came.material[places.triangle]
-        uv = places.of(self._came.uv) if self._came.uv is not None else None
-        for number in np.unique(material):
-            here = material == number
-            channels = self._channels[number]
-            own_uv = uv[here] if uv is not None else None
-            part = Places(places.triangle[here], places.weights[here], places.distance[here])
-            if key == "surface":
-                for place, name in ((1, "roughness"), (2, "metallic")):
-                    made[here, place] = self._read(channels[name], own_uv, part)[:, 0]
-            elif key == "normal":
-                if channels[key].image and own_uv is not None:
-                    own = Places(texels.triangle[here], texels.weights[here], np.empty(0))
-                    made[here, :3] = self._bent(channels[key], own_uv, part, own)
-                else:
-                    made[here, :3] = (0.5, 0.5, 1.0)
-            else:
-                made[here, :3] = to_srgb(self._read(channels[key], own_uv, part, is_color=True))
-                if key == "color":
-                    made[here, 3] = self._read(channels["alpha"], own_uv, part)[:, 0]
+        made[:, :3] = (0.5, 0.5, 1.0)
+        for here, channels, uv, part in self._look.by_material(places):
+            channel = channels["normal"]
+            has_picture = channel.image and uv is not None and self._came.tangents is not None
+            if has_picture or self._whole:
+                own = Places(texels.triangle[here], texels.weights[here], np.empty(0))
+                made[here, :3] = self._bent(channel, uv if has_picture else None, part, own)
         return made
 
-    def _read(
-        self, channel: Channel, uv: np.ndarray | None, places: Places, *, is_color: bool = False
-    ) -> np.ndarray:
-        """The channel there; colours are linear."""
-        values = np.ones((len(places.triangle), 3), np.float32)
-        if channel.image and uv is not None:
-            found = sampled(self._picture(channel.image), uv)
-            one = channel.component
-            values = found[:, :3] if one is None else np.repeat(found[:, one : one + 1], 3, axis=1)
-            if is_color and channel.image.colorspace_settings.name == "sRGB":
-                values = to_linear(values)
-        if channel.has_colours and self._came.colours is not None:
-            values = values * places.of(self._came.colours)[:, :3]
-        return values * np.array(channel.factor, np.float32)
-
-    def _picture(self, image: bpy.types.Image) -> np.ndarray:
-        if image.name not in self._pictures:
-            self._pictures[image.name] = bytes_of(image)
-        return self._pictures[image.name]
-
-    def _bent(self, channel: Channel, uv: np.ndarray, places: Places, own: Places) -> np.ndarray:
-        """A normal of the one surface's tangent space in the other's, as a colour."""
-        assert channel.image and self._came.tangents is not None and self._target.tangents is not None
-        bend = (sampled(self._picture(channel.image), uv)[:, :3] * 2 - 1) * np.array(
-            channel.factor, np.float32
-        )
+    def _bent(self, channel: Channel, uv: np.ndarray | None, places: Places, own: Places) -> np.ndarray:
+        """A normal of the one surface in the other's tangent space, as a colour."""
+        assert self._target.tangents is not None
         normal = unit(places.of(self._came.normals))
-        across, up = _frame(places.of(self._came.tangents), normal)
-        normal = unit(across * bend[:, :1] + up * bend[:, 1:2] + normal * bend[:, 2:3])
+        if uv is not None:
+            assert channel.image and self._came.tangents is not None
+            bend = (self._look.sampled(channel.image, uv)[:, :3] * 2 - 1) * np.array(
+                channel.factor, np.float32
+            )
+            across, up = _frame(places.of(self._came.tangents), normal)
+            normal = unit(across * bend[:, :1] + up * bend[:, 1:2] + normal * bend[:, 2:3])
         here = unit(own.of(self._target.normals))
         across, up = _frame(own.of(self._target.tangents), here)
         parts = [(normal * axis).sum(axis=1) for axis in (across, up, here)]

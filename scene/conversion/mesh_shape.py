@@ -74,6 +74,19 @@ def count_shape(mesh: MeshArrays) -> tuple[ShapeCounts, np.ndarray]:
     return ShapeCounts(**counts), corner_edges
 
 
+def parts_of_faces(mesh: MeshArrays) -> np.ndarray:
+    """Of each face a number: the same for those that hang together, vertices in one place being one."""
+    if not len(mesh.starts):
+        return np.zeros(0, np.int32)
+    points = np.where(np.isfinite(mesh.points), mesh.points, np.float32(0))
+    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+    is_used = np.zeros(len(points), np.bool_)
+    is_used[mesh.corners] = True
+    first = _first_in_place(points.T, is_used, low, float((high - low).max()) or 1.0)
+    ends = first[mesh.edges]
+    return components(len(points), ends[:, 0], ends[:, 1])[first[mesh.corners[mesh.starts]]]
+
+
 def _without(mesh: MeshArrays, is_bad: np.ndarray) -> MeshArrays:
     """The mesh without the faces that have one of these vertices, which then stand in the origin."""
     sizes = mesh.sizes

@@ -110,13 +110,14 @@ def _shape(uses: list[_Use], max_faces: int) -> Report:
     _check_size(uses, max_faces)
     total = dict.fromkeys(asdict(ShapeCounts()), 0)
     for use in uses:
-        counts, use.corner_edges = count_shape(_arrays(use.mesh))
+        counts, use.corner_edges = count_shape(arrays_of(use.mesh))
         for name, count in asdict(counts).items():
             total[name] += count * use.count
     return total
 
 
-def _arrays(mesh: bpy.types.Mesh) -> MeshArrays:
+def arrays_of(mesh: bpy.types.Mesh) -> MeshArrays:
+    """What a mesh's shape is made of, as Blender has it."""
     return MeshArrays(
         points=_attribute(mesh, "position", "vector", np.float32, 3).reshape(-1, 3),
         edges=_attribute(mesh, ".edge_verts", "value", np.int32, 2).reshape(-1, 2),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Counts materials and textures that are there again under another name: the same nodes, the same bytes."""
+"""Materials and textures that are there again under another name: the same nodes, the same bytes."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import bpy
 
@@ -13,6 +13,7 @@ _OF_MATERIAL = (
     *("displacement_method", "diffuse_color", "metallic", "roughness"),
 )
 _NOT_OF_NODE = ("image", "image_user", "texture_mapping", "color_mapping")
+_Item = TypeVar("_Item", bound=Hashable)
 _ImageKeys = dict[bpy.types.Image, Hashable]
 
 
@@ -20,12 +21,30 @@ def count_copies(
     materials: Iterable[bpy.types.Material], images: Iterable[bpy.types.Image]
 ) -> tuple[int, int]:
     """How many materials and how many images have the content of another one before them."""
+    listed = list(images)
+    return len(copies_of_materials(materials, listed)), len(copies_of_images(listed))
+
+
+def copies_of_images(images: Iterable[bpy.types.Image]) -> dict[bpy.types.Image, bpy.types.Image]:
+    """Each image that has the content of another one before it, with that one."""
+    return _copies(_image_keys(images))
+
+
+def copies_of_materials(
+    materials: Iterable[bpy.types.Material], images: Iterable[bpy.types.Image]
+) -> dict[bpy.types.Material, bpy.types.Material]:
+    """Each material that is as another one before it, with that one; textures are told by their content."""
     keys = _image_keys(images)
-    return _copies(_key_of_material(each, keys) for each in materials), _copies(keys.values())
+    return _copies({each: _key_of_material(each, keys) for each in materials})
 
 
-def _copies(keys: Iterable[Hashable]) -> int:
-    return sum(count - 1 for count in Counter(keys).values())
+def _copies(keys: Mapping[_Item, Hashable]) -> dict[_Item, _Item]:
+    first: dict[Hashable, _Item] = {}
+    found: dict[_Item, _Item] = {}
+    for each, key in keys.items():
+        if first.setdefault(key, each) is not each:
+            found[each] = first[key]
+    return found
 
 
 def _image_keys(images: Iterable[bpy.types.Image]) -> _ImageKeys:
@@ -35,7 +54,8 @@ def _image_keys(images: Iterable[bpy.types.Image]) -> _ImageKeys:
     keys: _ImageKeys = {}
     for image, file in files.items():
         is_alone = file is None or lengths[file.size] == 1
-        keys[image] = image.name if is_alone else hashlib.sha256(file.data).digest()
+        content = image.name if is_alone else hashlib.sha256(file.data).digest()
+        keys[image] = (content, image.colorspace_settings.name, image.alpha_mode)
     return keys
 
 

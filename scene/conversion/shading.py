@@ -164,6 +164,11 @@ def material_of(
     inputs = shader.inputs
     for key, socket in (("metallic", "Metallic"), ("roughness", "Roughness")):
         inputs[socket].default_value = values[key].factor[0]
+    inputs["Base Color"].default_value = (*values["color"].factor, 1.0)
+    inputs["Alpha"].default_value = values["alpha"].factor[0]
+    if any(values["emission"].factor):
+        inputs["Emission Color"].default_value = (*values["emission"].factor, 1.0)
+        inputs["Emission Strength"].default_value = 1.0
     place = tree.nodes.new("ShaderNodeUVMap")
     place.uv_map = uv
     place.location = (-900, 0)
