@@ -45,14 +45,14 @@ class _Number:
     may_be_none: bool = True
 
     def read(self, value: object) -> float | None:
-        if self.may_be_none and (value is None or (value in (0, False) and not isinstance(value, str))):
+        if self.may_be_none and (value is None or value in (0, False)):
             return None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not is_number or not self.low <= value <= self.high or (self.is_whole and value != int(value)):
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if not self.low <= number <= self.high or (self.is_whole and number != int(number)):
             kind = "a whole number" if self.is_whole else "a number"
             none = ", or 0 to leave it" if self.may_be_none else ""
             raise ValueError(f"give {kind} from {self.low:g} to {self.high:,.10g}{none}")
-        return int(value) if self.is_whole else float(value)
+        return int(number) if self.is_whole else float(number)
 
 
 @dataclass(frozen=True, slots=True)

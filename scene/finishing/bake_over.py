@@ -6,6 +6,7 @@ that no cage is needed. All meshes share one picture: they are put apart in spac
 """
 
 import math
+from typing import Any
 
 import bpy
 import numpy as np
@@ -24,7 +25,8 @@ Before = dict[str, bpy.types.Mesh]  # by the name of the mesh: a copy as it was 
 
 def take_before(work: Work) -> Before:
     """A copy of each mesh, which costs no memory until one of both changes."""
-    return {mesh.name: mesh.copy() for mesh in work.users()}
+    copies: Any = {mesh.name: mesh.copy() for mesh in work.users()}
+    return copies
 
 
 def drop_before(before: Before) -> None:

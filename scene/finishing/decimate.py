@@ -9,18 +9,20 @@ import numpy as np
 from .clean import drop_own_normals
 from .work import CannotError, Work, evaluated, put_in_place, shown
 
-TRIES = 4
+TRIES = 2
 _GROUP = "maquette seams"
 
 
 def decimate(work: Work) -> None:
-    """To `faces` in all. Raises CannotError where not all meshes can be."""
-    budget, before = work.profile["faces"], work.faces()
-    if before <= budget:
+    """To `faces` in all. Raises CannotError where not all meshes can be. Quads that were made stay."""
+    found = {mesh: users for mesh, users in work.users().items() if mesh.name not in work.quads}
+    before = sum(len(mesh.polygons) * len(users) for mesh, users in found.items())
+    budget = max(0, work.profile["faces"] - (work.faces() - before))
+    if before <= budget or not found:
         return
     kept: list[str] = []
     keeps_uv = not work.profile["bake"] and not work.has_new_surface
-    for mesh, users in work.users().items():
+    for mesh, users in found.items():
         if mesh.shape_keys:
             kept.append(users[0].name)
             continue
@@ -29,7 +31,7 @@ def decimate(work: Work) -> None:
         work.is_reshaped = True
     if kept:
         raise CannotError(f"shape keys fit only the faces that they came with ({', '.join(kept[:3])})")
-    if work.faces() > budget:
+    if work.faces() > work.profile["faces"]:
         raise CannotError(f"{work.faces():,} faces are as few as its shape allows")
 
 
@@ -40,27 +42,28 @@ def fewer(mesh: bpy.types.Mesh, wanted: int, *, keeps_uv: bool) -> bpy.types.Mes
     """
     source = mesh.copy()
     drop_own_normals(source)
-    made = source
-    ratio = wanted / max(_triangles(source), 1)
+    made: bpy.types.Mesh | None = None
     with shown(source) as item:
         if keeps_uv:
             _mark_seams(item, source)
         modifier: Any = item.modifiers.new("fewer", "DECIMATE")
         modifier.use_collapse_triangulate = True
-        if _GROUP in item.vertex_groups:
-            modifier.vertex_group = _GROUP
-        for number in range(TRIES):
-            modifier.ratio = ratio
-            found = evaluated(item)
-            if made is not source:
-                bpy.data.meshes.remove(made)
-            made = found
-            if len(made.polygons) <= wanted:
+        for group in (
+            [_GROUP, ""] if _GROUP in item.vertex_groups else [""]
+        ):  # the seams alone may be too many
+            modifier.vertex_group = group
+            modifier.ratio = wanted / max(_triangles(source), 1)
+            for _ in range(TRIES):
+                if made is not None:
+                    bpy.data.meshes.remove(made)
+                made = evaluated(item)
+                if len(made.polygons) <= wanted:
+                    break
+                modifier.ratio *= 0.98 * wanted / len(made.polygons)
+            if made is not None and len(made.polygons) <= wanted:
                 break
-            ratio *= 0.98 * wanted / len(made.polygons)
-            if number == 1 and modifier.vertex_group:  # the seams alone are more than that
-                modifier.vertex_group = ""
     bpy.data.meshes.remove(source)
+    assert made
     _without_group(made)
     return made
 

@@ -38,7 +38,7 @@ def make_quads(work: Work, *, limit_s: float = LIMIT_S) -> None:
             work.messages.append(
                 f"Quads: QuadriFlow found none for {users[0].name} within {limit_s:.0f} s; they are voxels'."
             )
-        put_in_place(mesh, made)
+        work.quads.add(put_in_place(mesh, made).name)
         work.is_reshaped = work.has_new_surface = True
     if kept:
         raise CannotError(f"a rig or shape keys move its vertices ({', '.join(kept[:3])})")

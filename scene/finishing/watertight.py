@@ -25,7 +25,7 @@ def make_watertight(work: Work) -> None:
             continue
         work.is_reshaped = True
         if not fill_holes(mesh):
-            put_in_place(mesh, voxels(mesh, longest_side(mesh) / VOXELS))
+            put_in_place(mesh, _solid(mesh))
             work.has_new_surface = True
     if kept:
         raise CannotError(f"a rig or shape keys move its vertices ({', '.join(kept[:3])})")
@@ -41,12 +41,10 @@ def fill_holes(mesh: bpy.types.Mesh) -> bool:
     trial = mesh.copy()
     with edited(trial) as held:
         edges = [each for each in held.edges if each.is_boundary]
-        if not edges or len(edges) > FILLED_MOST * len(held.edges):
-            bpy.data.meshes.remove(trial)
-            return False
-        made = bmesh.ops.holes_fill(held, edges=edges, sides=0)["faces"]
-        bmesh.ops.triangulate(held, faces=made)
-        bmesh.ops.recalc_face_normals(held, faces=held.faces)
+        if len(edges) <= FILLED_MOST * len(held.edges):
+            made = bmesh.ops.holes_fill(held, edges=edges, sides=0)["faces"]
+            bmesh.ops.triangulate(held, faces=made)
+            bmesh.ops.recalc_face_normals(held, faces=held.faces)
     if not is_closed(trial):
         bpy.data.meshes.remove(trial)
         return False
@@ -54,9 +52,23 @@ def fill_holes(mesh: bpy.types.Mesh) -> bool:
     return True
 
 
-def voxels(mesh: bpy.types.Mesh, size: float) -> bpy.types.Mesh:
-    """A new mesh of quads of about that size, closed, without UVs."""
+def _solid(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
+    """Of voxels; what is a sheet and has no inside gets two of them as its thickness."""
+    size = longest_side(mesh) / VOXELS
+    made = voxels(mesh, size)
+    if not is_closed(made):
+        bpy.data.meshes.remove(made)
+        made = voxels(mesh, size, thickness=2 * size)
+    return made
+
+
+def voxels(mesh: bpy.types.Mesh, size: float, *, thickness: float = 0.0) -> bpy.types.Mesh:
+    """A new mesh of quads of about that size, without UVs; closed unless parts of it have no inside."""
     with shown(mesh) as item:
+        if thickness:
+            shell: Any = item.modifiers.new("shell", "SOLIDIFY")
+            shell.thickness = thickness
+            shell.offset = 0.0
         modifier: Any = item.modifiers.new("voxels", "REMESH")
         modifier.mode = "VOXEL"
         modifier.voxel_size = size

@@ -26,6 +26,7 @@ class Work:
     messages: list[str] = field(default_factory=list)  # in words, what could not be done
     is_reshaped: bool = False  # vertices were moved, or faces are others
     has_new_surface: bool = False  # its faces are others altogether: UVs and materials are lost
+    quads: set[str] = field(default_factory=set)  # the names of meshes that were made of quads
     is_repainted: bool = False  # its textures are others
     steps: dict[str, float] = field(default_factory=dict)  # the seconds that each took
     bits: int = 0  # loose ones that went

@@ -37,14 +37,14 @@ def asked(blender: list[str], requests: list[dict[str, Any]], folder: Path) -> l
         log, answer = str(folder / "log"), str(folder / f"answer{number}.json")
         lines.append(json.dumps(request | {"log": log, "answer": answer}) + "\n")
     command = [*blender, "--background", "--factory-startup", "--python-exit-code", "3"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(
         [*command, "--python", str(CONVERTER)],
         check=True,
         input="".join(lines).encode(),
         timeout=1200,
-        **quiet,
-    )  # type: ignore[call-overload]
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return [json.loads((folder / f"answer{number}.json").read_text()) for number in range(len(requests))]
 
 

@@ -46,7 +46,7 @@ def bake(source: Any, item: Any, pixels: int) -> None:
     settings.use_selected_to_active = True
     settings.cage_extrusion = EXTRUSION
     settings.use_pass_direct = settings.use_pass_indirect = False
-    material = bpy.data.materials.new("baked")
+    material: Any = bpy.data.materials.new("baked")
     material.use_nodes = True
     item.data.materials.clear()
     item.data.materials.append(material)

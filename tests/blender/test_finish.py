@@ -52,7 +52,7 @@ def finished(objects: list[bpy.types.Object], folder: Path, **values: Any) -> di
 def write_result(objects: list[bpy.types.Object], target: Path) -> None:
     """As the converter does."""
     bpy.context.view_layer.update()
-    corners = [each.matrix_world @ Vector(corner) for each in objects for corner in each.bound_box]
+    corners = np.array([each.matrix_world @ Vector(corner) for each in objects for corner in each.bound_box])
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     collection = result.root_over(objects, "Thing", low, high)
     result.write_result(collection, objects, target)

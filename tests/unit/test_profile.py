@@ -53,7 +53,7 @@ def test_a_file_without_a_base_is_as_delivered_but_for_its_fields(tmp_path: Path
     ("text", "words"),
     [
         ("facs = 5000", "ours.toml: 'facs' is no field of a profile; did you mean faces?"),
-        ("zzz = 1", "known are base, name, weld"),
+        ("zzz = 1", "known are base, name, loose, weld"),
         ("faces = true", "faces: give a whole number from 4 to 10,000,000, or 0 to leave it"),
         ("faces = 3", "faces: give a whole number from 4"),
         ("faces = 99.5", "faces: give a whole number"),
