@@ -32,20 +32,18 @@ def make_quads(work: Work, *, limit_s: float = LIMIT_S) -> None:
             kept.append(users[0].name)
             continue
         wanted = max(8, int(len(mesh.polygons) * budget / max(before, 1)))
-        made = _quadriflow(mesh, wanted, limit_s)
+        made, why = _quadriflow(mesh, wanted, limit_s)
         if made is None:
             made = _of_voxels(mesh, wanted)
-            work.messages.append(
-                f"Quads: QuadriFlow found none for {users[0].name} within {limit_s:.0f} s; they are voxels'."
-            )
+            work.messages.append(f"Quads: those of {users[0].name} are voxels', as QuadriFlow {why}.")
         work.quads.add(put_in_place(mesh, made).name)
         work.is_reshaped = work.has_new_surface = True
     if kept:
         raise CannotError(f"a rig or shape keys move its vertices ({', '.join(kept[:3])})")
 
 
-def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> bpy.types.Mesh | None:
-    """None: it was too slow, or cannot do with this mesh."""
+def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> tuple[bpy.types.Mesh | None, str]:
+    """The quads; or none, and why."""
     source = fewer(mesh, max(wanted * _SOURCE_TIMES, 2_000), keeps_uv=False)
     points, triangles = _arrays(source)
     bpy.data.meshes.remove(source)
@@ -58,9 +56,11 @@ def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> bpy.types.
         try:
             subprocess.run([*command, "--", name], timeout=limit_s, check=False, stdin=subprocess.DEVNULL)
             with np.load(folder / "quads.npz") as found:
-                return _mesh_of(mesh.name, found["points"], found["faces"])
-        except (OSError, subprocess.TimeoutExpired):  # no file: it failed
-            return None
+                return _mesh_of(mesh.name, found["points"], found["faces"]), ""
+        except subprocess.TimeoutExpired:
+            return None, f"took over {limit_s:.0f} s"
+        except OSError:  # no file was written
+            return None, "cannot do with its shape"
 
 
 def _arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,7 @@ def unwrap(work: Work, size: int) -> None:
             angle_limit=_ANGLE,
             margin_method="FRACTION" if is_simple else "SCALED",
             island_margin=_GAP_PX / size,
+            correct_aspect=False,  # that of the pictures it had before
         )
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
