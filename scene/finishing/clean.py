@@ -30,8 +30,11 @@ def weld(work: Work) -> None:
 def turn_outwards(work: Work) -> None:
     """Has faces that hang together look the same way, outwards where there is an inside."""
     for mesh in work.users():
+        before = _of_faces(mesh)
         with edited(mesh) as held:
             bmesh.ops.recalc_face_normals(held, faces=held.faces)
+        if ((before * _of_faces(mesh)).sum(axis=1) < 0).any():
+            drop_own_normals(mesh)
 
 
 def smooth(work: Work, degrees: float | None = None) -> None:
@@ -55,4 +58,10 @@ def _normals(mesh: bpy.types.Mesh) -> np.ndarray | None:
         return None
     found: Any = np.empty(len(mesh.loops) * 3, np.float32)
     mesh.corner_normals.foreach_get("vector", found)
+    return found.reshape(-1, 3)
+
+
+def _of_faces(mesh: bpy.types.Mesh) -> np.ndarray:
+    found = np.empty(len(mesh.polygons) * 3, np.float32)
+    mesh.polygons.foreach_get("normal", found)
     return found.reshape(-1, 3)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Blender's QuadriFlow in a Blender of its own, which can be ended: run by path, never imported.
 
-The argument is a folder. It has `points` and `triangles` as arrays and `faces`, how many are wanted; `quads`
-is written, which appears whole.
+The arguments are the seconds after which it ends itself, where the system can, and a folder. That has
+`points` and `triangles` as arrays and `faces`, how many are wanted; `quads` is written, which appears whole.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 
 
 def main() -> None:
+    if hasattr(signal, "alarm"):  # should whoever started it be gone by then
+        signal.alarm(int(sys.argv[-2]))
     folder = Path(sys.argv[-1])
     points, triangles = (np.load(folder / f"{name}.npy") for name in ("points", "triangles"))
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)

@@ -4,8 +4,10 @@
 QuadriFlow cannot be stopped while it works, so it has a Blender of its own that can be ended.
 """
 
+import math
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import bpy
@@ -16,7 +18,7 @@ from .decimate import fewer
 from .watertight import voxels
 from .work import CannotError, Work, bends, put_in_place
 
-LIMIT_S = 120.0  # for each mesh
+LIMIT_S = 120.0  # for all meshes together
 USUAL_FACES = 10_000  # where there is no budget
 _SOURCE_TIMES = 6  # as many triangles as quads are wanted: with more, it takes longer and is no better
 _TRIES = 5
@@ -27,12 +29,13 @@ def make_quads(work: Work, *, limit_s: float = LIMIT_S) -> None:
     """About `faces` of them in all. Raises CannotError for what a rig or shape keys move."""
     budget, before = work.profile["faces"] or USUAL_FACES, work.faces()
     kept: list[str] = []
+    ends = time.monotonic() + limit_s
     for mesh, users in work.users().items():
         if bends(users):
             kept.append(users[0].name)
             continue
         wanted = max(8, int(len(mesh.polygons) * budget / max(before, 1)))
-        made, why = _quadriflow(mesh, wanted, limit_s)
+        made, why = _quadriflow(mesh, wanted, ends - time.monotonic())
         if made is None:
             made = _of_voxels(mesh, wanted)
             work.messages.append(f"Quads: those of {users[0].name} are voxels', as QuadriFlow {why}.")
@@ -44,6 +47,8 @@ def make_quads(work: Work, *, limit_s: float = LIMIT_S) -> None:
 
 def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> tuple[bpy.types.Mesh | None, str]:
     """The quads; or none, and why."""
+    if limit_s <= 0:
+        return None, "takes too long"
     source = fewer(mesh, max(wanted * _SOURCE_TIMES, 2_000), keeps_uv=False)
     points, triangles = _arrays(source)
     bpy.data.meshes.remove(source)
@@ -54,11 +59,16 @@ def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> tuple[bpy.
         (folder / "faces").write_text(str(wanted), encoding="ascii")
         command = [bpy.app.binary_path, "--background", "--factory-startup", "--python", str(_SCRIPT)]
         try:
-            subprocess.run([*command, "--", name], timeout=limit_s, check=False, stdin=subprocess.DEVNULL)
+            subprocess.run(
+                [*command, "--", str(math.ceil(limit_s) + 1), name],
+                timeout=limit_s,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
             with np.load(folder / "quads.npz") as found:
                 return _mesh_of(mesh.name, found["points"], found["faces"]), ""
         except subprocess.TimeoutExpired:
-            return None, f"took over {limit_s:.0f} s"
+            return None, "takes too long"
         except OSError:  # no file was written
             return None, "cannot do with its shape"
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finishing: each step on meshes with known defects, and each profile from a result to a finished one."""
+"""Finishing: each step on meshes with known defects, and each profile; test_finish_look.py has the looks."""
 
 import importlib
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,21 @@ import numpy as np
 import own_shapes as shapes
 import pytest
 from background_tasks import run_task
+from finish_scene import (
+    ball,
+    counts_of,
+    cube,
+    finished,
+    loaded,
+    made,
+    painted_ball,
+    profiles,
+    write_result,
+    wrong_share,
+)
 from mathutils import Matrix, Vector
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
-append: Any = importlib.import_module(PACKAGE + ".scene.append")
-profiles: Any = importlib.import_module(PACKAGE + ".jobs.profile")
-mesh_shape: Any = importlib.import_module(PACKAGE + ".scene.conversion.mesh_shape")
-report: Any = importlib.import_module(PACKAGE + ".scene.conversion.report")
-result: Any = importlib.import_module(PACKAGE + ".scene.conversion.result")
-surfaces: Any = importlib.import_module(PACKAGE + ".scene.conversion.surface")
-look: Any = importlib.import_module(PACKAGE + ".scene.conversion.look")
-place: Any = importlib.import_module(PACKAGE + ".scene.place")
 
 
 @pytest.fixture(autouse=True)
@@ -31,67 +36,6 @@ def _empty_file() -> Iterator[None]:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     yield
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-
-
-def finished(objects: list[bpy.types.Object], folder: Path, **values: Any) -> dict[str, Any]:
-    """The answer for a result of these objects, by a profile of these fields; `profile` names its base."""
-    base = profiles.PROFILES[values.pop("profile", "as-delivered")]
-    write_result(objects, folder / "result.blend")
-    request = {
-        "source": str(folder / "result.blend"),
-        "target": str(folder / "finished.blend"),
-        "profile": profiles.as_json(profiles.override(base, **values)),
-        "name": "Thing",
-    }
-    answer = run_task("finish", request, folder)
-    assert answer["ok"], answer
-    assert not list(folder.glob(".finishing*"))
-    return answer
-
-
-def write_result(objects: list[bpy.types.Object], target: Path) -> None:
-    """As the converter does."""
-    bpy.context.view_layer.update()
-    corners = np.array([each.matrix_world @ Vector(corner) for each in objects for corner in each.bound_box])
-    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
-    collection = result.root_over(objects, "Thing", low, high)
-    result.write_result(collection, objects, target)
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-
-
-def loaded(folder: Path) -> list[Any]:
-    """The objects of the finished result, its root first, as they are appended."""
-    root = append.append_result(
-        folder / "finished.blend",
-        name="Thing",
-        scene=bpy.context.scene,
-        placement=place.Placement(size_m=None),
-        provenance={},
-    )
-    bpy.context.view_layer.update()
-    return [root, *root.children_recursive]
-
-
-def made(build: Any) -> bpy.types.Object:
-    """An object of what `build` does to an empty bmesh."""
-    held = bmesh.new()
-    build(held)
-    mesh = bpy.data.meshes.new("made")
-    held.to_mesh(mesh)
-    held.free()
-    return shapes.new_object("made", mesh)
-
-
-def cube(held: Any, size: float = 1.0, at: tuple[float, float, float] = (0, 0, 0)) -> Any:
-    return bmesh.ops.create_cube(held, size=size, matrix=Matrix.Translation(at))["verts"]
-
-
-def ball(held: Any, subdivisions: int = 4, radius: float = 1.0) -> Any:
-    return bmesh.ops.create_icosphere(held, subdivisions=subdivisions, radius=radius)["verts"]
-
-
-def counts_of(item: Any) -> Any:
-    return mesh_shape.count_shape(report.arrays_of(item.data))[0]
 
 
 # Faces that are stored twice, bits, normals.
@@ -192,15 +136,8 @@ def test_several_meshes_share_the_budget(tmp_path: Path) -> None:
     assert len({each.data for each in balls}) == 2
 
 
-def painted_ball(folder: Path, subdivisions: int = 5) -> bpy.types.Object:
-    item = made(lambda held: ball(held, subdivisions))
-    shapes.lay_out(item)
-    shapes.paint(item)
-    return item
-
-
 def test_seams_of_uvs_stay_where_they_are(tmp_path: Path) -> None:
-    item = painted_ball(tmp_path, 6)
+    item = painted_ball(6)
     before = seam_length(item)
     answer = finished([item], tmp_path, faces=6000)
     (item,) = loaded(tmp_path)
@@ -254,77 +191,11 @@ def test_a_part_that_is_gone_is_a_deviation() -> None:
     assert deviation.compare(held, before)["deviation_max_m"] == pytest.approx(4.0, abs=0.1)
 
 
-# New UVs, and everything baked over.
-
-
-def test_a_checker_is_baked_over(tmp_path: Path) -> None:
-    answer = finished([painted_ball(tmp_path)], tmp_path, bake=512)
-    assert answer["messages"] == []
-    assert answer["textures"] >= 1
-    assert answer["finish"]["texture_difference"] < 0.02
-    (item,) = loaded(tmp_path)
-    assert wrong_share(item) < 0.03
-
-
-def wrong_share(item: Any) -> float:
-    """At how many places of the surface the checker's other colour is."""
-    surface = surfaces.surface_from([(item.data, Matrix())])
-    corners = surface.corners.reshape(-1, 3)
-    low, longest = corners.min(axis=0), float(np.ptp(corners, axis=0).max())
-    middle = surfaces.Places(
-        np.arange(len(surface.corners)), np.full((len(surface.corners), 3), 1 / 3, np.float32), np.empty(0)
-    )
-    seen = look.Look(surface).values("color", middle)[:, :3]
-    wanted = shapes.checker(middle.of(surface.corners), low, longest)
-    return float((np.abs(seen - wanted).max(axis=1) > 0.3).mean())
-
-
-def test_fewer_faces_have_the_shape_in_their_normals(tmp_path: Path) -> None:
-    answer = finished([painted_ball(tmp_path)], tmp_path, bake=512, faces=300, smooth_angle=180)
-    assert answer["messages"] == []
-    assert answer["faces"] <= 300
-    (item,) = loaded(tmp_path)
-    assert wrong_share(item) < 0.1
-    (slot,) = item.material_slots
-    normal = look.channels_of(slot.material)["normal"].image
-    assert tuple(normal.size) == (512, 512)
-    assert bent_error(item) < 0.01
-
-
-def bent_error(item: Any) -> float:
-    """How far the shown normals are from those of a ball, as 1 - cosine, in the mean."""
-    surface = surfaces.surface_from([(item.data, Matrix())], has_tangents=True)
-    rng = np.random.default_rng(1)
-    weights = rng.dirichlet((1, 1, 1), 5000).astype(np.float32)
-    places = surfaces.Places(rng.integers(0, len(surface.corners), 5000), weights, np.empty(0))
-    seen = look.Look(surface)
-    channel = seen.channels[0]["normal"]
-    bend = seen.sampled(channel.image, places.of(surface.uv))[:, :3] * 2 - 1
-    normal = surfaces.unit(places.of(surface.normals))
-    tangent = places.of(surface.tangents)
-    across = surfaces.unit(tangent[:, :3])
-    up = np.cross(normal, across) * np.sign(tangent[:, 3:4])
-    shown = surfaces.unit(across * bend[:, :1] + up * bend[:, 1:2] + normal * bend[:, 2:3])
-    points = places.of(surface.corners)
-    middle = (surface.corners.reshape(-1, 3).max(axis=0) + surface.corners.reshape(-1, 3).min(axis=0)) / 2
-    return float(1 - (surfaces.unit(points - middle) * shown).sum(axis=1).mean())
-
-
-def test_all_meshes_get_one_material_and_their_own_looks(tmp_path: Path) -> None:
-    items = [painted_ball(tmp_path, 4), painted_ball(tmp_path, 3)]
-    items[1].location.x = 0.5  # within each other: neither may have the other's colours
-    answer = finished(items, tmp_path, bake=1024)
-    assert answer["report"]["materials"] == 1
-    assert answer["report"]["uv_overlap"] < 0.01
-    balls = [each for each in loaded(tmp_path) if each.type == "MESH"]
-    assert [wrong_share(each) < 0.1 for each in balls] == [True, True]
-
-
 # Another surface.
 
 
 def test_holes_are_filled_and_the_uvs_stay(tmp_path: Path) -> None:
-    item = painted_ball(tmp_path)
+    item = painted_ball()
     held = bmesh.new()
     held.from_mesh(item.data)
     held.faces.ensure_lookup_table()
@@ -348,7 +219,7 @@ def test_an_open_surface_is_closed_by_voxels(tmp_path: Path) -> None:
 
 
 def test_quads_are_made_and_the_checker_is_on_them(tmp_path: Path) -> None:
-    answer = finished([painted_ball(tmp_path)], tmp_path, quads=True, faces=800, bake=512)
+    answer = finished([painted_ball()], tmp_path, quads=True, faces=800, bake=512)
     assert answer["messages"] == []
     assert answer["report"]["quads"] > 0.95 * answer["faces"]
     assert 400 < answer["faces"] < 1200
@@ -361,50 +232,10 @@ def test_quads_come_of_voxels_where_quadriflow_takes_too_long() -> None:
     item = made(lambda held: ball(held, 4))
     held = work.Work("Thing", {"faces": 600}, [item])
     quads.make_quads(held, limit_s=0.01)
-    assert held.messages == ["Quads: those of made are voxels', as QuadriFlow took over 0 s."]
+    assert held.messages == ["Quads: those of made are voxels', as QuadriFlow takes too long."]
     counts = counts_of(item)
     assert (counts.triangles, counts.ngons, counts.boundary_edges) == (0, 0, 0)
     assert 300 < counts.quads <= 600
-
-
-# Textures and materials.
-
-
-@pytest.mark.parametrize(("kind", "head"), [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8"), ("webp", b"RIFF")])
-def test_textures_are_made_smaller_and_packed_in_a_format(kind: str, head: bytes, tmp_path: Path) -> None:
-    answer = finished([painted_ball(tmp_path, 4)], tmp_path, texture_px=512, texture_format=kind)
-    assert answer["messages"] == []
-    assert answer["report"]["largest_texture_px"] == 512
-    assert answer["finish"]["texture_difference"] < 0.05
-    assert answer["finish"]["deviation_max_m"] == 0.0
-    loaded(tmp_path)
-    (image,) = [each for each in bpy.data.images if each.packed_file]
-    assert image.packed_file.data.startswith(head)
-    assert image.filepath_raw.endswith({"png": ".png", "jpeg": ".jpg", "webp": ".webp"}[kind])
-
-
-def test_the_same_materials_and_textures_become_one(tmp_path: Path) -> None:
-    items = [painted_ball(tmp_path, 3) for _ in range(3)]
-    for number, each in enumerate(items):
-        each.location.x = 3.0 * number
-    answer = finished(items, tmp_path, merge=True)
-    assert (answer["report"]["materials"], answer["textures"]) == (1, 1)
-    assert answer["report"]["duplicate_materials"] == answer["report"]["duplicate_textures"] == 0
-
-
-def test_slots_with_the_same_material_become_one(tmp_path: Path) -> None:
-    item = made(cube)
-    mesh: Any = item.data
-    for colour in ((1, 0, 0, 1), (0, 1, 0, 1), (1, 0, 0, 1)):
-        material = bpy.data.materials.new("paint")
-        material.diffuse_color = colour
-        mesh.materials.append(material)
-    mesh.polygons.foreach_set("material_index", [0, 1, 2, 0, 1, 2])
-    finished([item], tmp_path, merge=True)
-    mesh = loaded(tmp_path)[0].data
-    colours = [tuple(mesh.materials[each.material_index].diffuse_color) for each in mesh.polygons]
-    assert len(mesh.materials) == 2
-    assert colours == [(1, 0, 0, 1), (0, 1, 0, 1), (1, 0, 0, 1)] * 2
 
 
 # How it stands, what is beside it, what it is called.
@@ -459,7 +290,7 @@ def test_the_front_is_turned(front: str, place_: tuple[int, int], tmp_path: Path
 
 
 def test_lods_and_hulls_stand_beside_it_under_the_engines_names(tmp_path: Path) -> None:
-    answer = finished([painted_ball(tmp_path)], tmp_path, lods=3, hulls=4, pivot="base", faces=2000)
+    answer = finished([painted_ball()], tmp_path, lods=3, hulls=4, pivot="base", faces=2000)
     assert answer["faces"] == answer["report"]["faces"] <= 2000
     assert [abs(faces - 2000 / 2**n) < 30 for n, faces in enumerate(answer["finish"]["lods"], 1)] == [
         True
@@ -473,6 +304,28 @@ def test_lods_and_hulls_stand_beside_it_under_the_engines_names(tmp_path: Path) 
     hidden = {each.name for each in parts if each.hide_viewport}
     assert hidden == names - {"Thing_LOD0"}
     assert all(counts_of(each).boundary_edges == 0 for each in hulls)
+
+
+def test_lods_and_hulls_are_exported(tmp_path: Path) -> None:
+    finished([painted_ball(3)], tmp_path, lods=1, hulls=2)
+    request = {"result": str(tmp_path / "finished.blend"), "outputs": [str(tmp_path / "thing.glb")]}
+    request |= {"name": "Thing", "size_m": 1.0, "provenance": {}, "threads": 0}
+    answer = run_task("write", request | {"turntable": None, "picture": None}, tmp_path)
+    assert answer["ok"], answer
+    with warnings.catch_warnings(action="ignore"):  # Blender's importer, with a newer numpy
+        bpy.ops.import_scene.gltf(filepath=str(tmp_path / "thing.glb"))
+    names = {each.name for each in bpy.data.objects if each.type == "MESH"}
+    assert {"Thing_LOD0", "Thing_LOD1", "UCX_Thing_LOD0_01"} <= names
+
+
+def test_a_name_by_a_pattern_arrives_unless_the_artist_has_chosen_one(tmp_path: Path) -> None:
+    finished([painted_ball(3)], tmp_path, object_name="SM_{name}")
+    for job, own, wanted in (("job_1", "Thing", "SM_Thing"), ("job_2", "My Own", "My Own")):
+        scene: Any = bpy.context.scene
+        shapes.scene_package.add_placeholder(scene, job_id=job, name=own, location=(0, 0, 0), size=1.0)
+        loading = shapes.scene_package.Loading(tmp_path / "finished.blend")
+        (root,) = shapes.scene_package.arrive(loading, job_id=job, name="Thing", provenance={})
+        assert root.name == wanted
 
 
 def test_a_bench_gets_hulls_of_its_seat_and_its_legs(tmp_path: Path) -> None:
@@ -499,7 +352,7 @@ def test_a_bench_gets_hulls_of_its_seat_and_its_legs(tmp_path: Path) -> None:
 def test_names_are_made_by_patterns(tmp_path: Path) -> None:
     patterns = {"object_name": "SM_{name}", "mesh_name": "M_{name}_{number}"}
     patterns |= {"material_name": "MI_{part}", "texture_name": "T_{name}_{number}"}
-    finished([painted_ball(tmp_path, 3)], tmp_path, **patterns)
+    finished([painted_ball(3)], tmp_path, **patterns)
     (item,) = loaded(tmp_path)
     assert (item.name, item.data.name) == ("SM_Thing", "M_Thing_01")
     assert item.data.materials[0].name == "MI_painted"
@@ -561,7 +414,7 @@ def test_a_rig_stays_and_steps_that_would_break_it_are_refused(tmp_path: Path) -
 
 
 def test_shape_keys_stay_and_their_faces_too(tmp_path: Path) -> None:
-    item = painted_ball(tmp_path, 3)
+    item = painted_ball(3)
     item.shape_key_add(name="Basis")
     for point in item.shape_key_add(name="Wide").data:
         point.co.x *= 2
@@ -610,7 +463,7 @@ def test_what_is_no_result_is_refused_in_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", ["as-delivered", "game", "film", "print"])
 def test_each_profile_finishes_a_model(profile: str, tmp_path: Path) -> None:
-    answer = finished([painted_ball(tmp_path, 6)], tmp_path, profile=profile, **SMALLER.get(profile, {}))
+    answer = finished([painted_ball(6)], tmp_path, profile=profile, **SMALLER.get(profile, {}))
     assert answer["messages"] == []
     assert answer["finish"]["deviation_mean_share"] < 0.01
     assert answer["finish"]["texture_difference"] < 0.05
@@ -629,7 +482,7 @@ def test_the_same_comes_each_time(tmp_path: Path) -> None:
     for name in ("one", "other"):
         folder = tmp_path / name
         folder.mkdir()
-        item = painted_ball(folder, 5)
+        item = painted_ball(5)
         answers.append(finished([item], folder, profile="game", bake=256, faces=1000, lods=1, hulls=3))
         del answers[-1]["finish"]["seconds"], answers[-1]["finish"]["steps"]
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -637,7 +490,7 @@ def test_the_same_comes_each_time(tmp_path: Path) -> None:
 
 
 def test_the_original_stays_as_it_is(tmp_path: Path) -> None:
-    item = painted_ball(tmp_path, 6)
+    item = painted_ball(6)
     write_result([item], tmp_path / "result.blend")
     files = sorted(each for each in tmp_path.rglob("*") if each.is_file())
     before = [each.read_bytes() for each in files]
