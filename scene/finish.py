@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from .append import Loading
+from .append import GoneError, Loading
 from .conversion import memory, result
 from .conversion.bounds import seen_bounds
 from .conversion.report import report_on
@@ -59,7 +59,7 @@ def finish(request: dict[str, Any]) -> Answer:
             with memory.bounded(request.get("memory_bytes", 0)):
                 answer = _finished(request, part)
             result.move_in(part, target)
-        except (UnreadableError, ValueError) as error:
+        except (UnreadableError, GoneError, ValueError) as error:
             return {"ok": False, "error": str(error)}
         except MemoryError:
             return {"ok": False, "error": "The result needs more memory than finishing may take."}
@@ -119,9 +119,8 @@ def _loaded(request: dict[str, Any]) -> Work:
     return work
 
 
-_Steps = tuple[
-    tuple[str, str, Callable[[Work], None]], ...
-]  # a field of the profile, its words, what it does
+# Of each a field of the profile, its words, and what it does.
+_Steps = tuple[tuple[str, str, Callable[[Work], None]], ...]
 _CLEAN: _Steps = (
     ("loose", "Loose bits", take_bits_out),
     ("weld", "Weld", clean.weld),

@@ -71,7 +71,7 @@ def test_a_file_without_a_base_is_as_delivered_but_for_its_fields(tmp_path: Path
         ('mesh_name = "../{name}"', "no slashes"),
         ('mesh_name = "a\\u0007"', "mesh_name: give a text of 100 characters at most"),
         ('strip = ["price"]', 'strip: give "all", or a list of job, model, parameters'),
-        ('strip = ["modell"]', "did you mean model?"),
+        ('strip = ["modal"]', "did you mean model?"),
         ("strip = [[]]", 'strip: give "all"'),
         ('name = "a\\u0000"', "name: give a text"),
         ("faces", "ours.toml cannot be read"),
