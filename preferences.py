@@ -69,6 +69,8 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         description="Show in the status bar when a 3D model has come into the scene",
         default=True,
     )
+    library: bpy.props.StringProperty(options={"HIDDEN"})  # the folder of one that results are kept in
+    library_entry: bpy.props.StringProperty(options={"HIDDEN"})  # its name in Blender's list, if that is ours
     favourites: bpy.props.StringProperty(options={"HIDDEN"})  # ids of models, one a line
     recent: bpy.props.StringProperty(options={"HIDDEN"})
 
@@ -92,8 +94,20 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         layout.prop(self, "folder", placeholder="The extension's own folder")
         layout.prop(self, "keeps_downloads")
         layout.separator()
+        _draw_library(layout.row(heading="Assets"), self.library)
+        layout.separator()
         layout.prop(self, "size_m")
         layout.prop(self, "is_notifying")
+
+
+def _draw_library(row: bpy.types.UILayout, folder: str) -> None:
+    if not folder:
+        row.operator("maquette.add_library", icon="ASSET_MANAGER")
+        row.operator("maquette.add_library", text="", icon="FILE_FOLDER").asks = True
+        return
+    row.label(text=folder, translate=False, icon="ASSET_MANAGER")
+    row.operator("maquette.set_library", text="", icon="PREFERENCES")
+    row.operator("maquette.remove_library", text="", icon="X")
 
 
 def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
@@ -135,6 +149,12 @@ def state_folder() -> Path:
     preferences = get()
     chosen = preferences.folder if preferences else ""
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "state"
+
+
+def library_folder() -> str:
+    """The asset library that new results are kept in; "" if none was asked for."""
+    preferences = get()
+    return preferences.library if preferences else ""
 
 
 def register() -> None:

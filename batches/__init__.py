@@ -2,7 +2,7 @@
 """Many items at once: a manifest's rows become jobs, each paid for once, and a contact sheet. No bpy."""
 
 from .claims import Claims
-from .delivery import Delivery, delivered_files, write_request
+from .delivery import Delivery, delivered_files
 from .host_lock import HostLock
 from .manifest import INPUT_MARK, Manifest, Problem, Row, json_values, read_manifest, read_rows, stem_of
 from .outcome import Outcome
@@ -38,7 +38,6 @@ __all__ = [
     "read_outputs",
     "read_rows",
     "stem_of",
-    "write_request",
     "write_sheet",
     "write_table",
 ]

@@ -20,6 +20,7 @@ from ..headless import EXPECTED, BatchOptions, Exit, MaquetteError, blender_bina
 from ..jobs import Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
 from .batch import run_batch
 from .generate import run_cost, run_generate, run_resume
+from .library import add_words, run_library
 from .listing import run_jobs, run_models
 
 
@@ -105,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
     words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
     add("--require", type=_require, default=(), metavar="TERMS", help=words)
+    words = "keep the result in the asset library in this folder, too"
+    add("--library", metavar="DIR", help=words)
     batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
@@ -121,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--limit", type=_count, default=50, metavar="N")
     jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
+    jobs.add_argument("--with-asset", action="store_true", help="with --remove: its asset in a library, too")
     pair = {"nargs": 2, "metavar": ("ID", "REMOTE")}
     jobs.add_argument("--take", help="a job in doubt is the service's job REMOTE", **pair)
     jobs.add_argument("--refuse", help="a job in doubt is not the service's job REMOTE", **pair)
@@ -130,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     add("ids", nargs="*", metavar="ID", help="a job to carry on; it is paid for if it was not yet")
     add("--pay", action="store_true", help="also submit, and pay for, those that stopped before that")
     add("--max-cost", type=float, metavar="CU", help="do not start if those to pay for cost more together")
-    for it in (generate, cost, batch, models, jobs, resume):
+    words = "Keep results in an asset library of Blender's, and publish it."
+    kept = add_words(command("library", run_library, words))
+    for it in (generate, cost, batch, models, jobs, resume, kept):
         add = it.add_argument_group("service").add_argument
         add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
         add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")

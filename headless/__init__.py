@@ -7,8 +7,9 @@ from .batch_options import BatchOptions, read_count, take_options
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
 from .generate import generate
+from .library import open_library, publish_library
 from .make_batch import Batch, output_folder
-from .outputs import deliver, wait_for, wanted_outputs
+from .outputs import add_to_library, deliver, wait_for, wanted_outputs
 from .place import place
 from .request import GenerateRequest, check_cost, get_model, read_request, start
 from .results import BatchResult, BatchRow, Progress, Result
@@ -31,6 +32,7 @@ __all__ = [
     "Resumable",
     "Session",
     "Where",
+    "add_to_library",
     "batch",
     "blender_binary",
     "check_cost",
@@ -41,8 +43,10 @@ __all__ = [
     "generate",
     "get_model",
     "left_elsewhere",
+    "open_library",
     "output_folder",
     "place",
+    "publish_library",
     "read_count",
     "read_request",
     "resume_jobs",

@@ -5,8 +5,10 @@ To add an option, add a field here, and use it in make_batch.py.
 """
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, cast
 
 from ..batches import OUTPUTS
@@ -75,6 +77,12 @@ def _read_texts(value: object) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(map(str, cast("tuple[object, ...]", value)))
 
 
+def _read_folder(value: object) -> Path:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InputError("give the name of a folder.")
+    return Path(cast("str", os.fspath(value))).expanduser().resolve()
+
+
 def _read_outputs(value: object) -> str:
     return ",".join(_read_texts(value))
 
@@ -130,6 +138,9 @@ class BatchOptions:
     shuffle: bool = _option(False, "in any order")
     skip_wrong: bool = _option(False, "leave rows out that have something wrong with them")
     retry_failed: bool = _option(False, "try failed rows anew; this may be paid for again")
+    library: Path | None = _option(
+        None, "keep each result in the asset library in this folder, too", value="DIR", read=_read_folder
+    )
     turntable: bool = _option(False, "eight small views of each for the contact sheet")
     machine: str = _option(
         "main", "where several machines share DIR, one name each", value="NAME", read=_read_machine

@@ -10,10 +10,12 @@ from ..batches import INPUT_MARK, delivered_files, json_values
 from ..client import JsonValue
 from ..jobs import (
     DONE,
+    LIBRARY,
     JobRecord,
     Requirement,
     State,
     Store,
+    asset_of,
     provenance_of,
     read_requirements,
     read_size,
@@ -22,6 +24,7 @@ from ..jobs import (
     report_of,
 )
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
+from .library import open_library
 from .outputs import deliver, wait_for
 from .request import read_request, start
 from .results import Progress, Result
@@ -37,6 +40,7 @@ def generate(
     size: float | Literal["original"] = 1.0,
     max_cost: float | None = None,
     require: str | os.PathLike[str] | Sequence[str] = (),
+    library: str | os.PathLike[str] | None = None,
     sandbox: bool = False,
     state: str | os.PathLike[str] | None = None,
     api_url: str | None = None,
@@ -52,6 +56,7 @@ def generate(
     written `**{"input.model": …}`. `size` is the longest side in metres that `place` gives the result.
     Nothing is started if it costs more than `max_cost` creative units, or if that is not known. What of
     `require` the result does not meet, such as "faces<=5000, manifold", is in its `rejected`: docs/report.md.
+    `library` is the folder of an asset library that it is kept in, too: docs/library.md.
 
     Without a `key` each call is a new job, and is paid for. With one, a call with the same key, model,
     parameters and files is the same job: what is there is returned at once, what was interrupted goes on, and
@@ -74,6 +79,8 @@ def generate(
         with Session(Where(sandbox, api_url, project, state)) as session:
             request = read_request(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
+            if library is not None:
+                placement[LIBRARY] = str(open_library(library))
             job = start(session, request, name=name, placement=placement, max_cost_cu=max_cost, key=key)
             by_command = f"run `{session.command('resume', job.id)}`"
             reporter.job, again = job, again if key is not None else by_command
@@ -83,7 +90,7 @@ def generate(
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
             deliver(session, [job])
-            return _result_of(session.store, job, name or job.name, size_m, gate)
+            return _result_of(session.store, session.store.get(job.id), name or job.name, size_m, gate)
     except EXPECTED as error:
         raise _error_of(error, reporter.job, again) from error
 
@@ -165,5 +172,6 @@ def _result_of(
         seconds=None if job.finished_at is None else job.finished_at - job.created_at,
         message=job.message,
         rejected=reasons(gate, report),
+        asset=asset_of(job),
         provenance=provenance_of(job),
     )

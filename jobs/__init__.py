@@ -15,6 +15,18 @@ from .files import as_text, cut, safe_name, sha256_of
 from .gate import Requirement, read_requirements, reasons
 from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
+from .library import (
+    LIBRARY,
+    LibrarySettings,
+    asset_of,
+    asset_path,
+    asset_request,
+    note_asset,
+    read_library,
+    remove_asset,
+    wanted_library,
+    write_library,
+)
 from .lookups import Price
 from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
 from .process import (
@@ -50,6 +62,7 @@ from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
 from .transfers import OWN_FILE, result_blend
+from .write_request import write_request
 
 __all__ = [
     "DEFAULT_IMAGE_MODEL",
@@ -57,6 +70,7 @@ __all__ = [
     "DONE",
     "KEY_VARIABLE",
     "LEFT_KIND",
+    "LIBRARY",
     "OWN_FILE",
     "REPORT_COLUMNS",
     "SANDBOX",
@@ -72,6 +86,7 @@ __all__ = [
     "InputValue",
     "JobCache",
     "JobRecord",
+    "LibrarySettings",
     "Light",
     "NewJob",
     "Price",
@@ -89,6 +104,9 @@ __all__ = [
     "add_once",
     "again",
     "as_text",
+    "asset_of",
+    "asset_path",
+    "asset_request",
     "cost_text",
     "cut",
     "date_text",
@@ -105,15 +123,18 @@ __all__ = [
     "name_of",
     "new_id",
     "new_job",
+    "note_asset",
     "open_sandbox",
     "placeholder_inputs",
     "provenance_of",
     "read_credentials",
+    "read_library",
     "read_report",
     "read_requirements",
     "read_size",
     "reasons",
     "refuse_candidate",
+    "remove_asset",
     "report_cells",
     "report_json",
     "report_of",
@@ -131,6 +152,9 @@ __all__ = [
     "take_up",
     "usual_result",
     "view_in",
+    "wanted_library",
     "with_new_seed",
     "write_credentials",
+    "write_library",
+    "write_request",
 ]

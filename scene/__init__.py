@@ -3,7 +3,7 @@
 
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use, parts_of
-from .custom_properties import AWAITS, BESIDE, awaited_job, bounds_or_none
+from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
 from .place import Placement, grid_locations, row_locations
@@ -25,6 +25,7 @@ __all__ = [
     "AWAITS",
     "BESIDE",
     "ONTO",
+    "PREFIX",
     "EditedError",
     "ExportError",
     "GoneError",

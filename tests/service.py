@@ -261,7 +261,8 @@ def fake_blender(folder: Path, answer: dict[str, Any] | None) -> str:
         "        print('secrets:', [n for n in os.environ if n.startswith('SCENARIO_')], file=log)\n"
         "        print('objects:', task.get('objects'), file=log)\n"
         "    if answer is None: sys.exit(11)\n"
-        "    pathlib.Path(task['target']).write_bytes(b'BLENDER')\n"
+        "    asset = (task.get('asset') or {}).get('file')\n"
+        "    pathlib.Path(asset or task['target']).write_bytes(b'BLENDER')\n"
         "    pathlib.Path(task['answer'] + '.part').write_text(json.dumps(answer))\n"
         "    os.replace(task['answer'] + '.part', task['answer'])\n"
     )

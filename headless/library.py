@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An asset library from the outside: opened before anything is spent, and published for a team.
+
+Its files are written by the outputs' own task (outputs.py); Blender itself writes the listing that a web
+server needs to be an online library.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import bpy
+
+from ..jobs import read_library
+from .errors import Exit, MaquetteError
+from .make_batch import output_folder
+from .session import blender_binary
+
+_LISTING_SINCE = (5, 2, 0)
+_LISTING = "_asset-library-meta.json"  # what Blender's listing begins with; its pages are in _v1
+_PRICE = b"maquette_cost_cu"
+_TIMEOUT_S = 3600.0
+
+
+def open_library(name: str | os.PathLike[str]) -> Path:
+    """The library's folder, made if it is not there. Raises MaquetteError or InputError where it is no use."""
+    folder = output_folder(name)
+    read_library(folder)
+    return folder
+
+
+def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) -> Path:
+    """Has Blender write its listing of the library, beside its files: a web server that has this folder is an
+    online library then. Returns the listing's first file. Raises MaquetteError or InputError.
+    """
+    folder = Path(name).expanduser().resolve()
+    if not folder.is_dir():
+        raise MaquetteError(f"There is no folder {folder}. Is its name right?")
+    if bpy.app.version < _LISTING_SINCE:
+        raise MaquetteError(
+            f"Online libraries came with Blender 5.2, and this is {bpy.app.version_string}. Run the same command"
+            " with Blender 5.2 or later: it lists the files as they are."
+        )
+    if read_library(folder).prices and not with_prices:
+        raise MaquetteError(_prices(folder, "its assets tell what they cost"))
+    words = ["--background", "--factory-startup", "--command", "asset_listing", "generate", str(folder)]
+    done = subprocess.run(
+        [blender_binary(), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=_TIMEOUT_S,
+    )
+    listing = folder / _LISTING
+    if done.returncode or not listing.is_file():
+        told = (done.stdout.strip().splitlines() or ["it told nothing"])[-1]
+        raise MaquetteError(f"Blender could not list {folder}: {told}", Exit.JOB_FAILED)
+    if not with_prices and (priced := _pages_with_prices(folder)):
+        for path in (listing, *priced):
+            path.unlink()
+        raise MaquetteError(_prices(folder, "assets that were written before still tell what they cost"))
+    return listing
+
+
+def _pages_with_prices(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("_v*/**/*.json") if _PRICE in path.read_bytes()]
+
+
+def _prices(folder: Path, why: str) -> str:
+    return (
+        f"Not published: {why}. `maquette library set {folder} --no-prices` leaves prices out from now on, and"
+        f" `maquette library add --all --library {folder}` writes them anew. --with-prices publishes them."
+    )

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the task `write` of a background Blender is told: see scene/write.py."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..client import JsonValue
+from .provenance import provenance_of
+from .record import JobRecord
+
+
+def write_request(
+    job: JobRecord, result: Path, outputs: Sequence[Path], size_m: float | None
+) -> dict[str, JsonValue]:
+    """The job's `result` (a .blend) to `outputs`, and no more; its longest side in metres, None as delivered."""
+    return {
+        "result": str(result.resolve()),
+        "outputs": [str(path) for path in outputs],
+        "turntable": None,
+        "picture": None,
+        "name": job.name,
+        "size_m": size_m,
+        "provenance": dict(provenance_of(job)),
+        "threads": 0,
+        "asset": None,
+    }
