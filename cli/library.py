@@ -42,11 +42,11 @@ def add_words(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     change.add_argument("folder", metavar="DIR")
     for name in ("author", "licence", "copyright"):
         change.add_argument(f"--{name}", metavar="TEXT")
-    words = "whether assets tell what they cost"
+    words = "whether it keeps a table of what they cost"
     change.add_argument("--prices", action=argparse.BooleanOptionalAction, default=None, help=words)
     publish = action("publish", _run_publish, "List a library for a web server, with Blender 5.2 or later.")
     publish.add_argument("folder", metavar="DIR")
-    publish.add_argument("--with-prices", action="store_true", help="also where assets tell what they cost")
+    publish.add_argument("--with-prices", action="store_true", help="also the table of what they cost")
     return add
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import bpy
 
-from ..jobs import read_library
+from ..jobs import PRICES, read_library
 from .errors import Exit, MaquetteError
 from .make_batch import output_folder
 from .session import blender_binary
 
 _LISTING_SINCE = (5, 2, 0)
 _LISTING = "_asset-library-meta.json"  # what Blender's listing begins with; its pages are in _v1
-_PRICE = b"maquette_cost_cu"
 _TIMEOUT_S = 3600.0
 
 
@@ -41,8 +40,11 @@ def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) 
             f"Online libraries came with Blender 5.2, and this is {bpy.app.version_string}. Run the same command"
             " with Blender 5.2 or later: it lists the files as they are."
         )
-    if read_library(folder).prices and not with_prices:
-        raise MaquetteError(_prices(folder, "its assets tell what they cost"))
+    if (folder / PRICES).exists() and not with_prices:
+        raise MaquetteError(
+            f"Not published: {folder / PRICES} tells what things cost, and a server would hand it out. `maquette"
+            f" library set {folder} --no-prices` removes it; --with-prices publishes it."
+        )
     words = ["--background", "--factory-startup", "--command", "asset_listing", "generate", str(folder)]
     done = subprocess.run(
         [blender_binary(), *words],
@@ -57,19 +59,5 @@ def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) 
     if done.returncode or not listing.is_file():
         told = (done.stdout.strip().splitlines() or ["it told nothing"])[-1]
         raise MaquetteError(f"Blender could not list {folder}: {told}", Exit.JOB_FAILED)
-    if not with_prices and (priced := _pages_with_prices(folder)):
-        for path in (listing, *priced):
-            path.unlink()
-        raise MaquetteError(_prices(folder, "assets that were written before still tell what they cost"))
     return listing
 
-
-def _pages_with_prices(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("_v*/**/*.json") if _PRICE in path.read_bytes()]
-
-
-def _prices(folder: Path, why: str) -> str:
-    return (
-        f"Not published: {why}. `maquette library set {folder} --no-prices` leaves prices out from now on, and"
-        f" `maquette library add --all --library {folder}` writes them anew. --with-prices publishes them."
-    )

@@ -17,6 +17,7 @@ from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
 from .library import (
     LIBRARY,
+    PRICES,
     LibrarySettings,
     asset_of,
     asset_path,
@@ -72,6 +73,7 @@ __all__ = [
     "LEFT_KIND",
     "LIBRARY",
     "OWN_FILE",
+    "PRICES",
     "REPORT_COLUMNS",
     "SANDBOX",
     "UNPAID",

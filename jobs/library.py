@@ -3,7 +3,8 @@
 
 A job's asset is one file, whose name follows from the job alone: nobody else's file is ever replaced. The
 task `write` of a background Blender makes it (scene/asset.py). What a library is set to holds for all
-machines and all uses: it stands in the library itself.
+machines and all uses: it stands in the library itself. So do prices, in a table of their own: Blender takes
+what stands in an asset along into files that the asset is appended to or packed into.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ from .states import DONE
 from .store import StaleError, Store
 
 SETTINGS = "maquette-library.toml"
+PRICES = "maquette-prices.csv"
 LIBRARY = "library"  # in a job's `placement`: the folder of the library that its result belongs into
 _ASSET = "asset"  # in a job's `result`: the path of its asset, once that is written
 _MOST_BYTES = 64 << 10
@@ -42,7 +44,7 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class LibrarySettings:
-    """What all assets of a library are told. Without `prices` no file of it holds what something cost."""
+    """What all assets of a library are told, and whether it keeps the table of what they cost."""
 
     author: str = ""
     licence: str = ""
@@ -71,8 +73,12 @@ def read_library(folder: Path) -> LibrarySettings:
 
 
 def write_library(folder: Path, settings: LibrarySettings) -> None:
-    """Makes the folder if need be, and the file in which the library says this. Raises OSError."""
+    """Makes the folder if need be, and the file in which the library says this. Without prices, the table of
+    these goes. Raises OSError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if not settings.prices:
+        (folder / PRICES).unlink(missing_ok=True)
     lines = [f"{name} = {_toml(value)}\n" for name, value in asdict(settings).items()]
     part = folder / f".{SETTINGS}.{secrets.token_hex(6)}"
     try:
@@ -127,7 +133,8 @@ def lacks_asset(job: JobRecord) -> bool:
 def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str, JsonValue]:
     """For the task `write`: the asset that its result becomes, in a catalogue that is there from now on.
 
-    `batch` is the name of the batch that it is of. Raises OSError or InputError.
+    `batch` is the name of the batch that it is of. What the job cost joins the library's table, if it keeps
+    one. Raises OSError or InputError.
     """
     settings = read_library(library)
     kind = _kind_of(job)
@@ -137,8 +144,10 @@ def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str
     said = prompt or (f"Made from {job.source}" if job.source else "")
     tags = ("Maquette", kind, job.model_name or job.model_id, project, batch)
     facts = {
-        name: value for name, value in _facts_of(job, prompt, settings).items() if value not in ("", None)
+        name: value for name, value in _facts_of(job, prompt).items() if value != ""
     }
+    if settings.prices and job.cost_cu is not None:
+        _note_price(library, job)
     return {
         "file": str(asset_path(job, library)),
         "catalogue": add_catalogue(library, path),
@@ -152,19 +161,35 @@ def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str
     }
 
 
-def _facts_of(job: JobRecord, prompt: str, settings: LibrarySettings) -> Mapping[str, str | int | float | None]:
-    """How it was made: what *Use Settings* and *Run Again* read in an asset."""
+def _facts_of(job: JobRecord, prompt: str) -> Mapping[str, str | int | float]:
+    """How it was made: what *Use Settings* and *Run Again* read in an asset. No price."""
     made = provenance_of(job)
     parameters = str(made.pop("parameters", ""))
-    finished_at = job.finished_at
     return {
         **made,
         "model_name": job.model_name,
         "prompt": cut(prompt, _TEXT_BYTES),
         "parameters": parameters if len(parameters.encode()) <= _PARAMETERS_BYTES else "",
-        "made_at": "" if finished_at is None else datetime.fromtimestamp(finished_at, UTC).isoformat()[:19] + "Z",
-        "cost_cu": job.committed_cu if settings.prices and job.cost_cu is not None else None,
+        "made_at": _made_at(job),
     }
+
+
+def _made_at(job: JobRecord) -> str:
+    """In UTC; "" while it is not made."""
+    if job.finished_at is None:
+        return ""
+    return datetime.fromtimestamp(job.finished_at, UTC).isoformat()[:19] + "Z"
+
+
+def _note_price(library: Path, job: JobRecord) -> None:
+    """A line for the job in the library's table of prices, once; others may be writing to it."""
+    path = library / PRICES
+    known = path.read_text("utf-8", "replace") if path.exists() else ""
+    if f"\n{job.id}," in known:
+        return
+    line = f"{job.id},{safe_name(job.model_id)},{job.committed_cu:g},{_made_at(job)}\n"
+    with path.open("ab") as file:
+        file.write((line if known else f"job,model,cost_cu,made_at\n{line}").encode())
 
 
 def _kind_of(job: JobRecord) -> str:

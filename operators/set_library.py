@@ -20,7 +20,7 @@ class MAQUETTE_OT_set_library(bpy.types.Operator):
     copyright: bpy.props.StringProperty(name="Copyright", options={"SKIP_SAVE"})
     prices: bpy.props.BoolProperty(
         name="Prices",
-        description="Tell with each asset what it cost. Off for what is handed on to others",
+        description="Keep a table of what each cost in the library. Off for what is handed on to others",
         default=True,
         options={"SKIP_SAVE"},
     )

@@ -4,8 +4,8 @@
 import bpy
 from bpy_extras.asset_utils import SpaceAssetInfo
 
-from ..jobs import cost_text
 from ..window import asset_facts
+from .job_text import money_text
 from .text import Ruler, draw_fact, draw_text
 
 
@@ -25,13 +25,13 @@ class MAQUETTE_PT_asset(bpy.types.Panel):
             return
         layout = self.layout
         ruler = Ruler.of(context)
-        cost = "" if facts.cost_cu is None else cost_text(facts.cost_cu)
+        job = facts.job
         for title, text in (
             ("Model", facts.model_name or facts.model_id),
             ("Made From", facts.source if facts.source != facts.prompt else ""),
             ("Seed", facts.seed),
             ("Made", facts.made_at[:10]),
-            ("Cost", cost),
+            ("Cost", money_text(job) if job else ""),
         ):
             if text:
                 draw_fact(layout, ruler, title, text)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A result as an asset of Blender's own Asset Browser: one .blend that holds all of it, and nothing else.
 
-What the asset is told stands in its metadata, which Blender leaves behind when the asset is appended: a price
-never reaches the file that it is appended to. What its objects say is what they say in any file for others.
+What is said of it stands in its metadata, and on its objects as in any file for others: how it was made, and
+never what it cost. Blender takes metadata along where an asset is appended, or packed into a file.
 """
 
 import tempfile
@@ -31,7 +31,8 @@ def write_asset(root: bpy.types.Object, asset: Mapping[str, Any], *, preview: Pa
     collection.asset_mark()
     _tell(collection.asset_data, asset)
     _give_preview(collection, root, preview)
-    save_blend(Path(asset["file"]))
+    # Not compressed: appending a large one takes Blender half the time.
+    save_blend(Path(asset["file"]), compress=False)
 
 
 def _alone_in_collection(name: str, objects: Sequence[bpy.types.Object]) -> bpy.types.Collection:

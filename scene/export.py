@@ -68,10 +68,13 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
             shutil.copytree(name, path.parent)
 
 
-def save_blend(path: Path) -> None:
-    """Saves a copy of the open file; results carry their textures packed. Raises ExportError."""
+def save_blend(path: Path, **options: bool) -> None:
+    """Saves a copy of the open file; results carry their textures packed. Raises ExportError.
+
+    `options` are more of Blender's own for it.
+    """
     with replacing(path) as part:
-        _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
+        _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False, **options)
 
 
 def can_export(ending: str) -> bool:

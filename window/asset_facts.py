@@ -6,7 +6,6 @@ what becomes an input. No file is opened that an asset names.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from ..session_state import state
 _ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 _TEXT_LENGTH = 4000
 _PARAMETERS_LENGTH = 100_000
-_MOST_CU = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,6 @@ class AssetFacts:
     source: str
     seed: str
     made_at: str
-    cost_cu: float | None
     parameters: str  # JSON, not looked into yet
 
     @property
@@ -51,8 +48,6 @@ def facts_of(metadata: Any) -> AssetFacts | None:
     if not _ID.fullmatch(model_id):
         return None
     job_id = _text(metadata, "job")
-    cost_cu = metadata.get(f"{scene.PREFIX}cost_cu")
-    is_number = isinstance(cost_cu, int | float) and not isinstance(cost_cu, bool)
     return AssetFacts(
         job_id=job_id if _ID.fullmatch(job_id) else "",
         model_id=model_id,
@@ -61,7 +56,6 @@ def facts_of(metadata: Any) -> AssetFacts | None:
         source=_text(metadata, "source"),
         seed=_text(metadata, "seed"),
         made_at=_text(metadata, "made_at"),
-        cost_cu=cost_cu if is_number and math.isfinite(cost_cu) and 0 <= cost_cu <= _MOST_CU else None,
         parameters=_text(metadata, "parameters", _PARAMETERS_LENGTH),
     )
 

@@ -3,7 +3,6 @@
 
 import importlib
 import json
-import math
 import os
 import subprocess
 from collections.abc import Iterator
@@ -16,13 +15,12 @@ import pytest
 from background_tasks import run_task
 from commands import EXAMPLES, HORSE, Sandbox, read_json, run, running_sandbox
 from sandbox_scene import PACKAGE, newest, operators, part, session_state, until
-from test_scene_parts import convert, wavy
+from wavy_sheet import TEXTURE_PX, convert, wavy
 
 jobs = importlib.import_module(PACKAGE + ".jobs")
 library: Any = part("window.library")
 asset_facts: Any = part("window.asset_facts")
 preferences: Any = part("preferences")
-PRICE = "maquette_cost_cu"
 IS_LISTING = bpy.app.version >= (5, 2, 0)
 two_blenders = pytest.mark.skipif(
     bpy.app.version[:2] not in ((5, 2), (4, 3)), reason="the processes are the same in every Blender: two do"
@@ -35,7 +33,8 @@ path, link = sys.argv[sys.argv.index("--") + 1:][:2]
 found = {"addons": [each.module for each in bpy.context.preferences.addons if "maquette" in each.module]}
 with bpy.data.libraries.load(path, link=bool(int(link)), assets_only=True) as (source, target):
     target.collections = list(source.collections)
-    found["assets"] = {kind: list(getattr(source, kind)) for kind in dir(source) if getattr(source, kind)}
+    kinds = [kind for kind in dir(source) if kind != "version" and getattr(source, kind)]
+    found["assets"] = {kind: list(getattr(source, kind)) for kind in kinds}
 (collection,) = target.collections
 bpy.context.scene.collection.children.link(collection)
 data = collection.asset_data
@@ -57,9 +56,6 @@ found["preview"] = list(preview.image_size) if preview else []
 if preview:
     values = list(preview.image_pixels_float)
     found["greys"] = [min(values[0::4]), max(values[0::4])]
-saved = path + ".user.blend"
-bpy.ops.wm.save_as_mainfile(filepath=saved, compress=False)
-found["price_saved"] = b"maquette_cost_cu" in open(saved, "rb").read()
 print(json.dumps(found))
 """
 
@@ -110,7 +106,7 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
         "copyright": "2026 Ann Artist",
         "description": "a wavy sheet",
         "tags": ["Maquette", "From Text", "x" * 63],
-        "facts": {"job": "j1", "model": "m", "prompt": "a wavy\nsheet", "seed": "7", "cost_cu": 2.5},
+        "facts": {"job": "j1", "model": "m", "prompt": "a wavy\nsheet", "seed": "7"},
         "picture": None,
     }
     request = {
@@ -132,10 +128,8 @@ def test_a_blender_that_never_saw_maquette_has_all_of_an_asset(
     assert found["assets"] == {"collections": ["wavy sheet"]}
     assert found["faces"] == 90_000
     assert found["dimensions"] == [pytest.approx(3.0, rel=1e-4)]
-    assert found["packed"] == [1536]
+    assert found["packed"] == [TEXTURE_PX]
     assert found["objects"]["wavy sheet"]["maquette_job"] == "j1"
-    assert PRICE not in json.dumps(found["objects"])
-    assert not found["price_saved"], "a file that uses the asset must not tell its price"
     assert len(found["libraries"]) == (1 if is_linked else len(found["libraries"]))
 
 
@@ -214,12 +208,13 @@ def test_a_result_is_kept_once_and_stays_when_its_job_is_removed(sandbox: Sandbo
     assert assets_in(kept) == [name]
     found = elsewhere(kept / name, is_linked=True)
     assert found["data"]["catalog_id"] in (kept / "blender_assets.cats.txt").read_text("utf-8")
-    assert found["facts"][PRICE] > 0
+    assert "cost" not in json.dumps(found["facts"])
+    assert job["id"] in (kept / jobs.PRICES).read_text("utf-8")
     assert found["facts"]["maquette_source"] == "horse.png"
     assert found["dimensions"] == [pytest.approx(2.0, rel=1e-3)]
     removed = run("jobs", "--remove", job["id"], env=env)
     assert f"Its asset stays: {kept / name}" in removed.stdout
-    assert assets_in(kept) == [name, f"{name}.user.blend"]
+    assert assets_in(kept) == [name]
 
 
 @two_blenders
@@ -248,9 +243,10 @@ def test_what_is_there_is_kept_without_its_price_if_the_library_says_so(
     (told,) = read_json(done.stdout)["jobs"]
     (name,) = assets_in(kept)
     assert (told["id"], told["outputs"]) == (job["id"], [str(kept / name)])
-    content = (kept / name).read_bytes()
-    assert b"Studio" in content
-    assert PRICE.encode() not in content
+    found = elsewhere(kept / name, is_linked=True)
+    assert found["data"]["author"] == "Studio"
+    assert found["facts"]["maquette_job"] == job["id"]
+    assert not (kept / jobs.PRICES).exists()
 
 
 @two_blenders
@@ -311,16 +307,13 @@ def test_a_published_library_lists_all_that_blender_asks_of_one(sandbox: Sandbox
     refused = run("library", "publish", str(kept), env=env)
     assert refused.returncode == 2
     assert "--no-prices" in refused.stderr
+    assert not [*kept.rglob("*.json")]
     run("library", "set", str(kept), "--no-prices", env=env)
-    refused = run("library", "publish", str(kept), env=env)
-    assert "written before" in refused.stderr
-    assert not [path for path in kept.rglob("*.json") if PRICE in path.read_text("utf-8")]
-    assert run("library", "add", job["id"], "--library", str(kept), env=env).returncode == 0
     done = run("library", "publish", str(kept), env=env)
     assert done.returncode == 0, done.stderr
     pages = "".join(path.read_text("utf-8") for path in kept.rglob("*.json"))
     assert assets_in(kept)[0] in pages
-    assert PRICE not in pages
+    assert job["id"] in pages
     assert "maquette_model" in pages
     assert "From Images" in pages
     assert [*kept.rglob("*.webp")]
@@ -432,12 +425,6 @@ def test_values_of_another_kind_or_size_count_as_not_there(name: str, values: li
     for value in values:
         told = metadata(**{name.removesuffix("_id"): value})
         assert getattr(asset_facts.facts_of(told), name) == ""
-
-
-def test_an_assets_price_is_a_sum_or_none() -> None:
-    for value in (math.nan, math.inf, -1.0, 1e300, "2", True, None):
-        assert asset_facts.facts_of(metadata(cost_cu=value)).cost_cu is None
-    assert asset_facts.facts_of(metadata(cost_cu=2.5)).cost_cu == 2.5
 
 
 def test_a_prompt_has_no_control_characters() -> None:

@@ -16,6 +16,7 @@ from job_scene import Scene
 from maquette.client import InputError, without_controls
 from maquette.jobs import (
     LIBRARY,
+    PRICES,
     InputFile,
     JobRecord,
     LibrarySettings,
@@ -173,7 +174,7 @@ def made_job(scene: Scene, **values: Any) -> JobRecord:
     return job
 
 
-def test_an_asset_tells_how_it_was_made_and_what_it_cost(scene: Scene, tmp_path: Path) -> None:
+def test_an_asset_tells_how_it_was_made_and_by_whom(scene: Scene, tmp_path: Path) -> None:
     library = tmp_path / "library"
     write_library(library, LibrarySettings(author="Ann ‮Artist\n", licence="CC BY 4.0"))
     job = made_job(scene, inputs={"prompt": "a red\ncup", "seed": 2**40})
@@ -187,7 +188,7 @@ def test_an_asset_tells_how_it_was_made_and_what_it_cost(scene: Scene, tmp_path:
     assert asset["tags"] == ["Maquette", "From Text", "Some Model", "props"]
     assert facts["prompt"] == "a red\ncup"
     assert facts["seed"] == str(2**40)
-    assert (facts["job"], facts["model"], facts["cost_cu"]) == (job.id, "m", 2.5)
+    assert (facts["job"], facts["model"]) == (job.id, "m")
     assert facts["made_at"] == "2001-09-09T01:46:40Z"
 
 
@@ -201,10 +202,24 @@ def test_kinds_and_projects_are_catalogues(scene: Scene, tmp_path: Path) -> None
     assert ":Sandbox/From Images:" in text
 
 
-def test_without_prices_none_is_told(scene: Scene, tmp_path: Path) -> None:
+def test_prices_stand_in_a_table_of_the_library_and_in_no_asset(scene: Scene, tmp_path: Path) -> None:
     job = made_job(scene, inputs={"prompt": "a cup"})
+    for _ in range(2):
+        assert "2.5" not in str(asset_request(job, tmp_path))
+    other = replace(job, id="another", refunded_cu=1.0)
+    asset_request(other, tmp_path)
+    lines = (tmp_path / PRICES).read_text("utf-8").splitlines()
+    assert lines[0] == "job,model,cost_cu,made_at"
+    assert lines[1:] == [f"{job.id},m,2.5,2001-09-09T01:46:40Z", "another,m,1.5,2001-09-09T01:46:40Z"]
+
+
+def test_a_library_without_prices_keeps_none(scene: Scene, tmp_path: Path) -> None:
+    job = made_job(scene, inputs={"prompt": "a cup"})
+    asset_request(job, tmp_path)
     write_library(tmp_path, LibrarySettings(prices=False))
-    assert "2.5" not in str(asset_request(job, tmp_path))
+    assert not (tmp_path / PRICES).exists()
+    asset_request(job, tmp_path)
+    assert not (tmp_path / PRICES).exists()
 
 
 @given(names, names, st.booleans())
