@@ -7,7 +7,7 @@ They hold no key: Blender saves preferences in a file that people share.
 import textwrap
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import bpy
 
@@ -103,7 +103,8 @@ class MaquettePreferences(bpy.types.AddonPreferences):
 def _draw_library(row: bpy.types.UILayout, folder: str) -> None:
     if not folder:
         row.operator("maquette.add_library", icon="ASSET_MANAGER")
-        row.operator("maquette.add_library", text="", icon="FILE_FOLDER").asks = True
+        choice: Any = row.operator("maquette.add_library", text="", icon="FILE_FOLDER")
+        choice.asks = True
         return
     row.label(text=folder, translate=False, icon="ASSET_MANAGER")
     row.operator("maquette.set_library", text="", icon="PREFERENCES")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of a batch: each item's outputs in DIR under its key, small pictures for the page in DIR/sheet.
 
-An output takes its place whole. What a changed row had before goes to DIR/earlier. With a library, each result
-is an asset of it, too.
+An output takes its place whole. What a changed row had before goes to DIR/earlier. With a library, each
+result is an asset of it, too.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ class Delivery:
         return [*item.outputs, item.size_m, item.name, self._has_turntable]
 
     def is_there(self, outcome: Outcome) -> bool:
-        """Whether all files that were written still stand as they were written, and an asset in the library."""
+        """Whether all files that were written still stand as they were written, and the asset is there."""
         is_kept = all(self._is_as_written(outcome, name) for name in outcome.outputs)
         if self._library is None or outcome.is_kept:
             return is_kept

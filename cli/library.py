@@ -106,6 +106,6 @@ def _run_set(arguments: Namespace) -> int:
 
 def _run_publish(arguments: Namespace) -> int:
     listing = publish_library(arguments.folder, with_prices=arguments.with_prices)
-    text = "The folder with all that is in it, on any web server, is an online library for Blender 5.2 and later."
+    text = "This folder on any web server is an online library for Blender 5.2 and later."
     print(f"{listing}\n{text}")
     return Exit.DONE

@@ -8,7 +8,6 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, cast
 
 from ..batches import OUTPUTS
@@ -77,10 +76,10 @@ def _read_texts(value: object) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(map(str, cast("tuple[object, ...]", value)))
 
 
-def _read_folder(value: object) -> Path:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+def _read_folder(value: object) -> str:
+    if not isinstance(value, str | os.PathLike):
         raise InputError("give the name of a folder.")
-    return Path(cast("str", os.fspath(value))).expanduser().resolve()
+    return os.fspath(cast("str | os.PathLike[str]", value))
 
 
 def _read_outputs(value: object) -> str:
@@ -138,8 +137,8 @@ class BatchOptions:
     shuffle: bool = _option(False, "in any order")
     skip_wrong: bool = _option(False, "leave rows out that have something wrong with them")
     retry_failed: bool = _option(False, "try failed rows anew; this may be paid for again")
-    library: Path | None = _option(
-        None, "keep each result in the asset library in this folder, too", value="DIR", read=_read_folder
+    library: str = _option(
+        "", "keep each result in the asset library in this folder, too", value="DIR", read=_read_folder
     )
     turntable: bool = _option(False, "eight small views of each for the contact sheet")
     machine: str = _option(

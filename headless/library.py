@@ -22,7 +22,7 @@ _TIMEOUT_S = 3600.0
 
 
 def open_library(name: str | os.PathLike[str]) -> Path:
-    """The library's folder, made if it is not there. Raises MaquetteError or InputError where it is no use."""
+    """The library's folder, made if it is not there. Raises MaquetteError or InputError if it is no use."""
     folder = output_folder(name)
     read_library(folder)
     return folder
@@ -37,13 +37,13 @@ def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) 
         raise MaquetteError(f"There is no folder {folder}. Is its name right?")
     if bpy.app.version < _LISTING_SINCE:
         raise MaquetteError(
-            f"Online libraries came with Blender 5.2, and this is {bpy.app.version_string}. Run the same command"
-            " with Blender 5.2 or later: it lists the files as they are."
+            f"Online libraries came with Blender 5.2, and this is {bpy.app.version_string}. Run the same"
+            " command with Blender 5.2 or later: it lists the files as they are."
         )
     if (folder / PRICES).exists() and not with_prices:
         raise MaquetteError(
-            f"Not published: {folder / PRICES} tells what things cost, and a server would hand it out. `maquette"
-            f" library set {folder} --no-prices` removes it; --with-prices publishes it."
+            f"Not published: {folder / PRICES} tells what things cost, and a server would hand it out."
+            f" `maquette library set {folder} --no-prices` removes it; --with-prices publishes it."
         )
     words = ["--background", "--factory-startup", "--command", "asset_listing", "generate", str(folder)]
     done = subprocess.run(

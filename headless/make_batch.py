@@ -143,15 +143,16 @@ class Batch:
         is_wrong = bool(self.problems) and (is_all_wrong or not options.is_skipping_wrong)
         if not options.dry_run and not is_wrong:
             check_space(session.folder, "output")
-            if options.library:
-                read_library(output_folder(options.library))
+        library = output_folder(options.library) if options.library and not options.dry_run else None
+        if library:
+            read_library(library)
         claims = self.claims = Claims(folder / ".maquette", machine)
         most = max(1, min(session.converters, len(self.items)))
         delivery = Delivery(
             *(session.store, folder, claims, blender_binary()),
             has_turntable=options.turntable,
             most=most,
-            library=options.library,
+            library=library,
         )
         is_dry = options.dry_run or is_wrong
         concurrency = 1 if is_dry else self._concurrency(session)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes results of a window's jobs to the library that they belong into, one at a time, once they are placed.
+"""Writes results of a window's jobs to the library that they belong into, one at a time, once placed.
 
 What there is to write follows from the jobs' rows alone, so it is written also where a worker ended before.
 """
@@ -15,7 +15,6 @@ from .library import asset_request, lacks_asset, note_asset, wanted_library
 from .record import JobRecord
 from .states import DONE, State
 from .tasks import Tasks
-from .transfers import Progress
 from .write_request import write_request
 
 _TASK = "asset"

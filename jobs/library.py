@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ..client import InputError, JsonValue, without_controls
 from .files import as_text, cut, safe_name
@@ -62,14 +62,14 @@ def read_library(folder: Path) -> LibrarySettings:
         return LibrarySettings()
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no TOML file: {error}. Correct it, or remove it.") from error
-    known = {each.name: type(each.default) for each in fields(LibrarySettings)}
+    known = {each.name: bool if each.name == "prices" else str for each in fields(LibrarySettings)}
     for name, value in table.items():
         if name not in known:
             raise InputError(f"{path}: there is no {name!r:.60}. It knows {', '.join(known)}.")
         if not isinstance(value, known[name]):
             wanted = "true or false" if known[name] is bool else "a text"
             raise InputError(f"{path}: {name} is {wanted}.")
-    return LibrarySettings(**cast("dict[str, str]", table))
+    return LibrarySettings(**cast("dict[str, Any]", table))
 
 
 def write_library(folder: Path, settings: LibrarySettings) -> None:

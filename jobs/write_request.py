@@ -12,7 +12,7 @@ from .record import JobRecord
 def write_request(
     job: JobRecord, result: Path, outputs: Sequence[Path], size_m: float | None
 ) -> dict[str, JsonValue]:
-    """The job's `result` (a .blend) to `outputs`, and no more; its longest side in metres, None as delivered."""
+    """The job's `result` (a .blend) to `outputs`, and no more; `size_m` None: as delivered."""
     return {
         "result": str(result.resolve()),
         "outputs": [str(path) for path in outputs],

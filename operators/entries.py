@@ -33,7 +33,7 @@ class MAQUETTE_MT_object(bpy.types.Menu):
 
 
 class MAQUETTE_MT_asset(bpy.types.Menu):
-    """Of the asset that is chosen in the Asset Browser. What it was made of is here, or is to be asked for."""
+    """Of the asset that is chosen in the Asset Browser; its job may be here, or of another computer."""
 
     bl_idname = "MAQUETTE_MT_asset"
     bl_label = "Maquette"

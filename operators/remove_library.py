@@ -11,7 +11,7 @@ class MAQUETTE_OT_remove_library(bpy.types.Operator):
     bl_idname = "maquette.remove_library"
     bl_label = "Remove Library"
     bl_description = (
-        "Keep no more 3D models as assets, and take the library from Blender's list. Its files stay where they are"
+        "Keep no more 3D models as assets, and take the library from Blender's list. Its files stay"
     )
 
     @classmethod

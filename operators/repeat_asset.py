@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes another result of what an asset was made of, with another seed. The question before it has the price."""
+"""Makes another result of what an asset was made of, with another seed, after a question with the price."""
 
 import bpy
 

@@ -75,7 +75,7 @@ def _tell(data: bpy.types.AssetMetaData, asset: Mapping[str, Any]) -> None:
 
 def _give_preview(collection: bpy.types.Collection, root: bpy.types.Object, preview: Path | None) -> None:
     if preview and preview.exists():
-        _load_preview(collection, preview)
+        load_preview(collection, preview)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "preview.png")
@@ -83,10 +83,10 @@ def _give_preview(collection: bpy.types.Collection, root: bpy.types.Object, prev
             render_preview([root], path, resolution=(_PREVIEW_PX, _PREVIEW_PX))
         except ExportError:
             return
-        _load_preview(collection, path)
+        load_preview(collection, path)
 
 
-def _load_preview(collection: bpy.types.Collection, path: Path) -> None:
+def load_preview(collection: bpy.types.Collection, path: Path) -> None:
     """Blender makes it smaller, and keeps its colours as they are."""
     image = bpy.data.images.load(str(path), check_existing=False)
     try:
@@ -94,8 +94,9 @@ def _load_preview(collection: bpy.types.Collection, path: Path) -> None:
         width, height = tuple(image.size)
         share = min(1.0, _PREVIEW_PX / max(width, height, 1))
         image.scale(max(1, round(width * share)), max(1, round(height * share)))
-        kept = collection.preview_ensure()
+        pixels: Any = image.pixels
+        kept: Any = collection.preview_ensure()
         kept.image_size = tuple(image.size)
-        kept.image_pixels_float[:] = image.pixels[:]
+        kept.image_pixels_float[:] = pixels[:]
     finally:
         bpy.data.images.remove(image)

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -11,20 +12,19 @@ from background_tasks import run_task
 TEXTURE_PX = 1536  # of noise: no compression makes it small
 
 
-def wavy(count: int) -> bpy.types.Object:
+def wavy(count: int) -> Any:
     """A textured sheet of count x count quads, half of them flat shaded, a crease across it."""
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=count, y_subdivisions=count, size=2)
-    sheet = bpy.context.object
-    assert sheet
+    sheet: Any = bpy.context.object
     points = np.empty(len(sheet.data.vertices) * 3, np.float32)
     sheet.data.vertices.foreach_get("co", points)
     points[2::3] = np.sin(points[0::3] * 7) * np.cos(points[1::3] * 5) / 4
     sheet.data.vertices.foreach_set("co", points)
     smooth = np.arange(len(sheet.data.polygons)) % 2 == 0
     sheet.data.polygons.foreach_set("use_smooth", smooth)
-    image = bpy.data.images.new("Skin", TEXTURE_PX, TEXTURE_PX)
+    image: Any = bpy.data.images.new("Skin", TEXTURE_PX, TEXTURE_PX)
     image.pixels.foreach_set(np.random.default_rng(1).random(TEXTURE_PX**2 * 4, np.float32))
-    material = bpy.data.materials.new("Skin")
+    material: Any = bpy.data.materials.new("Skin")
     if bpy.app.version < (5, 0):
         material.use_nodes = True
     tree = material.node_tree

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the 3D model of an asset was made, as its metadata tells, and that put into the panel again.
 
-A library may come from anybody: each value is checked for its kind and size, and the model's own table decides
-what becomes an input. No file is opened that an asset names.
+A library may come from anybody: each value is checked for its kind and size, and the model's own table
+decides what becomes an input. No file is opened that an asset names.
 """
 
 import json
@@ -71,7 +71,9 @@ def _text(metadata: Any, name: str, most: int = _TEXT_LENGTH) -> str:
     return without_controls(value) if isinstance(value, str) and len(value) <= most else ""
 
 
-def use_settings(context: bpy.types.Context, facts: AssetFacts, *, has_seed: bool = True) -> tuple[str, list[str]]:
+def use_settings(
+    context: bpy.types.Context, facts: AssetFacts, *, has_seed: bool = True
+) -> tuple[str, list[str]]:
     """Puts the asset's model and values into the panel; returns why it cannot, if so, and which files are
     for the person to choose: those of the asset stayed where it was made.
     """

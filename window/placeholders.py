@@ -103,7 +103,7 @@ def add_jobs(
 def _kept(
     context: bpy.types.Context, new: NewJob, target: bpy.types.Object | None, spot: Spot | None
 ) -> NewJob:
-    """The job, for whose result there is to be an asset of its size, if a person has results kept as assets."""
+    """The job, whose result becomes an asset of that size if a person has results kept as assets."""
     placement = {name: value for name, value in new.placement.items() if name != LIBRARY}
     folder = preferences.library_folder()
     if folder:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results as assets: the file that is written, the commands, the preferences, and what is read in an asset."""
+"""Results as assets: the file that is written, commands, preferences, and what is read in an asset."""
 
 import importlib
 import json
@@ -48,7 +48,8 @@ for each in found["objects"].values():
     for name, value in each.items():
         each[name] = value if isinstance(value, (str, int, float)) else str(value)
 if data:
-    found["data"] = {name: getattr(data, name) for name in ("author", "license", "copyright", "description", "catalog_id")}
+    names = ("author", "license", "copyright", "description", "catalog_id")
+    found["data"] = {name: getattr(data, name) for name in names}
     found["tags"] = sorted(each.name for each in data.tags)
     found["facts"] = dict(data.items())
 preview = collection.preview
@@ -92,7 +93,7 @@ def elsewhere(path: Path, *, is_linked: bool) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Of a result of 90,000 faces with a texture of 8 MB beside it, and what it was told."""
+    """Of a result of 180,000 faces with a texture of 8 MB beside it, and what it was told."""
     folder = tmp_path_factory.mktemp("asset")
     result = convert(folder, lambda: wavy(300))
     assert result.with_suffix(".parts").is_dir()
@@ -126,7 +127,7 @@ def test_a_blender_that_never_saw_maquette_has_all_of_an_asset(
     found = elsewhere(path, is_linked=is_linked)
     assert found["addons"] == []
     assert found["assets"] == {"collections": ["wavy sheet"]}
-    assert found["faces"] == 90_000
+    assert found["faces"] == 180_000  # triangles, as GLB has them
     assert found["dimensions"] == [pytest.approx(3.0, rel=1e-4)]
     assert found["packed"] == [TEXTURE_PX]
     assert found["objects"]["wavy sheet"]["maquette_job"] == "j1"
@@ -167,8 +168,8 @@ def test_a_picture_that_is_there_becomes_the_preview_the_right_way_up(tmp_path: 
     image.pixels.foreach_set(pixels.ravel())
     image.file_format = "PNG"
     image.save(filepath=str(tmp_path / "picture.png"))
-    made = bpy.data.collections.new("made")
-    scene_asset._load_preview(made, tmp_path / "picture.png")
+    made: Any = bpy.data.collections.new("made")
+    scene_asset.load_preview(made, tmp_path / "picture.png")
     kept = np.array(made.preview.image_pixels_float).reshape(*made.preview.image_size[::-1], 4)
     assert tuple(made.preview.image_size) == (256, 171)
     assert kept[-1, 0, 0] == pytest.approx(0.5, abs=0.01)
@@ -200,7 +201,8 @@ def assets_in(folder: Path) -> list[str]:
 @pytest.mark.timeout(400)
 def test_a_result_is_kept_once_and_stays_when_its_job_is_removed(sandbox: Sandbox, tmp_path: Path) -> None:
     kept = tmp_path / "kept here"
-    env, job = made(sandbox, tmp_path, "--library", str(kept), "-o", str(tmp_path / "horse.glb"), "--size", "2")
+    words = ("--library", str(kept), "-o", str(tmp_path / "horse.glb"), "--size", "2")
+    env, job = made(sandbox, tmp_path, *words)
     (name,) = assets_in(kept)
     assert str(kept / name) in job["outputs"]
     again = run("library", "add", job["id"], "--library", str(kept), env=env)
@@ -254,7 +256,8 @@ def test_what_is_there_is_kept_without_its_price_if_the_library_says_so(
 def test_a_batch_keeps_its_rows_and_what_was_made_before_without_paying_again(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    rows = [{"id": "a", "file": HORSE, "name": "con"}, {"id": "b", "file": str(EXAMPLES / "cat.png"), "name": "con"}]
+    files = (HORSE, str(EXAMPLES / "cat.png"))
+    rows = [{"id": f"row {number}", "file": file, "name": "con"} for number, file in enumerate(files)]
     manifest = tmp_path / "rows.jsonl"
     manifest.write_text("".join(json.dumps(row | {"targetFaceNum": 500}) + "\n" for row in rows), "utf-8")
     words = ("batch", str(manifest), "-o", str(tmp_path / "props"), "--outputs", "glb")
@@ -322,7 +325,7 @@ def test_a_published_library_lists_all_that_blender_asks_of_one(sandbox: Sandbox
 # In a window.
 
 
-def test_one_click_lists_a_library_and_another_takes_it_from_the_list(no_library: Any, tmp_path: Path) -> None:
+def test_one_click_lists_a_library_and_another_unlists_it(no_library: Any, tmp_path: Path) -> None:
     theirs = no_library.new(name="Maquette", directory=str(tmp_path / "theirs"))
     try:
         before = [(each.name, each.path) for each in no_library]
@@ -344,7 +347,7 @@ def test_one_click_lists_a_library_and_another_takes_it_from_the_list(no_library
     del theirs
 
 
-def test_a_library_that_somebody_lists_already_is_used_and_stays_listed(no_library: Any, tmp_path: Path) -> None:
+def test_a_library_that_somebody_lists_already_stays_listed(no_library: Any, tmp_path: Path) -> None:
     no_library.new(name="Mine", directory=str(tmp_path))
     try:
         operators.add_library(directory=str(tmp_path))

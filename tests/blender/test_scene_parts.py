@@ -4,13 +4,11 @@
 import importlib
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from background_tasks import run_task
 from wavy_sheet import TEXTURE_PX, convert, wavy
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")

@@ -164,7 +164,8 @@ def test_results_named_alike_and_names_that_windows_keeps_for_itself() -> None:
 
 def made_job(scene: Scene, **values: Any) -> JobRecord:
     """A finished one, without a Blender."""
-    job = scene.store.add(NewJob(name="a cup", model_id="m", model_name="Some Model", service="test", **values))
+    new = NewJob(name="a cup", model_id="m", model_name="Some Model", service="test", **values)
+    job = scene.store.add(new)
     for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED):
         job = scene.store.move(job, state)
     job = scene.store.move(job, State.DOWNLOADING, cost_cu=2.5, remote_id="job_1")
@@ -224,7 +225,8 @@ def test_a_library_without_prices_keeps_none(scene: Scene, tmp_path: Path) -> No
 
 @given(names, names, st.booleans())
 def test_settings_are_read_as_they_were_written(author: str, licence: str, prices: bool) -> None:
-    settings = LibrarySettings(author=without_controls(author), licence=without_controls(licence), prices=prices)
+    texts = {"author": without_controls(author), "licence": without_controls(licence)}
+    settings = LibrarySettings(**texts, prices=prices)
     with tempfile.TemporaryDirectory() as folder:
         write_library(Path(folder), settings)
         assert read_library(Path(folder)) == settings
@@ -289,6 +291,7 @@ def test_the_windows_worker_writes_a_placed_result_into_the_library(scene: Scene
     job = scene.run()
     path = asset_of(job)
     assert path == asset_path(job, library)
+    assert path
     assert path.read_bytes() == b"BLENDER"
     assert (library / FILE).exists()
 
