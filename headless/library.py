@@ -60,4 +60,3 @@ def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) 
         told = (done.stdout.strip().splitlines() or ["it told nothing"])[-1]
         raise MaquetteError(f"Blender could not list {folder}: {told}", Exit.JOB_FAILED)
     return listing
-

@@ -143,9 +143,7 @@ def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str
     prompt = _prompt_of(job)
     said = prompt or (f"Made from {job.source}" if job.source else "")
     tags = ("Maquette", kind, job.model_name or job.model_id, project, batch)
-    facts = {
-        name: value for name, value in _facts_of(job, prompt).items() if value != ""
-    }
+    facts = {name: value for name, value in _facts_of(job, prompt).items() if value != ""}
     if settings.prices and job.cost_cu is not None:
         _note_price(library, job)
     return {

@@ -122,9 +122,8 @@ def _locked(lock: Path, sleep: Callable[[float], None]) -> Generator[None]:
         try:
             place = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            is_taken = isinstance(error, FileExistsError) or lock.exists()
-            # Windows refuses so while another's is being deleted.
-            if not is_taken and not (os.name == "nt" and isinstance(error, PermissionError)):
+            is_refused = isinstance(error, PermissionError)  # by Windows, while another's is being deleted
+            if not (isinstance(error, FileExistsError) or lock.exists() or (is_refused and os.name == "nt")):
                 raise
             now = _content(lock)
             waited_s = waited_s + _LOOK_S if now == seen else 0.0
