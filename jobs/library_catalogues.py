@@ -54,32 +54,44 @@ def catalogue_id(path: str) -> str:
 
 
 def merged(content: bytes, path: str) -> tuple[bytes, str]:
-    """The file's content with a catalogue of that path, and the id that it has there.
+    """The file's content with a catalogue of that path and those above it, and the id that it has there.
 
     Raises InputError where the content is not what this version of Maquette knows.
     """
-    own_id = catalogue_id(path)
-    ids: dict[str, str] = {}  # by path
-    is_known = False
+    ids = _ids_by_path(content)
+    added: list[str] = []
+    found = ""
+    parts = path.split("/")
+    for above in ("/".join(parts[:count]) for count in range(1, len(parts) + 1)):
+        own_id = catalogue_id(above)
+        if own_id in (ids or {}).values():  # renamed, or moved
+            found = own_id
+        elif ids and above in ids:
+            found = ids[above]
+        else:
+            found = own_id
+            name = cut(above.replace("/", "-"), _SIMPLE_NAME_BYTES)
+            added.append(f"{own_id}:{above}:{name}\n")
+    whole = content if ids is not None else content + _HEADER
+    newline = b"" if whole.endswith(b"\n") or not added else b"\n"
+    return (whole + newline + "".join(added).encode() if added else content), found
+
+
+def _ids_by_path(content: bytes) -> dict[str, str] | None:
+    """The ids of the catalogues in the file; None if nothing is said in it. Raises InputError."""
+    ids: dict[str, str] | None = None
     for line in content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n"):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        if not is_known:
+        if ids is None:
             if text != "VERSION 1":
                 raise InputError(f"{FILE} is of a Blender that this version of Maquette does not know.")
-            is_known = True
+            ids = {}
             continue
         found_id, _, rest = text.partition(":")
         ids.setdefault(rest.partition(":")[0].strip().strip("/"), found_id.strip().lower())
-    if own_id in ids.values():
-        return content, own_id
-    if path in ids:
-        return content, ids[path]
-    name = cut(path.replace("/", "-"), _SIMPLE_NAME_BYTES)
-    whole = content if is_known else content + _HEADER
-    newline = b"" if whole.endswith(b"\n") else b"\n"
-    return whole + newline + f"{own_id}:{path}:{name}\n".encode(), own_id
+    return ids
 
 
 def add_catalogue(folder: Path, path: str, sleep: Callable[[float], None] = time.sleep) -> str:

@@ -170,8 +170,9 @@ def test_a_picture_that_is_there_becomes_the_preview_the_right_way_up(tmp_path: 
     image.save(filepath=str(tmp_path / "picture.png"))
     made: Any = bpy.data.collections.new("made")
     scene_asset.load_preview(made, tmp_path / "picture.png")
-    kept = np.array(made.preview.image_pixels_float).reshape(*made.preview.image_size[::-1], 4)
-    assert tuple(made.preview.image_size) == (256, 171)
+    width, height = tuple(made.preview.image_size)
+    kept = np.array(tuple(made.preview.image_pixels_float)).reshape(height, width, 4)
+    assert (width, height) == (256, 171)
     assert kept[-1, 0, 0] == pytest.approx(0.5, abs=0.01)
     assert kept[0, 0, 0] == 0
 
