@@ -63,7 +63,7 @@ def test_each_catalogue_is_in_the_file_once_under_the_id_that_every_machine_give
     found_paths = [line.split(":")[1] for line in lines]
     assert len(found_paths) == len(set(found_paths))
     above = {path.rpartition("/")[0] for path in paths} - {""}
-    assert set(found_paths) == {*paths, *above}, "Blender marks what is above as not saved, if it is not there"
+    assert set(found_paths) == {*paths, *above}, "what is missing above, Blender marks as not saved"
 
 
 def test_what_others_have_written_stays_to_the_byte() -> None:
