@@ -10,7 +10,7 @@ from ..window import library
 
 class MAQUETTE_OT_add_library(bpy.types.Operator):
     bl_idname = "maquette.add_library"
-    bl_label = "Keep Results as Assets"
+    bl_label = "Add Asset Library"
     bl_description = (
         "Keep each new 3D model in an asset library of its own, for Blender's Asset Browser. Other libraries"
         " are not touched"
