@@ -7,7 +7,7 @@ They hold no key: Blender saves preferences in a file that people share.
 import textwrap
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import bpy
 
@@ -76,6 +76,8 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         description="Show in the status bar when a 3D model has come into the scene",
         default=True,
     )
+    library: bpy.props.StringProperty(options={"HIDDEN"})  # the folder of one that results are kept in
+    library_entry: bpy.props.StringProperty(options={"HIDDEN"})  # its name in Blender's list, if that is ours
     favourites: bpy.props.StringProperty(options={"HIDDEN"})  # ids of models, one a line
     recent: bpy.props.StringProperty(options={"HIDDEN"})
 
@@ -100,8 +102,21 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         layout.prop(self, "keeps_downloads")
         layout.separator()
         layout.prop(self, "profiles", placeholder="The extension's own folder")
+        _draw_library(layout.row(heading="Assets"), self.library)
+        layout.separator()
         layout.prop(self, "size_m")
         layout.prop(self, "is_notifying")
+
+
+def _draw_library(row: bpy.types.UILayout, folder: str) -> None:
+    if not folder:
+        row.operator("maquette.add_library", icon="ASSET_MANAGER")
+        choice: Any = row.operator("maquette.add_library", text="", icon="FILE_FOLDER")
+        choice.asks = True
+        return
+    row.label(text=folder, translate=False, icon="ASSET_MANAGER")
+    row.operator("maquette.set_library", text="", icon="PREFERENCES")
+    row.operator("maquette.remove_library", text="", icon="X")
 
 
 def _draw_account(column: bpy.types.UILayout, letters: int) -> None:
@@ -150,6 +165,12 @@ def profiles_folder() -> Path:
     preferences = get()
     chosen = preferences.profiles if preferences else ""
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "profiles"
+
+
+def library_folder() -> str:
+    """The asset library that new results are kept in; "" if none was asked for."""
+    preferences = get()
+    return preferences.library if preferences else ""
 
 
 def register() -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of a batch: each item's outputs in DIR under its key, small pictures for the page in DIR/sheet.
 
-An output takes its place whole. What a changed row had before goes to DIR/earlier.
+An output takes its place whole. What a changed row had before goes to DIR/earlier. With a library, each
+result is an asset of it, too.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from ..client import UPRIGHT, JsonValue, orientation_of
+from ..client import UPRIGHT, InputError, JsonValue, orientation_of
 from ..jobs import (
     AS_DELIVERED,
     BlenderPool,
@@ -20,8 +21,11 @@ from ..jobs import (
     ChildError,
     JobRecord,
     Store,
+    asset_path,
+    asset_request,
     key,
     new_id,
+    note_asset,
     sha256_of,
     write_request,
 )
@@ -46,18 +50,30 @@ class Writing:
     turntable: Path | None = None
     is_kept: bool = False
     task: BlenderTask | None = None
+    problem: str = ""  # why the result cannot be kept in the library
 
 
 class Delivery:
-    """Writes results of `store` into `folder`, in background Blenders, `most` items at a time."""
+    """Writes results of `store` into `folder`, in background Blenders, `most` items at a time; and into the
+    folder `library`, if there is one.
+    """
 
     def __init__(
-        self, store: Store, folder: Path, claims: Claims, blender: str, *, has_turntable: bool, most: int
+        self,
+        store: Store,
+        folder: Path,
+        claims: Claims,
+        blender: str,
+        *,
+        has_turntable: bool,
+        most: int,
+        library: Path | None = None,
     ) -> None:
         self._store = store
         self._folder = folder
         self._claims = claims
         self._has_turntable, self.most = has_turntable, most
+        self._library = library
         self._blenders = BlenderPool(blender)
         self._thumbnails: BlenderTask | None = None  # of rows that have failed
         self._pictures: dict[str, str | None] = {}  # of such rows, by job; None: not made, or not yet
@@ -72,8 +88,11 @@ class Delivery:
         return [*item.outputs, item.size_m, item.name, self._has_turntable, *finished]
 
     def is_there(self, outcome: Outcome) -> bool:
-        """Whether all files that were written still stand as they were written."""
-        return all(self._is_as_written(outcome, name) for name in outcome.outputs)
+        """Whether all files that were written still stand as they were written, and the asset is there."""
+        is_kept = all(self._is_as_written(outcome, name) for name in outcome.outputs)
+        if self._library is None or outcome.is_kept:
+            return is_kept
+        return is_kept and bool(outcome.asset) and (self._library / outcome.asset).is_file()
 
     def _is_as_written(self, outcome: Outcome, name: str) -> bool:
         """By size and time; by content where the time is another. Old results tell neither."""
@@ -99,9 +118,15 @@ class Delivery:
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
         request = write_request(job, result, outputs, item.size_m) | self._picture_request(item)
         request["turntable"] = strip and str(strip)
+        problem = ""
+        try:
+            if self._library:
+                request["asset"] = asset_request(job, self._library, batch=self._folder.name)
+        except (InputError, OSError) as error:  # the outputs are written all the same
+            problem = f"It is not in the library: {error}"
         request["threads"] = (os.cpu_count() or 1) // self.most if self.most > 1 else 0
         task = self._blenders.begin("write", request, job_folder, "writing the outputs")
-        return Writing(item, job, outputs, strip, task=task)
+        return Writing(item, job, outputs, strip, task=task, problem=problem)
 
     def poll(self, writing: Writing) -> Outcome | None:
         """What was written, once all of it is there. Raises OSError or RuntimeError."""
@@ -114,6 +139,9 @@ class Delivery:
             if (answer := writing.task.poll()) is None:
                 return None
             has_picture = bool(answer["has_thumbnail"])
+        if writing.problem:
+            raise OSError(writing.problem)
+        asset = self._note_asset(writing)
         outputs, strip = writing.outputs, writing.turntable
         self._claims.set_current(writing.item.row.stem, writing.job.id)
         previews = [path for path in outputs if path.suffix == ".png" and not writing.is_kept]
@@ -124,8 +152,17 @@ class Delivery:
             turntable=strip and self._relative(strip),
             picture=self._relative(self._thumbnail(writing.item)) if has_picture else None,
             is_kept=writing.is_kept,
+            asset=asset,
             spec=self.spec(writing.item),
         )
+
+    def _note_asset(self, writing: Writing) -> str:
+        """The name of the asset's file that was written, "" if none was."""
+        if self._library is None or writing.is_kept:
+            return ""
+        path = asset_path(writing.job, self._library)
+        note_asset(self._store, writing.job, path)
+        return path.name
 
     def _handed_on(self, stem: str, files: Sequence[Path]) -> list[Path]:
         """One under the row's name; several, which may name each other, in a folder under their own."""

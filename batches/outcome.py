@@ -46,6 +46,7 @@ class Outcome:
     preview: str | None = None
     turntable: str | None = None
     picture: str | None = None  # the input's, small
+    asset: str = ""  # the name of its file in the library that it is in, if it is in one
     is_kept: bool = False  # Blender cannot read what was delivered: the outputs are the delivered files
     spec: JsonValue = None  # what the outputs were to be (`Delivery.spec`); None: there are none
 
@@ -71,6 +72,7 @@ class Outcome:
             preview=_optional(fields, "preview"),
             turntable=_optional(fields, "turntable"),
             picture=_optional(fields, "picture"),
+            asset=_optional(fields, "asset") or "",
             is_kept=fields.boolean("is_kept"),
             spec=fields.any("wish"),
         )

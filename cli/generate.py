@@ -23,6 +23,7 @@ from ..headless import (
     exit_for_job,
     find_resumable,
     left_elsewhere,
+    open_library,
     read_request,
     resume_jobs,
     start,
@@ -32,6 +33,7 @@ from ..headless import (
 )
 from ..jobs import (
     DONE,
+    LIBRARY,
     JobRecord,
     Report,
     Requirement,
@@ -58,6 +60,7 @@ def run_generate(arguments: Namespace) -> int:
     outputs = [output_path(name, *OUTPUTS) for name in arguments.output]
     preview = output_path(arguments.preview, ".png") if arguments.preview else None
     profile = read_finish(arguments.finish, arguments.faces)
+    library = {LIBRARY: str(open_library(arguments.library))} if arguments.library else {}
     with Session(where_of(arguments)) as session:
         try:
             request = _read(session, arguments, sys.stderr)
@@ -66,7 +69,7 @@ def run_generate(arguments: Namespace) -> int:
                 if arguments.json:
                     print(json.dumps({"model": request.model.id, "cost_cu": request.cost_cu}))
                 return Exit.DONE
-            placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview}
+            placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview, **library}
             job = start(
                 *(session, request),
                 name=arguments.name,
@@ -135,6 +138,7 @@ def _finish(
         again = f"run `{session.command('resume', *(job.id for job in jobs))}`"
         jobs = wait_for(session, jobs, progress, again=again)
     written = deliver(session, jobs)
+    jobs = [store.get(job.id) for job in jobs]  # what went wrong with its asset is told there
     codes: list[Exit] = [exit_for_job(job) for job in jobs]
     rejected: dict[str, tuple[str, ...]] = {}
     for job in jobs:

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
 from ..headless import Exit, Session, get_model, wanted_outputs
-from ..jobs import JobRecord, State, cost_text, refuse_candidate, take_candidate
+from ..jobs import JobRecord, State, asset_of, cost_text, refuse_candidate, remove_asset, take_candidate
 from .generate import job_json, where_of
 
 _MAKES = {
@@ -57,7 +57,7 @@ def run_jobs(arguments: Namespace) -> int:
         elif arguments.remove:
             job = session.store.get(arguments.remove)
             session.store.remove(job)
-            print(f"{job.name}: removed with its files")
+            print(f"{job.name}: removed with its files{_asset_words(job, is_to_go=arguments.with_asset)}")
         else:
             jobs = session.store.list_jobs(limit=arguments.limit)
             if arguments.json:
@@ -65,6 +65,14 @@ def run_jobs(arguments: Namespace) -> int:
             else:
                 print("\n".join(map(_job_line, jobs)) or "No jobs yet.")
     return Exit.DONE
+
+
+def _asset_words(job: JobRecord, *, is_to_go: bool) -> str:
+    """What has become of the job's asset, if it has one."""
+    if is_to_go and (removed := remove_asset(job)):
+        return f", its asset {removed} among them"
+    kept = asset_of(job)
+    return f". Its asset stays: {kept}" if kept else ""
 
 
 def _written(job: JobRecord) -> list[str]:

@@ -32,6 +32,7 @@ from .batch import run_batch
 from .export import run_export
 from .finish import run_finish
 from .generate import run_cost, run_generate, run_resume
+from .library import add_words, run_library
 from .listing import run_jobs, run_models
 
 
@@ -116,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
     _add_finish(generate)
+    words = "keep the result in the asset library in this folder, too"
+    add("--library", metavar="DIR", help=words)
     batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
@@ -132,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--limit", type=_count, default=50, metavar="N")
     jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
+    jobs.add_argument("--with-asset", action="store_true", help="with --remove: its asset in a library, too")
     pair = {"nargs": 2, "metavar": ("ID", "REMOTE")}
     jobs.add_argument("--take", help="a job in doubt is the service's job REMOTE", **pair)
     jobs.add_argument("--refuse", help="a job in doubt is not the service's job REMOTE", **pair)
@@ -159,7 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--target", metavar="|".join(TARGETS), choices=tuple(TARGETS), help=words)
     words = "longest side in metres, or `original`; else as the job said"
     add("--size", type=_size, default=argparse.SUPPRESS, metavar="M", help=words)
-    for it in (generate, cost, batch, models, jobs, resume, finish, export):
+    words = "Keep results in an asset library of Blender's, and publish it."
+    kept = add_words(command("library", run_library, words))
+    for it in (generate, cost, batch, models, jobs, resume, finish, export, kept):
         add = it.add_argument_group("service").add_argument
         add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
         add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")

@@ -9,8 +9,9 @@ from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
 from .export import FORMATS, export, export_jobs, read_form
 from .finish import finish
 from .generate import generate
+from .library import open_library, publish_library
 from .make_batch import Batch, output_folder
-from .outputs import deliver, wait_for, wanted_outputs
+from .outputs import add_to_library, deliver, wait_for, wanted_outputs
 from .place import place
 from .request import GenerateRequest, check_cost, get_model, read_request, start
 from .results import BatchResult, BatchRow, Progress, Result
@@ -34,6 +35,7 @@ __all__ = [
     "Resumable",
     "Session",
     "Where",
+    "add_to_library",
     "batch",
     "blender_binary",
     "check_cost",
@@ -47,8 +49,10 @@ __all__ = [
     "generate",
     "get_model",
     "left_elsewhere",
+    "open_library",
     "output_folder",
     "place",
+    "publish_library",
     "read_count",
     "read_form",
     "read_request",

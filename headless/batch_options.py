@@ -76,6 +76,12 @@ def _read_texts(value: object) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(map(str, cast("tuple[object, ...]", value)))
 
 
+def _read_folder(value: object) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise InputError("give the name of a folder.")
+    return os.fspath(cast("str | os.PathLike[str]", value))
+
+
 def _read_outputs(value: object) -> str:
     return ",".join(_read_texts(value))
 
@@ -143,6 +149,9 @@ class BatchOptions:
     shuffle: bool = _option(False, "in any order")
     skip_wrong: bool = _option(False, "leave rows out that have something wrong with them")
     retry_failed: bool = _option(False, "try failed rows anew; this may be paid for again")
+    library: str = _option(
+        "", "keep each result in the asset library in this folder, too", value="DIR", read=_read_folder
+    )
     turntable: bool = _option(False, "eight small views of each for the contact sheet")
     machine: str = _option(
         "main", "where several machines share DIR, one name each", value="NAME", read=_read_machine

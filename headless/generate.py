@@ -10,10 +10,12 @@ from ..batches import INPUT_MARK, delivered_files, json_values
 from ..client import JsonValue
 from ..jobs import (
     DONE,
+    LIBRARY,
     JobRecord,
     Requirement,
     State,
     Store,
+    asset_of,
     finish_json,
     finish_of,
     provenance_of,
@@ -26,6 +28,7 @@ from ..jobs import (
 )
 from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, refuse_in_window
 from .finish import finish as finish_result_of
+from .library import open_library
 from .outputs import deliver, wait_for
 from .request import read_request, start
 from .results import Progress, Result
@@ -43,6 +46,7 @@ def generate(
     finish: str | os.PathLike[str] | None = None,
     faces: int | None = None,
     require: str | os.PathLike[str] | Sequence[str] = (),
+    library: str | os.PathLike[str] | None = None,
     sandbox: bool = False,
     state: str | os.PathLike[str] | None = None,
     api_url: str | None = None,
@@ -59,7 +63,8 @@ def generate(
     Nothing is started if it costs more than `max_cost` creative units, or if that is not known. `finish` is
     a profile, "game" or a .toml file, that the result is finished by, and `faces` its budget:
     docs/finishing.md. What of `require` the result does not meet, such as "faces<=5000, manifold", is in its
-    `rejected`: docs/report.md.
+    `rejected`: docs/report.md. `library` is the
+    folder of an asset library that it is kept in, too: docs/library.md.
 
     Without a `key` each call is a new job, and is paid for. With one, a call with the same key, model,
     parameters and files is the same job: what is there is returned at once, finished anew where `finish` has
@@ -84,6 +89,8 @@ def generate(
         with Session(Where(sandbox, api_url, project, state)) as session:
             request = read_request(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
+            if library is not None:
+                placement[LIBRARY] = str(open_library(library))
             job = start(
                 *(session, request),
                 name=name,
@@ -102,7 +109,7 @@ def generate(
             if job.result.get("objects"):
                 job = finish_result_of(session, job, profile)
             deliver(session, [job])
-            return _result_of(session.store, job, name or job.name, size_m, gate)
+            return _result_of(session.store, session.store.get(job.id), name or job.name, size_m, gate)
     except EXPECTED as error:
         raise _error_of(error, reporter.job, again) from error
 
@@ -185,5 +192,6 @@ def _result_of(
         seconds=None if job.finished_at is None else job.finished_at - job.created_at,
         message=job.message,
         rejected=reasons(gate, report),
+        asset=asset_of(job),
         provenance=provenance_of(job),
     )

@@ -38,7 +38,7 @@ from ..batches import (
     write_table,
 )
 from ..client import InputError, JsonValue, NotFoundError
-from ..jobs import UNPAID, State, cost_text
+from ..jobs import UNPAID, State, cost_text, read_library
 from ..scene import can_export
 from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
@@ -145,10 +145,16 @@ class Batch:
         is_wrong = bool(self.problems) and (is_all_wrong or not options.is_skipping_wrong)
         if not options.dry_run and not is_wrong:
             check_space(session.folder, "output")
+        library = output_folder(options.library) if options.library and not options.dry_run else None
+        if library:
+            read_library(library)
         claims = self.claims = Claims(folder / ".maquette", machine)
         most = max(1, min(session.converters, len(self.items)))
         delivery = Delivery(
-            *(session.store, folder, claims, blender_binary()), has_turntable=options.turntable, most=most
+            *(session.store, folder, claims, blender_binary()),
+            has_turntable=options.turntable,
+            most=most,
+            library=library,
         )
         is_dry = options.dry_run or is_wrong
         concurrency = 1 if is_dry else self._concurrency(session)

@@ -4,11 +4,24 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from ..batches import delivered_files
-from ..jobs import DONE, JobRecord, StaleError, State, write_request
+from ..client import InputError
+from ..jobs import (
+    DONE,
+    LIBRARY,
+    JobRecord,
+    StaleError,
+    State,
+    asset_path,
+    asset_request,
+    note_asset,
+    wanted_library,
+    write_request,
+)
 from .errors import Exit, MaquetteError
 from .session import Session
 
@@ -86,10 +99,12 @@ def deliver(session: Session, jobs: list[JobRecord]) -> dict[str, list[str]]:
 
 
 def wanted_outputs(job: JobRecord) -> list[Path]:
-    """The files that the job was to be written to."""
+    """The files that the job was to be written to; the last is that of its asset, if it was to have one."""
     outputs = cast("list[str]", job.placement.get("outputs") or [])
     preview = cast("str | None", job.placement.get("preview"))
-    return [Path(name) for name in [*outputs, preview] if name]
+    library = wanted_library(job)
+    files = [Path(name) for name in [*outputs, preview] if name]
+    return files + ([asset_path(job, library)] if library else [])
 
 
 def _deliver_one(session: Session, job: JobRecord) -> list[str]:
@@ -98,10 +113,38 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     if not result.exists():
         outputs = delivered_files(session.store, job)
     elif outputs:
-        size_m = cast("float | None", job.placement.get("size_m"))
-        request = write_request(job, result, outputs, size_m)
-        session.blenders.run("write", request, result.parent, "writing the outputs")
+        _write(session, job, result, outputs)
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
             session.store.move(job, State.PLACED, message=job.message)
     return [str(output) for output in outputs]
+
+
+def _write(session: Session, job: JobRecord, result: Path, outputs: list[Path]) -> None:
+    size_m = cast("float | None", job.placement.get("size_m"))
+    library = wanted_library(job)
+    request = write_request(job, result, outputs[:-1] if library else outputs, size_m)
+    problem: Exception | None = None
+    try:
+        request["asset"] = asset_request(job, library) if library else None
+    except (InputError, OSError) as error:  # the outputs are written all the same
+        problem = error
+    session.blenders.run("write", request, result.parent, "writing the outputs")
+    if problem:
+        raise MaquetteError(f"{job.name} is not in the library: {problem}", Exit.JOB_FAILED) from problem
+    if library:
+        note_asset(session.store, job, outputs[-1])
+
+
+def add_to_library(session: Session, job: JobRecord, library: Path) -> Path:
+    """Write the finished job's result to the library, once more if it is there; its file.
+
+    Raises MaquetteError if Blender has none to write, or ChildError, InputError or OSError.
+    """
+    result = session.store.result_blend(job)
+    if job.state not in DONE or not result.exists():
+        raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: it has no 3D model that can be kept.")
+    path = asset_path(job, library)
+    only = replace(job, placement={"size_m": job.placement.get("size_m"), LIBRARY: str(library)})
+    _write(session, only, result, [path])
+    return path

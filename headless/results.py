@@ -27,6 +27,7 @@ class Result:
     seconds: float | None  # from the request to the finished result
     message: str  # what a person should know of it: a missing texture, a file that was left out
     rejected: tuple[str, ...]  # what of `require` it does not meet
+    asset: Path | None  # its file in a library; None: it is in none
     provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
 
 

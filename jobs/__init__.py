@@ -38,6 +38,19 @@ from .finishing import (
 from .gate import Requirement, read_requirements, reasons
 from .input_files import InputFileError, again, with_new_seed
 from .job_cache import JobCache
+from .library import (
+    LIBRARY,
+    PRICES,
+    LibrarySettings,
+    asset_of,
+    asset_path,
+    asset_request,
+    note_asset,
+    read_library,
+    remove_asset,
+    wanted_library,
+    write_library,
+)
 from .lookups import Price
 from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
 from .process import (
@@ -86,7 +99,9 @@ __all__ = [
     "KEY_VARIABLE",
     "LABELS",
     "LEFT_KIND",
+    "LIBRARY",
     "OWN_FILE",
+    "PRICES",
     "PROFILES",
     "REPORT_COLUMNS",
     "SANDBOX",
@@ -103,6 +118,7 @@ __all__ = [
     "InputValue",
     "JobCache",
     "JobRecord",
+    "LibrarySettings",
     "Light",
     "NewJob",
     "Price",
@@ -121,6 +137,9 @@ __all__ = [
     "add_once",
     "again",
     "as_text",
+    "asset_of",
+    "asset_path",
+    "asset_request",
     "cost_text",
     "cut",
     "date_text",
@@ -149,6 +168,7 @@ __all__ = [
     "name_of",
     "new_id",
     "new_job",
+    "note_asset",
     "open_sandbox",
     "override",
     "picture_of",
@@ -160,11 +180,13 @@ __all__ = [
     "read_credentials",
     "read_finish",
     "read_finish_facts",
+    "read_library",
     "read_report",
     "read_requirements",
     "read_size",
     "reasons",
     "refuse_candidate",
+    "remove_asset",
     "report_cells",
     "report_json",
     "report_of",
@@ -183,7 +205,9 @@ __all__ = [
     "untouched",
     "usual_result",
     "view_in",
+    "wanted_library",
     "with_new_seed",
     "write_credentials",
+    "write_library",
     "write_request",
 ]

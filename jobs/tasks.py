@@ -11,12 +11,12 @@ from typing import Any
 from .transfers import Progress, StoppedError
 
 # One POST that spends at a time, so that a crash leaves one outcome unknown at most.
-_POOLS = {"transfer": 4, "submit": 1, "poll": 1, "lookup": 2, "preview": 1}
+_POOLS = {"transfer": 4, "submit": 1, "poll": 1, "lookup": 2, "preview": 1, "asset": 1}
 _QUEUED = 4  # tasks that may wait for a thread
 
 
 class Tasks:
-    """What is under way, by key: a job's id, "poll", "preview" or a lookup's kind and key."""
+    """What is under way, by key: a job's id, "poll", "preview", "asset" or a lookup's kind and key."""
 
     def __init__(self, converters: int) -> None:
         pools = {**_POOLS, "convert": converters}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..client import Credentials, Scenario, elapsed_s
+from .asset_maker import AssetMaker
 from .blender_pool import BlenderPool
 from .database import is_damage, mark_damaged
 from .leased_store import STORE_TROUBLE, LeasedStore, log
@@ -85,6 +86,7 @@ class Worker:
             is_keeping_downloads=is_keeping_downloads,
         )
         self._leased = leased
+        self._assets = AssetMaker(leased, self.tasks, blenders)
         self._is_stopping = stopping or threading.Event()
         self._previews = PreviewMaker(leased, self.tasks, blenders, self._is_stopping.is_set)
         self._sleep = sleep
@@ -132,7 +134,7 @@ class Worker:
         while self._clock() < deadline and not self._is_stopping.wait(TICK_S):
             version = self._store.data_version()
             if version != seen or is_anothers:
-                seen, has_work = version, self._store.has_work(self._service, self._session)
+                seen, has_work = version, self._has_work()
                 is_anothers = has_work and self._store.is_lease_alive(self._service, self._session)
                 if has_work and not is_anothers:
                     return True
@@ -186,6 +188,7 @@ class Worker:
         if not self._session:  # lookups are the window's
             self._lookup_runner.start_open()
             self._previews.start_if_free()
+            self._assets.start_if_free()
         self._rebuilder.start_if_due()
         self._poller.poll()
         if now >= self._next_expected:
@@ -194,7 +197,12 @@ class Worker:
             self._blenders.expect(self._expected, "convert")
         self._blenders.tidy(keep=self._expected)
         self._previews.tidy()
-        return len(self.tasks) > 0 or self._store.has_work(self._service, self._session)
+        return len(self.tasks) > 0 or self._has_work()
+
+    def _has_work(self) -> bool:
+        return self._store.has_work(self._service, self._session) or (
+            not self._session and self._assets.has_work()
+        )
 
     def _tell_progress(self, job_id: str, value: float) -> None:
         self._leased.update(self._store.get(job_id), progress=value)

@@ -12,7 +12,7 @@ from .record import JobRecord
 def write_request(
     job: JobRecord, result: Path, outputs: Sequence[Path], size_m: float | None
 ) -> dict[str, JsonValue]:
-    """The job's `result` (a .blend) to `outputs`, and no more; the longest side in metres, or as it came."""
+    """The job's `result` (a .blend) to `outputs`, and no more; `size_m` in metres, None: as delivered."""
     return {
         "result": str(result.resolve()),
         "outputs": [str(path) for path in outputs],
@@ -22,4 +22,5 @@ def write_request(
         "size_m": size_m,
         "provenance": dict(provenance_outside(job)),
         "threads": 0,
+        "asset": None,
     }

@@ -4,7 +4,7 @@
 import bpy
 
 from .. import properties
-from ..jobs import JobRecord, State, StoreError
+from ..jobs import JobRecord, State, StoreError, asset_of
 from ..session_state import state
 from ..window import placeholders
 
@@ -22,11 +22,12 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         count = len(_finished())
+        kept = " Assets in the library stay." if any(map(asset_of, _finished())) else ""
         return context.window_manager.invoke_confirm(
             self,
             event,
             title="Clear Finished Jobs?",
-            message=f"{count} jobs are removed and their files deleted.",
+            message=f"{count} jobs are removed and their files deleted.{kept}",
             confirm_text="Clear",
         )
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import bpy
 
-from ..jobs import cost_text
+from ..jobs import DONE, cost_text
 from ..session_state import state
-from ..window import placeholders
+from ..window import asset_facts, placeholders
 
 
 class MAQUETTE_MT_object(bpy.types.Menu):
@@ -30,6 +30,38 @@ class MAQUETTE_MT_object(bpy.types.Menu):
             ):
                 layout.operator(f"maquette.{name}", text=text, icon=icon).job_id = job.id
         layout.operator("maquette.show_job", icon="VIEWZOOM")
+
+
+class MAQUETTE_MT_asset(bpy.types.Menu):
+    """Of the asset that is chosen in the Asset Browser; its job may be here, or of another computer."""
+
+    bl_idname = "MAQUETTE_MT_asset"
+    bl_label = "Maquette"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        facts = asset_facts.chosen_facts(context)
+        job = facts.job if facts else None
+        if job is None:
+            layout.operator("maquette.use_asset", icon="COPYDOWN")
+            layout.operator("maquette.repeat_asset", icon="FILE_REFRESH")
+            return
+        price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
+        actions = [
+            ("place_job", "Place", "IMPORT"),
+            ("use_settings", "Use Settings", "COPYDOWN"),
+            ("repeat_job", f"Run Again{price}", "FILE_REFRESH"),
+        ]
+        for name, text, icon in actions if job.state in DONE else actions[1:]:
+            layout.operator(f"maquette.{name}", text=text, icon=icon).job_id = job.id
+
+
+def _draw_asset(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if asset_facts.chosen_facts(context):
+        _wake()
+        menu.layout.separator()
+        menu.layout.menu("MAQUETTE_MT_asset", icon="MESH_MONKEY")
 
 
 def _draw_object(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
@@ -80,6 +112,8 @@ _ENTRIES: tuple[tuple[str, Callable[[bpy.types.Menu, bpy.types.Context], None]],
     ("VIEW3D_MT_add", _draw_add),
     ("IMAGE_MT_image", _draw_image),
     ("FILEBROWSER_MT_context_menu", _draw_files),
+    ("ASSETBROWSER_MT_asset", _draw_asset),
+    ("ASSETBROWSER_MT_context_menu", _draw_asset),
 )
 
 

@@ -8,9 +8,8 @@ import bpy
 from ..session_state import state
 from ..window import in_scene
 from .job_text import faces_of, money_text
-from .text import Ruler, draw_text, time_text
+from .text import Ruler, draw_fact, draw_text, time_text
 
-_TITLES = 0.4  # their share of the width
 _PROMPTS = ("prompt", "text", "textPrompt")
 
 
@@ -45,7 +44,7 @@ class MAQUETTE_PT_result(bpy.types.Panel):
         facts += [("Dimensions", in_scene.dimensions_text(item, context.scene))]
         for title, text in facts:
             if text:
-                _draw_fact(layout, ruler, title, text)
+                draw_fact(layout, ruler, title, text)
         prompt = next((str(parameters[name]) for name in _PROMPTS if parameters.get(name)), "")
         if prompt:
             layout.label(text="Prompt")
@@ -54,18 +53,6 @@ class MAQUETTE_PT_result(bpy.types.Panel):
             row = layout.row(align=True)
             row.operator("maquette.use_settings").job_id = job_id
             row.operator("maquette.show_folder").job_id = job_id
-
-
-def _draw_fact(layout: bpy.types.UILayout, ruler: Ruler, title: str, text: str) -> None:
-    split = layout.split(factor=_TITLES)
-    left = split.column()
-    left.alignment = "RIGHT"
-    left.label(text=title)
-    values = ruler._replace(width=ruler.width * (1 - _TITLES))
-    if values.fits(text, 1.0, -0.4):
-        split.label(text=text, translate=False)
-    else:
-        draw_text(split, values, text, inset=0.4)
 
 
 def _parameters(item: bpy.types.Object) -> dict[str, object]:

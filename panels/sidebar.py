@@ -15,6 +15,7 @@ from ..jobs import Backend, cost_text, requires_mesh
 from ..session_state import state
 from ..window import notices, wanted_now
 from . import thumbnails
+from .asset import MAQUETTE_PT_asset
 from .inputs import draw_inputs
 from .joblist import MAQUETTE_PT_jobs, MAQUETTE_UL_jobs
 from .models import MAQUETTE_UL_models, draw_model
@@ -169,6 +170,7 @@ CLASSES = (
     MAQUETTE_PT_jobs,
     MAQUETTE_PT_result,
     MAQUETTE_PT_object,
+    MAQUETTE_PT_asset,
 )
 
 

@@ -10,6 +10,7 @@ import bpy
 # In heights of a button:
 MARGIN = 2.7  # what the sidebar's edges and tabs take
 ICON = 1.4  # what an icon takes before a text
+_TITLES = 0.4  # the share of the width that titles of facts have
 
 
 class Ruler(NamedTuple):
@@ -54,6 +55,19 @@ def draw_text(
             column.label(text=line, translate=False)
         else:
             column.label(text=line, translate=False, icon="BLANK1" if number else icon)
+
+
+def draw_fact(layout: bpy.types.UILayout, ruler: Ruler, title: str, text: str) -> None:
+    """A title, and what there is to say under it."""
+    split = layout.split(factor=_TITLES)
+    left = split.column()
+    left.alignment = "RIGHT"
+    left.label(text=title)
+    values = ruler._replace(width=ruler.width * (1 - _TITLES))
+    if values.fits(text, 1.0, -0.4):
+        split.label(text=text, translate=False)
+    else:
+        draw_text(split, values, text, inset=0.4)
 
 
 def time_text(seconds: float) -> str:

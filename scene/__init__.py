@@ -3,7 +3,7 @@
 
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, is_in_use, parts_of
-from .custom_properties import AWAITS, BESIDE, awaited_job, bounds_or_none
+from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .export_as import FORMS, TARGETS
 from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
@@ -29,6 +29,7 @@ __all__ = [
     "BESIDE",
     "FORMS",
     "ONTO",
+    "PREFIX",
     "TARGETS",
     "EditedError",
     "ExportError",

@@ -73,10 +73,13 @@ def usd_options(roots: Sequence[bpy.types.Object]) -> dict[str, bool]:
     }
 
 
-def save_blend(path: Path) -> None:
-    """Saves a copy of the open file; results carry their textures packed. Raises ExportError."""
+def save_blend(path: Path, **options: bool) -> None:
+    """Saves a copy of the open file; results carry their textures packed. Raises ExportError.
+
+    `options` are more of Blender's own for it.
+    """
     with replacing(path) as part:
-        run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False)
+        run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False, **options)
 
 
 def can_export(ending: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from .append import append_result
+from .asset import write_asset
 from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
 from .place import Placement
 from .render import render_preview
@@ -22,7 +23,8 @@ def write(request: dict[str, Any]) -> dict[str, object]:
 
     `name` and `provenance` go along. `turntable` and `picture` (of the input, small, as the JPEG `thumbnail`)
     may be None; `orientation` is how that picture lies, as EXIF numbers it. Renders with `threads`, 0 for
-    all. The answer says whether the thumbnail is there.
+    all. `asset`, which may be None, becomes a file of a library (asset.py). The answer says whether the
+    thumbnail is there.
     """
     scene = bpy.context.scene
     assert scene
@@ -42,6 +44,9 @@ def write(request: dict[str, Any]) -> dict[str, object]:
             write_form([root], Path(output))
         if request["turntable"]:
             render_turntable([root], Path(request["turntable"]))
+        if request.get("asset"):
+            previews = [each for each in request["outputs"] if each.lower().endswith(".png")]
+            write_asset(root, request["asset"], preview=Path(previews[0]) if previews else None)
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True, "has_thumbnail": has_thumbnail}

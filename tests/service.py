@@ -265,8 +265,9 @@ def fake_blender(folder: Path, answer: dict[str, Any] | None, **others: dict[str
         "        print('objects:', task.get('objects'), file=log)\n"
         "    if answer is None: sys.exit(11)\n"
         "    said = 'BLENDER' if task['command'] != 'finish' else task['profile']['name']\n"
-        "    for made in task.get('outputs') or [task['target']]:\n"
-        "        pathlib.Path(made).write_bytes(said.encode())\n"
+        "    asset = (task.get('asset') or {}).get('file')\n"
+        "    for made in [*(task.get('outputs') or []), asset or task.get('target')]:\n"
+        "        if made: pathlib.Path(made).write_bytes(said.encode())\n"
         "    pathlib.Path(task['answer'] + '.part').write_text(json.dumps(answer))\n"
         "    os.replace(task['answer'] + '.part', task['answer'])\n"
     )

@@ -19,6 +19,7 @@ and mean what they mean to Blender; one that is not listed here is refused, not 
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import shlex
 import shutil
@@ -136,6 +137,10 @@ def run_command(name: str, args: list[str]) -> object:
         from bl_pkg import bl_extension_cli  # pyright: ignore[reportMissingImports]  # ships in bpy
 
         return bl_extension_cli.cli_extension_handler(args)
+    if name == "asset_listing" and importlib.util.find_spec("_bpy_internal.assets"):
+        from _bpy_internal.assets import remote_library  # pyright: ignore[reportMissingImports]
+
+        return remote_library.asset_listing_main(args)
     if name not in commands:
         print(
             f"blender: no command {name!r}; there are: {', '.join(['extension', *commands])}", file=sys.stderr

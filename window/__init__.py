@@ -2,12 +2,14 @@
 """The use cases with a window: its state, the timer, and what happens between a click and the result."""
 
 from . import (
+    asset_facts,
     begin,
     capture,
     collect_inputs,
     confirm,
     connection,
     in_scene,
+    library,
     on_original,
     pictures,
     placeholders,
@@ -25,6 +27,7 @@ from .wanted import Wanted, wanted_now
 __all__ = [
     "RequestError",
     "Wanted",
+    "asset_facts",
     "begin",
     "blocker",
     "capture",
@@ -33,6 +36,7 @@ __all__ = [
     "connection",
     "credits_blocker",
     "in_scene",
+    "library",
     "notices",
     "on_original",
     "pictures",

@@ -5,12 +5,13 @@ A job's placeholder is made before the job is added, so what is paid for has a p
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import bpy
 from mathutils import Vector
 
-from .. import properties, scene
-from ..jobs import JobCache, JobRecord, NewJob
+from .. import preferences, properties, scene
+from ..jobs import LIBRARY, JobCache, JobRecord, NewJob
 from ..session_state import state
 from . import on_original
 from .spots import Spot, drop_place
@@ -92,11 +93,24 @@ def add_jobs(
     try:
         for new, target, spot in wanted:
             create(context, new, target, spot, beside=beside)
-        return jobs.add_all([new for new, _, _ in wanted])
+        return jobs.add_all([_kept(context, new, target, spot) for new, target, spot in wanted])
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         for new, _, _ in wanted:
             remove(new.id)
         raise
+
+
+def _kept(
+    context: bpy.types.Context, new: NewJob, target: bpy.types.Object | None, spot: Spot | None
+) -> NewJob:
+    """The job, whose result becomes an asset of that size if a person has results kept as assets."""
+    placement = {name: value for name, value in new.placement.items() if name != LIBRARY}
+    folder = preferences.library_folder()
+    if folder:
+        placement[LIBRARY] = bpy.path.abspath(folder)
+        size_m = spot.size if spot else properties.get(context.scene).size
+        placement |= {} if target else {"size_m": size_m}
+    return replace(new, placement=placement)
 
 
 def create(

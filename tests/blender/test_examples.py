@@ -224,6 +224,8 @@ LEAVES = {
     "docs/batch.md 3": ["out/horse.glb", "out/results.csv"],
     "docs/batch.md 4": ["out/horse.glb", "mail"],
     "docs/export.md 1": ["horse.glb", "horse.fbx", "horse.stl", "out/horse.obj", "out/horse_textures"],
+    "docs/library.md 1": ["out/library/blender_assets.cats.txt", "out/library/maquette-library.toml"],
+    "docs/library.md 2": ["out/library"],
     "docs/python.md 1": ["script ran"],
 }
 
@@ -245,9 +247,13 @@ def test_a_shell_block_of_the_documents_does_what_it_says(
 
 
 def options_of(command: str) -> set[str]:
-    done = run(command, "--help")
-    assert done.returncode == 0, done.stderr
-    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout))
+    """Of `library`, those of all that it does."""
+    found: set[str] = set()
+    for action in ("add", "set", "publish") if command == "library" else ("",):
+        done = run(command, *filter(None, [action]), "--help")
+        assert done.returncode == 0, done.stderr
+        found |= set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout))
+    return found
 
 
 def test_the_options_that_the_documents_give_a_command_are_its_own() -> None:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes results of a window's jobs to the library that they belong into, one at a time, once placed.
+
+What there is to write follows from the jobs' rows alone, so it is written also where a worker ended before.
+"""
+
+from concurrent.futures import Future  # of the worker process, which is plain Python
+from pathlib import Path
+from typing import Any, cast
+
+from .blender_pool import BlenderPool
+from .database import JobGoneError
+from .leased_store import LeasedStore, log
+from .library import asset_request, lacks_asset, note_asset, wanted_library
+from .record import JobRecord
+from .states import DONE, State
+from .tasks import Tasks
+from .write_request import write_request
+
+_TASK = "asset"
+_PLACING_S = 10.0  # for so long the window has a new result to itself
+_READ = 100  # rows that are looked at in one go
+_BACK = 1000  # and so many of those that changed before this worker began
+_COMING_IN = (State.DOWNLOADING, State.CONVERTING)
+
+
+class AssetMaker:
+    """`blenders` write the files, behind whatever else they have to do."""
+
+    def __init__(self, leased: LeasedStore, tasks: Tasks, blenders: BlenderPool) -> None:
+        self._leased = leased
+        self._tasks = tasks
+        self._blenders = blenders
+        self._change = max(0, leased.store.last_change() - _BACK)
+        self._waiting: dict[str, None] = {}  # ids of jobs, the oldest first
+        self._failed: dict[str, Any] = {}  # what was known of the result of a job that could not be written
+
+    def has_work(self) -> bool:
+        """Whether a result is yet to be written."""
+        self._look()
+        return bool(self._waiting)
+
+    def start_if_free(self) -> None:
+        """Begin with the next one, if nothing comes in that somebody waits for."""
+        self._look()
+        if not self._waiting or _TASK in self._tasks or self._leased.list_working(_COMING_IN):
+            return
+        job = self._next()
+        library = wanted_library(job) if job else None
+        if job is None or library is None:
+            return
+        result = self._leased.store.result_blend(job)
+        self._tasks.start(
+            _TASK,
+            _TASK,
+            lambda _: self._write(job, result, library),
+            lambda future: self._written(job, future),
+        )
+
+    def _look(self) -> None:
+        """See which jobs have changed."""
+        store = self._leased.store
+        jobs = store.changed_since(self._change, self._leased.service, _READ)
+        for job in jobs:
+            self._change = job.change
+            is_new = job.id not in self._failed or self._failed[job.id] != job.result
+            if job.session == self._leased.session and lacks_asset(job) and is_new:
+                self._waiting[job.id] = None
+            else:
+                self._waiting.pop(job.id, None)
+
+    def _next(self) -> JobRecord | None:
+        """The first that is there and, if a window may be at placing it, has been for a while."""
+        store = self._leased.store
+        for job_id in list(self._waiting):
+            try:
+                job = store.get(job_id)
+            except JobGoneError:
+                del self._waiting[job_id]
+                continue
+            is_late = store.clock() - (job.finished_at or 0.0) > _PLACING_S
+            if job.state in DONE and (job.state is State.PLACED or is_late):
+                return job
+        return None
+
+    def _write(self, job: JobRecord, result: Path, library: Path) -> Path:
+        size_m = cast("float | None", job.placement.get("size_m"))
+        request = write_request(job, result, [], size_m)
+        asset = request["asset"] = asset_request(job, library)
+        self._blenders.run("write", request, result.parent, "writing an asset")
+        return Path(str(asset["file"]))
+
+    def _written(self, job: JobRecord, future: Future[Any]) -> None:
+        """Without the lease: nothing else writes what came of it."""
+        error = future.exception()
+        self._waiting.pop(job.id, None)
+        if error is None:
+            note_asset(self._leased.store, job, future.result())
+            return
+        self._failed[job.id] = job.result
+        log.warning("job %s: not written to the library: %s", job.id, error)
+        now = self._leased.store.get(job.id)
+        self._leased.store.update(now, message=f"{now.message} Not in the library: {error}".strip())
