@@ -226,7 +226,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
 
     def run_wheel(
-        wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: str = ""
+        wheel: venvs.Wheel, zip_file: Path, arguments: list[str], part: str = "", is_measured: bool = False
     ) -> blenders.Outcome:
         found.append((wheel.blender, arguments))
         return blenders.Outcome(wheel.blender, passed=1)
