@@ -100,4 +100,6 @@ class AssetMaker:
         self._failed[job.id] = job.result
         log.warning("job %s: not written to the library: %s", job.id, error)
         now = self._leased.store.get(job.id)
-        self._leased.store.update(now, message=f"{now.message} Not in the library: {error}".strip())
+        told = f"Not in the library: {error}"
+        if told not in now.message:  # by an earlier worker
+            self._leased.store.update(now, message=f"{now.message} {told}".strip())

@@ -317,10 +317,11 @@ def test_a_library_that_cannot_be_written_to_is_told_once_and_costs_no_result(
     gone = tmp_path / "gone"
     gone.write_bytes(b"a file")
     scene.add(placement={LIBRARY: str(gone)})
-    job = scene.run()
-    assert job.state is State.READY
-    assert job.message.count("Not in the library") == 1
-    assert asset_of(job) is None
+    for _ in range(2):  # the second worker tries it again
+        job = scene.run()
+        assert job.state is State.READY
+        assert job.message.count("Not in the library") == 1
+        assert asset_of(job) is None
 
 
 def test_a_blender_that_dies_at_an_asset_costs_no_result(scene: Scene, tmp_path: Path) -> None:
