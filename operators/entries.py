@@ -123,5 +123,8 @@ def append() -> None:
 
 
 def remove() -> None:
-    for menu, draw in _ENTRIES:
-        getattr(bpy.types, menu).remove(draw)
+    """Where Blender ends, some of its menus go before add-ons do (4.3: those of the Asset Browser)."""
+    for name, draw in _ENTRIES:
+        menu = getattr(bpy.types, name, None)
+        if menu is not None:
+            menu.remove(draw)

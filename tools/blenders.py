@@ -24,14 +24,15 @@ import venvs
 from steps import BUILD, IS_CI, ROOT, fail, quietly, say, step
 
 PACKAGE = "bl_ext.user_default.maquette"
-TIMEOUT_S = 2400
+TIMEOUT_S = 3600
 # These start processes (commands, workers, batches), which are the same in every Blender, or read documents:
 # `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
 SAME_EVERYWHERE = (
     ("test_batch.py", "test_farm.py", "test_secrets.py", "test_odd_deliveries.py"),
-    ("test_killed.py", "test_examples.py", "test_corpus.py"),
+    ("test_killed.py", "test_examples.py", "test_corpus.py", "test_finished_results.py"),
     (
         "test_command.py",
+        "test_command_export.py",
         "test_python_api.py",
         "test_scripts.py",
         "test_sandbox_geometry.py",
@@ -283,37 +284,63 @@ def plan_real(zip_file: Path, arguments: list[str], versions: Sequence[str] = ()
     return [lambda blender=blender: run_real(blender, zip_file, arguments) for blender in found]
 
 
-def plan(
-    zip_file: Path, versions: Sequence[str], arguments: list[str], is_measured: bool = False
-) -> list[Run]:
-    """A run for each Blender of these versions; none given: of all. With `is_measured` the newest is."""
+def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[Run]:
+    """A run for each Blender of these versions; none given: of all."""
     known = {wheel.blender for wheel in venvs.WHEELS} | {REAL_VERSION}
     if set(versions) - known and not os.environ.get("MAQUETTE_BLENDERS"):
         fail(f"no Blender {', '.join(sorted(set(versions) - known))} here, but {', '.join(sorted(known))}")
     wheels = [wheel for wheel in venvs.WHEELS if not versions or wheel.blender in versions]
-    newest = venvs.WHEELS[0] if is_measured else None
-    runs: list[Run] = [
-        lambda wheel=wheel: run_wheel(wheel, zip_file, arguments, is_measured=wheel is newest)
-        for wheel in wheels
-    ]
+    runs: list[Run] = [lambda wheel=wheel: run_wheel(wheel, zip_file, arguments) for wheel in wheels]
     return plan_real(zip_file, arguments, versions) + runs
 
 
 def plan_few(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel, in parts beside each other; in the others, what can differ there."""
+    """All tests in the newest wheel; in the others, what can differ there."""
+    _, rest = parts_of_tests()
+    return [
+        *plan_newest(zip_file),
+        *plan_real(zip_file, rest),
+        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in venvs.WHEELS[1:]),
+    ]
+
+
+def plan_all(zip_file: Path) -> list[Run]:
+    """All tests in the newest wheel, which is measured, the oldest, and genuine Blenders; in the wheels
+    between them what can differ there.
+    """
+    _, rest = parts_of_tests()
+    _, *between, oldest = venvs.WHEELS
+    return [
+        *plan_newest(zip_file, is_measured=True),
+        *plan_real(zip_file, []),
+        lambda: run_wheel(oldest, zip_file, []),
+        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in between),
+    ]
+
+
+def plan_newest(zip_file: Path, is_measured: bool = False) -> list[Run]:
+    """All tests in the newest wheel, in parts beside each other."""
+    parts, rest = parts_of_tests()
+    words = dict(zip(newest_names(), [*parts, rest]))
+    newest = venvs.WHEELS[0]
+    start = len(name_of(newest))
+    return [
+        lambda name=name, part=part: run_wheel(newest, zip_file, part, name[start:], is_measured)
+        for name, part in words.items()
+    ]
+
+
+def newest_names() -> list[str]:
+    """What the runs of `plan_newest` are called."""
+    newest = name_of(venvs.WHEELS[0])
+    return [*(f"{newest} processes {number}" for number, _ in enumerate(SAME_EVERYWHERE, 1)), newest]
+
+
+def parts_of_tests() -> tuple[list[list[str]], list[str]]:
+    """Pytest's arguments for the parts of SAME_EVERYWHERE, and for all other tests."""
     folder = "tests/blender"
     parts = [[f"{folder}/{name}" for name in names] for names in SAME_EVERYWHERE]
-    rest = [folder, *(f"--ignore={name}" for part in parts for name in part)]
-    newest, *others = venvs.WHEELS
-    return [
-        *(
-            lambda part=part, number=number: run_wheel(newest, zip_file, part, f" processes {number}")
-            for number, part in enumerate(parts, 1)
-        ),
-        lambda: run_wheel(newest, zip_file, rest),
-        *plan_real(zip_file, rest),
-        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in others),
-    ]
+    return parts, [folder, *(f"--ignore={name}" for part in parts for name in part)]
 
 
 def run_all(runs: Sequence[Run]) -> list[Outcome]:

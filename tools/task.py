@@ -248,8 +248,8 @@ def test(rest: Rest) -> int:
 
 
 def test_all(rest: Rest) -> int:
-    """the same with every test in every Blender, and on both Pythons"""
-    return test_with(lambda zip_file: blenders.plan(zip_file, [], [], is_measured=True), is_all=True)
+    """the same with all tests in the oldest and in genuine Blenders, too, and on both Pythons"""
+    return test_with(blenders.plan_all, is_all=True)
 
 
 def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
@@ -259,8 +259,7 @@ def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
         outcomes += blenders.run_all([lambda: check(types), *plan_unit(is_all), *plan(build_zip())])
         outcomes.append(gltf.validate())
         if is_all:
-            name = blenders.name_of(venvs.WHEELS[0])
-            outcomes.append(coverage_headless.sum_up(blenders.measured_in(name)))
+            outcomes.append(coverage_headless.sum_up(map(blenders.measured_in, blenders.newest_names())))
     except steps.TaskError as failure:
         outcomes.append(Outcome("tests", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)
