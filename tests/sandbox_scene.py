@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The extension's window code on the sandbox, without a window: its parts, and waiting for what it does."""
 
+import contextlib
 import importlib
 import os
 import time
@@ -61,6 +62,14 @@ def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
         assert time.monotonic() < end, session_state.state.backend.trouble
         assert not session_state.state.problem
         time.sleep(0.05)
+
+
+def cancel_all(backend: Any) -> None:
+    """Cancels what is under way; what has just ended by itself needs no more."""
+    jobs = part("jobs")
+    for job_id in list(backend.jobs.by_id):
+        with contextlib.suppress(jobs.StoreError, jobs.StaleError):
+            backend.store.request_cancel(backend.store.get(job_id))
 
 
 def newest(backend: Any) -> Any:

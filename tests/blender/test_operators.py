@@ -11,7 +11,18 @@ from typing import Any
 import bpy
 import pytest
 from commands import EXAMPLES, HORSE, NOBODY
-from sandbox_scene import MODEL, PACKAGE, newest, operators, part, placeholders, properties, timer, until
+from sandbox_scene import (
+    MODEL,
+    PACKAGE,
+    cancel_all,
+    newest,
+    operators,
+    part,
+    placeholders,
+    properties,
+    timer,
+    until,
+)
 
 INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 
@@ -203,9 +214,7 @@ def test_a_job_run_again_and_again_keeps_the_names_of_its_files(
     operators.generate()
     assert newest(backend).inputs == first.inputs
     assert newest(backend).name == "horse"
-    for job in list(backend.jobs.by_id.values()):
-        if job.is_working:
-            operators.cancel_job(job_id=job.id)
+    cancel_all(backend)
     until(lambda: not backend.has_work())
 
 
@@ -263,9 +272,7 @@ def test_blender_s_own_repetition_undo_and_redo_spend_nothing(
         assert set(backend.jobs.by_id) == known
     for name in ("generate", "repeat_job", "resume_job"):
         assert "REGISTER" not in getattr(getattr(bpy.types, f"MAQUETTE_OT_{name}"), "bl_options", ())
-    for job_id in known:
-        if backend.jobs.by_id[job_id].is_working:
-            operators.cancel_job(job_id=job_id)
+    cancel_all(backend)
 
 
 def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_round(

@@ -12,6 +12,7 @@ import pytest
 from commands import EXAMPLES
 from sandbox_scene import (
     PACKAGE,
+    cancel_all,
     operators,
     part,
     placeholders,
@@ -35,9 +36,7 @@ def scene(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     bpy.ops.wm.read_homefile(use_empty=True)
     monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
     yield bpy.context.scene
-    for job_id, job in list(backend.jobs.by_id.items()):
-        if job.is_working:
-            operators.cancel_job(job_id=job_id)
+    cancel_all(backend)
 
 
 def choose(scene: Any, model_id: str) -> Any:
