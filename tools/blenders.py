@@ -297,25 +297,20 @@ def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[
 def plan_few(zip_file: Path) -> list[Run]:
     """All tests in the newest wheel; in the others, what can differ there."""
     _, rest = parts_of_tests()
-    return [
-        *plan_newest(zip_file),
-        *plan_real(zip_file, rest),
-        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in venvs.WHEELS[1:]),
-    ]
+    return [*plan_newest(zip_file), *plan_real(zip_file, rest), *plan_others(zip_file)]
 
 
 def plan_all(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel, which is measured, the oldest, and genuine Blenders; in the wheels
-    between them what can differ there.
+    """All tests in the newest wheel, which is measured, and in genuine Blenders; in the others, what can
+    differ there.
     """
+    return [*plan_newest(zip_file, is_measured=True), *plan_real(zip_file, []), *plan_others(zip_file)]
+
+
+def plan_others(zip_file: Path) -> list[Run]:
+    """What can differ there, in each wheel but the newest."""
     _, rest = parts_of_tests()
-    _, *between, oldest = venvs.WHEELS
-    return [
-        *plan_newest(zip_file, is_measured=True),
-        *plan_real(zip_file, []),
-        lambda: run_wheel(oldest, zip_file, []),
-        *(lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in between),
-    ]
+    return [lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in venvs.WHEELS[1:]]
 
 
 def plan_newest(zip_file: Path, is_measured: bool = False) -> list[Run]:

@@ -248,7 +248,7 @@ def test(rest: Rest) -> int:
 
 
 def test_all(rest: Rest) -> int:
-    """the same with all tests in the oldest and in genuine Blenders, too, and on both Pythons"""
+    """the same with all tests in genuine Blenders and on both Pythons, and coverage"""
     return test_with(blenders.plan_all, is_all=True)
 
 
