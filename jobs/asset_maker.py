@@ -12,16 +12,15 @@ from .blender_pool import BlenderPool
 from .database import JobGoneError
 from .leased_store import LeasedStore, log
 from .library import asset_request, lacks_asset, note_asset, wanted_library
+from .previews import COMING_IN, PLACING_S
 from .record import JobRecord
 from .states import DONE, State
 from .tasks import Tasks
 from .write_request import write_request
 
 _TASK = "asset"
-_PLACING_S = 10.0  # for so long the window has a new result to itself
 _READ = 100  # rows that are looked at in one go
 _BACK = 1000  # and so many of those that changed before this worker began
-_COMING_IN = (State.DOWNLOADING, State.CONVERTING)
 
 
 class AssetMaker:
@@ -43,7 +42,7 @@ class AssetMaker:
     def start_if_free(self) -> None:
         """Begin with the next one, if nothing comes in that somebody waits for."""
         self._look()
-        if not self._waiting or _TASK in self._tasks or self._leased.list_working(_COMING_IN):
+        if not self._waiting or _TASK in self._tasks or self._leased.list_working(COMING_IN):
             return
         job = self._next()
         library = wanted_library(job) if job else None
@@ -78,7 +77,7 @@ class AssetMaker:
             except JobGoneError:
                 del self._waiting[job_id]
                 continue
-            is_late = store.clock() - (job.finished_at or 0.0) > _PLACING_S
+            is_late = store.clock() - (job.finished_at or 0.0) > PLACING_S
             if job.state in DONE and (job.state is State.PLACED or is_late):
                 return job
         return None

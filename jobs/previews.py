@@ -5,6 +5,7 @@ The window asks for it by a lookup, once a row without one is seen. The worker m
 background Blender of its own and while no result is on its way in: nothing ever waits for a picture.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -26,7 +27,8 @@ from .write_request import write_request
 TIMEOUT_S = 120.0  # a result that takes longer has no picture
 _LOOK_S = 0.05
 _TASK = "preview"
-_COMING_IN = (State.DOWNLOADING, State.CONVERTING)
+PLACING_S = 10.0  # for so long the window has a new result to itself
+COMING_IN = (State.DOWNLOADING, State.CONVERTING)
 
 
 class PreviewMaker:
@@ -39,11 +41,20 @@ class PreviewMaker:
         self._tasks = tasks
         self._blenders = blenders.another(timeout_s=TIMEOUT_S)
         self._is_stopping = is_stopping
+        self._free_at = -math.inf  # of the store's clock
 
     def start_if_free(self) -> None:
-        """Begin the picture that was asked for last, if nothing that somebody waits for is at hand."""
+        """Begin the picture that was asked for last, if nothing that somebody waits for is at hand.
+
+        One that is under way is given up for a result that comes in, and made another time.
+        """
         lookup = self._leased.store.lookups.next_preview(self._leased.service)
-        if lookup is None or _TASK in self._tasks or self._leased.list_working(_COMING_IN):
+        if lookup is None:
+            return
+        if self._leased.list_working(COMING_IN):
+            self._free_at = self._leased.clock() + PLACING_S
+            self._tasks.abort(_TASK)
+        if _TASK in self._tasks or self._leased.clock() < self._free_at:
             return
         job = self._job_or_none(lookup.key)
         if job is None:

@@ -68,6 +68,11 @@ class Tasks:
             wait(futures, timeout=timeout_s, return_when=FIRST_COMPLETED)
         return bool(futures)
 
+    def abort(self, key: str) -> None:
+        """Have this task stop soon, if it is under way: nothing is done about it then."""
+        if key in self._running:
+            self._running[key][2].is_stopped = True
+
     def drain(self) -> None:
         """Until all that is under way has ended; what came of it, `collect` still has."""
         wait([future for future, _, _ in self._running.values()])

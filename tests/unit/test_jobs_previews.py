@@ -14,6 +14,7 @@ from backend_scene import BackendScene
 from job_scene import ANSWER, Scene
 from maquette.jobs import JobRecord, State, lacks_picture, picture_of
 from maquette.jobs.blender_pool import BlenderPool
+from maquette.jobs.previews import PLACING_S
 from maquette.jobs.worker import Worker
 from service import fake_blender
 
@@ -91,8 +92,32 @@ def test_a_result_that_is_on_its_way_in_comes_first(scene: Scene, state: State) 
         assert worker.round()
         worker.tasks.drain()
     worker.round()
+    assert "preview" not in worker.tasks  # the window is at placing it
+    scene.clock.time += PLACING_S
+    worker.round()
     worker.tasks.drain()
     assert picture(scene, old).exists()
+
+
+def test_a_picture_is_given_up_for_a_result_that_comes_in_and_made_another_time(scene: Scene) -> None:
+    old = finished(scene)
+    scene.blender = blender(scene.folder, ENDLESS)
+    ask(scene, old)
+    worker = scene.worker()
+    assert worker.take_lease()
+    worker.round()
+    while not picture(scene, old).with_name("preview.png.begun").exists():
+        time.sleep(0.01)
+    new = scene.add()
+    while scene.store.get(new.id).state not in (State.DOWNLOADING, State.CONVERTING):
+        worker.round()
+        scene.clock.time += scene.step_s
+    worker.round()
+    worker.tasks.drain()
+    worker.round()
+    assert "preview" not in worker.tasks
+    assert lacks_picture(scene.store.get(old.id))
+    assert scene.store.lookups.next_preview("test") is not None
 
 
 def test_pictures_are_made_one_at_a_time_the_last_that_was_asked_for_first(scene: Scene) -> None:
