@@ -79,7 +79,7 @@ class Delivery:
         self._pictures: dict[str, str | None] = {}  # of such rows, by job; None: not made, or not yet
 
     def close(self) -> None:
-        self._blenders.tidy(0)
+        self._blenders.end()
 
     def spec(self, item: Item) -> JsonValue:
         """What the outputs are to be: written again where it has changed."""

@@ -125,7 +125,7 @@ def export(
                 request = _request(source, path, form, size_m)
                 blenders.run("export_as", request, Path(folder), f"exporting {source.name}")
         finally:
-            blenders.tidy(0)
+            blenders.end()
     except EXPECTED as error:
         raise MaquetteError(str(error), code_of(error)) from error
     return path

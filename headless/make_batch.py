@@ -336,8 +336,7 @@ class Batch:
         """Until nothing is left to do. Raises MaquetteError if the service is gone."""
         supervisor = session.supervisor()
         outage = OutageTimer(session, self._tell_trouble, "do the same once more")
-        published_at = time.monotonic()
-        pause_s = _PUBLISH_S
+        publish_at = time.monotonic()  # at once: the page can be opened from the beginning
         try:
             host_lock.renew()
             while run.step():
@@ -345,13 +344,13 @@ class Batch:
                 supervisor.invalidate()  # what the run itself has written is no news to `check`
                 supervisor.check()
                 outage.check()
-                if (now := time.monotonic()) - published_at > pause_s:
+                if (now := time.monotonic()) >= publish_at:
                     try:
                         self._publish(run, delivery)
                     except OSError as error:  # a table that is open elsewhere, say: no reason to stop
                         self._reporter.line(f"The table or the page could not be written: {error}")
-                    published_at = time.monotonic()
-                    pause_s = max(_PUBLISH_S, 50 * (published_at - now))
+                    took_s = time.monotonic() - now
+                    publish_at = now + took_s + max(_PUBLISH_S, 50 * took_s)
                 time.sleep(TICK_S / 4 if run.is_writing else TICK_S)
                 host_lock.renew()  # before the next submission
             self._reporter.tell(run)

@@ -108,7 +108,7 @@ class Session:
         """Those that write outputs; they end with the session."""
         if self._blenders is None:
             self._blenders = BlenderPool(blender_binary())
-            self._stack.callback(self._blenders.tidy, 0)
+            self._stack.callback(self._blenders.end)
         return self._blenders
 
     @property

@@ -43,13 +43,21 @@ class ChildError(RuntimeError):
 class BlenderPool:
     """As many background Blenders as there are tasks at a time. May be used by several threads at once.
 
-    A task may take `timeout_s`; a Blender that has done `tasks_max` is replaced.
+    A task may take `timeout_s`; a Blender that has done `tasks_max` is replaced, and one that has been idle
+    for `idle_s` is ended by `tidy`.
     """
 
     def __init__(
-        self, blender: str, script: Path = _CHILD, *, timeout_s: float = TIMEOUT_S, tasks_max: int = TASKS_MAX
+        self,
+        blender: str,
+        script: Path = _CHILD,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        tasks_max: int = TASKS_MAX,
+        idle_s: float = IDLE_S,
     ) -> None:
         self.timeout_s = timeout_s
+        self._idle_s = idle_s
         self._blender, self._script = blender, script
         self._tasks_max = tasks_max
         self._idle: deque[_Child] = deque()  # the one used last comes last; each operation on it is atomic
@@ -58,7 +66,8 @@ class BlenderPool:
 
     def another(self, *, timeout_s: float) -> "BlenderPool":
         """A pool with Blenders of its own, so that its tasks take none of these."""
-        return BlenderPool(self._blender, self._script, timeout_s=timeout_s, tasks_max=self._tasks_max)
+        options: dict[str, Any] = {"tasks_max": self._tasks_max, "idle_s": self._idle_s}
+        return BlenderPool(self._blender, self._script, timeout_s=timeout_s, **options)
 
     def run(
         self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
@@ -135,8 +144,15 @@ class BlenderPool:
         self._busy.discard(child)
         child.end()
 
-    def tidy(self, idle_s: float = IDLE_S, *, keep: int = 0) -> None:
-        """End those that have been idle for so long, but for as many as there are tasks expected."""
+    def tidy(self, *, keep: int = 0) -> None:
+        """End those that have been idle for long, but for as many as there are tasks expected."""
+        self._end_idle(self._idle_s, keep)
+
+    def end(self, *, keep: int = 0) -> None:
+        """End all that have no task, but for `keep` of them."""
+        self._end_idle(0.0, keep)
+
+    def _end_idle(self, idle_s: float, keep: int) -> None:
         for child in list(self._idle):
             is_spare = len(self._idle) + len(self._busy) > keep
             if is_spare and time.monotonic() - child.idle_since >= idle_s and self._take(child):

@@ -13,7 +13,7 @@ from concurrent.futures import Future  # of the worker process, which is plain P
 from pathlib import Path
 from typing import Any
 
-from .blender_pool import IDLE_S, BlenderPool, ChildError
+from .blender_pool import BlenderPool, ChildError
 from .database import JobGoneError
 from .leased_store import LeasedStore, log
 from .lookups import Lookup
@@ -27,7 +27,7 @@ from .write_request import write_request
 TIMEOUT_S = 120.0  # a result that takes longer has no picture
 _LOOK_S = 0.05
 _TASK = "preview"
-PLACING_S = 10.0  # for so long the window has a new result to itself
+PLACING_S = 30.0  # for so long the window has a new result to itself
 COMING_IN = (State.DOWNLOADING, State.CONVERTING)
 
 
@@ -68,9 +68,13 @@ class PreviewMaker:
             lambda future: self._rendered(lookup, job, future),
         )
 
-    def tidy(self, idle_s: float = IDLE_S) -> None:
-        """End the Blender that has been idle for so long."""
-        self._blenders.tidy(idle_s)
+    def tidy(self) -> None:
+        """End the Blender if it has been idle for long."""
+        self._blenders.tidy()
+
+    def end(self) -> None:
+        """End the Blender."""
+        self._blenders.end()
 
     def _job_or_none(self, job_id: str) -> JobRecord | None:
         """The job, unless it was removed, has a picture by now, or its files are gone."""

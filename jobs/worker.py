@@ -100,8 +100,8 @@ class Worker:
         self._end_blenders()
 
     def _end_blenders(self) -> None:
-        self._blenders.tidy(0)
-        self._previews.tidy(0)
+        self._blenders.end()
+        self._previews.end()
 
     def stop(self) -> None:
         """Start nothing new; what is under way is finished. Safe from any thread."""

@@ -32,4 +32,4 @@ def run_in_new_blender(command: str, request: Mapping[str, Any], folder: Path) -
     try:
         return run_task(command, request, folder, pool)
     finally:
-        pool.tidy(0)
+        pool.end()

@@ -31,13 +31,20 @@ class Scene:
         new = NewJob(name="horse", model_id="model_x", inputs=inputs, service="test", **values)
         return self.store.add(new)
 
-    def worker(self, session: str = "", *, clock: Clock | None = None, **options: Any) -> Worker:
+    def worker(
+        self,
+        session: str = "",
+        *,
+        clock: Clock | None = None,
+        blenders: BlenderPool | None = None,
+        **options: Any,
+    ) -> Worker:
         worker = Worker(
             self.store,
             self.service,
             service="test",
             session=session,
-            blenders=BlenderPool(self.blender),
+            blenders=blenders or BlenderPool(self.blender),
             clock=clock or self.clock,
             **options,
         )

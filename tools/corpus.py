@@ -106,7 +106,7 @@ class Trial:
 
     def end(self) -> None:
         for each in (self._converters, self._measurers):
-            each.tidy(0)
+            each.end()
 
 
 def _facts(answer: dict[str, Any]) -> dict[str, Any]:

@@ -236,6 +236,7 @@ def speed_table(out: Path) -> str:
             size = f"{row['faces']:,} | {row['texture']}²"
             lines.append(f"| {size} | {ours:.1f} ms | {theirs:,.0f} ms | {theirs / ours:.0f} × |")
         tick, sidebar, label, beats = (found[key] for key in ("tick_ms", "sidebar_ms", "overlay_ms", "beats"))
+        machine = found["machine"]
         lines += [
             "",
             f"- A tick with nothing new, the sidebar in sight: {tick['p50_ms']:.2f} ms"
@@ -253,6 +254,8 @@ def speed_table(out: Path) -> str:
         lines += [
             f"- A timer of 10 ms, nothing being drawn, idle: {pulse['idle']}; while {found['heavy_mb']} MB"
             f" are downloaded and converted: {pulse['working']}.",
+            f"- The machine itself, then: new memory took {machine['page_us']} µs for 4 KB, and a loop that"
+            f" does nothing was held up for {machine['pause_ms']} ms at most.",
             "",
         ]
     return "\n".join(lines)

@@ -27,15 +27,15 @@ class Spent:
     place: tuple[int, int] = (0, 0)  # of the mouse, in the window
     at: float = float("-inf")  # time.monotonic()
     is_over: bool = False  # the time of a double click is: what was clicked in it is being handled
+    asked_at: float = float("-inf")  # when a question last opened by itself
 
 
 spent = Spent()
-_opened_at = [float("-inf")]  # when a question last opened by itself
 
 
 def question_opened() -> None:
     """A question is opening under the mouse: a click that was meant for what it covers is no answer."""
-    _opened_at[0] = time.monotonic()
+    spent.asked_at = time.monotonic()
 
 
 def invoke(
@@ -61,7 +61,7 @@ def invoke(
     if bpy.app.timers.is_registered(settle) and wanted == spent.request and _is_near(place):
         operator.report({"INFO"}, "A double click counts once. Click again for another.")
         return {"CANCELLED"}
-    if time.monotonic() - _opened_at[0] < UNREAD_S:
+    if time.monotonic() - spent.asked_at < UNREAD_S:
         operator.report({"INFO"}, "Nothing was paid: that click came before the question could be read.")
         return {"CANCELLED"}
     if is_shown and cost_cu is not None:

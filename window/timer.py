@@ -30,12 +30,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class _LastTicks:
+class LastTicks:
     """When the last ticks did what: times of time.monotonic()."""
 
     revision: int = -1
     began_at: float = 0.0
     worked_at: float = 0.0
+    was_loading: bool = False
     sidebar_at: float = 0.0
     view_at: float = 0.0
     view: tuple[object, ...] = ()
@@ -44,13 +45,13 @@ class _LastTicks:
     priced_at: dict[str, float] = field(default_factory=dict[str, float])  # by scene
 
 
-_last = _LastTicks()
+last = LastTicks()
 
 
-def tick() -> float:
-    """Do what is due; returns the seconds until the next tick."""
+def tick(now: float | None = None) -> float:
+    """Do what is due at `now` of time.monotonic(); returns the seconds until the next tick."""
     try:
-        pause_s = _work(time.monotonic())
+        pause_s = _work(time.monotonic() if now is None else now)
     except StoreError as error:  # another process holds the database for a moment
         log.warning("%s", error)
         return SLOW_S
@@ -65,13 +66,13 @@ def tick() -> float:
 
 def _work(now: float) -> float:
     # In a heavy scene a redraw may take longer than that.
-    is_seen = now - state.drawn_at < DRAWN_S or state.drawn_at > _last.began_at
-    _last.began_at = now
+    is_seen = now - state.drawn_at < DRAWN_S or state.drawn_at > last.began_at
+    last.began_at = now
     state.end_offline(connection.is_online)
     if state.account == "unknown" and (is_seen or state.backend or placer.has_file_placeholders()):
         connection.open_backend()
-        _last.revision = -1
-        _last.priced_at.clear()
+        last.revision = -1
+        last.priced_at.clear()
         properties.sync_jobs(bpy.context.window_manager, state.jobs)
         return 0.0  # the worker is started in the next one: each takes some milliseconds
     backend = state.backend
@@ -80,28 +81,31 @@ def _work(now: float) -> float:
     if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the backend anew, with a worker or without
-    if placer.is_loading and now - _last.worked_at < FAST_S and not placing.is_artist_busy():
+    # Where a redraw takes longer than FAST_S, every other tick is for the result that is coming.
+    is_next = not last.was_loading or now - last.worked_at < FAST_S
+    last.was_loading = placer.is_loading and is_next and not placing.is_artist_busy()
+    if last.was_loading:
         return _go_on_loading(backend)
-    is_quiet = backend.is_quiet and backend.revision == _last.revision and bool(state.price_keys)
-    if is_seen and is_quiet and not placer.is_busy and now - _last.worked_at < SLOW_S:
+    is_quiet = backend.is_quiet and backend.revision == last.revision and bool(state.price_keys)
+    if is_seen and is_quiet and not placer.is_busy and now - last.worked_at < SLOW_S:
         in_scene.tracker.follow()  # what the artist selects is shown at once
         return FAST_S
-    _last.worked_at = now
+    last.worked_at = now
     changed = backend.tick()
-    if backend.revision != _last.revision:
+    if backend.revision != last.revision:
         properties.sync_jobs(bpy.context.window_manager, backend.jobs)
     placer.jobs_changed(backend.jobs, changed)
-    if is_seen and (not state.price_keys or now - _last.asked_at >= SLOW_S):
+    if is_seen and (not state.price_keys or now - last.asked_at >= SLOW_S):
         _ask_service(backend.catalogue, now)
-        _last.asked_at = now
+        last.asked_at = now
     goes_on = False
     if placer.is_busy and not placing.is_artist_busy():
         goes_on = placer.is_loading or placer.step(backend.jobs)
-        _last.scanned_at = now if goes_on else 0.0
+        last.scanned_at = now if goes_on else 0.0
     is_working = backend.has_work()
-    if (is_working or state.placeholders) and now - _last.scanned_at >= SLOW_S:
+    if (is_working or state.placeholders) and now - last.scanned_at >= SLOW_S:
         placing.find_placeholders()
-        _last.scanned_at = now
+        last.scanned_at = now
     if is_seen or in_scene.tracker.is_watching:
         in_scene.tracker.look(backend.jobs, now)
     _redraw(backend, now, is_working)
@@ -114,7 +118,7 @@ def _go_on_loading(backend: Backend) -> float:
     """The next piece of a result has the tick for itself."""
     if placer.step(backend.jobs):
         return 0.0
-    _last.scanned_at = 0.0
+    last.scanned_at = 0.0
     return FAST_S if placer.is_loading else 0.0
 
 
@@ -137,7 +141,7 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
         with bpy.context.temp_override(window=window):
             wanted = wanted_now(bpy.context)
         pictures.ask(catalogue, settings, model, wanted.images)
-        changed_at, priced_at = properties.edits.changed_at, _last.priced_at.get(scene.name, -PRICE_AGE_S)
+        changed_at, priced_at = properties.edits.changed_at, last.priced_at.get(scene.name, -PRICE_AGE_S)
         is_new = changed_at >= priced_at or now - priced_at >= PRICE_AGE_S
         if is_new:
             forget_prices(scene.name)
@@ -147,7 +151,7 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
             name = price_name(scene.name, shape)
             if name in state.price_keys:
                 continue
-            _last.priced_at[scene.name] = now
+            last.priced_at[scene.name] = now
             try:
                 inputs = collect_inputs.priced_inputs(model, properties.values_of(settings, model, own))
                 state.price_keys[name] = catalogue.ask_price(model.id, inputs)
@@ -157,16 +161,16 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
 
 def _redraw(backend: Backend, now: float, is_working: bool) -> None:
     """Sidebars when something that they show has changed, views when a placeholder's progress has."""
-    is_new = backend.revision != _last.revision
-    if is_new or (is_working and now - _last.sidebar_at >= SLOW_S):
-        _last.revision, _last.sidebar_at = backend.revision, now
+    is_new = backend.revision != last.revision
+    if is_new or (is_working and now - last.sidebar_at >= SLOW_S):
+        last.revision, last.sidebar_at = backend.revision, now
         _tag("UI")
     placeholders = state.placeholders
     by_id = backend.jobs.by_id
     jobs = [by_id[job_id] for job_id in placeholders.values() if job_id in by_id]
     view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
-    if view != _last.view and now - _last.view_at >= REDRAW_S:
-        _last.view, _last.view_at = view, now
+    if view != last.view and now - last.view_at >= REDRAW_S:
+        last.view, last.view_at = view, now
         _tag("WINDOW")
 
 

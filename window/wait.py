@@ -6,6 +6,7 @@ Each wait ends in bounded time and says how to go on: no job is lost, none is pa
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import bpy
 
@@ -17,9 +18,18 @@ from .blockers import service_blocker, service_notices
 from .collect_inputs import RequestError
 from .placing import placer
 
-ANSWER_S = 120.0  # how long the service may take to tell about a model
-STUCK_S = 60.0  # how long what holds a job up may last
 _TICK_S = 0.1
+
+
+@dataclass
+class Patience:
+    """How long a script waits, in seconds; it may set these."""
+
+    answer_s: float = 120.0  # for what the service tells about a model
+    stuck_s: float = 60.0  # while something holds a job up
+
+
+patience = Patience()
 
 
 def wait_for_model(context: bpy.types.Context) -> None:
@@ -48,7 +58,7 @@ def wait_for_model(context: bpy.types.Context) -> None:
         errors.extend([f"{wanted}: {error}" if wanted else error] if error else [])
         return bool(error)
 
-    if held := _wait(is_answered, lambda: _trouble() or "The service does not answer.", ANSWER_S):
+    if held := _wait(is_answered, lambda: _trouble() or "The service does not answer.", patience.answer_s):
         errors.append(held)
     if errors:
         raise RequestError(f"{errors[0]} Nothing was started.")
@@ -71,7 +81,7 @@ def wait_for_jobs(job_ids: list[str]) -> str | None:
         is_over = len(jobs) == len(job_ids) and not any(job.is_working for job in jobs)
         return is_over and not placer.is_busy
 
-    held = _wait(is_done, lambda: _what_holds(found(), len(job_ids)), STUCK_S)
+    held = _wait(is_done, lambda: _what_holds(found(), len(job_ids)), patience.stuck_s)
     problems = [held] if held else []
     for job in found():
         again = f'bpy.ops.maquette.resume_job(job_id="{job.id}")'

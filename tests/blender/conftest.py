@@ -46,7 +46,7 @@ def pytest_sessionfinish() -> None:
     if "bpy" in sys.modules:
         import background_tasks
 
-        background_tasks.blenders.tidy(0)
+        background_tasks.blenders.end()
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ def test_each_mutated_file_ends_as_a_result_or_as_an_error_in_words(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, Any], None],
 ) -> None:
-    background_tasks.blenders.tidy(0)
+    background_tasks.blenders.end()
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -189,7 +189,7 @@ def test_each_mutated_file_ends_as_a_result_or_as_an_error_in_words(
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # in a Blender that draws nothing meanwhile
         kinds = dict(pool.map(convert, range(count)))
-    background_tasks.blenders.tidy(0)
+    background_tasks.blenders.end()
     counts = Counter(kinds.values())
     record_property("files", json.dumps(dict(counts)))
     print(f"{count} mutated files: {dict(counts)}")

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 
 client, jobs = map(part, ("client", "jobs"))
 collect_inputs = part("window.collect_inputs")
+placing = part("window.placing")
 
 
 def roots(job: Any) -> list[Any]:
@@ -167,6 +169,19 @@ def test_a_deleted_placeholder_leaves_the_result_in_the_list(
     assert backend.jobs.by_id[job.id].state == "placed"
     operators.select_job(job_id=job.id)
     assert bpy.context.selected_objects == roots(job)
+
+
+def test_a_result_comes_in_where_each_redraw_takes_longer_than_a_tick_is_apart(
+    scene: Any, backend: Any, no_waiting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timer, "last", timer.LastTicks())
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    until(lambda: placing.placer.is_loading)
+    now = time.monotonic()
+    for number in range(1, 100):
+        timer.tick(now + 3 * timer.FAST_S * number)
+    assert len(roots(job)) == 1
 
 
 def test_another_file_gets_nothing_and_the_first_its_model(

@@ -11,7 +11,6 @@ import bpy
 import pytest
 from commands import EXAMPLES
 from sandbox_scene import (
-    PACKAGE,
     cancel_all,
     operators,
     part,
@@ -369,11 +368,8 @@ def test_what_spends_is_neither_redone_nor_repeated_by_blender() -> None:
         assert "REGISTER" not in getattr(bpy.types, f"MAQUETTE_OT_{name}").bl_options
 
 
-def test_a_click_before_a_question_can_be_read_pays_nothing(
-    scene: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    confirm, now = part("window.confirm"), [100.0]
-    monkeypatch.setattr(confirm.time, "monotonic", lambda: now[0])
+def test_a_click_before_a_question_can_be_read_pays_nothing(scene: Any) -> None:
+    confirm = part("window.confirm")
     begun: list[str] = []
     operator = SimpleNamespace(
         bl_idname="maquette.make_each",
@@ -389,10 +385,9 @@ def test_a_click_before_a_question_can_be_read_pays_nothing(
         )
 
     confirm.question_opened()
-    now[0] += confirm.UNREAD_S / 2
     assert click() == {"CANCELLED"}
     assert not begun
-    now[0] += confirm.UNREAD_S
+    confirm.spent.asked_at -= confirm.UNREAD_S
     click()
     assert begun == ["paid"]
 
@@ -473,16 +468,11 @@ def test_a_panel_is_seen_however_long_its_redraw_takes(
 ) -> None:
     """In a heavy scene Blender may draw for longer than a panel counts as seen."""
     choose(scene, VOXELS)
-    asked_at: list[float] = []
-    now = [time.monotonic()]
-    for name in ("began_at", "worked_at", "asked_at", "sidebar_at", "view_at", "scanned_at"):
-        monkeypatch.setattr(f"{PACKAGE}.window.timer._last.{name}", 0.0)
-    monkeypatch.setattr(timer, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(timer, "_ask_service", lambda _catalogue, at: asked_at.append(at))
-    timer.tick()
-    session_state.state.drawn_at = now[0] + 1.0
-    asked_at.clear()
-    for _ in range(2):
-        now[0] += 10.0
-        timer.tick()
-    assert asked_at == [now[0] - 10.0], "once: it was not drawn again"
+    monkeypatch.setattr(timer, "last", timer.LastTicks())
+    now = time.monotonic()
+    timer.tick(now)
+    session_state.state.drawn_at = now + 1.0
+    timer.tick(now + 10.0)
+    assert timer.last.asked_at == now + 10.0
+    timer.tick(now + 20.0)
+    assert timer.last.asked_at == now + 10.0, "once: it was not drawn again"

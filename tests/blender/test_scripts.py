@@ -38,7 +38,7 @@ def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
     """Signed out, with an empty history and an empty scene; little patience."""
     for name in ("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "MAQUETTE_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(wait, "STUCK_S", 4.0)
+    monkeypatch.setattr(wait.patience, "stuck_s", 4.0)
     found: Any = bpy.context.preferences.addons[PACKAGE].preferences
     found.folder, found.is_sandbox, found.recent = str(tmp_path / "state"), False, ""
     bpy.ops.wm.read_homefile(use_empty=True)
@@ -162,7 +162,7 @@ def test_without_a_network_nothing_is_started(
 def test_a_service_that_is_silent_is_not_waited_for_without_end(
     service: HoldingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wait, "ANSWER_S", 4.0)
+    monkeypatch.setattr(wait.patience, "answer_s", 4.0)
     service.hold(r"GET /v1/models", "answer")
     with pytest.raises(RuntimeError, match=r"does not answer.*Nothing was started"):
         operators.generate(inputs=INPUTS)

@@ -103,7 +103,7 @@ def blenders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     yield start
     for each in made:
-        each.tidy(0)
+        each.end()
 
 
 def written(blenders: Any, source: Path, folder: Path, has_turntable: bool = True) -> dict[str, Any]:

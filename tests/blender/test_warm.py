@@ -25,7 +25,7 @@ def test_a_blender_that_was_started_ahead_converts(tmp_path: Path) -> None:
         blenders.release(child)
         assert child.tasks == 1
     finally:
-        blenders.tidy(0)
+        blenders.end()
     assert answer["objects"] == 1
     assert child.process.returncode == 0
 

@@ -42,7 +42,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., BlenderPool]]:
 
     yield pool
     for each in made:
-        each.tidy(0)
+        each.end()
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_idle_blenders_end(blenders: BlenderPool, tmp_path: Path) -> None:
     first = pid(blenders, tmp_path)
     blenders.tidy()
     assert pid(blenders, tmp_path) == first
-    blenders.tidy(0)
+    blenders.end()
     assert pid(blenders, tmp_path) != first
 
 

@@ -81,7 +81,7 @@ def pool(tmp_path: Path) -> Iterator[Make]:
 
     yield make
     for each in made:
-        each.tidy(0)
+        each.end()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_blender_waits_for_each_task_that_is_expected_and_does_it(pool: Make, 
     blenders.expect(2, "convert")
     soon(lambda: len(starts(tmp_path)) == 2)
     assert set(starts(tmp_path).values()) == {"-- convert"}
-    blenders.tidy(0, keep=2)
+    blenders.end(keep=2)
     first, second = (blenders.begin("convert", {}, tmp_path, "it") for _ in range(2))
     pids: list[object] = []
     for task in (first, second):
@@ -151,9 +151,9 @@ def test_a_blender_ends_when_nothing_is_expected_any_more(pool: Make, tmp_path: 
     blenders = pool()
     blenders.expect(2, "convert")
     soon(lambda: len(starts(tmp_path)) == 2)
-    blenders.tidy(0, keep=1)
+    blenders.end(keep=1)
     assert sum(map(is_running, starts(tmp_path))) == 1
-    blenders.tidy(0)
+    blenders.end()
     assert not any(map(is_running, starts(tmp_path)))
 
 
@@ -225,13 +225,11 @@ def test_a_conversion_begins_in_the_round_that_sees_the_end_of_the_download(scen
 
 
 @needs_proc
-def test_no_blender_waits_when_the_job_has_failed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BlenderPool.tidy, "__defaults__", (0.0,))
-    scene.blender = stand_in(scene.folder)
+def test_no_blender_waits_when_the_job_has_failed(scene: Scene) -> None:
     scene.service.is_finishing = False
     scene.add()
     scene.add()
-    worker = scene.worker()
+    worker = scene.worker(blenders=BlenderPool(stand_in(scene.folder), idle_s=0.0))
     scene.run(until=State.QUEUED, worker=worker)
     for remote, job in scene.service.jobs.items():
         scene.service.jobs[remote] = replace(job, status=JobStatus.IN_PROGRESS)
