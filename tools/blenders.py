@@ -7,13 +7,13 @@ extension, with preferences of the run's own; several Blenders, some at a time; 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import threading  # of this tool, never inside Blender
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,7 +40,7 @@ SAME_EVERYWHERE = (
     ),
 )  # parts of much the same length
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
-INTERRUPTED = threading.Event()
+INTERRUPTED: list[int] = []  # the signals that came while runs were under way
 REAL_VERSION = "4.3"
 REAL = ROOT / ".venvs" / "blender-4.3"  # the chroot; its `blender` command stands beside it
 REAL_COMMAND = ROOT / ".venvs" / "blender-4.3.sh"
@@ -62,11 +62,8 @@ def read_report(name: str, report: Path, code: int) -> Outcome:
     """The outcome that pytest wrote to `report`; a run that ended without one, or oddly, is one failure."""
     try:
         suite = ElementTree.parse(str(report)).getroot().find("testsuite")
-        counts = (
-            {key: int(value) for key, value in suite.attrib.items() if value.isdigit()}
-            if suite is not None
-            else {}
-        )
+        attributes = suite.attrib if suite is not None else {}
+        counts = {key: int(value) for key, value in attributes.items() if value.isdigit()}
     except (OSError, ElementTree.ParseError):
         return Outcome(name, failed=1, note=f"ended with exit code {code} and no report")
     failed = counts.get("failures", 0) + counts.get("errors", 0)
@@ -110,9 +107,12 @@ def call(command: list[object], env: dict[str, str], log: Path, timeout_s: float
         )
         UNDER_WAY.add(process)
         try:
-            if INTERRUPTED.is_set():
+            if INTERRUPTED:
+                kill_group(process)
+            code = process.wait(timeout_s)
+            if INTERRUPTED:
                 fail("interrupted")
-            return process.wait(timeout_s)
+            return code
         except subprocess.TimeoutExpired:
             output.write(f"\nno end after {timeout_s:.0f} s: ended\n".encode())
             return 124
@@ -123,15 +123,25 @@ def call(command: list[object], env: dict[str, str], log: Path, timeout_s: float
 
 def end_with_children(process: subprocess.Popen) -> None:
     """Kills what is left of a process's group, also when the process itself has ended."""
+    kill_group(process)
+    process.wait()
+
+
+def kill_group(process: subprocess.Popen) -> None:
+    """Kills a process and its children, without waiting for their end."""
     if steps.IS_WINDOWS:
         if process.poll() is None:
             subprocess.call(["taskkill", "/F", "/T", "/PID", str(process.pid)], stdout=subprocess.DEVNULL)
     else:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-    process.wait()
+
+
+def interrupt(number: int, frame: object) -> None:
+    """Ends what is under way; an exception from here could leave a lock of the pool taken, for good."""
+    INTERRUPTED.append(number)
+    for process in list(UNDER_WAY):
+        kill_group(process)
 
 
 def prepare(blender: Path, zip_file: Path, folder: Path) -> dict[str, str]:
@@ -341,16 +351,17 @@ def parts_of_tests() -> tuple[list[list[str]], list[str]]:
 def run_all(runs: Sequence[Run]) -> list[Outcome]:
     """What the runs found; more at a time than there are cores, as each waits for half of its time."""
     outcomes = []
-    with ThreadPoolExecutor(max_workers=min(4, 2 * (os.cpu_count() or 1))) as pool:
-        try:
+    handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with ThreadPoolExecutor(max_workers=min(4, 2 * (os.cpu_count() or 1))) as pool:
             for run in [pool.submit(run) for run in runs]:
                 outcomes.append(run.result())
                 report_on(outcomes[-1])
-        except KeyboardInterrupt:  # the pool waits for what it has begun, so that has to end
-            INTERRUPTED.set()
-            for process in list(UNDER_WAY):
-                end_with_children(process)
-            raise
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if INTERRUPTED:
+            raise KeyboardInterrupt
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
