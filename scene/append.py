@@ -15,7 +15,6 @@ from .conversion import sidecar
 from .conversion.sidecar import GoneError
 from .custom_properties import HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .export import alone
-from .memory import find_memory
 from .place import Placement, place
 
 COLLECTION = "Maquette"
@@ -137,7 +136,6 @@ class Loading:
         self._names.clear()
 
     def _load(self) -> Iterator[None]:
-        yield from find_memory(self._path.stat().st_size)
         objects, incomplete = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]

@@ -18,12 +18,11 @@ from typing import IO, Any, Literal
 
 import bpy
 
-from ..memory import find_memory
-
 PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
 PROPERTY = "maquette_parts"  # of a mesh or an image that is not whole yet
 LARGE_BYTES = 4 << 20  # of a mesh or a texture; less comes quickly enough within the .blend
-_ELEMENT_BYTES = {"vertices": 12, "edges": 8}
+SLICE_BYTES = 2 << 20  # 1 ms; on a virtual machine 4
+PAGE_BYTES = 4096
 _PLAIN_NAME = re.compile(r"\d{1,6}(\.\w{1,10})?", re.ASCII)  # of a file beside the .blend
 _DOMAINS = ("POINT", "EDGE", "FACE", "CORNER")
 _TOPOLOGY = ("position", ".edge_verts", ".corner_vert", ".corner_edge")
@@ -144,28 +143,28 @@ def _placeholder_mesh(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
 def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[None]:
     """Makes `bpy.data.KIND[name]` whole again, a step for each `next`: at most some 40 MB each.
 
-    The memory for each is found before, in smaller steps.
-
     Keeps no reference between two steps. Raises GoneError, OSError if a file is missing or is not of this
     result, and ValueError if what the data-block says is not what `extract_arrays` writes.
     """
     if kind == "images":
         yield
-        yield from find_memory(_size_of_file(folder, _incomplete(kind, name)[PROPERTY]))
         _restore_image(_incomplete(kind, name), folder)
         return
     record = _checked(_incomplete(kind, name), folder)
     for elements, count in zip(("vertices", "edges"), record["counts"], strict=True):
         yield
-        yield from find_memory(count * _ELEMENT_BYTES[elements])
         held = getattr(_incomplete(kind, name), elements)
         held.add(count - len(held))
     for file, attribute, data_type, domain in record["arrays"]:
         yield
         if attribute not in _incomplete(kind, name).attributes:
-            yield from find_memory(_size_of_file(folder, file))
             _incomplete(kind, name).attributes.new(attribute, data_type, domain)
             yield
+            _, code, width = _VALUES[data_type]
+            count = SLICE_BYTES // (struct.calcsize(code) * width)
+            for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), count):
+                _prefault(_incomplete(kind, name).attributes[attribute], range(start, start + count))
+                yield
         _restore_array(_incomplete(kind, name).attributes[attribute], folder, file)
     mesh = _incomplete(kind, name)
     if layer := mesh.uv_layers.get(record["uv"]):
@@ -213,7 +212,8 @@ def _checked(mesh: bpy.types.Mesh, folder: Path) -> dict[str, Any]:
         is_right = is_whole or (vertices >= 1 and edges >= 1 and given.issuperset(_TOPOLOGY))
         for file, attribute, data_type, domain in arrays:
             _, code, width = _VALUES[data_type]
-            size_bytes = _size_of_file(folder, file)
+            with _opened(folder, file) as opened:
+                size_bytes = os.fstat(opened.fileno()).st_size
             is_right &= isinstance(attribute, str) and size_bytes > 0
             is_right &= size_bytes == sizes[domain] * width * struct.calcsize(code)
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
@@ -240,9 +240,16 @@ def _opened(folder: Path, name: object) -> IO[bytes]:
     return file
 
 
-def _size_of_file(folder: Path, name: object) -> int:
-    with _opened(folder, name) as opened:
-        return os.fstat(opened.fileno()).st_size
+def _prefault(attribute: bpy.types.Attribute, places: range) -> None:
+    """Has the system find the memory of these values: it does so when a page is first written to.
+
+    That takes several times as long as copying the values, which can be set in one piece only.
+    """
+    data, (name, code, width) = attribute.data, _VALUES[attribute.data_type]
+    nothing = 0 if width == 1 else (0,) * width
+    for index in places[:: PAGE_BYTES // (struct.calcsize(code) * width)]:
+        if index < len(data):
+            setattr(data[index], name, nothing)
 
 
 def _restore_array(attribute: bpy.types.Attribute, folder: Path, file: str) -> None:
