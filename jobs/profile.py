@@ -130,7 +130,7 @@ class Profile:
     mesh_name: str = _value("", _Pattern())
     material_name: str = _value("", _Pattern())
     texture_name: str = _value("", _Pattern())
-    unit: str = _value("m", _Choice(("m", "cm", "mm"), may_be_none=False))  # of files for elsewhere
+    unit: str = _value("m", _Choice(("m", "cm", "mm"), may_be_none=False))  # of files whose numbers have none
     strip: tuple[str, ...] = _value((), _Keys(PROVENANCE))  # is not told in files for elsewhere
 
     @property
@@ -190,7 +190,7 @@ PROFILES = {
     )
 }
 _CHECKS = {one.name: one.metadata["check"] for one in fields(Profile) if one.metadata}
-_NOT_OF_THE_RESULT = ("name", "unit", "strip")
+_NOT_OF_THE_RESULT = ("name", "strip")
 
 
 def read_profile(given: str | os.PathLike[str]) -> Profile:
@@ -226,6 +226,8 @@ def override(profile: Profile, **values: object) -> Profile:
 def key(profile: Profile) -> str:
     """Twelve characters that tell apart what makes another result."""
     table = {name: value for name, value in as_json(profile).items() if name not in _NOT_OF_THE_RESULT}
+    if profile.unit == "m":  # the keys that there are already
+        del table["unit"]
     text = json.dumps([_VERSION, table], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

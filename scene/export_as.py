@@ -18,6 +18,7 @@ from typing import Any
 import bpy
 
 from .append import append_result
+from .custom_properties import UNIT
 from .export import ExportError, alone_in_metres, enable, run, usd_options
 from .place import Placement
 
@@ -71,6 +72,7 @@ class Target:
     turns: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
+PER_METRE = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
 # A slicer takes numbers for millimetres; the others read the unit from the file, or take metres.
 TARGETS = {
     "unity": Target((".fbx", ".glb", ".gltf", ".obj"), {".fbx": {"apply_scale_options": "FBX_SCALE_ALL"}}),
@@ -130,7 +132,8 @@ def export_form(roots: Sequence[bpy.types.Object], path: Path, **options: Any) -
 
 def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """Those that depend on the result, and on where its textures are to be; these are laid there."""
-    ending, beside = path.suffix.lower(), f"{path.stem}_textures"
+    ending, target = path.suffix.lower(), request["target"]
+    beside = f"{path.stem}_textures"
     has_rig = any(each.type == "ARMATURE" for each in (root, *root.children_recursive))
     if request["has_textures_beside"] and ending != ".gltf":
         lay_textures(path.parent / beside)
@@ -144,16 +147,23 @@ def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> 
                 "embed_textures": is_inside,
             }
             # Blender's own manual: that breaks rigs.
-            turned = {"bake_space_transform": True} if request["target"] == "unity" and not has_rig else {}
+            turned = {"bake_space_transform": True} if target == "unity" and not has_rig else {}
             return told | turned
         case ".obj":
-            return {"path_mode": "RELATIVE"}
+            return {"path_mode": "RELATIVE", **_unit_options(root, target)}
+        case ".stl":
+            return _unit_options(root, target)
         case ".usdc":
             return {**usd_options([root]), "relative_paths": True, **_kept_textures()}
         case ".usdz":
             return {**usd_options([root])}
         case _:
             return {}
+
+
+def _unit_options(root: bpy.types.Object, target: str) -> dict[str, Any]:
+    """The numbers of these formats have no unit: a target's is taken, else that of the result's profile."""
+    return {} if target else {"global_scale": PER_METRE.get(str(root.get(UNIT)), 1.0)}
 
 
 def _kept_textures() -> dict[str, Any]:

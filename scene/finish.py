@@ -18,7 +18,7 @@ from .conversion.bounds import seen_bounds
 from .conversion.report import report_on
 from .conversion.textures import fit_textures
 from .conversion.unpack import UnreadableError
-from .custom_properties import HIGHEST, LOWEST
+from .custom_properties import HIGHEST, LOWEST, UNIT
 from .finishing import clean, deviation, stand
 from .finishing.bake_over import bake_over, drop_before, take_before
 from .finishing.decimate import decimate
@@ -80,6 +80,7 @@ def _finished(request: dict[str, Any], target: Path) -> Answer:
     report = report_on(work.objects, seen_bounds(work.objects, scene), found)
     faces_after = work.faces()
     _added(work)
+    work.root[UNIT] = work.profile["unit"]
     objects = list(work.objects)
     result.slim_down(objects)
     result.write_result(work.root.users_collection[0], objects, target)

@@ -17,6 +17,7 @@ from png_files import png
 
 PACKAGE = os.environ["MAQUETTE_PACKAGE"]
 scene_package = importlib.import_module(f"{PACKAGE}.scene")
+profiles = importlib.import_module(f"{PACKAGE}.jobs.profile")
 headless = importlib.import_module(f"{PACKAGE}.headless")
 RED = (230, 30, 25)
 # A box of 2 x 2 x 4 m with a nose at its front, which is -Y: 1 m wide in Y.
@@ -118,6 +119,22 @@ def test_what_is_exported_comes_back_in_its_size_with_its_texture(
     if ending != ".stl":
         (image,) = [each for each in bpy.data.images if tuple(each.size) == (4, 4)]
         assert list(image.pixels)[:3] == pytest.approx([value / 255 for value in RED], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("ending", "target", "height"),
+    [(".stl", "", 1000), (".obj", "", 1000), (".glb", "", 1), (".stl", "slicer", 1000), (".obj", "godot", 1)],
+)
+def test_what_was_finished_in_millimetres_has_them_where_numbers_have_no_unit(
+    result: Path, tmp_path: Path, ending: str, target: str, height: float
+) -> None:
+    finished = tmp_path / "finished.blend"
+    profile = profiles.as_json(profiles.PROFILES["print"])
+    request = {"source": str(result), "target": str(finished), "profile": profile, "name": "box"}
+    assert run_task("finish", request, tmp_path)["ok"]
+    assert export(finished, tmp_path / f"box{ending}", target)["ok"]
+    points = corners(imported(tmp_path / f"box{ending}"))
+    assert np.ptp(points, axis=0).max() == pytest.approx(height, rel=1e-4)
 
 
 def nose(item: Any) -> list[float]:

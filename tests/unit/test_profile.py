@@ -108,18 +108,18 @@ def test_what_is_not_given_is_not_overridden() -> None:
 
 def test_the_key_tells_apart_what_makes_another_result() -> None:
     game = PROFILES["game"]
-    assert key(override(game, name="Mine", unit="mm", strip="all")) == key(game)
+    assert key(override(game, name="Mine", strip="all")) == key(game)
     others = {key(each) for each in PROFILES.values()}
     others |= {key(override(game, **{name: value})) for name, value in DIFFERENT.items()}
     assert len(others) == len(PROFILES) + len(DIFFERENT)
-    assert set(DIFFERENT) == {one.name for one in fields(Profile)} - {"name", "unit", "strip"}
+    assert set(DIFFERENT) == {one.name for one in fields(Profile)} - {"name", "strip"}
 
 
 DIFFERENT: dict[str, Any] = {
     "weld": False, "loose": 0.1, "normals": False, "watertight": True, "quads": True, "faces": 4,
     "smooth_angle": 1.0, "bake": 64, "texture_px": 16, "texture_format": "jpeg", "merge": False, "lods": 1,
     "hulls": 1, "apply_scale": False, "pivot": "centre", "front": "x", "object_name": "a", "mesh_name": "a",
-    "material_name": "a", "texture_name": "a",
+    "material_name": "a", "texture_name": "a", "unit": "cm",
 }  # fmt: skip
 
 
