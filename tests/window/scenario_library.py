@@ -55,7 +55,7 @@ def facts(w: Window) -> Any:
     return expected.part(w, "window.asset_facts").chosen_facts(bpy.context)
 
 
-def open_browser(w: Window) -> Steps:
+def open_browser(w: Window, library: str = "Maquette") -> Steps:
     """In the place of the timeline, made higher, with the sidebar that tells of the chosen asset."""
     area = next(each for each in w.window.screen.areas if each.type == "DOPESHEET_EDITOR")
     edge = area.x + area.width // 2, area.y + area.height
@@ -66,7 +66,7 @@ def open_browser(w: Window) -> Steps:
     yield from w.release()
     space: Any = w.area("FILE_BROWSER").spaces.active
     space.show_region_tool_props = True
-    space.params.asset_library_reference = "Maquette"
+    space.params.asset_library_reference = library
     del space
     yield 3.0
 
