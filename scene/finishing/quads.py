@@ -15,7 +15,7 @@ import numpy as np
 
 from .clean import drop_own_normals
 from .decimate import fewer
-from .watertight import voxels
+from .watertight import REACH, keeps_sheets, voxels
 from .work import CannotError, Work, bends, put_in_place
 
 LIMIT_S = 120.0  # for all meshes together
@@ -29,6 +29,7 @@ def make_quads(work: Work, *, limit_s: float = LIMIT_S) -> None:
     """About `faces` of them in all. Raises CannotError for what a rig or shape keys move."""
     budget, before = work.profile["faces"] or USUAL_FACES, work.faces()
     kept: list[str] = []
+    lost: list[str] = []
     ends = time.monotonic() + limit_s
     for mesh, users in work.users().items():
         if bends(users):
@@ -38,11 +39,16 @@ def make_quads(work: Work, *, limit_s: float = LIMIT_S) -> None:
         made, why = _quadriflow(mesh, wanted, ends - time.monotonic())
         if made is None:
             made = _of_voxels(mesh, wanted)
+            if made is None:
+                lost.append(users[0].name)
+                continue
             work.messages.append(f"Quads: those of {users[0].name} are voxels', as QuadriFlow {why}.")
         work.quads.add(put_in_place(mesh, made).name)
         work.is_reshaped = work.has_new_surface = True
     if kept:
         raise CannotError(f"a rig or shape keys move its vertices ({', '.join(kept[:3])})")
+    if lost:
+        raise CannotError(f"QuadriFlow cannot, and sheets would be lost in voxels ({', '.join(lost[:3])})")
 
 
 def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> tuple[bpy.types.Mesh | None, str]:
@@ -76,8 +82,9 @@ def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> tuple[bpy.
 def _arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray]:
     points = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("co", points)
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
+    mesh.calc_loop_triangles()
+    corners = np.empty(len(mesh.loop_triangles) * 3, np.int32)
+    mesh.loop_triangles.foreach_get("vertices", corners)
     return points.reshape(-1, 3), corners.reshape(-1, 3)
 
 
@@ -88,8 +95,8 @@ def _mesh_of(name: str, points: np.ndarray, faces: np.ndarray) -> bpy.types.Mesh
     return made
 
 
-def _of_voxels(mesh: bpy.types.Mesh, wanted: int) -> bpy.types.Mesh:
-    """At most so many quads, all of one size."""
+def _of_voxels(mesh: bpy.types.Mesh, wanted: int) -> bpy.types.Mesh | None:
+    """At most so many quads, all of one size; None where sheets would be lost."""
     source = mesh.copy()
     drop_own_normals(source)
     areas = np.empty(len(source.polygons), np.float32)
@@ -105,4 +112,7 @@ def _of_voxels(mesh: bpy.types.Mesh, wanted: int) -> bpy.types.Mesh:
         size *= 1.02 * float(np.sqrt(len(made.polygons) / wanted))
     bpy.data.meshes.remove(source)
     assert made
-    return made
+    if keeps_sheets(mesh, made, REACH * size):
+        return made
+    bpy.data.meshes.remove(made)
+    return None

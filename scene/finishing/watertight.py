@@ -5,30 +5,44 @@ from typing import Any
 
 import bmesh
 import bpy
+import numpy as np
+from mathutils import Matrix
 
-from ..conversion.mesh_shape import count_shape
+from ..conversion.mesh_shape import count_shape, parts_of_faces
 from ..conversion.report import arrays_of
+from ..conversion.surface import Finder, surface_from
+from .deviation import sampled
 from .work import CannotError, Work, bends, edited, evaluated, put_in_place, shown
 
 VOXELS = 256  # along the longest side
+SAMPLES = 20_000  # of open parts
+LOST_MOST = 0.2  # of them: some lie inside of others
+REACH = 3  # voxels: what is farther from the new surface is lost
 FILLED_MOST = 0.05  # of the edges: a surface that is open at more of them has no inside
 
 
 def make_watertight(work: Work) -> None:
-    """Each edge has two faces. Raises CannotError for what a rig or shape keys move."""
+    """Each edge has two faces. Raises CannotError for what a rig or shape keys move, or would be lost."""
     kept: list[str] = []
+    lost: list[str] = []
     for mesh, users in work.users().items():
         if is_closed(mesh):
             continue
         if bends(users):
             kept.append(users[0].name)
             continue
-        work.is_reshaped = True
         if not fill_holes(mesh):
-            put_in_place(mesh, _solid(mesh))
+            solid = _solid_or_none(mesh)
+            if solid is None:
+                lost.append(users[0].name)
+                continue
+            put_in_place(mesh, solid)
             work.has_new_surface = True
+        work.is_reshaped = True
     if kept:
         raise CannotError(f"a rig or shape keys move its vertices ({', '.join(kept[:3])})")
+    if lost:
+        raise CannotError(f"its sheets would be lost in voxels ({', '.join(lost[:3])})")
 
 
 def is_closed(mesh: bpy.types.Mesh) -> bool:
@@ -52,14 +66,40 @@ def fill_holes(mesh: bpy.types.Mesh) -> bool:
     return True
 
 
-def _solid(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
+def _solid_or_none(mesh: bpy.types.Mesh) -> bpy.types.Mesh | None:
     """Of voxels; what is a sheet and has no inside gets two of them as its thickness."""
     size = longest_side(mesh) / VOXELS
-    made = voxels(mesh, size)
-    if not is_closed(made):
+    for thickness in (0.0, 2 * size):
+        made = voxels(mesh, size, thickness=thickness)
+        if is_closed(made) and keeps_sheets(mesh, made, REACH * size):
+            return made
         bpy.data.meshes.remove(made)
-        made = voxels(mesh, size, thickness=2 * size)
-    return made
+    return None
+
+
+def keeps_sheets(mesh: bpy.types.Mesh, made: bpy.types.Mesh, reach: float) -> bool:
+    """Whether the parts of the mesh that are open are there in what was made of its voxels.
+
+    A sheet has no inside: Blender may leave nothing of it but crumbs.
+    """
+    arrays = arrays_of(mesh)
+    _, corner_edges = count_shape(arrays)
+    is_rim = np.bincount(corner_edges)[corner_edges] == 1
+    parts = parts_of_faces(arrays)
+    open_parts = np.repeat(parts, arrays.sizes)[is_rim]
+    surface = surface_from([(mesh, Matrix())])
+    faces = np.empty(len(mesh.loop_triangles), np.int32)
+    mesh.loop_triangles.foreach_get("polygon_index", faces)
+    surface.corners = surface.corners[np.isin(parts, open_parts)[faces]]
+    if not len(surface.corners):
+        return True
+    points = sampled(surface, SAMPLES).of(surface.corners)
+    finder = Finder(surface_from([(made, Matrix())]))
+    try:
+        distance = finder.nearest(points).distance
+    finally:
+        finder.close()
+    return float(np.mean(distance > reach)) <= LOST_MOST
 
 
 def voxels(mesh: bpy.types.Mesh, size: float, *, thickness: float = 0.0) -> bpy.types.Mesh:

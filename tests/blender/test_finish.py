@@ -218,6 +218,41 @@ def test_an_open_surface_is_closed_by_voxels(tmp_path: Path) -> None:
     assert answer["finish"]["deviation_mean_share"] < 0.02
 
 
+def bowl(held: Any) -> None:
+    """Half of a ball, without thickness."""
+    bmesh.ops.create_icosphere(held, subdivisions=2, radius=1)
+    above = [each for each in held.faces if each.calc_center_median().z > 0.1]
+    bmesh.ops.delete(held, geom=above, context="FACES")
+
+
+def test_a_sheet_that_voxels_would_lose_gets_a_thickness(tmp_path: Path) -> None:
+    answer = finished([made(bowl)], tmp_path, watertight=True)
+    assert answer["messages"] == []
+    assert answer["report"]["boundary_edges"] == answer["report"]["non_manifold_edges"] == 0
+    assert answer["finish"]["deviation_max_share"] < 0.03
+
+
+def test_a_sheet_stays_as_it_is_where_quads_of_voxels_would_lose_it() -> None:
+    quads: Any = importlib.import_module(PACKAGE + ".scene.finishing.quads")
+    work: Any = importlib.import_module(PACKAGE + ".scene.finishing.work")
+    item = made(bowl)
+    before = counts_of(item)
+    held = work.Work("Thing", {"faces": 600}, [item])
+    with pytest.raises(work.CannotError, match="sheets would be lost"):
+        quads.make_quads(held, limit_s=0.01)
+    assert counts_of(item) == before
+
+
+def test_quads_are_made_of_few_quads(tmp_path: Path) -> None:
+    def build(held: Any) -> None:
+        cube(held, 1.0)
+        bmesh.ops.subdivide_edges(held, edges=held.edges, cuts=7, use_grid_fill=True)
+
+    answer = finished([made(build)], tmp_path, quads=True, faces=400)
+    assert answer["messages"] == []
+    assert answer["report"]["quads"] > 0.9 * answer["faces"]
+
+
 def test_quads_are_made_and_the_checker_is_on_them(tmp_path: Path) -> None:
     answer = finished([painted_ball()], tmp_path, quads=True, faces=800, bake=512)
     assert answer["messages"] == []
