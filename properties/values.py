@@ -204,9 +204,15 @@ def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int, own:
         if rule.is_always or rule.conditional or rule.if_defined:
             return _advice(field)
         if rule.if_not_defined and not any(values.get(name) for name in rule.if_not_defined):
-            return _either([field, *(f for f in fields if f.spec.name in rule.if_not_defined)])
+            return advice([field, *(f for f in fields if f.spec.name in rule.if_not_defined)])
     sources = [f for f in fields if f.spec.is_file or f.spec.is_prompt]
-    return "" if not sources or any(values.get(f.spec.name) for f in sources) else _either(sources[:2])
+    return "" if not sources or any(values.get(f.spec.name) for f in sources) else advice(sources[:2])
+
+
+def advice(fields: Sequence[Field]) -> str:
+    """What to do about these, in one sentence: "Write a prompt or choose an image"."""
+    first, *others = dict.fromkeys(map(_advice, fields))
+    return " or ".join([first, *(text[0].lower() + text[1:] for text in others)])
 
 
 def values_to_json(values: Any) -> Any:
@@ -244,12 +250,6 @@ def _sources(model: Model, role: str) -> list[Field]:
     if role == "text":
         fields = [f for f in fields if f.spec.is_prompt]
     return sorted(fields, key=lambda f: not is_primary(f.spec))
-
-
-def _either(fields: Sequence[Field]) -> str:
-    """What to do about these, in one sentence: "Write a prompt or choose an image"."""
-    first, *others = dict.fromkeys(map(_advice, fields))
-    return " or ".join([first, *(text[0].lower() + text[1:] for text in others)])
 
 
 def _advice(field: Field) -> str:
