@@ -40,7 +40,7 @@ class Offer:
 
 
 @dataclass
-class _Open:
+class OpenDialog:
     """The dialog that is open: what it shows, and since when (time.monotonic()).
 
     `region` is kept as Blender's own extensions keep that of a dialog, and used only if it is still there.
@@ -56,7 +56,7 @@ class _Open:
     is_pressed: bool = False
 
 
-_open: list[_Open] = []  # one or none
+open_dialogs: list[OpenDialog] = []  # one or none
 
 
 def fields(settings: properties.MaquetteSettings, model: Model) -> list[properties.Field]:
@@ -86,14 +86,14 @@ def offer_now(context: bpy.types.Context) -> Offer:
 
 def opened(context: bpy.types.Context) -> None:
     """A dialog opens: from now on its prices are asked for, until `closed`."""
-    _open[:] = [_Open(context.window.as_pointer())]
+    open_dialogs[:] = [OpenDialog(context.window.as_pointer())]
     if not bpy.app.timers.is_registered(_look):  # not persistent: another file closes the dialog
         bpy.app.timers.register(_look, first_interval=0.0)
 
 
 def drawn(context: bpy.types.Context, offer: Offer) -> None:
     """The dialog has been laid out, and shows this."""
-    for each in _open:
+    for each in open_dialogs:
         each.region = context.region_popup
         if offer != each.offer:
             each.offer = offer
@@ -103,32 +103,32 @@ def drawn(context: bpy.types.Context, offer: Offer) -> None:
 def changed() -> None:
     """What the person has typed or chosen in the dialog is complete: its price is asked for at once."""
     properties.edits.is_complete = True
-    for each in _open:
+    for each in open_dialogs:
         each.is_changed = True
 
 
 def shown() -> Offer | None:
     """What the open dialog shows; None if there is none."""
-    return next((each.offer for each in _open), None)
+    return next((each.offer for each in open_dialogs), None)
 
 
 def is_read(context: bpy.types.Context) -> bool:
     """Whether the dialog has shown, long enough to be read, what Generate would make now, and its price."""
     offer, now = offer_now(context), time.monotonic()
-    is_shown = any(each.offer == offer and now - each.since >= UNREAD_S for each in _open)
+    is_shown = any(each.offer == offer and now - each.since >= UNREAD_S for each in open_dialogs)
     return is_shown and offer.cost_cu is not None and not offer.is_blocked
 
 
 def pressed() -> None:
     """Generate was, in the dialog."""
-    for each in _open:
+    for each in open_dialogs:
         each.is_pressed = True
 
 
 def closed() -> bool:
     """The dialog is gone; returns whether Generate was pressed in it."""
-    is_pressed = any(each.is_pressed for each in _open)
-    _open.clear()
+    is_pressed = any(each.is_pressed for each in open_dialogs)
+    open_dialogs.clear()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
     return is_pressed
@@ -137,10 +137,10 @@ def closed() -> bool:
 def _look() -> float | None:
     state.drawn_at = time.monotonic()  # has the timer ask for what is not known
     windows = {window.as_pointer(): window for window in bpy.context.window_manager.windows}
-    for each in list(_open):
+    for each in list(open_dialogs):
         window = windows.get(each.window)
         if window is None:
-            _open.clear()
+            open_dialogs.clear()
             return None
         with bpy.context.temp_override(window=window):
             is_new = each.is_changed and offer_now(bpy.context) != each.offer
@@ -149,7 +149,7 @@ def _look() -> float | None:
             with contextlib.suppress(TypeError), bpy.context.temp_override(window=window, region=each.region):
                 each.region.tag_redraw()
                 each.region.tag_refresh_ui()
-    return _TICK_S if _open else None
+    return _TICK_S if open_dialogs else None
 
 
 def _nothing_given(wanted: Wanted) -> Notice | None:

@@ -21,12 +21,11 @@ generate_dialog, generate = map(part, ("operators.generate_dialog", "operators.g
 
 @pytest.fixture
 def scene(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A cube is selected, and the dialog for its texture is open; a price can be read at once."""
+    """A cube is selected, and the dialog for its texture is open."""
     catalogue = session_state.state.catalogue
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.mesh.primitive_cube_add()
     monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
-    monkeypatch.setattr(dialog, "UNREAD_S", 0.0)
     catalogue.ask_model(TEXTURE)
     until(lambda: catalogue.schema(TEXTURE))
     bpy.context.scene.maquette.model_id = TEXTURE  # type: ignore[attr-defined]
@@ -60,10 +59,15 @@ def drawn() -> list[str]:
 
 
 def priced(scene: Any) -> None:
-    """There are words, and the dialog shows what they cost."""
+    """There are words, and the dialog has shown what they cost, long enough to be read."""
     write(scene, "a red wooden toy")
     until(lambda: dialog.offer_now(bpy.context).cost_cu is not None)
     drawn()
+    read()
+
+
+def read() -> None:
+    dialog.open_dialogs[0].since -= confirm.UNREAD_S
 
 
 def press() -> set[str]:
@@ -120,6 +124,7 @@ def test_a_price_that_is_not_known_yet_is_asked_about(scene: Any, backend: Any, 
     before = list(backend.jobs.order)
     write(scene, "a price of its own")
     drawn()
+    read()
     assert press() == {"CANCELLED"}
     assert questions == ["asked"]
     assert backend.jobs.order == before
@@ -131,6 +136,7 @@ def test_a_price_that_came_after_the_dialog_was_drawn_is_asked_about(
     before = list(backend.jobs.order)
     write(scene, "a price that comes late")
     drawn()
+    read()
     until(lambda: dialog.offer_now(bpy.context).cost_cu is not None)
     assert press() == {"CANCELLED"}
     assert questions == ["asked"]
@@ -158,11 +164,12 @@ def test_another_object_than_was_shown_is_asked_about(scene: Any, backend: Any, 
 
 
 def test_a_price_that_cannot_have_been_read_is_asked_about(
-    scene: Any, backend: Any, questions: list[str], monkeypatch: pytest.MonkeyPatch
+    scene: Any, backend: Any, questions: list[str]
 ) -> None:
-    monkeypatch.setattr(dialog, "UNREAD_S", 600.0)
     before = list(backend.jobs.order)
-    priced(scene)
+    write(scene, "a price that has just come")
+    until(lambda: dialog.offer_now(bpy.context).cost_cu is not None)
+    drawn()
     assert press() == {"CANCELLED"}
     assert questions == ["asked"]
     assert backend.jobs.order == before

@@ -99,7 +99,9 @@ def texture(w: Window) -> Steps:
     bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 1))
     item: Any = bpy.context.object
     before = expected.paid(w)
-    yield from w.move(w.view_point(0.3, 0.3))
+    yield from expected.in_view(w, bpy.ops.view3d.view_selected)
+    yield from w.move(w.place_of((0, 0, 1)))
+    yield 2.0
     alone = w.picture("texture-before", w.region("WINDOW"))
     with story(w, "a texture onto a mesh that is selected", 4):
         yield from w.click(w.place_of((0, 0, 1)), 3)
