@@ -100,11 +100,12 @@ def texture(w: Window) -> Steps:
     item: Any = bpy.context.object
     before = expected.paid(w)
     yield from expected.in_view(w, bpy.ops.view3d.view_selected)
-    yield from w.move(w.place_of((0, 0, 1)))
+    head = w.view_point(0.45, 0.74)  # where the whole menu has room below
+    yield from w.move(head)
     yield 2.0
     alone = w.picture("texture-before", w.region("WINDOW"))
     with story(w, "a texture onto a mesh that is selected", 4):
-        yield from w.click(w.place_of((0, 0, 1)), 3)
+        yield from w.click(head, 3)
         yield 0.5
         yield from w.click((yield from retexture(w, alone)))
         yield from w.until(lambda: expected.shown(w), 10, "the dialog is there")
