@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import bpy
 
 from ..client import Input, Model
+from ..jobs import requires_mesh
 from .groups import Field, edits, fields_of, inputs_of, note_change
 
 ITEMS_MAX = 100  # where a list's table tells no end
@@ -95,9 +96,13 @@ def set_values(settings: bpy.types.PropertyGroup, model: Model, values: Mapping[
 
 
 def carry_over(settings: bpy.types.PropertyGroup, old: Model, new: Model) -> None:
-    """Pictures, objects and the prompt of the old model go to the new one, by name or else in order."""
+    """Pictures, objects and the prompt of the old model go to the new one, by name or else in order.
+
+    A picture of what is to be made is none of what a mesh is to look like, whatever both are called.
+    """
     group, values = inputs_of(settings, new.id), values_of(settings, old)
-    for role in ("picture", "mesh", "text") if group else ():
+    roles = ("mesh", "text") if requires_mesh(new) != requires_mesh(old) else ("picture", "mesh", "text")
+    for role in roles if group else ():
         given: list[tuple[str, Any]] = []
         for field in _sources(old, role):
             value = values.get(field.spec.name, [])
