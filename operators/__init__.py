@@ -28,10 +28,11 @@ def register() -> None:
 
 
 def unregister() -> None:
-    from ..window import confirm, when_ready
+    from ..window import confirm, dialog, when_ready
     from . import entries
 
     confirm.unregister()
+    dialog.closed()
     when_ready.unregister()
     entries.remove()
     _unregister_classes()

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Add › 3D Model from Text: takes a description in words, and asks with the price."""
+"""Add › 3D Model from Text: a dialog takes a description in words, and shows the price."""
 
 import bpy
 
 from ..window import begin
+from .generate_dialog import GenerateDialog
 
 
-class MAQUETTE_OT_add_from_text(bpy.types.Operator):
+class MAQUETTE_OT_add_from_text(GenerateDialog, bpy.types.Operator):
     bl_idname = "maquette.add_from_text"
     bl_label = "3D Model from Text"
-    bl_description = "Describe a 3D model in words. A question shows the price before it is made"
+    bl_description = "Describe a 3D model in words. The dialog shows the price before it is made"
     bl_options = {"UNDO"}
-
-    prompt: bpy.props.StringProperty(name="Prompt", description="What it is, in words")
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -21,17 +20,19 @@ class MAQUETTE_OT_add_from_text(bpy.types.Operator):
         return not problem
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_props_dialog(self, width=400, confirm_text="Next")
-
-    def draw(self, _context: bpy.types.Context) -> None:
-        row = self.layout.row()
-        row.activate_init = True
-        row.prop(self, "prompt", text="", placeholder="a weathered oak chair")
+        before = begin.choices(context)
+        if "CANCELLED" in self.execute(context):
+            return {"CANCELLED"}
+        return self.open(
+            context,
+            self.bl_label,
+            before,
+            lambda: bpy.ops.maquette.add_from_text("INVOKE_DEFAULT", has_waited=True),
+        )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        text = self.prompt.strip()
-        problem = begin.with_text(context, text) if text else "Write what it is."
-        if problem:
+        """Chooses what the words are for; a script writes them into the model's inputs."""
+        if problem := begin.with_text(context):
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}
         return {"FINISHED"}

@@ -5,7 +5,7 @@ import bpy
 
 from .. import properties
 from ..session_state import state
-from ..window import Wanted, blocker, confirm, start_jobs, wanted_now
+from ..window import Wanted, blocker, confirm, dialog, start_jobs, wanted_now, when_ready
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -22,6 +22,11 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
     asks: bpy.props.BoolProperty(
         name="Ask", description="Ask first, wherever the price is shown", options={"HIDDEN", "SKIP_SAVE"}
     )
+    in_dialog: bpy.props.BoolProperty(
+        name="In Dialog",
+        description="From a dialog, which shows the price: ask if it is another by now, or not known",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -31,13 +36,18 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         return not found
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.in_dialog:
+            dialog.pressed()
         if found := blocker(context):
             self.report({"ERROR"}, found.text)
+            return {"CANCELLED"}
+        if self.in_dialog and not dialog.is_read(context):
+            when_ready.ask_to_generate(context)
             return {"CANCELLED"}
         settings = properties.get(context.scene)
         mode = properties.place_mode_of(settings, properties.model_of(settings, state.catalogue))
         is_view = context.area is not None and context.area.type == "VIEW_3D"
-        if mode == "MOUSE" and is_view and not self.asks:
+        if mode == "MOUSE" and is_view and not (self.asks or self.in_dialog):
             bpy.ops.maquette.place_under_mouse("INVOKE_DEFAULT")
             return {"CANCELLED"}  # that one has an undo step of its own
         wanted = wanted_now(context)
@@ -49,7 +59,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             question=_question(mode, count),
             details=_details(wanted) if self.asks else wanted.lines(),
             cost_cu=wanted.cost_cu,
-            is_shown=count == 1 and not self.asks and _is_button_shown(context),
+            is_shown=self.in_dialog or (count == 1 and not self.asks and _is_button_shown(context)),
             request=start_jobs.request_key(context, self.inputs),
         )
 

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Chooses a model for what is to be done with the selected object, and shows the sidebar, with its price."""
+"""Chooses a model for what is to be done with the selected object.
+
+For a new texture a dialog asks for words or a picture, and shows the price; else the sidebar shows it, beside
+the settings that say what is to come.
+"""
 
 import bpy
 
 from .. import properties
 from ..client import Task
 from ..window import begin, when_ready
+from .generate_dialog import GenerateDialog
 
 _TASKS = (
-    ("TEXTURE", "Retexture", "Choose a model that gives the selected object a new texture", "TEXTURE", 0),
+    ("TEXTURE", "Retexture…", "Describe a new texture of the selected object", "TEXTURE", 0),
     ("TOPOLOGY", "Remesh", "Choose a model that gives the selected object a new topology", "MOD_REMESH", 1),
     ("RIG", "Rig", "Choose a model that gives the selected object a rig", "ARMATURE_DATA", 2),
 )
 
 
-class MAQUETTE_OT_use_task(bpy.types.Operator):
+class MAQUETTE_OT_use_task(GenerateDialog, bpy.types.Operator):
     bl_idname = "maquette.use_task"
     bl_label = "Work on Object"
-    bl_description = "Choose a model that changes the selected object. The sidebar shows what it costs"
+    bl_description = "Choose a model that changes the selected object. The price is shown before it is made"
     bl_options = {"UNDO"}
 
     task: bpy.props.EnumProperty(name="Task", items=_TASKS)
@@ -35,10 +40,30 @@ class MAQUETTE_OT_use_task(bpy.types.Operator):
             cls.poll_message_set(problem)
         return not problem
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not begin.choose_for(context, "3d23d", Task[self.task]):
-            self.report({"ERROR"}, "There is no model for this.")
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if self.task != "TEXTURE":
+            return self.execute(context)
+        before = begin.choices(context)
+        if not self._choose(context):
             return {"CANCELLED"}
-        properties.get(context.scene).mesh_place_mode = "ORIGINAL"
+        return self.open(
+            context,
+            "Retexture",
+            before,
+            lambda: bpy.ops.maquette.use_task("INVOKE_DEFAULT", task="TEXTURE", has_waited=True),
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self._choose(context):
+            return {"CANCELLED"}
         when_ready.go_on_when(context, when_ready.show_sidebar, lambda _: None)
         return {"FINISHED"}
+
+    def _choose(self, context: bpy.types.Context) -> bool:
+        if not begin.choose_for(context, "3d23d", Task[self.task]):
+            self.report({"ERROR"}, "There is no model for this.")
+            return False
+        settings = properties.get(context.scene)
+        if settings.mesh_place_mode != "ORIGINAL":  # a price that is known stays so
+            settings.mesh_place_mode = "ORIGINAL"
+        return True

@@ -124,17 +124,10 @@ def _draw_generate(
     shown = notices(context, wanted)
     is_blocked = any(notice.is_blocking for notice in shown)
     backend = state.backend
-    cost_cu = wanted.cost_cu
-    count = len(wanted.targets)
-    text = f"Generate {count}" if count > 1 else "Generate"
-    if not is_blocked and not wanted.is_priced:
-        text += " · …"
-    elif not is_blocked and cost_cu is not None:
-        text += f" · {cost_text(cost_cu)}"
     row = layout.row()
     row.scale_y = 1.6
     row.enabled = not is_blocked
-    row.operator("maquette.generate", text=text, icon="PLAY")
+    row.operator("maquette.generate", text=wanted.action(has_price=not is_blocked), icon="PLAY")
     for notice in shown:
         is_missing = notice.is_blocking and not notice.is_error
         draw_text(layout, ruler, notice.text, icon="INFO" if is_missing else "ERROR")

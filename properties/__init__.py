@@ -4,16 +4,7 @@
 from .groups import MESH_TYPES, Field, edits, ensure_inputs, fields_of, inputs_of, note_change
 from .job_filter import no_click
 from .model_list import active_model_id, can_show, favourite_ids, list_models, recent_ids
-from .own_inputs import (
-    NAME,
-    has_names_itself,
-    image_of,
-    image_values,
-    own_of,
-    own_values,
-    prompt_input,
-    set_prompt,
-)
+from .own_inputs import NAME, has_names_itself, image_of, image_values, own_of, own_values, prompt_input
 from .profiles import (
     budget_of,
     find_profile,
@@ -44,6 +35,7 @@ from .values import (
     Meshes,
     Picture,
     Values,
+    advice,
     image_inputs,
     is_primary,
     missing,
@@ -69,6 +61,7 @@ __all__ = [
     "activate_job",
     "active_job_id",
     "active_model_id",
+    "advice",
     "budget_of",
     "can_show",
     "choose",
@@ -104,7 +97,6 @@ __all__ = [
     "relevant_fields",
     "set_picture",
     "set_profile",
-    "set_prompt",
     "set_values",
     "show_job",
     "sources_of",

@@ -53,10 +53,12 @@ _COUNTED = re.compile(
 class Edits:
     """When an input was last changed (time.monotonic()): the timer asks the price a little later.
 
+    Where the change `is_complete`, as what was typed into a dialog, it asks at once.
     `reloaded` counts undone and redone steps, and opened files: other objects may be there since.
     """
 
     changed_at: float = 0.0
+    is_complete: bool = False
     reloaded: int = 0
 
 
@@ -94,6 +96,7 @@ _owner: list[Any] = []  # the settings' class, while it is registered
 def note_change(_self: object = None, _context: object = None) -> None:
     """Something that goes into the model was changed: the prices that were told no longer hold."""
     edits.changed_at = time.monotonic()
+    edits.is_complete = False
     state.price_keys.clear()
 
 

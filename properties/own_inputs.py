@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ..client import Input, Model
-from .groups import fields_of, inputs_of, note_change
+from .groups import fields_of, note_change
 from .values import Picture, Values, is_primary, values_of
 
 NAME = "{name}"
@@ -115,16 +115,6 @@ def image_values(model: Model, name: str) -> Values:
         picture = Picture(name)
         return {field.spec.name: picture if field.role == "picture" else [picture]}
     return {}
-
-
-def set_prompt(settings: Any, model: Model, text: str) -> bool:
-    """Put words into the model's prompt; False if it takes none."""
-    spec, group = prompt_input(model), inputs_of(settings, model.id)
-    field = next((each for each in fields_of(model.id) if each.spec == spec), None)
-    if field is None or group is None:
-        return False
-    setattr(group, field.attribute, text)
-    return True
 
 
 def _prompt(text: str, item: bpy.types.Object, *, has_names: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import bpy
 
 from ..client import Input, Model
+from ..jobs import requires_mesh
 from .groups import Field, edits, fields_of, inputs_of, note_change
 
 ITEMS_MAX = 100  # where a list's table tells no end
@@ -95,9 +96,13 @@ def set_values(settings: bpy.types.PropertyGroup, model: Model, values: Mapping[
 
 
 def carry_over(settings: bpy.types.PropertyGroup, old: Model, new: Model) -> None:
-    """Pictures, objects and the prompt of the old model go to the new one, by name or else in order."""
+    """Pictures, objects and the prompt of the old model go to the new one, by name or else in order.
+
+    A picture of what is to be made is none of what a mesh is to look like, whatever both are called.
+    """
     group, values = inputs_of(settings, new.id), values_of(settings, old)
-    for role in ("picture", "mesh", "text") if group else ():
+    roles = ("mesh", "text") if requires_mesh(new) != requires_mesh(old) else ("picture", "mesh", "text")
+    for role in roles if group else ():
         given: list[tuple[str, Any]] = []
         for field in _sources(old, role):
             value = values.get(field.spec.name, [])
@@ -204,9 +209,15 @@ def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int, own:
         if rule.is_always or rule.conditional or rule.if_defined:
             return _advice(field)
         if rule.if_not_defined and not any(values.get(name) for name in rule.if_not_defined):
-            return _either([field, *(f for f in fields if f.spec.name in rule.if_not_defined)])
+            return advice([field, *(f for f in fields if f.spec.name in rule.if_not_defined)])
     sources = [f for f in fields if f.spec.is_file or f.spec.is_prompt]
-    return "" if not sources or any(values.get(f.spec.name) for f in sources) else _either(sources[:2])
+    return "" if not sources or any(values.get(f.spec.name) for f in sources) else advice(sources[:2])
+
+
+def advice(fields: Sequence[Field]) -> str:
+    """What to do about these, in one sentence: "Write a prompt or choose an image"."""
+    first, *others = dict.fromkeys(map(_advice, fields))
+    return " or ".join([first, *(text[0].lower() + text[1:] for text in others)])
 
 
 def values_to_json(values: Any) -> Any:
@@ -244,12 +255,6 @@ def _sources(model: Model, role: str) -> list[Field]:
     if role == "text":
         fields = [f for f in fields if f.spec.is_prompt]
     return sorted(fields, key=lambda f: not is_primary(f.spec))
-
-
-def _either(fields: Sequence[Field]) -> str:
-    """What to do about these, in one sentence: "Write a prompt or choose an image"."""
-    first, *others = dict.fromkeys(map(_advice, fields))
-    return " or ".join([first, *(text[0].lower() + text[1:] for text in others)])
 
 
 def _advice(field: Field) -> str:

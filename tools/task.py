@@ -277,7 +277,7 @@ def bench_window(rest: Rest) -> int:
 def pictures(rest: Rest) -> int:
     """take the pictures of docs/guide.md from a real window (Blender 5.2)"""
     out = BUILD / "pictures"
-    words = ["journey", "blockouts", "--out", str(out)]
+    words = [*sorted({scenario for scenario, _ in windows.GUIDE.values()}), "--out", str(out)]
     code = blenders.summarize(windows.run_words(("5.2",), words, build_zip))
     windows.take_pictures(out / "5.2")
     return code

@@ -39,12 +39,23 @@ GUIDE = {  # docs/guide/NAME.jpg: the scenario and its picture
     "jobs": ("journey", "jobs"),
     "blockouts": ("blockouts", "blockouts"),
     "retexture": ("retexture", "retexture"),
+    "retexture-dialog": ("dialog", "guide"),
 }
 PROGRAMS = ("Xvfb", "openbox", "xprop", "xdotool", "import")
 APT = (
     f"{venvs.APT} libegl1 libegl-mesa0 libgl1-mesa-dri libglx-mesa0"
     " imagemagick openbox x11-utils xdotool xvfb"
 )
+
+
+class Look(NamedTuple):
+    """How Blender's interface is shown: in its own language if that is empty, at this scale."""
+
+    language: str = ""
+    scale: str = "1"
+
+
+USUAL = Look()
 
 
 class Window(NamedTuple):
@@ -128,7 +139,7 @@ def install(window: Window, folder: Path, zip_file: Path) -> Path:
     return user
 
 
-def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, language: str = "") -> Outcome:
+def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, look: Look = USUAL) -> Outcome:
     """Runs one scenario, a Blender for each of its parts, and counts its checks."""
     name = f"window {window.version} {scenario}"
     folder.mkdir(parents=True)
@@ -148,7 +159,7 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, l
         while part:
             say(f"- {name}{f', part {part}' if part != 1 else ''} ...")
             result = folder / f"result-{part}.json"
-            run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part), language]
+            run = ["--python", TESTS / "run.py", "--", scenario, folder, str(part), *look]
             limit_s = TIMEOUT_S * (3 if scenario in (BENCH, LATENCY) else 1)
             code = blenders.call([*window.command, *run], env, log, limit_s)
             (folder / "ended-at.txt").write_text(str(time.time()), encoding="utf-8")
@@ -183,7 +194,7 @@ def measured(folder: Path) -> str:
 
 
 def run_all(
-    versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out: Path, language: str = ""
+    versions: tuple[str, ...], scenarios: list[str], zip_file: Path, out: Path, look: Look = USUAL
 ) -> list[Outcome]:
     """Runs the scenarios (none named: all) in each of these Blenders; pictures and results go to `out`."""
     known = sorted(file.stem[len("scenario_") :] for file in TESTS.glob("scenario_*.py"))
@@ -204,11 +215,11 @@ def run_all(
             say(f"  {blenders.describe(outcomes[-1])}")
             continue
         for scenario in scenarios or known:
-            outcome = run_scenario(window, scenario, installed, out / version / scenario, language)
+            outcome = run_scenario(window, scenario, installed, out / version / scenario, look)
             if outcome.failed:  # a busy machine may lose a key press: once more, and the summary says so
                 blenders.report_on(outcome)
                 again = out / version / f"{scenario}-again"
-                outcome = run_scenario(window, scenario, installed, again, language)
+                outcome = run_scenario(window, scenario, installed, again, look)
                 outcome = outcome._replace(note=f"in the second attempt; {outcome.note}")
             blenders.report_on(outcome)
             outcomes.append(outcome)
@@ -278,17 +289,18 @@ def latency_table(out: Path) -> str:
 
 
 def run_words(default: tuple[str, ...], words: list[str], build: Callable[[Path], Path]) -> list[Outcome]:
-    """`[VERSION...] [SCENARIO...] [--out DIR] [--language CODE]`: what the tasks' arguments ask for."""
-    options = {"--out": str(BUILD / "window"), "--language": ""}
+    """`[VERSION...] [SCENARIO...] [--out DIR] [--language CODE] [--scale 2]`: what the arguments ask for."""
+    options = {"--out": str(BUILD / "window"), "--language": "", "--scale": "1"}
     for name in options:
         if name in words:
             at = words.index(name)
             options[name] = words[at + 1]
             words = words[:at] + words[at + 2 :]
     out = Path(options["--out"]).resolve()
+    look = Look(options["--language"], options["--scale"])
     versions = tuple(word for word in words if word[0].isdigit())
     scenarios = [word for word in words if not word[0].isdigit()]
-    return run_all(versions or default, scenarios, build(out / "dist"), out, options["--language"])
+    return run_all(versions or default, scenarios, build(out / "dist"), out, look)
 
 
 def bench_latency(words: list[str], build: Callable[[Path], Path]) -> int:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Begins a 3D model where its image, words or object are: chooses a model for it and puts them in.
 
-What follows is Generate's question with the price; several images for a model that takes one are asked about.
+What follows is a question or a dialog with the price; several images for a model that takes one are asked
+about.
 """
 
 import re
@@ -46,6 +47,19 @@ def choose_for(context: bpy.types.Context, kind: str, task: Task | None = None) 
     return True
 
 
+def choices(context: bpy.types.Context) -> tuple[str, str, str]:
+    """What beginning somewhere may change of the sidebar's choices, for `choose_again`."""
+    settings = properties.get(context.scene)
+    return settings.model_id, settings.place_mode, settings.mesh_place_mode
+
+
+def choose_again(context: bpy.types.Context, before: tuple[str, str, str]) -> None:
+    """Nothing was begun after all: the sidebar is as it was."""
+    if choices(context) != before:  # a price that is known stays so
+        settings = properties.get(context.scene)
+        settings.model_id, settings.place_mode, settings.mesh_place_mode = before
+
+
 def has_inputs(context: bpy.types.Context) -> bool:
     """Whether the inputs of the chosen model are known."""
     settings = properties.get(context.scene)
@@ -65,14 +79,11 @@ def with_images(context: bpy.types.Context, names: Sequence[str]) -> str:
     return ""
 
 
-def with_text(context: bpy.types.Context, text: str) -> str:
-    """Begins with a prompt; returns why it cannot, if so."""
+def with_text(context: bpy.types.Context) -> str:
+    """Chooses a model that takes a prompt, for what a dialog asks for; returns why it cannot, if so."""
     if not choose_for(context, "txt23d"):
         return "There is no model that takes a prompt."
     _stand_at_cursor(context)
-    when_ready.go_on_when(
-        context, has_inputs, lambda _: bpy.ops.maquette.use_prompt("INVOKE_DEFAULT", prompt=text)
-    )
     return ""
 
 

@@ -145,7 +145,7 @@ def _ask_service(catalogue: Catalogue, now: float) -> None:
         is_new = changed_at >= priced_at or now - priced_at >= PRICE_AGE_S
         if is_new:
             forget_prices(scene.name)
-        if now - changed_at < PRICE_DELAY_S:
+        if now - changed_at < PRICE_DELAY_S and not properties.edits.is_complete:
             continue
         for shape, own in wanted.shapes.items():
             name = price_name(scene.name, shape)

@@ -14,7 +14,7 @@ import bpy
 
 from .. import properties
 from ..client import Model
-from ..jobs import Price
+from ..jobs import Price, cost_text
 from ..properties import Values
 from ..session_state import state
 from . import placeholders
@@ -67,6 +67,15 @@ class Wanted:
         """What all cost, in creative units; None while one price is not known."""
         costs = [price.cost_cu for price in self.prices if price and price.cost_cu is not None]
         return sum(costs) if costs and len(costs) == len(self.prices) else None
+
+    def action(self, *, has_price: bool) -> str:
+        """The words on the button that makes all: "Generate 3 · 60.75 CU"."""
+        words = ["Generate" if len(self.targets) <= 1 else f"Generate {len(self.targets)}"]
+        if has_price and not self.is_priced:
+            words.append("…")
+        elif has_price and self.cost_cu is not None:
+            words.append(cost_text(self.cost_cu))
+        return " · ".join(words)
 
     @cached_property
     def images(self) -> list[bpy.types.Image]:

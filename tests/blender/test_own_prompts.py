@@ -327,12 +327,11 @@ def test_a_3d_model_is_begun_from_images_and_from_words_by_a_model_that_takes_th
     inputs = choose(scene, model.id)
     operators.use_images("EXEC_DEFAULT", names="cat.png", asks=True)
     assert inputs.image.name == "cat.png"
-    operators.add_from_text("EXEC_DEFAULT", prompt="a chair")
+    scene.maquette.place_mode = "SELECTED"
+    operators.add_from_text("EXEC_DEFAULT")
     model = properties.model_of(scene.maquette, session_state.state.catalogue)
     assert "txt23d" in model.capabilities
-    inputs = choose(scene, model.id)
-    operators.use_prompt("EXEC_DEFAULT", prompt="a chair")
-    assert inputs.prompt == "a chair"
+    assert scene.maquette.place_mode == "CURSOR"
     with pytest.raises(
         RuntimeError, match="one folder at a time"
     ):  # Blender tells one for all that is dropped

@@ -131,11 +131,12 @@ def test_pictures_objects_and_the_prompt_go_along_to_another_model(chosen, image
     assert properties.values_of(chosen, multiview)["leftImage"] == properties.Picture("left.png")
 
 
-def test_the_image_of_one_model_becomes_no_style_of_another(chosen, image) -> None:
+@pytest.mark.parametrize("model_id", ["model_meshy-retexture", "model_tencent-texture-edit"])
+def test_the_image_of_one_model_becomes_no_style_of_another(chosen, image, model_id: str) -> None:
     class Catalogue:
         models, schema = MODELS, MODELS.get
 
-    single, retexture = MODELS["model_hunyuan-3d-v2-1"], MODELS["model_meshy-retexture"]
+    single, retexture = MODELS["model_hunyuan-3d-v2-1"], MODELS[model_id]
     properties.choose(chosen, single, Catalogue)
     assert properties.set_picture(chosen, single, image)
     properties.choose(chosen, retexture, Catalogue)

@@ -8,6 +8,7 @@ for `yield from`. Places are pixels of Blender's window, origin bottom left. No 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,23 @@ class Window:
         subprocess.run(["import", "-window", "root", *crop, str(path)], check=True, timeout=30)
         recorder.own_s += time.perf_counter() - start
         return path
+
+    def appeared(self, before: Path) -> tuple[int, int, int, int]:
+        """What the 3D viewport shows over `before`, a picture of it: a menu, a dialog (x, y, width, height).
+
+        Its shadow is none of it, nor what is in the sidebar, which lies over the viewport.
+        """
+        start, region = time.monotonic(), self.region("WINDOW")
+        after = self.picture("appeared", region)
+        side = self.region("UI")
+        seen = f"{(side.x if side.width > 1 else region.x + region.width) - region.x}x{region.height}+0+0"
+        compare = ["-crop", seen, "+repage", "-compose", "difference", "-composite", "-colorspace", "gray"]
+        compare += ["-threshold", "10%", "-morphology", "Open", "Square:4"]  # lines are drawn finer with time
+        command = ["convert", str(before), str(after), *compare, "-format", "%@", "info:"]
+        found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+        width, height, left, top = map(int, re.findall(r"\d+", found))
+        self.sought_s += time.monotonic() - start
+        return region.x + left, region.y + region.height - top - height, width, height
 
     def until(self, is_true: Callable[[], object], timeout_s: float, what: str) -> Steps:
         """Waits for it, as a check; the scenario ends if it does not come."""

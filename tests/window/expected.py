@@ -85,6 +85,17 @@ def price(w: Window) -> float | None:
         return part(w, "window").wanted_now(bpy.context).cost_cu
 
 
+def shown(w: Window) -> Any:
+    """What the open dialog tells, in which a 3D model is described; None if there is none."""
+    return part(w, "window").dialog.shown()
+
+
+def is_read(w: Window) -> bool:
+    """Whether that dialog has told the price for long enough."""
+    with bpy.context.temp_override(window=w.window):
+        return part(w, "window").dialog.is_read(bpy.context)
+
+
 def close_window(w: Window) -> Steps:
     """The window manager closes the second window; on a busy machine it may miss the keys that ask for it."""
 

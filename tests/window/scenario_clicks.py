@@ -19,8 +19,6 @@ import expected
 from driver import ROW_PX, Place, Steps, Window
 from scenario_prompts import NAMES, WORDS_MODEL, boxes
 
-TEXTURE = "model_meshy-retexture"
-
 
 @contextmanager
 def story(w: Window, title: str, most: int) -> Iterator[None]:
@@ -101,21 +99,43 @@ def texture(w: Window) -> Steps:
     bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 1))
     item: Any = bpy.context.object
     before = expected.paid(w)
-    with story(w, "a texture onto a mesh that is selected", 5):
-        yield from w.search("Retexture")
-        inputs = yield from expected.inputs_shown(w, TEXTURE)
-        button = yield from w.find("maquette.generate")
-        yield from w.press("textStylePrompt")
+    yield from expected.in_view(w, bpy.ops.view3d.view_selected)
+    head = w.view_point(0.45, 0.74)  # where the whole menu has room below
+    yield from w.move(head)
+    yield 2.0
+    alone = w.picture("texture-before", w.region("WINDOW"))
+    with story(w, "a texture onto a mesh that is selected", 4):
+        yield from w.click(head, 3)
+        yield 0.5
+        yield from w.click((yield from retexture(w, alone)))
+        yield from w.until(lambda: expected.shown(w), 10, "the dialog is there")
+        w.picture("texture-dialog")
         yield from w.type("a red wooden toy")
         yield from w.key("Return")
-        yield from w.until(lambda: expected.price(w), 30, "the price is on the button")
-        yield from w.click(button)
-        yield from w.until(lambda: inputs().textStylePrompt, 10, "the prompt is in")
-        w.picture("texture")
+        yield from w.until(lambda: expected.is_read(w), 30, "the price is on the button")
+        w.picture("texture-priced")
+        yield from w.click(generate_in(w, alone))
         yield from w.until(lambda: expected.paid(w) == before + 1, 30, "it is paid for")
+        w.check("a red wooden toy" in expected.job(w, 0).inputs.values(), "of these words")
         yield from w.until(
             lambda: item.material_slots and item.material_slots[0].material, 120, "it is there"
         )
+
+
+def retexture(w: Window, alone: Path) -> Generator[float, None, Place]:
+    """Where Retexture is: the first entry of Maquette's menu, which is the last of the context menu."""
+    x, y, width, _ = w.appeared(alone)
+    place = x + width // 2, y + int(0.75 * ROW_PX * w.scale)
+    yield from w.move(place)
+    yield 0.5
+    w.picture("texture-menu")
+    return x + width + int(3 * ROW_PX * w.scale), place[1]
+
+
+def generate_in(w: Window, alone: Path) -> Place:
+    """Where the dialog's right button is."""
+    x, y, width, _ = w.appeared(alone)
+    return x + width * 3 // 4, y + int(ROW_PX * w.scale)
 
 
 def ten_boxes(w: Window) -> Steps:

@@ -178,13 +178,9 @@ def from_add_menu(w: Window) -> Steps:
     yield from w.search("3d model from text")
     yield 0.5
     yield from w.type("a weathered oak chair")
-    yield 0.3
+    yield from w.key("Return")
+    yield from w.until(lambda: expected.is_read(w), 30, "the dialog shows the price")
     w.picture("text-dialog")
-    yield from w.key("Return")
-    yield 0.3
-    yield from w.key("Return")
-    yield 3.0
-    w.picture("text-question")
     yield from w.key("Return")
     yield from w.until(lambda: expected.paid(w) == before + 1, 30, "one is made of words")
     job = expected.job(w, 0)

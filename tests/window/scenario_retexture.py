@@ -37,7 +37,6 @@ def steps(w: Window) -> Steps:
     show_textures(w)
     yield from expected.in_view(w, bpy.ops.view3d.view_selected)
     yield 8.0
-    w.picture("retexture")
     w.picture("retexture-jobs", w.region("UI"))
     after = fingerprint("Suzanne")
     same = {key for key in before if before[key] == after[key]}
@@ -51,6 +50,8 @@ def steps(w: Window) -> Steps:
     w.check(fingerprint("Suzanne")["slots"] == before["slots"], "one undo takes it away")
     yield from w.key("ctrl+shift+z")
     w.check(is_textured(), "redo brings it back")
+    yield 8.0  # by now Blender has compiled what draws it
+    w.picture("retexture")
     yield from w.press("maquette.restore_original")
     yield 0.5
     w.check(fingerprint("Suzanne") == before, "Restore Original gives her back what she had")
