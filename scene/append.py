@@ -12,6 +12,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 from .conversion import sidecar
+from .conversion.animated import uses_of, within
 from .conversion.sidecar import GoneError
 from .custom_properties import HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .export import alone
@@ -19,6 +20,7 @@ from .place import Placement, place
 
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
+_MOST_BYTES = 60  # of a name: Blender holds 63
 _NUMBER = re.compile(r"\.\d{3,}$")  # that Blender puts behind a name which is taken
 
 
@@ -180,7 +182,10 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
 
 
 def name_data(objects: Sequence[bpy.types.Object], name: str) -> None:
-    """Names meshes, materials and images after the result; of several each with its own name behind it."""
+    """Names meshes, materials, images and clips after the result; of several each with its own name behind.
+
+    Clips have their own name in any case: "Knight Walk".
+    """
     meshes = {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}
     materials = {slot.material for each in objects for slot in each.material_slots if slot.material}
     trees = [each.node_tree for each in materials if each.node_tree]
@@ -188,6 +193,10 @@ def name_data(objects: Sequence[bpy.types.Object], name: str) -> None:
     for kind in (meshes, materials, images):
         for each in sorted(kind, key=lambda each: each.name):
             each.name = name if len(kind) == 1 else f"{name} {without_number(each.name)}"
+    owners = [owner for each in objects for owner in (each, getattr(each.data, "shape_keys", None))]
+    for action in {use[0]: None for owner in owners for use in uses_of(owner)}:
+        own = without_number(action.name)
+        action.name = f"{within(name, max(0, _MOST_BYTES - len(own.encode())))} {own}"
 
 
 def without_number(name: str) -> str:

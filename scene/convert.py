@@ -69,7 +69,8 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
                 problems.append((model.name, UnsupportedError(why)))
             continue
         found = _imported(group, folder, problems)
-        if chosen and not any(each.has_colours for each in found):
+        is_shape = any(result.has_shape(each.objects) for each in chosen)
+        if is_shape and not any(each.has_colours for each in found):
             found, chosen = chosen, found
         for each in chosen if found else ():
             _keep_as_file(each, found[0], problems)
@@ -109,7 +110,13 @@ def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> lis
             _keep_as_file(earlier, found, problems)
         else:
             _keep_as_file(found, earlier, problems)
-    return chosen
+    shapes = [each for each in chosen if result.has_shape(each.objects)]
+    for each in chosen if shapes else ():
+        if each not in shapes:
+            result.discard(each.objects)
+            why = f"{each.model.name} holds a motion without a mesh; it is kept as a file."
+            problems.append((each.model.name, UnsupportedError(why)))
+    return shapes or chosen
 
 
 def _measured(objects: list[bpy.types.Object]) -> Bounds:

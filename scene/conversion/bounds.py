@@ -69,10 +69,14 @@ def seen_bounds(objects: Sequence[bpy.types.Object], scene: bpy.types.Scene) -> 
 def _boxes(
     objects: Sequence[bpy.types.Object], graph: bpy.types.Depsgraph | None
 ) -> Iterator[tuple[bpy.types.Object, Box]]:
-    """Of each object that has a shape, its corners; at rest where there is no graph."""
+    """Of each object that has a shape, its corners; of mere rigs, the joints'. At rest without a graph."""
     read: dict[bpy.types.ID, np.ndarray] = {}  # a mesh may have very many users
     total = 0
-    for each in [each for each in objects if each.type in ("MESH", "POINTCLOUD")]:
+    shapes = [each for each in objects if each.type in ("MESH", "POINTCLOUD")]
+    for each in [each for each in objects if each.type == "ARMATURE" and not shapes]:
+        shown = each.evaluated_get(graph) if graph else each
+        yield each, _box(_joints(shown, is_posed=bool(graph)), np.array(shown.matrix_world, np.float32))
+    for each in shapes:
         shown = each.evaluated_get(graph) if graph else each
         data = shown.data if each.modifiers or getattr(each.data, "shape_keys", None) else each.data
         points = read[data] if data in read else _used_points(data)
@@ -83,6 +87,16 @@ def _boxes(
             read[data] = points
         if len(points):
             yield each, _box(points, np.array(shown.matrix_world, np.float32))
+
+
+def _joints(rig: bpy.types.Object, *, is_posed: bool) -> np.ndarray:
+    """Both ends of its bones."""
+    assert isinstance(rig.data, bpy.types.Armature)
+    if is_posed and rig.pose:
+        ends = [(bone.head, bone.tail) for bone in rig.pose.bones]
+    else:
+        ends = [(bone.head_local, bone.tail_local) for bone in rig.data.bones]
+    return np.array(ends, np.float32).reshape(-1, 3)
 
 
 def _box(points: np.ndarray, world: np.ndarray) -> Box:

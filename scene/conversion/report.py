@@ -230,7 +230,7 @@ def _rig(objects: list[bpy.types.Object]) -> Report:
     rigs = [each.data for each in objects if isinstance(each.data, bpy.types.Armature)]
     keys = {each.data.shape_keys for each in objects if getattr(each.data, "shape_keys", None)}
     owners = [*objects, *keys]
-    clips = {action.name for owner in owners for action in _actions(owner.animation_data)}
+    clips = {name for owner in owners for name in _clips(owner.animation_data)}
     return {
         "bones": sum(len(rig.bones) for rig in rigs),
         "shape_keys": sum(len(each.key_blocks) - 1 for each in keys),
@@ -238,8 +238,12 @@ def _rig(objects: list[bpy.types.Object]) -> Report:
     }
 
 
-def _actions(data: bpy.types.AnimData | None) -> list[bpy.types.Action]:
+def _clips(data: bpy.types.AnimData | None) -> set[str]:
+    """As their strips are called; before 4.4 a clip is an action of its own for each object."""
     if data is None:
-        return []
+        return set()
     strips = [strip for track in data.nla_tracks for strip in track.strips]
-    return [action for action in (data.action, *(strip.action for strip in strips)) if action]
+    found = {strip.name for strip in strips}
+    if data.action and all(strip.action != data.action for strip in strips):
+        found.add(data.action.name)
+    return found

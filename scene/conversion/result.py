@@ -14,10 +14,13 @@ import numpy as np
 from mathutils import Matrix
 
 from ..custom_properties import HIGHEST, LOWEST, PREFIX
+from .animated import uses_of
+from .clips import settle_clips
 from .importers import run_importer
 from .instances import realise_instances
 from .names import make_readable
 from .one_object import can_be_one, make_one
+from .rig_scale import fold_scale
 from .shown import hidden_words, include_all_collections, shown_meshes
 from .sidecar import PART, extract_arrays
 from .takes import keep_takes
@@ -44,11 +47,13 @@ def import_model(model: Model) -> tuple[list[bpy.types.Object], list[str]]:
         made = [each for each in bpy.data.objects if each not in before]
         objects, left_out = _cleaned(made, has_splats=model.format in (Format.SPZ, Format.PLY))
         messages += hidden_words(model.name, left_out)
-        if not any(faces([each]) or each.type == "POINTCLOUD" for each in objects):
+        keep_takes(objects, set(bpy.data.actions) - actions)
+        if not (has_shape(objects) or any(_is_moved_rig(each) for each in objects)):
             raise UnsupportedError(
                 f"{model.name} holds no faces (points or lines at most); it is kept as a file."
             )
-        keep_takes(objects, set(bpy.data.actions) - actions)
+        settle_clips(objects)
+        messages += fold_scale(objects)
     except (UnreadableError, UnsupportedError):
         discard(set(bpy.data.objects) - before)
         raise
@@ -124,6 +129,16 @@ def _owners(item: bpy.types.Object) -> list[bpy.types.Object]:
 def faces(objects: list[bpy.types.Object]) -> int:
     """How many faces the meshes among the objects have, each use counted."""
     return sum(len(each.data.polygons) for each in objects if isinstance(each.data, bpy.types.Mesh))
+
+
+def has_shape(objects: list[bpy.types.Object]) -> bool:
+    """Whether there is something to be seen of them but bones."""
+    return any(faces([each]) or each.type == "POINTCLOUD" for each in objects)
+
+
+def _is_moved_rig(item: bpy.types.Object) -> bool:
+    """A file of motion has a rig and no mesh for it."""
+    return isinstance(item.data, bpy.types.Armature) and bool(item.data.bones and uses_of(item))
 
 
 def _cleaned(objects: list[bpy.types.Object], *, has_splats: bool) -> tuple[list[bpy.types.Object], int]:

@@ -517,8 +517,7 @@ def test_every_take_of_an_fbx_comes_with_the_model_and_one_of_them_is_shown(tmp_
         placement=scene.Placement(),
         provenance={},
     )
-    ends = sorted(each.name.rsplit("|", 1)[-1] for each in bpy.data.actions)
-    assert ends == ["jump", "run", "walk"]
+    assert sorted(each.name for each in bpy.data.actions) == ["cube jump", "cube run", "cube walk"]
     assert all(each.users for each in bpy.data.actions)
     (cube,) = [each for each in bpy.data.objects if each.type == "MESH"]
     data = cube.animation_data
