@@ -26,7 +26,7 @@ _Clip = tuple[str, Use]
 def settle_clips(objects: Sequence[bpy.types.Object]) -> None:
     """Names the actions of objects and their shape keys, and lays their tracks anew, the first on top."""
     owners = _owners(objects)
-    parts = {each.name for each in [*objects, *(item.data for item in objects if item.data)]}
+    parts = {each.name for each in [*objects, *owners, *(item.data for item in objects if item.data)]}
     labels: dict[bpy.types.Action, str] = {}
     clips = {owner: list(_labelled(owner, parts, labels)) for owner in owners}
     order = list(dict.fromkeys(label for found in clips.values() for label, _ in found))
