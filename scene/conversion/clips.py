@@ -105,6 +105,7 @@ def _lay_tracks(owner: Animated, clips: Sequence[_Clip]) -> None:
         track = data.nla_tracks.new()
         track.name = label
         strip = track.strips.new(label, first_frame(action), action)
+        strip.name = label  # Blender has called it after the action
         if slot is not None:
             strip.action_slot = slot
         track.mute = True
