@@ -64,20 +64,28 @@ FORMS = {
 class Target:
     """What a program expects: the endings that it takes, the usual one first, and the exporter's options.
 
-    `turns` are degrees about Z, by the ending, where the program's import does not turn the front.
+    `turns` are degrees about Z, by the ending, where the program's import does not turn the front. Hulls of a
+    finished result are named with `hulls` before (`UCX_`) or behind (`-…`); without it they are left out, and
+    so are coarser versions unless it `has_lods`.
     """
 
     endings: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     turns: Mapping[str, float] = field(default_factory=dict[str, float])
+    has_lods: bool = False
+    hulls: str = ""
 
 
+HULL = "UCX_"
+_COARSER = re.compile(r"_LOD[1-9](\.\d+)?$")
 PER_METRE = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
 # A slicer takes numbers for millimetres; the others read the unit from the file, or take metres.
 TARGETS = {
-    "unity": Target((".fbx", ".glb", ".gltf", ".obj"), {".fbx": {"apply_scale_options": "FBX_SCALE_ALL"}}),
-    "unreal": Target((".fbx", ".glb", ".gltf"), turns={".fbx": 90.0}),
-    "godot": Target((".glb", ".gltf", ".fbx", ".obj")),
+    "unity": Target(
+        (".fbx", ".glb", ".gltf", ".obj"), {".fbx": {"apply_scale_options": "FBX_SCALE_ALL"}}, has_lods=True
+    ),
+    "unreal": Target((".fbx", ".glb", ".gltf"), turns={".fbx": 90.0}, has_lods=True, hulls=HULL),
+    "godot": Target((".glb", ".gltf", ".fbx", ".obj"), hulls="-convcolonly"),
     "three": Target((".glb", ".gltf")),
     "slicer": Target(
         (".stl", ".obj"),
@@ -99,7 +107,7 @@ def export_as(request: dict[str, Any]) -> dict[str, object]:
     assert scene
     path = Path(request["output"])
     ending = path.suffix.lower()
-    target = TARGETS.get(request["target"]) or Target((ending,))
+    target = TARGETS.get(request["target"]) or Target((ending,), has_lods=True, hulls=HULL)
     try:
         turn = math.radians(target.turns.get(ending, 0.0))
         root = append_result(
@@ -109,12 +117,28 @@ def export_as(request: dict[str, Any]) -> dict[str, object]:
             placement=Placement(rotation_z=turn, size_m=request["size_m"]),
             provenance=request["provenance"],
         )
+        _fit_parts(root, target)
         with staged(path) as part:
             options = {**target.options.get(ending, {}), **_options(root, part, request)}
             export_form([root], part, **options)
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True}
+
+
+def _fit_parts(root: bpy.types.Object, target: Target) -> None:
+    """Leaves out the coarser versions and hulls that the program cannot use, or names them as it expects.
+
+    They stand where the finest is, hidden; files have nothing that hides them.
+    """
+    parts = list(root.children_recursive)
+    for each in parts:
+        is_hull = each.hide_render and each.name.startswith(HULL)
+        is_coarser = each.hide_render and _COARSER.search(each.name) is not None
+        if (is_hull and not target.hulls) or (is_coarser and not target.has_lods):
+            bpy.data.objects.remove(each)
+        elif is_hull and target.hulls != HULL:
+            each.name = each.name.removeprefix(HULL) + target.hulls
 
 
 def export_form(roots: Sequence[bpy.types.Object], path: Path, **options: Any) -> None:

@@ -137,6 +137,29 @@ def test_what_was_finished_in_millimetres_has_them_where_numbers_have_no_unit(
     assert np.ptp(points, axis=0).max() == pytest.approx(height, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("", {"box_LOD0", "box_LOD1", "UCX_box_LOD0_01"}),
+        ("unreal", {"box_LOD0", "box_LOD1", "UCX_box_LOD0_01"}),
+        ("unity", {"box_LOD0", "box_LOD1"}),
+        ("godot", {"box_LOD0", "box_LOD0_01-convcolonly"}),
+        ("three", {"box_LOD0"}),
+    ],
+)
+def test_an_engine_gets_the_versions_and_hulls_that_it_knows(
+    result: Path, tmp_path: Path, target: str, expected: set[str]
+) -> None:
+    finished = tmp_path / "finished.blend"
+    profile = profiles.as_json(profiles.Profile(name="mine", lods=1, hulls=1))
+    request = {"source": str(result), "target": str(finished), "profile": profile, "name": "box"}
+    assert run_task("finish", request, tmp_path)["ok"]
+    assert export(finished, tmp_path / "box.glb", target)["ok"]
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "box.glb"))
+    assert {each.name.replace(" mesh", "") for each in bpy.data.objects if each.type == "MESH"} == expected
+
+
 def nose(item: Any) -> list[float]:
     """The direction that the front looks in, of a model that stands on the origin."""
     points = corners(item)
