@@ -95,14 +95,16 @@ class _Source:
 def takes(model: Model, inputs: Mapping[str, object]) -> bool:
     """Whether the model has an input for the first file of a job's, or for its words if it has no file."""
     sources = _sources(inputs)
-    return bool(sources) and any(_kind_of(spec) == sources[0].kind for spec in model.inputs if spec.is_primary)
+    return bool(sources) and any(
+        _kind_of(spec) == sources[0].kind for spec in model.inputs if spec.is_primary
+    )
 
 
 def for_model(new: NewJob, model: Model) -> tuple[NewJob, list[str]]:
     """The same for another model, and the names of the inputs that it has no place for.
 
-    Files and words go where an input has the same name, else to what the model makes its results from; settings
-    of the same name are kept where they fit. Raises InputError, which names what is missing.
+    Files and words go where an input has the same name, else to what the model makes its results from;
+    settings of the same name are kept where they fit. Raises InputError, which names what is missing.
     """
     values, used = _placed(_sources(new.inputs), model)
     known = {spec.name for spec in model.inputs}
@@ -121,7 +123,8 @@ def for_model(new: NewJob, model: Model) -> tuple[NewJob, list[str]]:
     first = next(iter(_sources(new.inputs)), None)
     if first and first.name not in used:
         raise InputError(f"{model.name} has no place for {first.name}. Choose another model.")
-    placement = {name: value for name, value in new.placement.items() if name != "settings"}  # the other model's
+    # What was set in the panel was for the other model.
+    placement = {name: value for name, value in new.placement.items() if name != "settings"}
     inputs = cast("dict[str, InputValue]", checked)
     changed = replace(new, model_id=model.id, model_name=model.name, inputs=inputs, placement=placement)
     return replace(changed, estimate_cu=None), left_out

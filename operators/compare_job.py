@@ -12,8 +12,8 @@ class MAQUETTE_OT_compare_job(GroupOperator, bpy.types.Operator):
     bl_idname = "maquette.compare_job"
     bl_label = "Compare"
     bl_description = (
-        "Stand all 3D models of this input in a row, beside the one that is there, as large as that, with labels. "
-        "What is in the scene already stays where it is"
+        "Stand all 3D models of this input in a row, beside the one that is there, as large as that, "
+        "with labels. What is in the scene already stays where it is"
     )
     bl_options = set()  # the arrival makes one undo step
 

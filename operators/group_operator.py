@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the operators on the results of one input have in common: they are off, with the reason, where they cannot.
+"""What the operators on the results of one input have in common: where they cannot work, the reason is told.
 
 A panel or menu names the job by `context_string_set("maquette_job", …)`, else it is the one that is chosen.
 """

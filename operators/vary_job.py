@@ -84,7 +84,8 @@ class MAQUETTE_OT_vary_job(JobOperator, bpy.types.Operator):
         if bpy.app.background:
             return "In a script, maquette.repeat_job does it: it takes times and model_id."
         model_id = _models.get(self.model, job.model_id)
-        asked: dict[str, Any] = {"times": self.times, "model_id": "" if model_id == job.model_id else model_id}
+        asked: dict[str, Any] = {"times": self.times}
+        asked["model_id"] = "" if model_id == job.model_id else model_id
         try:
             repeats.plan(backend, job, **asked)  # asks for the price, and tells what is missing
         except RequestError as error:

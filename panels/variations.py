@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was made of one input, where one of it is shown: how many, the others to be put in its place, compared."""
+"""What was made of one input, where one of it is shown: how many, and what can be done with the others."""
 
 import bpy
 
@@ -18,7 +18,8 @@ def place_in_group(jobs: JobCache, job: JobRecord) -> str:
 
 def label_of(jobs: JobCache, job: JobRecord) -> str:
     """By what one is told from another of its group: its number, model and seed."""
-    seeds = [f"seed {value:.0f}" for name, value in job.inputs.items() if is_seed(name) and isinstance(value, int | float)]
+    given = [value for name, value in job.inputs.items() if is_seed(name)]
+    seeds = [f"seed {value:.0f}" for value in given if isinstance(value, int | float)]
     return " · ".join([place_in_group(jobs, job), job.model_name or job.model_id, *seeds[:1]])
 
 
@@ -48,7 +49,9 @@ class MAQUETTE_MT_swap(bpy.types.Menu):
             action.job_id, action.to = job.id, each.id
 
 
-def draw_variations(layout: bpy.types.UILayout, context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> None:
+def draw_variations(
+    layout: bpy.types.UILayout, context: bpy.types.Context, jobs: JobCache, job: JobRecord
+) -> None:
     """Of a job that others were run again from or with."""
     count = len(jobs.group(job))
     if count < 2:

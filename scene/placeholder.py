@@ -42,8 +42,9 @@ def add_placeholder(
     rotation: tuple[float, float, float] = (0.0, 0.0, 0.0),
     size: float | Sequence[float],
 ) -> bpy.types.Object:
-    """An empty box that stands on `location`; `size` is the edge of a cube, or the three of another box, in the
-    scene's units, angles in radians.
+    """An empty box that stands on `location`; `size` is the edge of a cube, or the three of another box.
+
+    In the scene's units, angles in radians.
     """
     edges = (size,) * 3 if isinstance(size, float | int) else size
     empty = bpy.data.objects.new(name, None)

@@ -96,7 +96,7 @@ def stand_in(new: bpy.types.Object, item: bpy.types.Object) -> None:
 
 
 def keep_overrides(new: bpy.types.Object, item: bpy.types.Object) -> None:
-    """Materials that the artist has put on the object, not on its mesh, in the same slots, as far as there are."""
+    """Materials that the artist has put on the object, not on its mesh, in the same slots."""
     for slot, was in zip(new.material_slots, item.material_slots, strict=False):
         if new != item and was.link == "OBJECT":
             slot.link = "OBJECT"

@@ -55,7 +55,8 @@ def invoke(
     A second click at the same place within a double click's time counts no more if it asks for the same
     `request`: any other is another wish.
 
-    `cost_cu` is for all of a `count`. The question stands in the middle of the window: a double click on the button does not answer it.
+    `cost_cu` is for all of a `count`. The question stands in the middle of the window: a double click on the
+    button does not answer it.
     """
     place = (event.mouse_x, event.mouse_y)
     wanted = (operator.bl_idname, request)

@@ -93,7 +93,8 @@ def add_jobs(
     if beside:
         standing = objects_of(beside, context.view_layer.objects)
         places = row_beside(context, standing, len(wanted))
-        wanted = [(new, target, spot or place) for (new, target, spot), place in zip(wanted, places, strict=True)]
+        pairs = zip(wanted, places, strict=True)
+        wanted = [(new, target, spot or place) for (new, target, spot), place in pairs]
     try:
         for new, target, spot in wanted:
             create(context, new, target, spot)

@@ -167,7 +167,7 @@ class Placer:
         return job_id is not None
 
     def _end(self, job_id: str, come: str = "") -> None:
-        """The job's result is there, under the name `come`, or does not come: after the last, a step to undo."""
+        """The job's result has `come`, under that name, or will not: after the last, a step to undo."""
         step = self._steps.pop(job_id, None) or _Step()
         step.rest.discard(job_id)
         step.has_come = step.has_come or bool(come)

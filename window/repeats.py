@@ -15,8 +15,10 @@ from .collect_inputs import RequestError
 
 @dataclass(frozen=True)
 class Repeats:
-    """The new jobs, none of them written down, the inputs that their model has no place for, the price of all in
-    creative units (None while it is not known), and whether the service has answered for it, be it by an error.
+    """The new jobs, none of them written down, and the inputs that their model has no place for.
+
+    `cost_cu` is for all, None while it is not known; it `is_priced` once the service has answered, be it by an
+    error.
     """
 
     new: Sequence[NewJob]

@@ -47,7 +47,7 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
 def row_beside(
     context: bpy.types.Context, standing: Sequence[bpy.types.Object], count: int
 ) -> Sequence[Spot | None]:
-    """Places in a row beside what stands, as large as that; if nothing does, where the settings put as many."""
+    """Places in a row beside what stands, as large as that; if nothing does, where the settings say."""
     reach = scene.reach_of(standing)
     if reach is None:
         return grid(context, count) if count > 1 else [None]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The results of one input in the scene: side by side, one in the place of another, one kept and the others gone.
+"""The results of one input in the scene: side by side, one in another's place, one kept and the others gone.
 
 Nothing here spends, and nothing is deleted but objects of the scene: each is one step to undo.
 """
@@ -69,8 +69,8 @@ def why_not_keep(jobs: JobCache, job: JobRecord) -> str:
 def compare(context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> list[JobRecord]:
     """Reserves a place in a row for each result of the group that is not in the scene; returns those.
 
-    The row begins beside what stands of the job, or else of another of the group, along X; all are as large and
-    turned as that. If none is there it begins at the 3D cursor. From now on their labels are shown.
+    The row begins beside what stands of the job, or else of another of the group, along X; all are as large
+    and turned as that. If none is there it begins at the 3D cursor. From now on their labels are shown.
     """
     members = ready(jobs, job)
     objects = context.scene.objects
@@ -136,8 +136,8 @@ def _bounds(job: JobRecord) -> tuple[Sequence[float], Sequence[float]] | None:
 def swap(context: bpy.types.Context, jobs: JobCache, job: JobRecord, other: JobRecord) -> list[str]:
     """Has what stands of the job wait for the other result: what is selected of it, or else all in the scene.
 
-    While they are compared the two change places, so that the row stays whole. Returns the ids of the jobs whose
-    results are to come.
+    While they are compared the two change places, so that the row stays whole. Returns the ids of the jobs
+    whose results are to come.
     """
     objects = context.scene.objects
     here = [each for each in results_of(job.id, objects) if not scene.awaited_job(each)]

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import bpy
@@ -59,7 +60,7 @@ def test_several_at_once_are_a_group_in_a_row_each_paid_once(scene: Any, backend
     assert backend.jobs.spent_cu(0) - paid == pytest.approx(3 * first.cost_cu)
     ends = [reach(standing(each)) for each in group]
     ends.sort(key=lambda end: end[0].x)
-    assert all(before[1].x <= after[0].x for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1].x <= after[0].x for before, after in pairwise(ends))
 
 
 def test_another_model_makes_it_of_the_same_input_and_is_of_the_group(scene: Any, backend: Any) -> None:

@@ -75,7 +75,8 @@ def test_seeds_that_are_given_or_usual_are_drawn_anew() -> None:
 
 def test_another_model_gets_files_words_and_settings_that_it_has_a_place_for(tmp_path: Path) -> None:
     image = picture(tmp_path)
-    first = new({"image": image, "targetFaceNum": 4000, "seed": 3}, placement={"settings": {"a": 1}, "own": 2})
+    placement = {"settings": {"a": 1}, "own": 2}
+    first = new({"image": image, "targetFaceNum": 4000, "seed": 3}, placement=placement)
     made, left_out = for_model(first, TRELLIS)
     assert made.model_id == TRELLIS.id
     assert made.inputs["images"] == [image]
