@@ -57,7 +57,7 @@ def _draw_labels() -> None:
 
 
 def _compared() -> list[tuple[str, str]]:
-    """What stands of the group that is compared, while one of it is chosen: its object's name, and the job."""
+    """What stands of the group that is compared, while one of it is chosen: object's name, and job."""
     jobs = state.jobs
     chosen = jobs.by_id.get(properties.active_job_id(bpy.context.window_manager)) if jobs else None
     if jobs is None or chosen is None or chosen.group != state.compared:

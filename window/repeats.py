@@ -17,8 +17,8 @@ from .collect_inputs import RequestError
 class Repeats:
     """The new jobs, none of them written down, and the inputs that their model has no place for.
 
-    `cost_cu` is for all, None while it is not known; it `is_priced` once the service has answered, be it by an
-    error.
+    `cost_cu` is for all, None while it is not known; it `is_priced` once the service has answered, be it by
+    an error.
     """
 
     new: Sequence[NewJob]
