@@ -139,6 +139,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         ("use_settings", "Use Settings", True),
         ("copy_message", "Copy Message", bool(job.message)),
         ("show_folder", "Show Folder", True),
+        ("vary_job", "Run Again…", True),
         ("repeat_job", f"{again}{price}", True),
         ("remove_job", "Remove", True),
     ]
@@ -155,17 +156,10 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         if name == "export_job":
             chosen = row.operator_menu_enum("maquette.export_job", "format", text="", icon="DOWNARROW_HLT")
             chosen.job_id = job.id
-        if name == "repeat_job":
-            _draw_ways_to_repeat(row, job)
+        if name == "repeat_job" and any(map(is_seed, job.inputs)):
+            same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
+            same.job_id, same.keeps_seed = job.id, True
         room = 0 if is_wide else room - 1
-
-
-def _draw_ways_to_repeat(row: bpy.types.UILayout, job: JobRecord) -> None:
-    """With the seed that it had; and several times, or by another model."""
-    if any(map(is_seed, job.inputs)):
-        same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
-        same.job_id, same.keeps_seed = job.id, True
-    row.operator("maquette.vary_job", text="", icon="DUPLICATE").job_id = job.id
 
 
 def _draw_doubts(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:
