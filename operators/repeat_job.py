@@ -35,6 +35,10 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
         name="Model", description="Another model that makes them", options={"SKIP_SAVE"}
     )
 
+    asks: bpy.props.BoolProperty(
+        name="Ask", description="Ask first, wherever the price is shown", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """The list's button names its job and shows the price; from a menu neither is seen."""
         backend, job = state.backend, self.find(context)
@@ -56,7 +60,7 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
             cost_cu=planned.cost_cu,
             count=self.times,
             request=job.id,
-            is_shown=is_named and is_plain,
+            is_shown=is_named and is_plain and not self.asks,
         )
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:

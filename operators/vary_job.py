@@ -93,6 +93,6 @@ class MAQUETTE_OT_vary_job(JobOperator, bpy.types.Operator):
         when_ready.go_on_when(
             context,
             lambda _: repeats.is_priced(job.id, **asked),
-            lambda _: bpy.ops.maquette.repeat_job("INVOKE_DEFAULT", job_id=job.id, **asked),
+            lambda _: bpy.ops.maquette.repeat_job("INVOKE_DEFAULT", job_id=job.id, asks=True, **asked),
         )
         return None
