@@ -56,6 +56,8 @@ class SessionState:
     clicked_area: int = 0
     # The jobs in the list, as it was drawn last, whose results have no picture.
     without_picture: dict[str, None] = field(default_factory=dict[str, None])
+    listed_group: str = ""  # what the list shows while it shows what was made of one input
+    compared: str = ""  # the group whose results have labels in the 3D view
     clicked_model: str = ""  # twice, in the list of models
     # Workers of backends that were closed, with their service.
     leaving: list[tuple[str, subprocess.Popen[bytes]]] = field(

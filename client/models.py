@@ -11,6 +11,7 @@ from .fields import Fields, JsonValue, Record, has_reserved_name, json_field, wi
 from .labels import readable_name
 
 ASSET_ID = re.compile(r"asset_[A-Za-z0-9_-]+")
+_SECONDARY = re.compile("texture|style|mask|reference|negative|.prompt$", re.IGNORECASE)
 CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D
 
 
@@ -118,6 +119,11 @@ class Input(Record):
     @property
     def is_file(self) -> bool:
         return self.type in ("file", "file_array")
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether it is what the model makes its result from, rather than a guide for the surface."""
+        return self.is_parent or self.required.is_always or not _SECONDARY.search(self.name)
 
     @property
     def title(self) -> str:

@@ -36,7 +36,7 @@ from .finishing import (
     untouched,
 )
 from .gate import Requirement, read_requirements, reasons
-from .input_files import InputFileError, again, with_new_seed
+from .input_files import InputFileError
 from .job_cache import JobCache
 from .library import (
     LIBRARY,
@@ -80,6 +80,7 @@ from .record import (
     new_id,
     placeholder_inputs,
 )
+from .repeats import TIMES_MAX, is_seed, repeat, takes
 from .report import Report, read_report, report_of
 from .report_words import REPORT_COLUMNS, Light, details_of, light_of, report_cells, report_json, sentence_of
 from .result_picture import lacks_picture, picture_of
@@ -105,6 +106,7 @@ __all__ = [
     "PROFILES",
     "REPORT_COLUMNS",
     "SANDBOX",
+    "TIMES_MAX",
     "UNPAID",
     "AccountError",
     "Backend",
@@ -135,7 +137,6 @@ __all__ = [
     "WorkerError",
     "WorkerSettings",
     "add_once",
-    "again",
     "as_text",
     "asset_of",
     "asset_path",
@@ -157,6 +158,7 @@ __all__ = [
     "has_profile",
     "is_file",
     "is_finished_by",
+    "is_seed",
     "key",
     "lacks_picture",
     "leaves",
@@ -187,6 +189,7 @@ __all__ = [
     "reasons",
     "refuse_candidate",
     "remove_asset",
+    "repeat",
     "report_cells",
     "report_json",
     "report_of",
@@ -202,11 +205,11 @@ __all__ = [
     "stop_sandbox",
     "take_candidate",
     "take_up",
+    "takes",
     "untouched",
     "usual_result",
     "view_in",
     "wanted_library",
-    "with_new_seed",
     "write_credentials",
     "write_library",
     "write_request",

@@ -4,7 +4,6 @@
 A file among the inputs of a job is a `StoredFile`: neither a model's table nor a person's values can be one.
 """
 
-import secrets
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # in the worker's process alone
@@ -15,7 +14,6 @@ from typing import cast
 from ..client import (
     UPRIGHT,
     JsonValue,
-    Model,
     colour_profile,
     content_type,
     damage_of_picture,
@@ -26,11 +24,10 @@ from ..client import (
 from .blender_pool import BlenderPool
 from .database import StoreError
 from .files import replacing, safe_name, sha256_of
-from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, StoredValue, mapped
+from .record import InputFile, InputValue, JobRecord, StoredFile, StoredValue, mapped
 from .service import Service
 from .transfers import Progress
 
-_SEED_MAX = 2**31 - 1
 _UPLOADS = 3  # of one job at a time
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
 
@@ -110,52 +107,6 @@ def _is_for_blender(file: StoredFile, target: Path) -> bool:
         return file.kind == "image" and orientation_of(target if target.exists() else Path(file.source)) > 1
     except OSError:  # told when it is prepared
         return False
-
-
-def again(job: JobRecord, folder: Path) -> NewJob:
-    """Another job like this one, not written down yet. Raises InputFileError."""
-    if not all(path_in(folder, file.path).exists() for file in job.input_files):
-        raise InputFileError(f"The files of {job.name} are not there. Use its settings for a new job.")
-
-    is_own = bool(job.placement.get("own"))
-
-    def given(leaf: StoredValue) -> StoredValue:
-        if not isinstance(leaf, StoredFile):
-            return leaf
-        blend = path_in(folder, leaf.source) if is_own and leaf.objects else None
-        if blend and blend.exists():  # what comes goes onto the object in it
-            return cast("StoredValue", InputFile(blend, leaf.kind, objects=leaf.objects))
-        return cast("StoredValue", InputFile(path_in(folder, leaf.path), leaf.kind))
-
-    return NewJob(
-        name=job.name,
-        model_id=job.model_id,
-        model_name=job.model_name,
-        inputs=cast("dict[str, InputValue]", mapped(job.inputs, given)),
-        service=job.service,
-        estimate_cu=job.price_cu,
-        source=job.source,
-        placement=job.placement,
-        profile=job.profile,
-    )
-
-
-def with_new_seed(new: NewJob, model: Model | None) -> NewJob:
-    """The job without the seed that it was given, so that the service draws another.
-
-    Where the model must be given one, one is drawn here. The same seed would be the same result, paid again.
-    """
-    if "seed" not in new.inputs:
-        return new
-    inputs = {name: value for name, value in new.inputs.items() if name != "seed"}
-    spec = next((spec for spec in model.inputs if spec.name == "seed"), None) if model else None
-    if spec and spec.required.is_always:
-        inputs["seed"] = secrets.randbelow(min(int(spec.max or _SEED_MAX), _SEED_MAX)) + 1
-    placement = dict(new.placement)
-    settings = placement.get("settings")
-    if isinstance(settings, dict):
-        placement["settings"] = {name: value for name, value in settings.items() if name != "seed"}
-    return replace(new, inputs=inputs, placement=placement)
 
 
 def prepare_files(blenders: BlenderPool, job: JobRecord, folder: Path) -> list[StoredFile]:

@@ -37,6 +37,7 @@ class JobCache:
         self._supervisor = supervisor
         self._cost_changed = cost_changed
         self._working: set[str] = set()
+        self._groups: dict[str, set[str]] = {}  # ids by `JobRecord.group`
         self._newest_read: int = store.last_change()  # changes after this one are news
         # Changes up to this one are history, not yet read; 0: all is.
         self._history_to: int = self._newest_read
@@ -57,6 +58,13 @@ class JobCache:
             ]
             self._expected_s[model_id] = statistics.median(past) if past else None
         return self._expected_s[model_id]
+
+    def group(self, job: JobRecord) -> list[JobRecord]:
+        """The job and those that were run again from it or with it, whatever their seeds and models; the
+        first comes first.
+        """
+        found = [self.by_id[job_id] for job_id in self._groups.get(job.group, ())]
+        return sorted(found, key=lambda each: (each.created_at, each.id))
 
     def unpaid_cu(self) -> float:
         """What the jobs that are on their way to the service are to cost."""
@@ -167,6 +175,7 @@ class JobCache:
             if before is not None and _charge(before) != _charge(job):
                 self._cost_changed()
             self.by_id[job.id] = job
+            self._groups.setdefault(job.group, set()).add(job.id)
             (self._working.add if job.is_working else self._working.discard)(job.id)
         if is_new:
             self.order = sorted(self.by_id, key=lambda job_id: self.by_id[job_id].created_at, reverse=True)
@@ -174,7 +183,7 @@ class JobCache:
 
     def _drop(self, ids: set[str]) -> None:
         for job_id in ids:
-            del self.by_id[job_id]
+            self._groups[self.by_id.pop(job_id).group].discard(job_id)
         self._working -= ids
         self.order = [job_id for job_id in self.order if job_id in self.by_id]
         self.revision += bool(ids)

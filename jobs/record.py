@@ -185,6 +185,12 @@ class JobRecord:
         return [entry for entry in entries if not entry.get("is_refused")]
 
     @property
+    def group(self) -> str:
+        """What the results of one input have in common: the id of the first job of it."""
+        group = self.placement.get("group")
+        return group if isinstance(group, str) else self.id
+
+    @property
     def price_cu(self) -> float | None:
         """What it was charged, else the estimate; None while neither is known."""
         return self.estimate_cu if self.cost_cu is None else self.cost_cu

@@ -26,9 +26,17 @@ class MAQUETTE_MT_object(bpy.types.Menu):
             price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
             for name, text, icon in (
                 ("repeat_job", f"Run Again{price}", "FILE_REFRESH"),
+                ("vary_job", "Run Again…", "DUPLICATE"),
                 ("use_settings", "Use Settings", "COPYDOWN"),
             ):
                 layout.operator(f"maquette.{name}", text=text, icon=icon).job_id = job.id
+            if state.jobs and len(state.jobs.group(job)) > 1:
+                layout.separator()
+                layout.context_string_set("maquette_job", job.id)
+                layout.menu("MAQUETTE_MT_swap", icon="UV_SYNC_SELECT")
+                layout.operator("maquette.compare_job", icon="ALIGN_JUSTIFY").job_id = job.id
+                layout.operator("maquette.keep_job", icon="PINNED").job_id = job.id
+                layout.separator()
         layout.operator("maquette.show_job", icon="VIEWZOOM")
 
 

@@ -29,7 +29,7 @@ Layout = bpy.types.UILayout
 def arranged(fields: tuple[Field, ...]) -> tuple[list[Field], list[Field], list[Field]]:
     """What the result is made from, the parameters to be seen, and those to fold away."""
     given = [f for f in fields if f.role in _BLOCKS[:-1] or f.spec.is_prompt]
-    primary = [f for f in given if properties.is_primary(f.spec)]
+    primary = [f for f in given if f.spec.is_primary]
     sources = primary if any(f.role != "mesh" for f in primary) else given
     others = [f for f in fields if f not in sources]
     rules = [f.spec.required.conditional for f in fields if f.spec.required.conditional]

@@ -7,13 +7,14 @@ from typing import ClassVar
 import bpy
 
 from .. import properties
-from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text
+from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text, is_seed
 from ..session_state import state
 from ..window import placeholders
 from .job_report import draw_report, draw_sentence
 from .job_text import facts_of, progress_of, row_facts, state_of
 from .text import Ruler, draw_text, time_text
 from .thumbnails import icon_of_job, icon_of_result
+from .variations import draw_variations, place_in_group
 
 _TROUBLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
 _DOUBT = "The service's answer was lost. Which of these jobs is it?"
@@ -45,13 +46,14 @@ class MAQUETTE_UL_jobs(bpy.types.UIList):
             return
         side = row.row(align=True)
         side.alignment = "RIGHT"
-        side.label(text=_side_text(job, name, text), translate=False, icon=icon)
+        side.label(text=_side_text(jobs, job, name, text), translate=False, icon=icon)
 
 
-def _side_text(job: JobRecord, name: str, text: str) -> str:
+def _side_text(jobs: JobCache, job: JobRecord, name: str, text: str) -> str:
     """What stands at the end of a row: as much as there is room for beside the name."""
     ruler = MAQUETTE_UL_jobs.ruler
     facts = row_facts(job) if job.state in DONE else [text]
+    facts += [place] if (place := place_in_group(jobs, job)) else []
     if ruler is None:
         return " · ".join(facts)
     # The most useful are last, the name's end first.
@@ -87,7 +89,9 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
         layout.template_list("MAQUETTE_UL_jobs", "", shown, "jobs", shown, "active_job", rows=4)
         job = jobs.by_id.get(properties.active_job_id(context.window_manager))
         if job:
-            _draw_details(layout.box().column(), ruler, jobs, job)
+            box = layout.box().column()
+            _draw_details(box, ruler, jobs, job)
+            draw_variations(box, context, jobs, job)
             draw_report(layout, ruler, job)
 
 
@@ -124,7 +128,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         _draw_doubts(layout, ruler, job)
     price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
     is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
-    again = "Run Again, New Seed" if "seed" in job.inputs else "Run Again"
+    again = "Run Again, New Seed" if any(map(is_seed, job.inputs)) else "Run Again"
     actions = [
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
@@ -135,6 +139,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         ("use_settings", "Use Settings", True),
         ("copy_message", "Copy Message", bool(job.message)),
         ("show_folder", "Show Folder", True),
+        ("vary_job", "Run Again…", True),
         ("repeat_job", f"{again}{price}", True),
         ("remove_job", "Remove", True),
     ]
@@ -151,7 +156,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         if name == "export_job":
             chosen = row.operator_menu_enum("maquette.export_job", "format", text="", icon="DOWNARROW_HLT")
             chosen.job_id = job.id
-        if name == "repeat_job" and "seed" in job.inputs:
+        if name == "repeat_job" and any(map(is_seed, job.inputs)):
             same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
             same.job_id, same.keeps_seed = job.id, True
         room = 0 if is_wide else room - 1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws over a 3D view what its placeholders wait for, and where a dropped image's 3D model would stand.
+"""Draws over a 3D view what its placeholders wait for, what is compared, and where a dropped image's 3D model
+would stand.
 
 Reads objects by the names that the timer has found, and allocates nothing.
 """
@@ -15,6 +16,7 @@ from .. import properties, scene
 from ..jobs import JobRecord, State
 from ..session_state import state
 from .job_text import progress_of, state_of
+from .variations import label_of
 
 WIDTH, HEIGHT = 120, 5  # of a bar, in points
 LABELS_MAX = 12  # with more placeholders in sight, bars alone, and short ones
@@ -32,11 +34,12 @@ def _draw_labels() -> None:
     context = bpy.context
     jobs = state.jobs
     space = context.space_data
-    if jobs is None or not state.placeholders or not space.overlay.show_overlays:
+    compared = _compared()
+    if jobs is None or not (state.placeholders or compared) or not space.overlay.show_overlays:
         return
     view = context.region_data  # of this region: each of four quad views has its own
     seen: list[tuple[float, Vector, str, JobRecord]] = []  # how near, and where
-    for name, job_id in state.placeholders.items():
+    for name, job_id in [*compared, *state.placeholders.items()]:
         item, job = context.view_layer.objects.get(name), jobs.by_id.get(job_id)
         if item and job and item.visible_get(viewport=space):
             top = max((item.matrix_world @ corner for corner in _box(item)), key=lambda point: point.z)
@@ -46,10 +49,21 @@ def _draw_labels() -> None:
             if place:
                 seen.append(((view.view_matrix @ above).z, place, name, job))
     unit = context.preferences.system.ui_scale
-    draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for _, place, _, job in seen], unit)
+    bars = [(place, job) for _, place, name, job in seen if name in state.placeholders]
+    draw_bars([(place + Vector((0, 10 * unit)), progress_of(jobs, job)) for place, job in bars], unit)
     taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that are drawn
     for _, place, name, job in sorted(seen, key=lambda it: -it[0]) if len(seen) <= LABELS_MAX else ():
         _draw_label(place + Vector((0, (16 + HEIGHT) * unit)), unit, _label(name, job), taken)
+
+
+def _compared() -> list[tuple[str, str]]:
+    """What stands of the group that is compared, while one of it is chosen: object's name, and job."""
+    jobs = state.jobs
+    chosen = jobs.by_id.get(properties.active_job_id(bpy.context.window_manager)) if jobs else None
+    if jobs is None or chosen is None or chosen.group != state.compared:
+        return []
+    found = [(state.in_scene.get(each.id, ""), each.id) for each in jobs.group(chosen)]
+    return [(name, job_id) for name, job_id in found if name and name not in state.placeholders]
 
 
 def _box(item: bpy.types.Object) -> list[Vector]:
@@ -93,6 +107,8 @@ def _rectangle(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 
 def _label(name: str, job: JobRecord) -> str:
+    if state.jobs and name not in state.placeholders:
+        return f"{name}  ·  {label_of(state.jobs, job)}"
     share = progress_of(state.jobs, job)
     word = "Undone" if job.state is State.PLACED else state_of(job)[0]  # what waits again was undone
     return f"{name}  ·  {f'{share:.0%}' if job.state is State.RUNNING and share else word}"

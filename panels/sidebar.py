@@ -23,6 +23,7 @@ from .object_properties import MAQUETTE_PT_object
 from .on_original import draw_on_original, draw_restore
 from .result import MAQUETTE_PT_result
 from .text import Ruler, draw_text
+from .variations import MAQUETTE_MT_swap
 
 
 class MAQUETTE_PT_make(bpy.types.Panel):
@@ -164,6 +165,7 @@ CLASSES = (
     MAQUETTE_PT_result,
     MAQUETTE_PT_object,
     MAQUETTE_PT_asset,
+    MAQUETTE_MT_swap,
 )
 
 

@@ -22,6 +22,11 @@ class _Changing:
 _changing = _Changing()
 
 
+def pin_group(kind: str, job: JobRecord | None) -> None:
+    """Has *Same Input* list what was made of the input of the job that is chosen when it is set."""
+    state.listed_group = job.group if job and kind == "GROUP" else ""
+
+
 def filtered(
     jobs: Mapping[str, JobRecord], order: Sequence[str], kind: str, words: Sequence[str]
 ) -> list[str]:
@@ -34,6 +39,8 @@ def filtered(
 def _is_of_kind(job: JobRecord, kind: str) -> bool:
     if kind == "SCENE":
         return job.id in state.in_scene
+    if kind == "GROUP":
+        return state.listed_group in ("", job.group)
     found = "DONE" if job.state in DONE else "ACTIVE" if job.is_working else "TROUBLE"
     return kind in ("ALL", found)
 

@@ -11,7 +11,7 @@ import bpy
 
 from ..client import Input, Model
 from .groups import fields_of, note_change
-from .values import Picture, Values, is_primary, values_of
+from .values import Picture, Values, values_of
 
 NAME = "{name}"
 _NUMBER = re.compile(r"[._-]\d+$")
@@ -63,7 +63,7 @@ def image_of(item: bpy.types.Object) -> bpy.types.Image | None:
 
 def prompt_input(model: Model) -> Input | None:
     """The input that takes what the result is to be, in words."""
-    return next((spec for spec in model.inputs if spec.is_prompt and is_primary(spec)), None)
+    return next((spec for spec in model.inputs if spec.is_prompt and spec.is_primary), None)
 
 
 def uses_names(settings: Any, model: Model | None, given: Values | None = None) -> bool:
@@ -130,7 +130,7 @@ def _prompt(text: str, item: bpy.types.Object, *, has_names: bool) -> str:
 
 def _image_fields(model: Model) -> list[Any]:
     roles = ("picture", "pictures")
-    return [field for field in fields_of(model.id) if field.role in roles and is_primary(field.spec)]
+    return [field for field in fields_of(model.id) if field.role in roles and field.spec.is_primary]
 
 
 def register() -> None:

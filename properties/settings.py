@@ -60,6 +60,7 @@ FILTERS = (
     ("DONE", "Finished", "What has a 3D model"),
     ("TROUBLE", "Failed", "What failed, was canceled, or needs an answer"),
     ("SCENE", "In This Scene", "What stands in this scene, or waits in it"),
+    ("GROUP", "Same Input", "What was made of the same input as the chosen job"),
 )
 
 
@@ -180,7 +181,7 @@ class MaquetteWindow(bpy.types.PropertyGroup):
         name="Show",
         description="Which jobs are in the list",
         items=FILTERS,
-        update=lambda self, _context: _filter_jobs(self),
+        update=lambda self, _context: _filter_jobs(self, is_new=True),
     )
     models: bpy.props.CollectionProperty(type=MaquetteListItem)
     active_model: bpy.props.IntProperty(
@@ -332,8 +333,11 @@ def show_job(manager: bpy.types.WindowManager, job_id: str) -> None:
     activate_job(manager, job_id)
 
 
-def _filter_jobs(shown: MaquetteWindow) -> None:
-    sync_jobs(cast(bpy.types.WindowManager, shown.id_data), state.jobs)
+def _filter_jobs(shown: MaquetteWindow, *, is_new: bool = False) -> None:
+    manager = cast(bpy.types.WindowManager, shown.id_data)
+    if is_new and state.jobs:
+        job_filter.pin_group(shown.filter, state.jobs.by_id.get(active_job_id(manager)))
+    sync_jobs(manager, state.jobs)
 
 
 def _first_model_id(catalogue: Catalogue) -> str:

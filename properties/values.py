@@ -3,7 +3,6 @@
 
 # Long: reading and writing each kind of input, side by side.
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from ..jobs import requires_mesh
 from .groups import Field, edits, fields_of, inputs_of, note_change
 
 ITEMS_MAX = 100  # where a list's table tells no end
-_SECONDARY = re.compile("texture|style|mask|reference|negative|.prompt$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def carry_over(settings: bpy.types.PropertyGroup, old: Model, new: Model) -> Non
         places = _sources(new, role)
         names = {field.spec.name for field in places}
         for field in places:
-            is_guide = role == "picture" and not is_primary(field.spec)  # what it looks like, not what it is
+            is_guide = role == "picture" and not field.spec.is_primary  # what it looks like, not what it is
             free = [
                 one for one in given if one[0] == field.spec.name or (one[0] not in names and not is_guide)
             ]
@@ -162,11 +160,6 @@ def _has_room(field: Field, group: Any) -> bool:
     if field.role == "picture":
         return not held
     return sum(bool(item.image) for item in held) < (field.spec.max_length or ITEMS_MAX)
-
-
-def is_primary(spec: Input) -> bool:
-    """Whether an input is what the model makes its result from, rather than a guide for the surface."""
-    return spec.is_parent or spec.required.is_always or not _SECONDARY.search(spec.name)
 
 
 def takes_selection(spec: Input) -> bool:
@@ -254,7 +247,7 @@ def _sources(model: Model, role: str) -> list[Field]:
     fields = [f for f in fields_of(model.id) if f.role.removesuffix("s") == role]
     if role == "text":
         fields = [f for f in fields if f.spec.is_prompt]
-    return sorted(fields, key=lambda f: not is_primary(f.spec))
+    return sorted(fields, key=lambda f: not f.spec.is_primary)
 
 
 def _advice(field: Field) -> str:

@@ -14,7 +14,7 @@ from .conversion.sidecar import PART
 from .custom_properties import HIGHEST, LOWEST, NAMED
 from .place import corners_of
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
-from .stand_in import stand_in
+from .stand_in import keep_overrides, stand_in
 
 _QUICK_VERTICES = 200_000  # are moved in some milliseconds
 
@@ -72,6 +72,7 @@ def _put(
         if child not in earlier
     ]
     inner = version_within(root, item)
+    is_version = inner is not None
     if inner is None:
         place = fitted(root, item)
         stands = _stands(root, item, place)
@@ -90,6 +91,8 @@ def _put(
         for each in [each for each in objects if not (is_same and each == root)]:
             collection.objects.link(each)
     new = item if is_same else root
+    if is_version:
+        keep_overrides(new, item)
     if is_same:
         _become(item, root)
     else:

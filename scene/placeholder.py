@@ -6,7 +6,7 @@ The property is the permission to place: a file without it gets nothing.
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import bpy
 from mathutils import Euler, Matrix, Vector
@@ -40,16 +40,20 @@ def add_placeholder(
     name: str,
     location: Iterable[float],
     rotation: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    size: float,
+    size: float | Sequence[float],
 ) -> bpy.types.Object:
-    """An empty cube that stands on `location`; `size` is its edge in the scene's units, angles in radians."""
+    """An empty box that stands on `location`; `size` is the edge of a cube, or the three of another box.
+
+    In the scene's units, angles in radians.
+    """
+    edges = (size,) * 3 if isinstance(size, float | int) else size
     empty = bpy.data.objects.new(name, None)
     empty.empty_display_type = "CUBE"
     empty.empty_display_size = 0.5
-    middle = Euler(rotation).to_matrix() @ Vector((0.0, 0.0, size / 2))
+    middle = Euler(rotation).to_matrix() @ Vector((0.0, 0.0, edges[2] / 2))
     empty.location = Vector(location) + middle
     empty.rotation_euler = rotation
-    empty.scale = (size, size, size)
+    empty.scale = edges
     empty[AWAITS], empty[_MADE] = job_id, True
     collection_of(scene).objects.link(empty)
     return empty
@@ -75,9 +79,11 @@ def drop_placeholder(item: bpy.types.Object) -> None:
 
 
 def await_version(item: bpy.types.Object, job_id: str, longest: float) -> None:
-    """The result waits for another version of itself, which gets its transform and its size.
+    """The result waits for another version of itself, or for another result of the same input, which gets its
+    transform and its size.
 
-    `longest` is the longest side of the version that it is now, as it was converted.
+    `longest` is the longest side as it was converted of what has to be made as large as this one: the version
+    that it is now, for one in the same measure, or what comes.
     """
     low, high = _own_box(item)
     size = max(high - low) / longest if longest > 0 else 1.0
@@ -160,7 +166,7 @@ def free_place(
     What is far larger in both directions, a room or a landscape, is no hindrance.
     """
     free, beside = Vector(place), ""
-    boxes = [(each.name, *_world_box(each)) for each in layer.objects if _fills_space(each)]
+    boxes = [(each.name, *_world_box(each)) for each in layer.objects if each and _fills_space(each)]
     boxes = [(name, low, high) for name, low, high in boxes if min((high - low).xy) < _ROOM * size]
     boxes.sort(key=lambda box: box[2].x)
     first = min(each.x for each in offsets)

@@ -95,6 +95,14 @@ def stand_in(new: bpy.types.Object, item: bpy.types.Object) -> None:
     new.name = name
 
 
+def keep_overrides(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """Materials that the artist has put on the object, not on its mesh, in the same slots."""
+    for slot, was in zip(new.material_slots, item.material_slots, strict=False):
+        if new != item and was.link == "OBJECT":
+            slot.link = "OBJECT"
+            slot.material = was.material
+
+
 def _animate(new: bpy.types.Object, item: bpy.types.Object) -> None:
     """The same actions, and drivers and tracks like those of the item."""
     was = item.animation_data

@@ -120,7 +120,7 @@ def _put_images(context: bpy.types.Context, model: Model, images: Sequence[bpy.t
     """By the views that they are named after, else in order; the names of those without a place."""
     settings = properties.get(context.scene)
     if _takes_one(model):
-        main = next(spec for spec in properties.image_inputs(model) if properties.is_primary(spec))
+        main = next(spec for spec in properties.image_inputs(model) if spec.is_primary)
         properties.set_picture(settings, model, images[0], main.name)
         return [each.name for each in images[1:]]
     views = _views(model) if len(images) > 1 else {}
@@ -137,7 +137,7 @@ def _put_images(context: bpy.types.Context, model: Model, images: Sequence[bpy.t
 
 def _takes_one(model: Model) -> bool:
     """Whether all that the model makes its result from is one image."""
-    specs = [spec for spec in properties.image_inputs(model) if properties.is_primary(spec)]
+    specs = [spec for spec in properties.image_inputs(model) if spec.is_primary]
     rooms = [1 if spec.type == "file" else spec.max_length or properties.ITEMS_MAX for spec in specs]
     return sum(rooms) == 1
 

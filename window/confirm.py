@@ -48,13 +48,15 @@ def invoke(
     is_shown: bool,
     request: str,
     details: Sequence[str] = (),
+    count: int = 1,
 ) -> set[str]:
     """Has it done at once if the price is on the button (`is_shown`), else after a question.
 
     A second click at the same place within a double click's time counts no more if it asks for the same
     `request`: any other is another wish.
 
-    The question stands in the middle of the window: a double click on the button does not answer it.
+    `cost_cu` is for all of a `count`. The question stands in the middle of the window: a double click on the
+    button does not answer it.
     """
     place = (event.mouse_x, event.mouse_y)
     wanted = (operator.bl_idname, request)
@@ -75,7 +77,10 @@ def invoke(
                 bpy.app.timers.register(settle, first_interval=_TICK_S)
         return result
     manager: Any = context.window_manager
-    price = "Price: not known" if cost_cu is None else f"Price: {cost_text(cost_cu)}"
+    price = "Price: not known"
+    if cost_cu is not None:
+        each = f"{count} × {cost_text(cost_cu / count).removesuffix(' CU')} = " if count > 1 else ""
+        price = f"Price: {each}{cost_text(cost_cu)}"
     return manager.invoke_confirm(
         operator, event, title=question, message="\n".join([*details, price]), confirm_text=operator.bl_label
     )

@@ -64,7 +64,7 @@ def fields(settings: properties.MaquetteSettings, model: Model) -> list[properti
     relevant = properties.relevant_fields(settings, model)
     known = [each for each in properties.fields_of(model.id) if each in relevant]
     words = [each for each in known if each.spec.is_prompt]
-    words.sort(key=lambda each: not properties.is_primary(each.spec))
+    words.sort(key=lambda each: not each.spec.is_primary)
     pictures = [each for each in known if each.role == "picture" and requires_mesh(model)]
     return [*words[:1], *pictures]
 

@@ -14,7 +14,7 @@ from .. import preferences, properties, scene
 from ..jobs import LIBRARY, JobCache, JobRecord, NewJob
 from ..session_state import state
 from . import on_original
-from .spots import Spot, drop_place
+from .spots import Spot, drop_place, row_beside
 from .status import show_message
 
 
@@ -90,9 +90,14 @@ def add_jobs(
     With each goes what it replaces, and its spot. With neither it stands beside what the job `beside` has
     made, if that is in the scene, or else where the settings say.
     """
+    if beside:
+        standing = objects_of(beside, context.view_layer.objects)
+        places = row_beside(context, standing, len(wanted))
+        pairs = zip(wanted, places, strict=True)
+        wanted = [(new, target, spot or place) for (new, target, spot), place in pairs]
     try:
         for new, target, spot in wanted:
-            create(context, new, target, spot, beside=beside)
+            create(context, new, target, spot)
         return jobs.add_all([_kept(context, new, target, spot) for new, target, spot in wanted])
     except BaseException:  # also Ctrl-C: no place stays reserved for a job that is not there; raised again
         for new, _, _ in wanted:
@@ -118,8 +123,6 @@ def create(
     job: NewJob | JobRecord,
     target: bpy.types.Object | None,
     spot: Spot | None = None,
-    *,
-    beside: str = "",
 ) -> None:
     """Marks the object as the job's place, or makes an empty on the spot, or else where the settings say.
 
@@ -136,15 +139,9 @@ def create(
     model = properties.model_of(settings, state.catalogue)
     mode = properties.place_mode_of(settings, model)
     size, other = settings.size, ""
-    first = scene.reach_of(objects_of(beside, context.view_layer.objects)) if beside else None
     if spot:
         location, turn = Vector(spot.location), spot.rotation_z
         size = spot.size
-    elif first:
-        low, high = first
-        size = max(high - low)
-        location = Vector((high.x + 0.75 * size, (low.y + high.y) / 2, low.z))
-        location, _ = scene.free_place(context.scene, location, size, context.view_layer)
     elif mode not in ("ROW", "POINT"):
         location, other = scene.free_place(context.scene, location, size, context.view_layer)
     elif mode == "ROW":

@@ -7,7 +7,7 @@ one at a time, in steps of some milliseconds, and not while the artist is in the
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bpy
 
@@ -35,6 +35,14 @@ class _Arrival:
     is_there: bool = False
 
 
+@dataclass
+class _Step:
+    """Results that are one step to undo: which of them are to come, and whether one has."""
+
+    rest: set[str] = field(default_factory=set[str])
+    has_come: bool = False
+
+
 class Placer:
     """Which results have to be placed, and the one that is being placed."""
 
@@ -45,6 +53,7 @@ class Placer:
         self._is_file_new = True
         self._to_mark: set[str] = set()  # jobs that were placed, which the store has not been told yet
         self._failed: set[str] = set()  # results that could not be placed: again only if a person asks
+        self._steps: dict[str, _Step] = {}  # by job, of those that were asked for together
 
     @property
     def is_busy(self) -> bool:
@@ -62,6 +71,7 @@ class Placer:
         self._waiting.clear()
         self._arrival = None
         self._failed.clear()
+        self._steps.clear()
 
     def has_file_placeholders(self) -> bool:
         """Whether a file that was just opened waits for a result."""
@@ -83,10 +93,14 @@ class Placer:
             if not job.is_working:
                 self._of_file.discard(job.id)
 
-    def enqueue(self, job_id: str) -> None:
-        """Place the job's result in the next ticks, also if that has failed before."""
-        self._failed.discard(job_id)
-        self._waiting[job_id] = None
+    def enqueue(self, *job_ids: str) -> None:
+        """Place the jobs' results in the next ticks, as one step to undo, also if that has failed before."""
+        step = _Step(set(job_ids))
+        for job_id in job_ids:
+            self._end(job_id)  # it is of another step now
+            self._failed.discard(job_id)
+            self._waiting[job_id] = None
+            self._steps[job_id] = step
 
     def step(self, jobs: JobCache) -> bool:
         """Do a little for the result that has waited longest; whether there is more to do at once."""
@@ -105,7 +119,7 @@ class Placer:
             elif scene.is_in_use(job.id):
                 return False
             elif self._arrive(arrival.loading, job):
-                _push_undo(job.name)
+                self._end(job.id, job.name)
                 show_message(on_original.what_came(arrival.loading, job))
                 self.mark_placed(jobs)
         except scene.GoneError:
@@ -119,6 +133,8 @@ class Placer:
             self._arrival = None
             self._report(jobs, arrival.job_id, error)
         self._arrival = None
+        if arrival.job_id not in self._waiting:
+            self._end(arrival.job_id)
         return False
 
     def place_now(self, jobs: JobCache, job: JobRecord) -> None:
@@ -143,11 +159,20 @@ class Placer:
         found = scene.find_placeholders(self._waiting)
         for job_id in [each for each in self._waiting if each not in found or each not in jobs.by_id]:
             del self._waiting[job_id]
+            self._end(job_id)
         job_id = next((each for each in self._waiting if not scene.is_in_use(each)), None)
         if job_id is not None:
             del self._waiting[job_id]
             self._arrival = _Arrival(job_id, _loading(jobs, job_id))
         return job_id is not None
+
+    def _end(self, job_id: str, come: str = "") -> None:
+        """The job's result has `come`, under that name, or will not: after the last, a step to undo."""
+        step = self._steps.pop(job_id, None) or _Step()
+        step.rest.discard(job_id)
+        step.has_come = step.has_come or bool(come)
+        if step.has_come and not step.rest:
+            _push_undo(come or "results")
 
     def _arrive(self, loading: scene.Loading, job: JobRecord) -> bool:
         """Put the result in the place of its placeholders; False if none are left.
@@ -159,7 +184,7 @@ class Placer:
                 return False
         except scene.EditedError as error:
             show_message(f"{error} It comes as an object of its own.")
-            self.enqueue(job.id)
+            self._waiting[job.id] = None
             return False
         placeholders.select_arrived(job.id, placeholders.objects_of(job.id, bpy.data.objects))
         self._to_mark.add(job.id)
@@ -186,6 +211,7 @@ _modal_since: dict[str, float] = {}  # by identifier of a modal operator that is
 def on_load(_path: object) -> None:
     """A handler of load_post."""
     placer.file_opened()
+    state.compared = ""
 
 
 def find_placeholders() -> None:

@@ -2,6 +2,7 @@
 """Places of their own for 3D models: points on the ground or on a surface, one or a grid of them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -41,6 +42,21 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
             start = scene.row_place(context.scene, settings.size)
         start, _ = scene.free_place(context.scene, start, settings.size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), turn, settings.size) for place in places]
+
+
+def row_beside(
+    context: bpy.types.Context, standing: Sequence[bpy.types.Object], count: int
+) -> Sequence[Spot | None]:
+    """Places in a row beside what stands, as large as that; if nothing does, where the settings say."""
+    reach = scene.reach_of(standing)
+    if reach is None:
+        return grid(context, count) if count > 1 else [None]
+    low, high = reach
+    size = max(high - low)
+    start = Vector((high.x + (GAP + 0.5) * size, (low.y + high.y) / 2, low.z))
+    places = [Vector((place * (1 + GAP) * size, 0.0, 0.0)) for place in range(count)]
+    start, _ = scene.free_place(context.scene, start, size, context.view_layer, offsets=places)
+    return [Spot(tuple(start + place), 0.0, size) for place in places]
 
 
 def drop_place(context: bpy.types.Context) -> tuple[Vector, float]:

@@ -169,6 +169,8 @@ def _redraw(backend: Backend, now: float, is_working: bool) -> None:
     by_id = backend.jobs.by_id
     jobs = [by_id[job_id] for job_id in placeholders.values() if job_id in by_id]
     view = (*placeholders, *((job.state, round(job.progress or 0.0, 2)) for job in jobs))
+    if state.compared:
+        view = (*view, state.compared, *state.in_scene.values())
     if view != last.view and now - last.view_at >= REDRAW_S:
         last.view, last.view_at = view, now
         _tag("WINDOW")

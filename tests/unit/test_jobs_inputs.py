@@ -17,7 +17,6 @@ from maquette.jobs import (
     State,
     Store,
     StoreError,
-    again,
     files,
     placeholder_inputs,
     provenance_of,
@@ -26,6 +25,7 @@ from maquette.jobs import (
 from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.input_files import QUICK_BYTES
 from maquette.jobs.parse_inputs import gather_inputs
+from maquette.jobs.repeats import again
 from maquette.jobs.worker import Worker
 from png_files import png
 from service import MODEL, Clock, MemoryService, fake_blender

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""*Run Again…*, *Compare*, *Swap* and *Keep*: what was made of one input, in the scene."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import bpy
+import pytest
+from commands import HORSE
+from mathutils import Matrix
+from sandbox_scene import newest, operators, part, until
+
+INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
+variations, repeats = part("window.variations"), part("window.repeats")
+scene_package = part("scene")
+state = part("session_state").state
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compared() -> None:
+    state.compared = ""
+
+
+@pytest.fixture
+def group(scene: Any, backend: Any) -> list[Any]:
+    """A result that stands, and two of the same input that do not."""
+    operators.generate(inputs=INPUTS)
+    first = newest(backend)
+    operators.repeat_job(job_id=first.id, times=2)
+    made = backend.jobs.group(first)
+    for each in made[1:]:
+        bpy.data.objects.remove(standing(each))
+    return [backend.jobs.by_id[each.id] for each in made]
+
+
+def found(job: Any) -> list[Any]:
+    return variations.results_of(job.id, bpy.context.scene.objects)
+
+
+def standing(job: Any) -> Any:
+    (item,) = found(job)
+    return item
+
+
+def reach(item: Any) -> tuple[Any, Any]:
+    bpy.context.view_layer.update()
+    return scene_package.reach_of([item])
+
+
+def test_several_at_once_are_a_group_in_a_row_each_paid_once(scene: Any, backend: Any) -> None:
+    operators.generate(inputs=json.dumps({"image": HORSE, "targetFaceNum": 2000, "seed": 4}))
+    first = newest(backend)
+    paid = backend.jobs.spent_cu(0)
+    operators.repeat_job(job_id=first.id, times=3)
+    group = [backend.jobs.by_id[each.id] for each in backend.jobs.group(first)]
+    assert len(group) == 4
+    assert all("seed" not in each.inputs for each in group[1:])
+    assert backend.jobs.spent_cu(0) - paid == pytest.approx(3 * first.cost_cu)
+    ends = [reach(standing(each)) for each in group]
+    ends.sort(key=lambda end: end[0].x)
+    assert all(before[1].x <= after[0].x for before, after in pairwise(ends))
+
+
+def test_another_model_makes_it_of_the_same_input_and_is_of_the_group(scene: Any, backend: Any) -> None:
+    operators.generate(inputs=INPUTS)
+    first = newest(backend)
+    catalogue = backend.catalogue
+    for model_id in ("model_pixal3d", "model_meshy-remesh"):
+        until(lambda each=model_id: catalogue.schema(each) or catalogue.ask_model(each))
+    names = [each.id for each in repeats.models_for(first)]
+    assert names[0] == first.model_id
+    assert "model_pixal3d" in names
+    assert "model_meshy-remesh" not in names
+    until(lambda: repeats.is_priced(first.id, times=2, model_id="model_pixal3d"))
+    planned = repeats.plan(backend, first, times=2, model_id="model_pixal3d")
+    assert planned.cost_cu == pytest.approx(2 * planned.new[0].estimate_cu)
+    known = set(backend.jobs.by_id)
+    with pytest.raises(RuntimeError, match="Meshy Remesh cannot do with these inputs: Model is required"):
+        operators.repeat_job(job_id=first.id, model_id="model_meshy-remesh")
+    with pytest.raises(RuntimeError, match="There is no model model_none"):
+        operators.repeat_job(job_id=first.id, model_id="model_none")
+    assert set(backend.jobs.by_id) == known
+    operators.repeat_job(job_id=first.id, model_id="model_pixal3d")
+    second = newest(backend)
+    assert (second.model_id, second.group, second.state) == ("model_pixal3d", first.group, "placed")
+
+
+def test_run_again_itself_pays_for_nothing(group: list[Any], backend: Any) -> None:
+    known = set(backend.jobs.by_id)
+    with pytest.raises(RuntimeError, match=r"In a script, maquette\.repeat_job does it"):
+        operators.vary_job(job_id=group[0].id)
+    assert set(backend.jobs.by_id) == known
+    for name in ("vary_job", "compare_job", "swap_job", "keep_job"):
+        assert "REGISTER" not in getattr(bpy.types, f"MAQUETTE_OT_{name}").bl_options
+
+
+def test_compare_stands_the_others_beside_the_one_that_is_there(group: list[Any], backend: Any) -> None:
+    first, second, third = group
+    item = standing(first)
+    item.location = (2.0, 1.0, 0.5)
+    item.rotation_euler.z = 0.6
+    item.scale = (2.0, 2.0, 2.0)
+    low, high = reach(item)
+    matrix = item.matrix_world.copy()
+    operators.compare_job(job_id=second.id)
+    assert item.matrix_world == matrix
+    edge = high.x
+    for each in (second, third):
+        new = standing(each)
+        new_low, new_high = reach(new)
+        assert new_low.x > edge
+        assert new_low.z == pytest.approx(low.z, abs=1e-3)
+        assert new.matrix_world.to_euler().z == pytest.approx(0.6, abs=1e-5)
+        edge = new_high.x
+        sizes = [max(scene_package.box_of(one)[1] - scene_package.box_of(one)[0]) for one in (item, new)]
+        assert sizes[1] * new.scale.x == pytest.approx(sizes[0] * 2.0, rel=0.02)
+    count = len(bpy.context.scene.objects)
+    operators.compare_job(job_id=second.id)  # all are there
+    assert len(bpy.context.scene.objects) == count
+    assert not scene_package.find_placeholders(None)
+
+
+def test_what_comes_in_its_place_takes_over_all_that_it_was_given(group: list[Any], backend: Any) -> None:
+    first, second, third = group
+    scene: Any = bpy.context.scene
+    item = standing(first)
+    stage = bpy.data.collections.new("Stage")
+    scene.collection.children.link(stage)
+    empty, child, other = (bpy.data.objects.new(name, None) for name in ("parent", "child", "watched"))
+    for each in (empty, child, other):
+        stage.objects.link(each)
+    for collection in item.users_collection:
+        collection.objects.unlink(item)
+    stage.objects.link(item)
+    item.name = "Hero"
+    item.parent = empty
+    empty.location = (1.0, 2.0, 3.0)
+    item.matrix_parent_inverse = Matrix.Translation((0.0, 0.5, 0.0))
+    item.location, item.rotation_euler, item.scale = (0.5, -1.0, 0.2), (0.1, 0.2, 0.7), (1.0, 2.0, 0.5)
+    child.parent = item
+    item.constraints.new("LIMIT_LOCATION").name = "kept"
+    other.constraints.new("COPY_LOCATION").target = item
+    item["note"] = "mine"
+    item.hide_render = True
+    item.keyframe_insert("hide_render", frame=1)
+    paint = bpy.data.materials.new("Paint")
+    item.material_slots[0].link = "OBJECT"
+    item.material_slots[0].material = paint
+    item.select_set(True)
+    bpy.context.view_layer.objects.active = item
+    size = max(scene_package.box_of(item)[1] - scene_package.box_of(item)[0])
+    bpy.context.view_layer.update()
+    matrix, held = item.matrix_world.copy(), child.matrix_world.copy()
+    paid = backend.jobs.spent_cu(0)
+
+    for options, comes in (({}, second), ({"to": third.id}, third), ({"step": "NEXT"}, first)):
+        now = next(each for each in group if found(each))
+        assert operators.swap_job(job_id=now.id, **options) == {"FINISHED"}
+        assert not found(now)
+        new = standing(comes)
+        bpy.context.view_layer.update()
+        assert (new.name, new.parent, new["note"], new.users_collection) == ("Hero", empty, "mine", (stage,))
+        assert all((a - b).length < 1e-5 for a, b in zip(new.matrix_world, matrix, strict=True))
+        assert all((a - b).length < 1e-4 for a, b in zip(child.matrix_world, held, strict=True))
+        assert (child.parent, other.constraints[0].target) == (new, new)
+        assert [each.name for each in new.constraints] == ["kept"]
+        assert new.animation_data.action == item.animation_data.action
+        assert (new.hide_render, new.select_get()) == (True, True)
+        assert bpy.context.view_layer.objects.active == new
+        assert (new.material_slots[0].link, new.material_slots[0].material) == ("OBJECT", paint)
+        ends = scene_package.box_of(new)
+        assert max(ends[1] - ends[0]) == pytest.approx(size, rel=0.02)
+        assert "maquette_awaits" not in new and "maquette_version" not in new
+    assert backend.jobs.spent_cu(0) == paid
+
+
+def test_only_the_selected_one_of_several_copies_is_swapped(group: list[Any]) -> None:
+    first, second, _ = group
+    item = standing(first)
+    copy = item.copy()
+    bpy.context.scene.collection.objects.link(copy)
+    for each in bpy.context.scene.objects:
+        each.select_set(each == copy)
+    operators.swap_job(job_id=first.id)
+    assert standing(first) == item
+    assert standing(second).select_get()
+
+
+def test_compared_ones_change_places(group: list[Any]) -> None:
+    first, second, third = group
+    operators.compare_job(job_id=first.id)
+    places = [standing(each).location.copy() for each in group]
+    operators.swap_job(job_id=first.id, to=third.id)
+    assert [len(found(each)) for each in group] == [1, 1, 1]
+    for each, place in ((third, places[0]), (second, places[1]), (first, places[2])):
+        assert (standing(each).location - place).length < 1e-5
+    assert state.compared == first.group
+
+
+def test_keep_tidies_the_others_away_and_what_stood_on_them_stays(group: list[Any], backend: Any) -> None:
+    first, second, third = group
+    operators.compare_job(job_id=first.id)
+    lamp = bpy.data.objects.new("lamp", None)
+    bpy.context.scene.collection.objects.link(lamp)
+    lamp.parent = standing(third)
+    bpy.context.view_layer.update()
+    world = lamp.matrix_world.copy()
+    operators.keep_job(job_id=second.id)
+    bpy.context.view_layer.update()
+    assert [len(found(each)) for each in group] == [0, 1, 0]
+    assert lamp.parent is None
+    assert all((a - b).length < 1e-5 for a, b in zip(lamp.matrix_world, world, strict=True))
+    assert all(backend.store.result_blend(each).is_file() for each in group)
+    assert {each.id for each in group} <= backend.jobs.by_id.keys()
+    assert not state.compared
+    with pytest.raises(RuntimeError, match="No other 3D model of this input is in this scene"):
+        operators.keep_job(job_id=second.id)
+    with pytest.raises(RuntimeError, match="is not in this scene"):
+        operators.keep_job(job_id=first.id)
+
+
+@pytest.mark.parametrize("action", ["compare_job", "swap_job", "keep_job"])
+def test_each_is_one_step_to_undo_and_undo_pays_for_nothing(
+    group: list[Any], backend: Any, action: str
+) -> None:
+    first = group[0]
+    bpy.context.view_layer.update()
+    if action == "keep_job":
+        operators.compare_job(job_id=first.id)
+    names = sorted((each.name, each.get("maquette_job")) for each in bpy.context.scene.objects)
+    bpy.ops.ed.undo_push(message="before")
+    known, paid = set(backend.jobs.by_id), backend.jobs.spent_cu(0)
+    getattr(operators, action)("EXEC_DEFAULT", True, job_id=first.id)
+    if action != "keep_job":  # in a window the arrival pushes it
+        bpy.ops.ed.undo_push(message="arrived")
+    after = sorted((each.name, each.get("maquette_job")) for each in bpy.context.scene.objects)
+    assert after != names
+    bpy.ops.ed.undo()
+    assert sorted((each.name, each.get("maquette_job")) for each in bpy.context.scene.objects) == names
+    assert not scene_package.find_placeholders(None)
+    bpy.ops.ed.redo()
+    assert sorted((each.name, each.get("maquette_job")) for each in bpy.context.scene.objects) == after
+    assert (set(backend.jobs.by_id), backend.jobs.spent_cu(0)) == (known, paid)
+
+
+def test_results_that_come_together_are_one_step_however_some_fail(
+    group: list[Any], backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placing = part("window.placing")
+    pushed: list[str] = []
+    monkeypatch.setattr(placing, "_push_undo", pushed.append)
+    variations.compare(bpy.context, backend.jobs, group[0])
+    placer = placing.placer
+    placer.enqueue(*(each.id for each in group[1:]))
+    finish(lambda: not placer.is_busy, placer, backend)
+    assert len(pushed) == 1
+    assert all(map(found, group))
+    for each in group[1:]:
+        bpy.data.objects.remove(standing(each))
+    (one, two) = variations.compare(bpy.context, backend.jobs, group[0])
+    placer.enqueue(one.id, two.id)
+    name = scene_package.find_placeholders([two.id])[two.id][0]
+    bpy.data.objects.remove(bpy.data.objects[name])  # as an artist may, meanwhile
+    finish(lambda: not placer.is_busy, placer, backend)
+    assert len(pushed) == 2
+    assert not found(two)
+
+
+def finish(is_done: Callable[[], bool], placer: Any, backend: Any) -> None:
+    for _ in range(10_000):
+        if is_done():
+            return
+        placer.step(backend.jobs)
+    raise AssertionError("it never ends")
+
+
+def test_what_cannot_be_done_is_off_with_the_reason(scene: Any, backend: Any) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    jobs = backend.jobs
+    assert "Run Again" in variations.why_not_compare(jobs, job)
+    assert variations.why_not_swap(jobs, job) == variations.why_not_compare(jobs, job)
+    for action in (operators.compare_job, operators.swap_job):
+        with pytest.raises(RuntimeError, match="Nothing else was made of this input yet"):
+            action(job_id=job.id)
+
+
+def test_same_input_lists_the_group_alone(group: list[Any], backend: Any) -> None:
+    operators.generate(inputs=INPUTS)
+    shown: Any = bpy.context.window_manager.maquette
+    properties = part("properties")
+    properties.activate_job(bpy.context.window_manager, group[1].id)
+    shown.filter = "GROUP"
+    assert [item.job_id for item in shown.jobs] == [each.id for each in reversed(group)]
+    assert properties.active_job_id(bpy.context.window_manager) == group[1].id
+    shown.filter = "ALL"
+    assert len(shown.jobs) == len(backend.jobs.by_id)
