@@ -26,7 +26,7 @@ class _Tracker:
 
     seen: tuple[object, ...] = ()
     looked_at: float = 0.0
-    active: str = ""
+    active: tuple[str, str] = ("", "")  # the active object, and the job that it came of
     # Jobs that wait for their result in this scene, until that was seen in it.
     watched: set[str] = field(default_factory=set[str])
 
@@ -65,7 +65,7 @@ class _Tracker:
     def forget(self) -> None:
         """Another file, or none."""
         self.seen = ()
-        self.active = ""
+        self.active = ("", "")
         self.watched.clear()
         state.in_scene = {}
         state.hidden = ()
@@ -93,13 +93,13 @@ class _Tracker:
             _redraw()
 
     def _follow_active(self, window: bpy.types.Window) -> None:
-        """The row of what was made active since the last look."""
+        """The row of what was made active, or came in the place of that, since the last look."""
         item = window.view_layer.objects.active
         name = item.name if item and item.select_get(view_layer=window.view_layer) else ""
-        if name == self.active:
-            return
-        self.active = name
         job_id = job_of(item) if name else ""
+        if (name, job_id) == self.active:
+            return
+        self.active = (name, job_id)
         if job_id and job_id != properties.active_job_id(bpy.context.window_manager):
             properties.activate_job(bpy.context.window_manager, job_id)
             _redraw()

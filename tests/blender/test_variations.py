@@ -4,6 +4,7 @@
 import json
 from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -266,6 +267,39 @@ def test_results_that_come_together_are_one_step_however_some_fail(
     finish(lambda: not placer.is_busy, placer, backend)
     assert len(pushed) == 2
     assert not found(two)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_what_was_asked_for_in_the_dialog_is_paid_for_after_a_question_alone(
+    group: list[Any], backend: Any, asks: bool
+) -> None:
+    """The button in the list shows the price and asks no more; the dialog's does not."""
+    job, confirm = group[0], part("window.confirm")
+    confirm.unregister()
+    confirm.spent.asked_at = float("-inf")
+    kind = part("operators.repeat_job").MAQUETTE_OT_repeat_job
+    questions: list[str] = []
+    paid: list[str] = []
+
+    def ask(*_given: object, **told: Any) -> set[str]:
+        questions.append(told["message"])
+        return {"RUNNING_MODAL"}
+
+    operator = SimpleNamespace(
+        bl_idname=kind.bl_idname,
+        bl_label=kind.bl_label,
+        job_id=job.id,
+        times=1,
+        model_id="",
+        asks=asks,
+        find=lambda _context: job,
+        execute=lambda _context: paid.append(job.id) or {"CANCELLED"},
+        _plan=lambda *given: repeats.plan(*given, times=1, model_id=""),
+    )
+    context = SimpleNamespace(window_manager=SimpleNamespace(invoke_confirm=ask))
+    kind.invoke(operator, context, SimpleNamespace(mouse_x=10, mouse_y=10))
+    assert (len(questions), paid) == ((1, []) if asks else (0, [job.id]))
+    assert all("20.25 CU" in text for text in questions)
 
 
 def finish(is_done: Callable[[], bool], placer: Any, backend: Any) -> None:
