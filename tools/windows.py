@@ -40,6 +40,9 @@ GUIDE = {  # docs/guide/NAME.jpg: the scenario and its picture
     "blockouts": ("blockouts", "blockouts"),
     "retexture": ("retexture", "retexture"),
     "retexture-dialog": ("dialog", "guide"),
+    "compare": ("compare", "compare-menu"),
+    "finish": ("finish", "finish-dialog"),
+    "library": ("online", "online"),
 }
 PROGRAMS = ("Xvfb", "openbox", "xprop", "xdotool", "import")
 APT = (

@@ -2,6 +2,7 @@
 """What is made of one input: run again twice after a question, compared, one in another's place, one kept."""
 
 from collections.abc import Generator
+from typing import Any
 
 import bpy
 import expected
@@ -25,7 +26,8 @@ def steps(w: Window) -> Steps:
     w.check(expected.paid(w) == 1, "the dialog pays for nothing", expected.paid(w))
     yield from w.key("Escape")
     yield 0.5
-    bpy.ops.maquette.vary_job("EXEC_DEFAULT", job_id=first.id, times=2)  # as its button does
+    operators: Any = bpy.ops.maquette  # type: ignore[attr-defined]
+    operators.vary_job("EXEC_DEFAULT", job_id=first.id, times=2)  # as its button does
     yield 3.0
     w.picture("compare-question")
     w.check(expected.paid(w) == 1, "the price is asked for, and nothing paid", expected.paid(w))

@@ -62,7 +62,7 @@ def use_online(w: Window, address: str) -> Steps:
     yield 1.0
     yield from library.open_browser(w, NAME)
     yield 5.0
-    w.picture("online")
+    w.picture("online", w.region("WINDOW", "FILE_BROWSER"))
     yield from w.click(library.tile(w))
     yield from library.in_browser(w, bpy.ops.asset.assets_download)  # as its context menu does
     cache = w.folder / "cache"
