@@ -188,6 +188,8 @@ class Placer:
             return False
         placeholders.select_arrived(job.id, placeholders.objects_of(job.id, bpy.data.objects))
         self._to_mark.add(job.id)
+        # Before the next scan, whose job is placed already would be taken for undone.
+        state.placeholders = {name: of for name, of in state.placeholders.items() if of != job.id}
         return True
 
     def _report(self, jobs: JobCache, job_id: str, error: Exception) -> None:
