@@ -23,6 +23,7 @@ TIMEOUT_S = 1800.0
 TASKS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
 IDLE_S = 20.0  # one that has had nothing to do for so long is ended
 _NO_START_S = 60.0  # none is started ahead for so long after one that ended before its first task
+CONTINUED = "is_to_be_continued"  # in an answer: more will follow
 _LOOK_S = 0.02
 _END_S = 5.0
 _CHILD = Path(__file__).resolve().parent.parent / "scene" / "background_main.py"
@@ -73,10 +74,7 @@ class BlenderPool:
         self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
     ) -> dict[str, JsonValue]:
         """As `begin`, and waits for the answer."""
-        task = self.begin(command, request, folder, purpose)
-        while (answer := task.poll()) is None:
-            time.sleep(_LOOK_S)
-        return answer
+        return self.begin(command, request, folder, purpose).wait()
 
     def begin(
         self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
@@ -233,6 +231,8 @@ class BlenderTask:
             folder / f".{command}-{secrets.token_hex(4)}.json",
         )
         self._log.unlink(missing_ok=True)
+        self.to_be_continued = False
+        self._is_begun = False  # the child has answered once
         line = {**request, "command": command, "log": str(self._log), "answer": str(self._answer)}
         self._line = json.dumps(line).encode() + b"\n"
         self._start(is_fresh=False)
@@ -247,20 +247,35 @@ class BlenderTask:
         self._child.process.kill()
         self._blenders.discard(self._child)
 
+    def wait(self) -> dict[str, JsonValue]:
+        """As `poll`, when it is there."""
+        while (answer := self.poll()) is None:
+            time.sleep(_LOOK_S)
+        return answer
+
     def poll(self) -> dict[str, JsonValue] | None:
-        """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed."""
+        """The answer, once it is there. Raises ChildError: in the script's words, or if Blender crashed.
+
+        Of a task that is `to_be_continued` then, what else it has to say comes the same way.
+        """
         code = self._child.process.poll()
         if self._answer.exists():
-            self._blenders.release(self._child)
             answer: dict[str, Any] = _readable(json.loads(self._answer.read_text(encoding="utf-8")))
             self._answer.unlink()
+            self.to_be_continued = answer.pop(CONTINUED, False) is True
+            if self.to_be_continued:
+                self._answer = self._answer.with_name(f"{self._answer.name}.more")
+                self._is_begun = True
+            else:
+                self._blenders.release(self._child)
             if answer.get("ok") is not True:
                 text = str(answer.get("error") or f"Blender failed at {self._purpose}.")
                 raise ChildError(text, is_unreadable=answer.get("is_unreadable") is True)
             return answer
         if code is not None:
             self._blenders.discard(self._child)
-            if self._child.tasks == 1 and self._log.exists():  # else it had ended before it read the task
+            is_ours = self._child.tasks == 1 or self._is_begun
+            if is_ours and self._log.exists():  # else it had ended before it read the task
                 text = f"Blender crashed while {self._purpose} (exit code {code}): a file may be damaged, "
                 text += f"or need more memory than a conversion may take. Details are in {self._log}."
                 raise ChildError(text, is_unreadable=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from ..client import InputError, JsonValue
-from .blender_pool import BlenderPool, ChildError
+from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .profile import PROFILES, Profile, as_json, from_json, key, override, read_profile, without_stripped
 from .provenance import provenance_of
 from .record import JobRecord
@@ -77,14 +77,20 @@ def finished_key(result: object) -> str:
     return found if isinstance(found, str) and _KEY.fullmatch(found) else ""
 
 
-def make_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
+def make_result(
+    blenders: BlenderPool, job: JobRecord, folder: Path, *, is_report_later: bool = False
+) -> tuple[dict[str, JsonValue], BlenderTask | None]:
     """Have background Blenders make the result of the downloaded files, and finish it; the answer about it.
 
-    One that is there is only finished, anew. Raises as `convert_result` does.
+    One that is there is only finished, anew. Raises and returns as `convert_result` does.
     """
-    is_there = bool(job.result.get("objects")) and is_whole(folder / RESULT)
-    answer = untouched(job.result) if is_there else convert_result(blenders, job, folder)
-    return finish_result(blenders, job, folder, answer)
+    task = None
+    if job.result.get("objects") and is_whole(folder / RESULT):
+        answer = untouched(job.result)
+    else:
+        is_later = is_report_later and not job.profile
+        answer, task = convert_result(blenders, job, folder, is_report_later=is_later)
+    return finish_result(blenders, job, folder, answer), task
 
 
 def finish_result(

@@ -18,7 +18,7 @@ from ..client import (
     ScenarioError,
     Submission,
 )
-from .blender_pool import BlenderPool, ChildError
+from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .database import RemoteTakenError
 from .finishing import make_result, message_of
 from .input_files import is_for_blender, is_prepared, prepare_files, upload_inputs
@@ -28,7 +28,7 @@ from .poller import Poller
 from .record import JobRecord
 from .remote_claims import claim_remote
 from .service import Service
-from .states import REMOTE, State
+from .states import DONE, REMOTE, State
 from .store import REFUSED
 from .tasks import Tasks
 from .transfers import Progress, SpoiltFileError, UnreadableResultError, download_results, set_aside
@@ -259,22 +259,27 @@ class Steps:
             self._leased.postpone_or_fail(job, error, State.DOWNLOADING)
 
     def _convert(self, job: JobRecord) -> None:
-        folder = self._folder(job)
+        folder, is_window = self._folder(job), not self._leased.session
         self._tasks.start(
             job.id,
             "convert",
-            lambda _: make_result(self._blenders, job, folder),
+            lambda _: make_result(self._blenders, job, folder, is_report_later=is_window),
             lambda future: self._converted(job, future),
         )
 
     def _converted(self, job: JobRecord, future: Future[Any]) -> None:
-        job = self._leased.since(job)
         error = future.exception()
-        if error is None and not (future.result().get("objects") or future.result().get("kept")):
+        answer: dict[str, JsonValue] = {}
+        task: BlenderTask | None = None
+        if error is None:
+            answer, task = future.result()
+        if task:
+            self._await_report(job, task)
+        job = self._leased.since(job)
+        if error is None and not (answer.get("objects") or answer.get("kept")):
             text = "The service delivered no 3D model. Resume the job to look again."
             self._leased.fail(job, text, UnreadableResultError.__name__, State.DOWNLOADING)
         elif error is None:
-            answer = future.result()
             message = message_of(answer)
             if job.cancel:
                 message = f"It came all the same: the service did not stop it. {message}".strip()
@@ -291,6 +296,22 @@ class Steps:
                 str(error) if isinstance(error, ChildError) else f"The result could not be converted: {error}"
             )
             self._leased.fail(job, text, type(error).__name__, State.CONVERTING)
+
+    def _await_report(self, job: JobRecord, task: BlenderTask) -> None:
+        """The result is there, and need not wait for what is measured of it."""
+        key = f"{job.id} report"
+        if key not in self._tasks:  # it is, where the store could not be written to
+            self._tasks.start(
+                key, "convert", lambda _: task.wait(), lambda future: self._reported(job, future)
+            )
+
+    def _reported(self, job: JobRecord, future: Future[Any]) -> None:
+        if error := future.exception():
+            log.warning("job %s: no report: %s", job.id, error)
+            return
+        now = self._leased.since(job, *DONE)
+        if "untouched" not in now.result:  # it has not been finished meanwhile
+            self._leased.update(now, result={**now.result, "report": future.result().get("report")})
 
     def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
         """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a

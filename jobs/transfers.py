@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..client import Asset, Download, JsonValue, NotFoundError, ServerError, TransferError, content_type
-from .blender_pool import BlenderPool, ChildError
+from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .files import safe_name, sha256_of
 from .record import JobRecord, StoredFile
 from .service import Service
@@ -217,11 +217,14 @@ def _keys(name: str) -> set[str]:
     return {folded, f"{folded}.part", f"{folded}.bad"}
 
 
-def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[str, JsonValue]:
+def convert_result(
+    blenders: BlenderPool, job: JobRecord, folder: Path, *, is_report_later: bool = False
+) -> tuple[dict[str, JsonValue], BlenderTask | None]:
     """Have a background Blender make `folder`/result.blend of the downloaded files; returns its answer.
 
-    Raises ChildError with the converter's own words, or if the child crashed or took too long;
-    SpoiltFileError if the files have to be downloaded again.
+    With `is_report_later` also the task, where it goes on: its next answer has the report. Raises ChildError
+    with the converter's own words, or if the child crashed or took too long; SpoiltFileError if the files
+    have to be downloaded again.
     """
     remove_leftovers(folder)
     sources: list[JsonValue] = []
@@ -235,13 +238,16 @@ def convert_result(blenders: BlenderPool, job: JobRecord, folder: Path) -> dict[
     request: dict[str, JsonValue] = {"sources": sources, "name": job.name}
     request["target"] = str((folder / RESULT).resolve())
     request["frame"] = job.placement.get("frame", 1)
+    source = _own_source(job, folder)
+    request["is_report_later"] = is_report_later and source is None
     try:
-        answer = blenders.run("convert", request, folder, "reading the result")
-        if answer.get("objects") and (source := _own_source(job, folder)):
+        task = blenders.begin("convert", request, folder, "reading the result")
+        answer = task.wait()
+        if answer.get("objects") and source:
             made = _put_back(blenders, job, source, folder)
             told = [*_list(answer.get("messages")), *_list(made.pop("messages"))]
             answer |= {**made, "messages": told}
-        return answer
+        return answer, task if task.to_be_continued else None
     except ChildError as error:
         if error.is_unreadable:
             raise UnreadableResultError(str(error)) from error

@@ -11,7 +11,7 @@ from mathutils import Matrix
 
 from .append import Loading, collection_of, name_data, note_provenance, without_number
 from .conversion.sidecar import PART
-from .custom_properties import HIGHEST, LOWEST, NAMED
+from .custom_properties import BESIDE, HIGHEST, LOWEST, NAMED, PREFIX
 from .place import corners_of
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
 from .stand_in import keep_overrides, stand_in
@@ -58,7 +58,8 @@ def _put(
 ) -> tuple[bpy.types.Object, Matrix]:
     """Puts the result in the item's place; returns its root there, and what has been done to its mesh.
 
-    Where the root is an empty and the item is one, the item becomes the root, else the root stands in for it.
+    Where the root is an empty and the item is one, the item becomes the root. So does a result that is one
+    mesh and gets another version of itself: its modifiers stay. Else the root stands in for the item.
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
@@ -82,7 +83,9 @@ def _put(
     applied = _shift(root, objects, inner, applied)
     for each in earlier:
         each.parent = None  # else it would count to the new one
-    is_same = item.type == root.type == "EMPTY"
+    is_same = item.type == root.type == "EMPTY" or (
+        is_version and _is_mesh_alone(root) and item.type == "MESH"
+    )
     for child in [each for each in objects if each.parent == root] if is_same else ():
         inverse = child.matrix_parent_inverse.copy()
         child.parent = item
@@ -160,14 +163,20 @@ def _is_same(one: Matrix, other: Matrix) -> bool:
 def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
     """Turns the placeholder into the result's root.
 
-    Copies the root's properties to it and deletes the root, which was never shown.
+    Gives it the root's mesh and properties, and deletes the root, which was never shown.
     """
-    for key in PLACEHOLDER_KEYS:
-        item.pop(key, None)
+    for key in [each for each in item.keys() if each.startswith(PREFIX) and each != BESIDE]:  # noqa: SIM118 # no dict
+        del item[key]
     for key, value in root.items():
         item[key] = value
     item.empty_display_type, item.empty_display_size = root.empty_display_type, root.empty_display_size
+    item.data = root.data
     bpy.data.objects.remove(root)
+
+
+def _is_mesh_alone(root: bpy.types.Object) -> bool:
+    """Whether it is its mesh, its place and its properties, and nothing else."""
+    return root.type == "MESH" and not (root.modifiers or root.constraints or root.animation_data)
 
 
 def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:

@@ -4,7 +4,8 @@
 Run by path (`blender -b --factory-startup --python background_main.py`), never imported. Each line on
 stdin is a task: a JSON object with `command`, the paths `log` and `answer`, and what the task itself needs.
 Arguments name the tasks that are expected: their modules are loaded before one comes. What a person should
-know goes into the answer's file; an error that nobody foresaw ends the process. So does the end of stdin.
+know goes into the answer's file, what a task has to say later into one with ".more" behind its name. An error
+that nobody foresaw ends the process; so does the end of stdin.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -37,10 +39,11 @@ def main() -> None:
         # The user's preferences stay away, and nothing is left of the startup file or the last task.
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         name = request["command"]  # a module here, with a function of the same name
-        answer = getattr(importlib.import_module(f"maquette.scene.{name}"), name)(request)
-        part = Path(request["answer"] + ".part")
-        part.write_text(json.dumps(answer), "utf-8")
-        os.replace(part, request["answer"])
+        made = getattr(importlib.import_module(f"maquette.scene.{name}"), name)(request)
+        for number, answer in enumerate(made if isinstance(made, Iterator) else [made]):
+            part = Path(request["answer"] + ".part")
+            part.write_text(json.dumps(answer), "utf-8")
+            os.replace(part, request["answer"] + ".more" * number)
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.suppress(OSError):  # not empty, or no folder of this Blender's own

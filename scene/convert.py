@@ -5,6 +5,7 @@ An task of background_main.py, never imported elsewhere: the artist's Blender pa
 """
 
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .conversion.bounds import Bounds, seen_bounds
 from .conversion.colours import colour_by_vertices
 from .conversion.joining import join
 from .conversion.pictures import use_picture_beside
-from .conversion.report import report_on
+from .conversion.report import Report, begin_report
 from .conversion.textures import fit_textures, pack_textures
 from .conversion.unpack import Format, Model, Problem, UnreadableError, UnsupportedError, stage
 from .conversion.versions import Imported
@@ -23,31 +24,45 @@ from .conversion.versions import Imported
 Answer = dict[str, object]
 
 
-def convert(request: dict[str, Any]) -> Answer:
+def convert(request: dict[str, Any]) -> Iterator[Answer]:
     """Makes the file `target` of the `sources`; it appears whole. `name` is the result's.
 
     What moves is measured as it stands at `frame`, that of the scene that it is for.
     `memory_bytes` may say how much memory that may take; else it follows from the machine's.
+    With `is_report_later` the answer comes without the report, which another answer has.
     """
+    answer, report = _made(request)
+    if report and request.get("is_report_later"):
+        yield {**answer, "is_to_be_continued": True}
+        answer = {}
+    if report:
+        with memory.bounded(request.get("memory_bytes", 0)):
+            answer = {"ok": True, **answer, "report": report()}
+    yield answer
+
+
+def _made(request: dict[str, Any]) -> tuple[Answer, Callable[[], Report] | None]:
+    """The answer without the report, and what measures that: None if there is nothing to be measured."""
     target = Path(request["target"])
     _scene().frame_set(request.get("frame", 1))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
         part, folder = Path(work, "part"), Path(work, "files").resolve()
         try:
             with memory.bounded(request.get("memory_bytes", 0)):
-                answer = _converted(request["sources"], folder, part, request["name"])
+                answer, report = _converted(request["sources"], folder, part, request["name"])
             if part.exists():
                 result.move_in(part, target)
+            return answer, report
         except UnreadableError as error:  # perhaps it did not come as it was sent
-            return {"ok": False, "error": str(error), "is_unreadable": True}
+            return {"ok": False, "error": str(error), "is_unreadable": True}, None
         except UnsupportedError as error:
-            return {"ok": False, "error": str(error)}
+            text = str(error)
         except MemoryError:
-            return {"ok": False, "error": "The result needs more memory than a conversion may take."}
+            text = "The result needs more memory than a conversion may take."
         except OSError as error:
             reason = error.strerror or error  # not the path; Blender's own errors are text alone
-            return {"ok": False, "error": f"A file was not read or written: {reason}. Is the disk full?"}
-    return answer
+            text = f"A file was not read or written: {reason}. Is the disk full?"
+    return {"ok": False, "error": text}, None
 
 
 def _scene() -> bpy.types.Scene:
@@ -55,7 +70,9 @@ def _scene() -> bpy.types.Scene:
     return bpy.context.scene
 
 
-def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: str) -> Answer:
+def _converted(
+    sources: list[dict[str, str]], folder: Path, target: Path, name: str
+) -> tuple[Answer, Callable[[], Report] | None]:
     """Imports the most complete version of the model; its other versions and formats are kept as files."""
     models, problems = stage(sources, folder)
     chosen: list[Imported] = []
@@ -78,14 +95,17 @@ def _converted(sources: list[dict[str, str]], folder: Path, target: Path, name: 
     broken = [why for _, why in problems if isinstance(why, UnreadableError)]
     if broken and not chosen:
         raise broken[0]
-    return {
+    answer: Answer = {
         "ok": True,
         "imported": [each.model.name for each in chosen],
         "kept": [{"name": each, "why": str(why)} for each, why in problems],
         "faces": result.faces([item for each in chosen for item in each.objects]),
         "objects": 0,
-        **(_written(chosen, folder, target, name) if chosen else {}),
     }
+    if not chosen:
+        return answer, None
+    written, report = _written(chosen, target, name)
+    return answer | written, report
 
 
 def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> list[Imported]:
@@ -135,7 +155,7 @@ def _keep_as_file(version: Imported, better: Imported, problems: list[Problem]) 
     problems.append((name, UnsupportedError(why)))
 
 
-def _written(models: list[Imported], folder: Path, target: Path, name: str) -> Answer:
+def _written(models: list[Imported], target: Path, name: str) -> tuple[Answer, Callable[[], Report]]:
     """Writes the .blend; its messages say in words what of the files is not in the result."""
     objects = [item for each in models for item in each.objects]
     messages = [message for each in models for message in each.messages]
@@ -144,14 +164,14 @@ def _written(models: list[Imported], folder: Path, target: Path, name: str) -> A
     objects, joined = join(objects)
     result.slim_down(objects)
     textures, smaller = fit_textures()
-    report = report_on(objects, bounds, textures)
+    report = begin_report(objects, bounds, textures)
     collection = result.root_over(objects, name, bounds.low, bounds.high)
     result.write_result(collection, objects, target)
-    return {
+    answer: Answer = {
         "objects": len(objects),
         "textures": len(textures),
         "messages": messages + joined + bounds.messages + smaller,
         "min": bounds.low.tolist(),
         "max": bounds.high.tolist(),
-        "report": report,
     }
+    return answer, report

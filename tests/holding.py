@@ -56,7 +56,7 @@ class HoldingProxy:
             return False
         self._pattern = None
         self.is_held.set()
-        self._go_on.wait(60)
+        self._go_on.wait()
         return point == "request"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

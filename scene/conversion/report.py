@@ -34,30 +34,48 @@ def report_on(
 
     Shape and UVs of more than `max_faces` are not measured.
     """
+    return begin_report(objects, bounds, textures, max_faces)()
+
+
+def begin_report(
+    objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes, max_faces: int = MAX_FACES
+) -> Callable[[], Report]:
+    """What makes the report, which takes longest for large meshes. It may be called when these objects are no
+    longer there: what it needs of them is read now.
+    """
     report: Report = {"version": 1, "not_measured": []}
     report["dimensions_m"] = [float(side) for side in bounds.high - bounds.low]
     uses = _uses(objects)
-    measures: list[tuple[str, Callable[[], Report]]] = [
-        ("objects", lambda: _counts(objects, uses)),
-        ("shape", lambda: _shape(uses, max_faces)),
-        ("UVs", lambda: _uvs(uses, max_faces)),
-        ("textures", lambda: _textures(textures)),
-        ("materials", lambda: _materials(uses)),
-        ("duplicates", lambda: _copies(uses, textures)),
-        ("rig", lambda: _rig(objects)),
-    ]
-    for name, measure in measures:
-        try:
-            with np.errstate(all="ignore"):
-                report |= measure()
-        except _TooMuchError as error:
-            report["not_measured"].append(f"{name}: {error}")
-        except MemoryError:
-            report["not_measured"].append(f"{name}: too large for the memory that there is")
-        except Exception:  # a defect of ours, which the job's log then tells
-            traceback.print_exc()
-            report["not_measured"].append(f"{name}: Maquette met a defect")
-    return report
+    _measure(report, "objects", lambda: _counts(objects, uses))
+    _measure(report, "textures", lambda: _textures(textures))
+    _measure(report, "materials", lambda: _materials(uses))
+    _measure(report, "duplicates", lambda: _copies(uses, textures))
+    _measure(report, "rig", lambda: _rig(objects))
+    is_read = _measure(report, "meshes", lambda: _read_meshes(uses, max_faces))
+
+    def finish() -> Report:
+        if is_read:
+            _measure(report, "shape", lambda: _shape(uses, max_faces))
+            _measure(report, "UVs", lambda: _uvs(uses, max_faces))
+        return report
+
+    return finish
+
+
+def _measure(report: Report, name: str, measure: Callable[[], Report]) -> bool:
+    """Adds to the report what was measured, or why it could not be; returns whether it was."""
+    try:
+        with np.errstate(all="ignore"):
+            report |= measure()
+        return True
+    except _TooMuchError as error:
+        report["not_measured"].append(f"{name}: {error}")
+    except MemoryError:
+        report["not_measured"].append(f"{name}: too large for the memory that there is")
+    except Exception:  # a defect of ours, which the job's log then tells
+        traceback.print_exc()
+        report["not_measured"].append(f"{name}: Maquette met a defect")
+    return False
 
 
 class _TooMuchError(Exception):
@@ -71,6 +89,12 @@ class _Use:
         self.mesh = mesh
         self.materials = materials  # of the first object, by its slots
         self.count = 0
+        self.faces = len(mesh.polygons)
+        self.uv_layers = len(mesh.uv_layers)
+        self.is_textured = any(map(_has_texture, materials))
+        self.arrays: MeshArrays | None = None  # these three once they are read
+        self.uv: np.ndarray | None = None
+        self.material_numbers: np.ndarray | None = None
         self.corner_edges: np.ndarray | None = None  # those that merging makes one as one; None: not known
 
 
@@ -90,6 +114,23 @@ def _uses(objects: list[bpy.types.Object]) -> list[_Use]:
     return list(found.values())
 
 
+def _read_meshes(uses: list[_Use], max_faces: int) -> Report:
+    """Reads what shape and UVs are measured by, and adds nothing to the report."""
+    if _are_too_many(uses, max_faces):
+        return {}
+    numbers: dict[bpy.types.Material | None, int] = {}
+    for use in uses:
+        use.arrays = arrays_of(use.mesh)
+        layers = use.mesh.uv_layers
+        if layers and use.faces:
+            layer = next((each for each in layers if each.active_render), layers[0])
+            slots = [numbers.setdefault(each, len(numbers)) for each in use.materials or [None]]
+            of_slots, of_faces = np.array(slots, np.int32), _slots_of_faces(use.mesh)
+            use.material_numbers = of_slots[np.clip(of_faces, 0, len(slots) - 1)]
+            use.uv = _read(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
+    return {}
+
+
 def _counts(objects: list[bpy.types.Object], uses: list[_Use]) -> Report:
     points = [len(each.data.points) for each in objects if isinstance(each.data, bpy.types.PointCloud)]
     return {
@@ -101,8 +142,12 @@ def _counts(objects: list[bpy.types.Object], uses: list[_Use]) -> Report:
     }
 
 
+def _are_too_many(uses: list[_Use], max_faces: int) -> bool:
+    return sum(each.faces for each in uses) > max_faces
+
+
 def _check_size(uses: list[_Use], max_faces: int) -> None:
-    if sum(len(each.mesh.polygons) for each in uses) > max_faces:
+    if _are_too_many(uses, max_faces):
         raise _TooMuchError(f"over {max_faces:,} faces")
 
 
@@ -110,7 +155,8 @@ def _shape(uses: list[_Use], max_faces: int) -> Report:
     _check_size(uses, max_faces)
     total = dict.fromkeys(asdict(ShapeCounts()), 0)
     for use in uses:
-        counts, use.corner_edges = count_shape(arrays_of(use.mesh))
+        assert use.arrays is not None
+        counts, use.corner_edges = count_shape(use.arrays)
         for name, count in asdict(counts).items():
             total[name] += count * use.count
     return total
@@ -150,27 +196,18 @@ def _starts(mesh: bpy.types.Mesh) -> np.ndarray:
 
 def _uvs(uses: list[_Use], max_faces: int) -> Report:
     _check_size(uses, max_faces)
-    numbers: dict[bpy.types.Material | None, int] = {}
     pieces: list[UvFaces] = []
     for use in uses:
-        layers = use.mesh.uv_layers
-        if not layers or not use.mesh.polygons:
+        if use.arrays is None or use.uv is None or use.material_numbers is None:
             continue
-        layer = next((each for each in layers if each.active_render), layers[0])
-        slots = [numbers.setdefault(each, len(numbers)) for each in use.materials or [None]]
-        materials = np.array(slots, np.int32)[np.clip(_slots_of_faces(use.mesh), 0, len(slots) - 1)]
-        corner_edges = use.corner_edges
-        if corner_edges is None:
-            corner_edges = _attribute(use.mesh, ".corner_edge", "value", np.int32)
-        uv = _read(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
-        pieces.append(UvFaces(uv, _starts(use.mesh), corner_edges, materials))
+        corner_edges = use.arrays.corner_edges if use.corner_edges is None else use.corner_edges
+        pieces.append(UvFaces(use.uv, use.arrays.starts, corner_edges, use.material_numbers))
     found = measure_uv(pieces)
-    bare = [use for use in uses if not use.mesh.uv_layers]
-    textured = [use for use in bare if any(map(_has_texture, use.materials))]
+    bare = [use for use in uses if not use.uv_layers]
     return {
-        "uv_layers": max((len(use.mesh.uv_layers) for use in uses), default=0),
-        "faces_without_uv": sum(len(use.mesh.polygons) * use.count for use in bare),
-        "textured_faces_without_uv": sum(len(use.mesh.polygons) * use.count for use in textured),
+        "uv_layers": max((use.uv_layers for use in uses), default=0),
+        "faces_without_uv": sum(use.faces * use.count for use in bare),
+        "textured_faces_without_uv": sum(use.faces * use.count for use in bare if use.is_textured),
         "uv_coverage": found.coverage,
         "uv_overlap": found.overlap,
         "uv_outside_faces": found.outside_faces,

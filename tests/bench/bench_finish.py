@@ -18,16 +18,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import bench_requests  # noqa: F401 # makes the repository importable as `maquette`
 from bench_convert import CONVERTER, write_glb
 
 BY_HAND = Path(__file__).with_name("finish_by_hand.py")
 GOAL = 1.5
-GAME = {
-    "weld": True, "loose": 0.01, "normals": True, "watertight": False, "quads": False, "smooth_angle": 60.0,
-    "texture_px": 2048, "texture_format": None, "merge": True, "lods": 0, "hulls": 0, "apply_scale": True,
-    "pivot": "base", "front": None, "object_name": "", "mesh_name": "", "material_name": "",
-    "texture_name": "",
-}  # fmt: skip
 
 
 def asked(blender: list[str], requests: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
@@ -83,7 +78,9 @@ def main() -> int:
     parser.add_argument("--pixels", type=int, default=2048)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    profile = {**GAME, "name": "game", "faces": options.budget, "bake": options.pixels}
+    from maquette.jobs import PROFILES, override, profile_json
+
+    profile = profile_json(override(PROFILES["game"], faces=options.budget, bake=options.pixels))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = folder / "model.glb"

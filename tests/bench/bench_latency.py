@@ -98,7 +98,8 @@ class Run:
 
     @property
     def phase_s(self) -> float:
-        return 2.0 * (self.number + 0.5) / self.case.runs
+        """So that a job is over at points that are spread evenly between two of the script's questions."""
+        return (self.delay_s + 2.0 * (self.number + 0.5) / self.case.runs) % 2.0
 
     def busy(self) -> list[tuple[float, float]]:
         ends = (self.starts_at + self.delay_s, self.starts_at + self.later_s + self.delay_s)

@@ -110,7 +110,6 @@ def test_rows_that_miss_what_is_required_are_rejected_kept_and_judged_again_for_
     assert (done.returncode, "did you mean faces" in done.stderr) == (2, True), done.stderr
 
 
-@pytest.mark.timeout(400)
 def test_a_mixed_batch_comes_with_every_form_a_table_a_page_and_a_word_at_the_end(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -165,7 +165,6 @@ def test_each_example_has_its_check() -> None:
     assert len(BLOCKS) == len(CHECKS)
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_an_example_of_the_page_does_what_it_says(
     check: Callable[[Example], None], sandbox: Sandbox, tmp_path: Path
@@ -235,7 +234,6 @@ def test_each_shell_block_is_run_or_says_why_not() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     "block", [block for block in SHELL if not block.not_run], ids=lambda block: block.name
 )

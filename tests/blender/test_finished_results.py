@@ -121,7 +121,6 @@ def results(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.timeout(400)
 def test_of_twelve_rows_that_are_finished_the_two_that_miss_the_gate_are_rejected(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

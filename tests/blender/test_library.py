@@ -199,7 +199,6 @@ def assets_in(folder: Path) -> list[str]:
 
 
 @two_blenders
-@pytest.mark.timeout(400)
 def test_a_result_is_kept_once_and_stays_when_its_job_is_removed(sandbox: Sandbox, tmp_path: Path) -> None:
     kept = tmp_path / "kept here"
     words = ("--library", str(kept), "-o", str(tmp_path / "horse.glb"), "--size", "2")
@@ -221,7 +220,6 @@ def test_a_result_is_kept_once_and_stays_when_its_job_is_removed(sandbox: Sandbo
 
 
 @two_blenders
-@pytest.mark.timeout(400)
 def test_an_asset_goes_with_its_job_if_that_is_wanted(sandbox: Sandbox, tmp_path: Path) -> None:
     env, job = made(sandbox, tmp_path, "--library", str(tmp_path / "kept"))
     (name,) = assets_in(tmp_path / "kept")
@@ -231,7 +229,6 @@ def test_an_asset_goes_with_its_job_if_that_is_wanted(sandbox: Sandbox, tmp_path
 
 
 @two_blenders
-@pytest.mark.timeout(400)
 def test_what_is_there_is_kept_without_its_price_if_the_library_says_so(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -253,7 +250,6 @@ def test_what_is_there_is_kept_without_its_price_if_the_library_says_so(
 
 
 @two_blenders
-@pytest.mark.timeout(400)
 def test_a_batch_keeps_its_rows_and_what_was_made_before_without_paying_again(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -304,7 +300,6 @@ def test_an_older_blender_says_which_one_can_publish(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not IS_LISTING, reason="Blender lists libraries from 5.2 on")
-@pytest.mark.timeout(400)
 def test_a_published_library_lists_all_that_blender_asks_of_one(sandbox: Sandbox, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     env, job = made(sandbox, tmp_path, "--library", str(kept))
@@ -371,7 +366,6 @@ def test_library_settings_are_written_for_all_who_use_it(no_library: Any, tmp_pa
     assert jobs.read_library(tmp_path) == jobs.LibrarySettings(author="Ann", prices=False)
 
 
-@pytest.mark.timeout(300)
 def test_a_result_of_the_window_becomes_an_asset_by_itself(
     scene: Any, backend: Any, no_library: Any, tmp_path: Path
 ) -> None:
@@ -387,7 +381,6 @@ def test_a_result_of_the_window_becomes_an_asset_by_itself(
     assert path.exists()
 
 
-@pytest.mark.timeout(300)
 def test_an_asset_can_be_removed_with_its_job(
     scene: Any, backend: Any, no_library: Any, tmp_path: Path
 ) -> None:

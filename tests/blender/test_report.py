@@ -527,6 +527,24 @@ def test_the_converter_tells_the_report_of_what_it_has_made(tmp_path: Path) -> N
     assert found["not_measured"] == []
 
 
+def test_a_report_that_comes_later_is_the_same(tmp_path: Path) -> None:
+    document, binary = triangle(png(8))
+    model = tmp_path / "model.glb"
+    model.write_bytes(importlib.import_module("model_files").glb(document, binary))
+    request = {"sources": [{"path": str(model), "role": "mesh", "name": "model.glb"}], "name": "it"}
+    convert = importlib.import_module(f"{PACKAGE}.scene.convert").convert
+    told: list[list[dict[str, Any]]] = []
+    for is_later in (False, True):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        target = str(tmp_path / f"{is_later}.blend")
+        told.append(list(convert({**request, "target": target, "is_report_later": is_later})))
+    (whole,), (first, second) = told
+    assert first.pop("is_to_be_continued") is True
+    assert "report" not in first
+    assert first | second == whole
+    assert whole["report"]["uv_coverage"] == pytest.approx(0.5, abs=0.01)
+
+
 def test_a_box_of_an_obj_is_closed(tmp_path: Path) -> None:
     found = converted(tmp_path, {"box.obj": obj_box()})["report"]
     assert (found["quads"], found["boundary_edges"], found["flipped_faces"]) == (6, 0, 0)

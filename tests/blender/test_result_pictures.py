@@ -83,7 +83,6 @@ def drawn() -> list[str]:
     return said
 
 
-@pytest.mark.timeout(300)
 def test_a_row_that_is_seen_gets_a_picture_after_its_result_and_only_then(backend: Any) -> None:
     empty_scene()
     inputs = json.dumps({"image": str(EXAMPLES / "horse.png"), "targetFaceNum": 600})

@@ -467,9 +467,8 @@ def test_a_splat_is_imported_where_this_blender_has_an_operator_for_it(tmp_path:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.utils.register_class(WM_OT_spz_import)
     try:
-        answer = convert.convert(
-            {"sources": [source], "target": str(tmp_path / "result.blend"), "name": "splat"}
-        )
+        target = str(tmp_path / "result.blend")
+        answer = next(convert.convert({"sources": [source], "target": target, "name": "splat"}))
     finally:
         bpy.utils.unregister_class(WM_OT_spz_import)
     assert (answer["ok"], answer["imported"], answer["kept"]) == (True, ["a.spz"], [])

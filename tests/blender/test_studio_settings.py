@@ -293,7 +293,7 @@ def test_nothing_is_looked_up_by_a_name_that_blender_translates(tmp_path: Path, 
     wish["sources"] = [{"path": str(source), "role": "mesh", "name": source.name}]
     convert = importlib.import_module(f"{PACKAGE}.scene.convert")
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    assert convert.convert(wish)["textures"] == 1
+    assert next(convert.convert(wish))["textures"] == 1
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
     placement = scene_of.Placement()

@@ -177,6 +177,28 @@ def test_what_comes_in_its_place_takes_over_all_that_it_was_given(group: list[An
     assert backend.jobs.spent_cu(0) == paid
 
 
+def test_the_artists_modifiers_stay_with_all_that_they_are_set_to(group: list[Any]) -> None:
+    first, second, third = group
+    item = standing(first)
+    soft = item.modifiers.new("Soft", "SUBSURF")
+    soft.levels = 2
+    soft.keyframe_insert("levels", frame=1)
+    bend = item.modifiers.new("Bend", "SIMPLE_DEFORM")
+    bend.origin = bpy.data.objects.new("origin", None)
+    size = max(scene_package.box_of(item)[1] - scene_package.box_of(item)[0])
+    before = item.data
+    for now, comes in ((first, second), (second, third), (third, first)):
+        operators.swap_job(job_id=now.id, to=comes.id)
+        new = standing(comes)
+        assert [each.name for each in new.modifiers] == ["Soft", "Bend"]
+        assert (new.modifiers["Soft"].levels, new.modifiers["Bend"].origin.name) == (2, "origin")
+        assert new.animation_data.action.name in bpy.data.actions
+        assert new.data != before
+        assert new["maquette_job"] == comes.id
+        low, high = scene_package.bounds_or_none(new)
+        assert max(high - low) == pytest.approx(size, rel=0.02)
+
+
 def test_only_the_selected_one_of_several_copies_is_swapped(group: list[Any]) -> None:
     first, second, _ = group
     item = standing(first)

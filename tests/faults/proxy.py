@@ -175,7 +175,7 @@ class FaultProxy:
             if point == "answer":
                 exchange.forward()
             self.is_held.set()
-            self._go_on.wait(60)
+            self._go_on.wait()
             if point == "request":
                 raise HangUpError
             pass_on(exchange)

@@ -21,8 +21,15 @@ for line in sys.stdin:
     time.sleep(task.get("takes_s", 0))
     part = pathlib.Path(task["answer"] + ".part")
     secrets = [name for name, text in os.environ.items() if "planted" in text]
-    part.write_text(json.dumps({{"ok": True, "pid": os.getpid(), "secrets": secrets}}))
+    goes_on = task.get("goes_on", "")
+    answer = {{"ok": True, "pid": os.getpid(), "secrets": secrets, "is_to_be_continued": bool(goes_on)}}
+    part.write_text(json.dumps(answer))
     os.replace(part, task["answer"])
+    if goes_on == "crash":
+        os._exit(13)
+    if goes_on:
+        part.write_text(json.dumps({{"ok": True, "more": goes_on}}))
+        os.replace(part, task["answer"] + ".more")
     if task.get("crash_after"):
         os._exit(12)
 """
@@ -100,6 +107,27 @@ def test_a_bad_task_in_a_used_blender_is_tried_in_a_new_one_and_then_told(
     with pytest.raises(ChildError, match="crashed"):
         pid(blenders, tmp_path, crash=True)
     assert pid(blenders, tmp_path) != first
+
+
+def test_what_a_task_has_to_say_later_comes_after_its_answer(blenders: BlenderPool, tmp_path: Path) -> None:
+    task = blenders.begin("convert", {"goes_on": "it is large"}, tmp_path, "it")
+    first = task.wait()
+    assert (first["ok"], task.to_be_continued) == (True, True)
+    assert task.wait() == {"ok": True, "more": "it is large"}
+    assert not task.to_be_continued
+    assert pid(blenders, tmp_path) == first["pid"]
+    assert {path.name for path in tmp_path.iterdir()} == {"blender", "convert.log"}
+
+
+def test_a_crash_after_an_answer_is_told_and_the_task_not_done_again(
+    blenders: BlenderPool, tmp_path: Path
+) -> None:
+    used = pid(blenders, tmp_path)
+    task = blenders.begin("convert", {"goes_on": "crash"}, tmp_path, "it")
+    assert task.wait()["pid"] == used
+    with pytest.raises(ChildError, match="crashed"):
+        task.wait()
+    assert (tmp_path / "convert.log").read_text() == "at convert\n"
 
 
 def test_one_that_takes_too_long_is_ended(make: Callable[..., BlenderPool], tmp_path: Path) -> None:

@@ -224,6 +224,49 @@ def test_a_conversion_begins_in_the_round_that_sees_the_end_of_the_download(scen
     worker.tasks.drain()
 
 
+@pytest.mark.parametrize("session", ["", "batch"])
+def test_a_result_for_a_window_is_there_before_its_report(scene: Scene, session: str) -> None:
+    script = scene.folder / "measuring-blender"
+    script.write_text(f"""#!{sys.executable}
+import json, os, pathlib, sys, time
+go_on = pathlib.Path({str(scene.folder)!r}, "go on")
+for line in sys.stdin:
+    task = json.loads(line)
+    open(task["log"], "a").close()
+    pathlib.Path(task["target"]).write_bytes(b"BLENDER")
+    answer, report = {{"ok": True, "objects": 1}}, {{"ok": True, "report": {{"faces": 12}}}}
+    part = pathlib.Path(task["answer"] + ".part")
+    if task["is_report_later"]:
+        part.write_text(json.dumps(answer | {{"is_to_be_continued": True}}))
+        os.replace(part, task["answer"])
+        while not go_on.exists():
+            time.sleep(0.01)
+    part.write_text(json.dumps(report if task["is_report_later"] else answer | report))
+    os.replace(part, task["answer"] + ".more" * task["is_report_later"])
+""")
+    script.chmod(0o755)
+    job_id = scene.add(session=session).id
+    worker = scene.worker(session, blenders=BlenderPool(str(script)))
+
+    def is_ready() -> bool:
+        worker.round()
+        scene.clock.time += scene.step_s
+        return scene.store.get(job_id).state is State.READY
+
+    soon(is_ready)
+    assert scene.store.get(job_id).result == {
+        "ok": True,
+        "objects": 1,
+        **({"report": {"faces": 12}} if session else {}),
+    }
+    (scene.folder / "go on").touch()
+    while worker.round():
+        time.sleep(0.01)
+    done = scene.store.get(job_id)
+    assert (done.state, done.result["report"], done.message) == (State.READY, {"faces": 12}, "")
+    worker.close()
+
+
 @needs_proc
 def test_no_blender_waits_when_the_job_has_failed(scene: Scene) -> None:
     scene.service.is_finishing = False
