@@ -5,6 +5,7 @@
 written through.
 """
 
+import bisect
 import contextlib
 import itertools
 import statistics
@@ -163,11 +164,11 @@ class JobCache:
         return [*jobs, *history]
 
     def drop_removed(self) -> None:
-        """Forget jobs that another process has removed from the store."""
-        self._drop(self.by_id.keys() - self.store.ids(self.service))
+        """Forget jobs that another process has removed from the store, all of which has been read."""
+        if self.store.count(self.service) != len(self.by_id):
+            self._drop(self.by_id.keys() - self.store.ids(self.service))
 
     def _put(self, jobs: list[JobRecord]) -> None:
-        is_new = any(job.id not in self.by_id for job in jobs)
         for job in jobs:
             before = self.by_id.get(job.id)
             if job.state in DONE:
@@ -175,11 +176,14 @@ class JobCache:
             if before is not None and _charge(before) != _charge(job):
                 self._cost_changed()
             self.by_id[job.id] = job
+            if before is None:
+                bisect.insort(self.order, job.id, key=self._age)
             self._groups.setdefault(job.group, set()).add(job.id)
             (self._working.add if job.is_working else self._working.discard)(job.id)
-        if is_new:
-            self.order = sorted(self.by_id, key=lambda job_id: self.by_id[job_id].created_at, reverse=True)
         self.revision += bool(jobs)
+
+    def _age(self, job_id: str) -> float:
+        return -self.by_id[job_id].created_at
 
     def _drop(self, ids: set[str]) -> None:
         for job_id in ids:

@@ -45,6 +45,7 @@ ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended 
 Clock = Callable[[], float]  # seconds since 1970
 # JobRecord.is_working, for SQL.
 _IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
+_AMONG = "+service = ?"  # of few: the other condition has an index, and + keeps SQLite from this one's
 # By now (?2), or put off before this computer's clock was set back.
 _IS_DUE = f"(not_before <= ?2 OR updated_at > ?2 OR not_before > ?2 + {MAX_DELAY_S})"
 # A job of an ended session, for any other: paid, or unpaid for long. ?1: service, ?2: now.
@@ -99,8 +100,8 @@ class Store:
 
     def remote_ids(self, service: str) -> set[str]:
         """The service's jobs that are jobs here already."""
-        wanted = "remote_id FROM jobs WHERE service = ? AND remote_id IS NOT NULL"
-        return {str(row[0]) for row in self._db.execute(f"SELECT {wanted}", (service,))}
+        rows = self._db.execute("SELECT remote_id FROM jobs WHERE service = ?", (service,))
+        return {str(row[0]) for row in rows if row[0]}
 
     def list_jobs(
         self,
@@ -123,11 +124,11 @@ class Store:
 
     def changed_since(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs written after the write numbered `change`, oldest write first."""
-        return self._jobs("WHERE change > ? AND service = ? ORDER BY change LIMIT ?", change, service, limit)
+        return self._jobs(f"WHERE change > ? AND {_AMONG} ORDER BY change LIMIT ?", change, service, limit)
 
     def changed_until(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs last written before or in the write numbered `change`, newest write first."""
-        where = "WHERE change <= ? AND service = ? ORDER BY change DESC LIMIT ?"
+        where = f"WHERE change <= ? AND {_AMONG} ORDER BY change DESC LIMIT ?"
         return self._jobs(where, change, service, limit)
 
     def last_change(self) -> int:
@@ -135,6 +136,9 @@ class Store:
 
     def ids(self, service: str) -> set[str]:
         return {str(row[0]) for row in self._db.execute("SELECT id FROM jobs WHERE service = ?", (service,))}
+
+    def count(self, service: str) -> int:
+        return self._db.execute("SELECT count(*) FROM jobs WHERE service = ?", (service,)).fetchone()[0]
 
     def has_work(self, service: str, session: str = "") -> bool:
         """Whether the session's worker has something to do: a working job of its own or one that `adopt`
@@ -154,9 +158,8 @@ class Store:
         oldest first.
         """
         return self._jobs(
-            f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE}"
-            " AND (state IN ('prepared', 'uploading', 'submitting', 'downloading', 'converting')"
-            " OR (state IN ('queued', 'running') AND cancel = 'requested'))"
+            f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE} AND state IN {tuple(map(str, WORKING))}"
+            " AND state != 'uncertain' AND (state NOT IN ('queued', 'running') OR cancel = 'requested')"
             " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
             *(service, self.clock(), limit, session),
         )

@@ -304,14 +304,16 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
     if wanted == _listed and len(shown.jobs) == len(wanted):
         return
     active, newest = active_job_id(manager), max(wanted[:1], default="")
-    new = len(wanted) - len(shown.jobs)
-    if new < 0 or wanted[new:] != _listed or len(shown.jobs) != len(_listed):
+    there = len(_listed)
+    is_older = wanted[:there] == _listed  # of earlier days, as they are read
+    if (not is_older and wanted[-there:] != _listed) or len(shown.jobs) != there:
         shown.jobs.clear()
-        new = len(wanted)
-    for place in range(new):
+        there, is_older = 0, True
+    for place, job_id in enumerate(wanted[there:] if is_older else wanted[: len(wanted) - there]):
         item = shown.jobs.add()
-        item.job_id, item.name = wanted[place], by_id[wanted[place]].name
-        shown.jobs.move(len(shown.jobs) - 1, place)
+        item.job_id, item.name = job_id, by_id[job_id].name
+        if not is_older:
+            shown.jobs.move(len(shown.jobs) - 1, place)
     with job_filter.no_click():
         shown.active_job = wanted.index(active) if active in wanted and newest <= _newest else 0
     _listed[:], _newest = wanted, max(newest, _newest)

@@ -302,7 +302,7 @@ def bench(rest: Rest) -> int:
     names = {script.stem.partition("_")[2]: script for script in scripts}
     if rest and rest[0] in names:
         scripts, rest = [names[rest[0]]], rest[1:]
-    names_with_blender = ("bench_convert", "bench_finish", "bench_latency", "bench_report")
+    names_with_blender = ("bench_convert", "bench_finish", "bench_growth", "bench_latency", "bench_report")
     arguments = {name: [venvs.launcher(folder)] for name in names_with_blender}
     if names["batch"] in scripts:
         arguments["bench_batch"] = [venvs.launcher(folder), build_zip()]
