@@ -131,10 +131,15 @@ class JobCache:
         """Have the job, which stays in its state, say what went wrong with it here."""
         return self._change(job, lambda now: self.store.update(now, message=text, error_kind="Arrival"))
 
-    def remove(self, job: JobRecord) -> None:
-        """Forget a finished job; its files are deleted by the worker."""
-        self.store.remove(job)
-        self._drop({job.id})
+    def remove(self, *jobs: JobRecord) -> None:
+        """Forget finished jobs; their files are deleted by the worker."""
+        removed: set[str] = set()
+        try:
+            for job in jobs:
+                self.store.remove(job)
+                removed.add(job.id)
+        finally:
+            self._drop(removed)
 
     def _change(self, job: JobRecord, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
         for _ in range(_TRIES):  # the worker may move it between the reading and the writing

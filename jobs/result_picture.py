@@ -10,14 +10,15 @@ PREVIEW = "preview.png"  # in a job's folder, of 384 pixels each way
 HAS_PREVIEW = "has_preview"  # in a job's `result`: whether it could be rendered, once that was tried
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 # Names of pictures of a result, not of its textures.
-_NAME = re.compile("preview|thumb|render", re.IGNORECASE)
+_NAME = re.compile("preview|thumb|render")
 
 
 def picture_of(job: JobRecord) -> str:
     """The picture of what came, as a path in the job's folder; "" if there is none (yet)."""
     for entry in job.files:
-        name = str(entry["name"]) if isinstance(entry, dict) else ""
-        if isinstance(entry, dict) and _NAME.search(name) and name.lower().endswith(_PICTURES):
+        name = str(entry["name"]).lower() if isinstance(entry, dict) else ""
+        # The end first, which is quick: it is asked for each row in each redraw.
+        if isinstance(entry, dict) and name.endswith(_PICTURES) and _NAME.search(name):
             return str(entry["path"])
     return PREVIEW if job.state in DONE and job.result.get(HAS_PREVIEW) is True else ""
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Empties the list of what is finished; what is paid for and was not placed yet stays."""
 
+from collections.abc import Iterator
+
 import bpy
 
 from .. import properties
@@ -18,32 +20,35 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return bool(_finished())
+        return any(_finished())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        count = len(_finished())
-        kept = " Assets in the library stay." if any(map(asset_of, _finished())) else ""
+        finished = list(_finished())
+        kept = " Assets in the library stay." if any(map(asset_of, finished)) else ""
         return context.window_manager.invoke_confirm(
             self,
             event,
             title="Clear Finished Jobs?",
-            message=f"{count} jobs are removed and their files deleted.{kept}",
+            message=f"{len(finished)} jobs are removed and their files deleted.{kept}",
             confirm_text="Clear",
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         jobs = state.jobs
+        if jobs is None:
+            return {"CANCELLED"}
+        finished = list(_finished())
         try:
-            for job in _finished() if jobs else ():
-                jobs.remove(job)
-                placeholders.remove(job.id)
+            jobs.remove(*finished)
         except StoreError as error:
             self.report({"ERROR"}, str(error))
+        placeholders.remove(*(job.id for job in finished if job.id not in jobs.by_id))
         properties.sync_jobs(context.window_manager, jobs)
         return {"FINISHED"}
 
 
-def _finished() -> list[JobRecord]:
-    jobs = state.jobs
-    ended = [job for job in jobs.by_id.values() if job.state in _FINISHED] if jobs else []
-    return [job for job in ended if not (job.remote_id and job.resume_state)]
+def _finished() -> Iterator[JobRecord]:
+    """One by one: whether there is any is asked in each redraw."""
+    for job in state.jobs.by_id.values() if state.jobs else ():
+        if job.state in _FINISHED and not (job.remote_id and job.resume_state):
+            yield job

@@ -239,8 +239,8 @@ def _selected(layer: bpy.types.ViewLayer) -> frozenset[str]:
     return frozenset(each.name for each in layer.objects.selected)
 
 
-def remove(job_id: str) -> None:
-    """Remove the job's placeholders: empties made for it go, the artist's own objects stay."""
-    for names in scene.find_placeholders([job_id]).values():
+def remove(*job_ids: str) -> None:
+    """Remove the jobs' placeholders: empties made for them go, the artist's own objects stay."""
+    for names in scene.find_placeholders(set(job_ids)).values():
         for name in names:
             scene.drop_placeholder(bpy.data.objects[name])

@@ -115,6 +115,12 @@ def measure_jobs(folder: Path) -> Series:
                 other.move(job, State.UPLOADING)
             measure(found, "all of them changed, all looks", count, looks, backend)
             measure(found, "what the worker has to do", count, other.list_actionable, "s", 64)
+            for job in other.list_jobs():
+                other.move(job, State.FAILED)
+            looks(backend)
+            measure(
+                found, "all removed from the list", count, backend.jobs.remove, *backend.jobs.by_id.values()
+            )
             other.close()
             backend.close()
     return found

@@ -328,6 +328,33 @@ def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(backend) -> None:
     assert [item.job_id for item in shown.jobs] == [first.id]
 
 
+def test_jobs_of_earlier_days_are_added_at_the_end_as_they_are_read(backend) -> None:
+    manager = bpy.context.window_manager
+    made = [add_job(backend, f"job {number}") for number in range(4)]
+    order, shown = backend.jobs.order, properties.window(manager)
+    assert order == [job.id for job in made[::-1]]
+    properties.sync_jobs(manager, None)
+    for count in (1, 3, 4):
+        properties.sync_jobs(manager, SimpleNamespace(by_id=backend.jobs.by_id, order=order[:count]))
+        assert [item.job_id for item in shown.jobs] == order[:count]
+        assert properties.active_job_id(manager) == order[0]
+    properties.sync_jobs(manager, SimpleNamespace(by_id=backend.jobs.by_id, order=order[:2]))
+    assert [(item.job_id, item.name) for item in shown.jobs] == [(order[0], "job 3"), (order[1], "job 2")]
+    properties.sync_jobs(manager, SimpleNamespace(by_id=backend.jobs.by_id, order=order[1:]))
+    assert [item.job_id for item in shown.jobs] == order[1:]
+    properties.sync_jobs(manager, backend.jobs)
+    assert [item.job_id for item in shown.jobs] == order
+
+
+def test_all_that_is_finished_is_removed_at_once(backend) -> None:
+    working, failed = add_job(backend), add_job(backend)
+    for job in (failed, *(add_job(backend) for _ in range(3))):
+        backend.jobs.cancel(job)
+    bpy.ops.maquette.clear_jobs()
+    assert [*backend.jobs.by_id] == backend.jobs.order == [working.id]
+    assert not bpy.ops.maquette.clear_jobs.poll()
+
+
 def test_the_list_is_there_again_in_another_file(backend) -> None:
     job = add_job(backend)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
