@@ -14,6 +14,7 @@ from .leased_store import LeasedStore, log
 from .library import asset_request, lacks_asset, note_asset, wanted_library
 from .previews import COMING_IN, PLACING_S
 from .record import JobRecord
+from .result_picture import HAS_PREVIEW, PREVIEW
 from .states import DONE, State
 from .tasks import Tasks
 from .write_request import write_request
@@ -86,6 +87,10 @@ class AssetMaker:
         size_m = cast("float | None", job.placement.get("size_m"))
         request = write_request(job, result, [], size_m)
         asset = request["asset"] = asset_request(job, library)
+        picture = result.parent / PREVIEW  # one for both, whoever comes first
+        if job.result.get(HAS_PREVIEW) is not True:
+            picture.unlink(missing_ok=True)  # of an earlier result
+        asset["picture"] = str(picture)
         self._blenders.run("write", request, result.parent, "writing an asset")
         return Path(str(asset["file"]))
 
@@ -94,7 +99,9 @@ class AssetMaker:
         error = future.exception()
         self._waiting.pop(job.id, None)
         if error is None:
-            note_asset(self._leased.store, job, future.result())
+            store = self._leased.store
+            has_preview = (store.job_folder(job.id) / PREVIEW).exists()
+            note_asset(store, job, future.result(), has_preview=has_preview)
             return
         self._failed[job.id] = job.result
         log.warning("job %s: not written to the library: %s", job.id, error)

@@ -205,17 +205,19 @@ def _line(text: str, most_bytes: int = 250) -> str:
     return cut(re.sub(r"\s+", " ", without_controls(text)).strip(), most_bytes)
 
 
-def note_asset(store: Store, job: JobRecord, path: Path) -> None:
+def note_asset(store: Store, job: JobRecord, path: Path, *, has_preview: bool = False) -> None:
     """Write down where the job's asset is; one that an earlier name of the job has left there goes.
 
-    Not where the result has been made anew meanwhile, whose asset is yet to be written. Raises StoreError.
+    `has_preview` says that its picture is there now as well. Nothing is written where the result has been
+    made anew meanwhile, whose asset is yet to be written. Raises StoreError.
     """
     for _ in range(_TRIES):
         now = store.get(job.id)
         if without_asset(now) != without_asset(job):
             return
         with suppress(StaleError):  # it has just been placed
-            store.update(now, result={**now.result, _ASSET: str(path)})
+            new: dict[str, JsonValue] = {_ASSET: str(path)} | ({HAS_PREVIEW: True} if has_preview else {})
+            store.update(now, result=now.result | new)
             break
     before = asset_of(job)
     if before and before.parent == path.parent and before.name != path.name:
@@ -223,8 +225,8 @@ def note_asset(store: Store, job: JobRecord, path: Path) -> None:
 
 
 def without_asset(job: JobRecord) -> dict[str, JsonValue]:
-    """What the converter said of the result."""
-    return {name: value for name, value in job.result.items() if name not in (_ASSET, HAS_PREVIEW)}
+    """What the converter said of the result; its report may come a little later."""
+    return {name: value for name, value in job.result.items() if name not in (_ASSET, HAS_PREVIEW, "report")}
 
 
 def remove_asset(job: JobRecord) -> Path | None:

@@ -22,8 +22,8 @@ _PREVIEW_PX = 256  # as large as Blender keeps them
 def write_asset(root: bpy.types.Object, asset: Mapping[str, Any], *, preview: Path | None) -> None:
     """Writes the result under the root, all that the open file is there for, to the path `file` of `asset`.
 
-    The other values of `asset` are what jobs/library.py says of it. `preview` is a picture of the result
-    that is there already. What is shown in no picture becomes an asset without one. Raises ExportError.
+    The other values of `asset` are what jobs/library.py says of it. `preview` is where a picture of the
+    result is, or will be. What is shown in no picture becomes an asset without one. Raises ExportError.
     """
     objects = [root, *root.children_recursive]
     collection = _alone_in_collection(root.name, objects)
@@ -74,15 +74,13 @@ def _tell(data: bpy.types.AssetMetaData, asset: Mapping[str, Any]) -> None:
 
 
 def _give_preview(collection: bpy.types.Collection, root: bpy.types.Object, preview: Path | None) -> None:
-    if preview and preview.exists():
-        load_preview(collection, preview)
-        return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "preview.png")
-        try:
-            render_preview([root], path, resolution=(_PREVIEW_PX, _PREVIEW_PX))
-        except ExportError:
-            return
+        path = preview or Path(folder, "preview.png")
+        if not path.exists():
+            try:
+                render_preview([root], path)
+            except ExportError:
+                return
         load_preview(collection, path)
 
 

@@ -46,7 +46,8 @@ def write(request: dict[str, Any]) -> dict[str, object]:
             render_turntable([root], Path(request["turntable"]))
         if request.get("asset"):
             previews = [each for each in request["outputs"] if each.lower().endswith(".png")]
-            write_asset(root, request["asset"], preview=Path(previews[0]) if previews else None)
+            preview = request["asset"]["picture"] or next(iter(previews), None)
+            write_asset(root, request["asset"], preview=Path(preview) if preview else None)
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True, "has_thumbnail": has_thumbnail}

@@ -25,7 +25,9 @@ from maquette.jobs import (
     asset_of,
     asset_path,
     asset_request,
+    lacks_picture,
     note_asset,
+    picture_of,
     read_library,
     remove_asset,
     write_library,
@@ -297,6 +299,9 @@ def test_the_windows_worker_writes_a_placed_result_into_the_library(scene: Scene
     assert path
     assert path.read_bytes() == b"BLENDER"
     assert (library / FILE).exists()
+    picture = scene.store.job_folder(job.id) / picture_of(job)
+    assert picture.read_bytes() == b"BLENDER", "what an asset shows, the list shows too"
+    assert not lacks_picture(job)
 
 
 def test_a_result_that_nobody_places_is_written_after_a_while(scene: Scene, tmp_path: Path) -> None:
