@@ -3,7 +3,7 @@
 
 import contextlib
 import os
-import shutil
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +13,9 @@ import addon_utils
 import bpy
 
 from .place import metres_per_unit
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TARGA": ".tga", "TIFF": ".tif", "BMP": ".bmp"}
+_SUFFIXES |= {"OPEN_EXR": ".exr", "HDR": ".hdr"}
 
 
 class ExportError(RuntimeError):
@@ -45,19 +48,41 @@ def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
 def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
     """Writes the hierarchies under the roots, and nothing else, as USD; as .usdz in one file.
 
-    A .usd has its textures in a folder beside it, so it wants a folder of its own, which is replaced.
+    A .usd has its textures in a folder beside it, each with the file's name before its own: what others have
+    there stays.
     """
     options = usd_options(roots)
-    with alone_in_metres(roots):
-        if path.suffix.lower() == ".usdz":
-            with replacing(path) as part:
-                run(bpy.ops.wm.usd_export, filepath=str(part), **options)
-            return
-        path.parent.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".usd-") as name:
-            run(bpy.ops.wm.usd_export, filepath=str(Path(name, path.name)), **options)
-            shutil.rmtree(path.parent, ignore_errors=True)
-            shutil.copytree(name, path.parent)
+    with alone_in_metres(roots), staged(path) as part, _named_after(path.stem):
+        run(bpy.ops.wm.usd_export, filepath=str(part), **options)
+
+
+@contextlib.contextmanager
+def _named_after(stem: str) -> Iterator[None]:
+    """Exporters name a packed texture after the path that it had: meanwhile it has one that no other has."""
+    kept: list[tuple[bpy.types.ImagePackedFile, str]] = []
+    taken: set[str] = set()
+    try:
+        for image in bpy.data.images:
+            for packed in image.packed_files:
+                kept.append((packed, packed.filepath))
+                name = texture_name(image, taken)
+                packed.filepath = f"//{name if name.startswith(stem) else f'{stem}_{name}'}"
+        yield
+    finally:
+        for packed, filepath in kept:
+            packed.filepath = filepath
+
+
+def texture_name(image: bpy.types.Image, taken: set[str]) -> str:
+    """A file's name for the image that is none of those `taken`, among which it is from now on."""
+    stem = re.sub(r"[^\w-]+", "_", image.name)[:60] or "texture"
+    suffix = _SUFFIXES.get(image.file_format, ".png")
+    name, number = f"{stem}{suffix}", 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{stem}_{number}{suffix}"
+    taken.add(name.lower())
+    return name
 
 
 def usd_options(roots: Sequence[bpy.types.Object]) -> dict[str, bool]:
@@ -160,3 +185,21 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A path of the same name in a passing folder. What is there at the end takes its place beside `path`,
+    the file itself last; after an error nothing has changed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
+        folder = Path(name)
+        yield folder / path.name
+        if not (folder / path.name).is_file():
+            raise ExportError(f"Blender wrote no {path.suffix} file. Is the name's ending right?")
+        files = [each for each in folder.rglob("*") if each.is_file()]
+        for each in sorted(files, key=lambda each: each == folder / path.name):
+            target = path.parent / each.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            os.replace(each, target)

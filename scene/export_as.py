@@ -5,12 +5,9 @@
 are in metres; docs/export.md says where each program's conventions are told.
 """
 
-import contextlib
 import math
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +16,8 @@ import bpy
 
 from .append import append_result
 from .custom_properties import UNIT
-from .export import ExportError, alone_in_metres, enable, run, usd_options
+from .export import ExportError, alone_in_metres, enable, run, staged, texture_name, usd_options
 from .place import Placement
-
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TARGA": ".tga", "TIFF": ".tif", "BMP": ".bmp"}
-_SUFFIXES |= {"OPEN_EXR": ".exr", "HDR": ".hdr"}
 
 
 @dataclass(frozen=True)
@@ -200,15 +194,11 @@ def _kept_textures() -> dict[str, Any]:
 def lay_textures(folder: Path) -> None:
     """Writes the packed textures as files, as they were delivered; materials read them from there."""
     folder.mkdir()
+    taken: set[str] = set()
     for image in bpy.data.images:
         if image.packed_file is None:
             continue
-        stem = re.sub(r"[^\w-]+", "_", image.name)[:60] or "texture"
-        name = f"{stem}{_SUFFIXES.get(image.file_format, '.png')}"
-        number = 1
-        while (folder / name).exists():
-            number += 1
-            name = f"{stem}_{number}{_SUFFIXES.get(image.file_format, '.png')}"
+        name = texture_name(image, taken)
         (folder / name).write_bytes(image.packed_file.data)
         image.filepath_raw = str(folder / name)
         for packed in image.packed_files:
@@ -216,21 +206,3 @@ def lay_textures(folder: Path) -> None:
         image.unpack(method="REMOVE")
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-@contextlib.contextmanager
-def staged(path: Path) -> Iterator[Path]:
-    """A path of the same name in a passing folder. What is there at the end takes its place beside `path`,
-    the file itself last; after an error nothing has changed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
-        folder = Path(name)
-        yield folder / path.name
-        if not (folder / path.name).is_file():
-            raise ExportError(f"Blender wrote no {path.suffix} file. Is the name's ending right?")
-        files = [each for each in folder.rglob("*") if each.is_file()]
-        for each in sorted(files, key=lambda each: each == folder / path.name):
-            target = path.parent / each.relative_to(folder)
-            target.parent.mkdir(exist_ok=True)
-            os.replace(each, target)

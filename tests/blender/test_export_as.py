@@ -76,6 +76,26 @@ def export(result: Path, path: Path, target: str = "", **changes: Any) -> dict[s
     return run_task("export_as", request, result.parent)
 
 
+@pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender has no USD")
+def test_a_usd_leaves_all_else_in_its_folder_as_it_is(result: Path, tmp_path: Path) -> None:
+    mine = [tmp_path / "thesis.txt", tmp_path / "deep" / "thesis.txt", tmp_path / "textures" / "red.png"]
+    for file in mine:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("mine")
+    for name in ("first", "second", "second"):
+        written = {"result": str(result), "outputs": [str(tmp_path / f"{name}.usd")], "name": name}
+        written |= {"turntable": None, "picture": None, "size_m": 1.0, "provenance": {}, "threads": 0}
+        answer = run_task("write", {**written, "asset": None}, result.parent)
+        assert answer["ok"], answer
+    assert {file.read_text() for file in mine} == {"mine"}
+    textures = {file.name for file in (tmp_path / "textures").iterdir()}
+    assert textures == {"red.png", "first.png", "second.png"}
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.usd_import(filepath=str(tmp_path / "second.usd"))
+    (image,) = [each for each in bpy.data.images if each.size[0]]
+    assert Path(bpy.path.abspath(image.filepath)).name == "second.png"
+
+
 def imported(path: Path) -> Any:
     """The one mesh object that Blender's own importer makes of it."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
