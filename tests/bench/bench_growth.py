@@ -192,7 +192,7 @@ def plot(groups: dict[str, Series]) -> str:
     """One picture with logarithmic axes for each group, as SVG: a grey line is linear."""
     width, height, left, top = 420, 320, 56, 34
     parts: list[str] = []
-    colours = ("#2a78d6", "#1baf7a", "#e07b00", "#9a4fd0", "#c4372f")
+    colours = ("#2a78d6", "#1baf7a", "#e07b00", "#9a4fd0", "#c4372f", "#5d6b7a")
     for number, (of, found) in enumerate(groups.items()):
         sizes = sorted(next(iter(found.values())))
         every = [max(ms, 1e-3) for times in found.values() for ms in times.values()]
@@ -222,7 +222,7 @@ def plot(groups: dict[str, Series]) -> str:
             y = height + 4 + 16 * row
             body.append(f'<text x="{left}" y="{y}" fill="{colours[row]}">{name}</text>')
         parts.append(f'<g transform="translate({number * width},0)">{"".join(body)}</g>')
-    size = f'width="{width * len(groups)}" height="{height + 84}"'
+    size = f'width="{width * len(groups)}" height="{height + 16 * len(colours)}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">'
     return f'{head}<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
 
