@@ -30,7 +30,7 @@ class Fields:
     def __init__(self, value: object, where: str = "answer") -> None:
         if not isinstance(value, dict):
             _fail(where, "an object", value)
-        self.raw = cast(dict[str, JsonValue], value)
+        self.raw = cast("dict[str, JsonValue]", value)
         self._where = where
 
     def text(self, name: str) -> str:
@@ -61,13 +61,13 @@ class Fields:
         return self.raw.get(name)
 
     def array(self, name: str) -> tuple[JsonValue, ...]:
-        return tuple(cast(list[JsonValue], self._typed(name, list, "a list") or []))
+        return tuple(cast("list[JsonValue]", self._typed(name, list, "a list") or []))
 
     def texts(self, name: str) -> tuple[str, ...]:
         values = self.array(name)
         if not all(isinstance(value, str) for value in values):
             self._fail(name, "a list of texts", values)
-        return tuple(without_controls(value) for value in cast(tuple[str, ...], values))
+        return tuple(without_controls(value) for value in cast("tuple[str, ...]", values))
 
     def items(self, name: str, parse: Callable[[object], T]) -> tuple[T, ...]:
         return tuple(parse(value) for value in self.array(name))
@@ -93,7 +93,7 @@ class Fields:
         value = self.raw.get(name)
         if value is not None and not isinstance(value, wanted):
             self._fail(name, what, value)
-        return cast(T | None, value)
+        return cast("T | None", value)  # quoted: a union takes as long to make as all else here
 
     def _fail(self, name: str, what: str, value: object) -> NoReturn:
         _fail(f"{self._where}.{name}", what, value)
