@@ -230,17 +230,18 @@ def test_all_versions_and_hulls_stand_where_the_finest_does(
 
 
 @pytest.mark.parametrize("ending", [".glb", ".gltf", ".fbx", ".obj", ".usdc", ".usdz"])
-def test_a_texture_has_its_profiles_name(result: Path, tmp_path: Path, ending: str) -> None:
+def test_textures_have_the_profiles_names(result: Path, tmp_path: Path, ending: str) -> None:
     skip_unless_it_writes(ending)
     target = tmp_path / "finished.blend"
-    profile = profiles.as_json(profiles.Profile(name="mine", texture_name="T_{name}"))
-    request = {"source": str(result), "target": str(target), "profile": profile, "name": "box"}
-    assert run_task("finish", request, tmp_path)["ok"]
+    profile = profiles.Profile(name="mine", bake=64, texture_name="T_{name}_{number}")
+    request = {"source": str(result), "target": str(target), "profile": profiles.as_json(profile)}
+    assert run_task("finish", request | {"name": "box"}, tmp_path)["ok"]
     assert export(target, tmp_path / f"box{ending}")["ok"]
     imported(tmp_path / f"box{ending}")
-    (image,) = [each for each in bpy.data.images if tuple(each.size) == (4, 4)]
-    assert Path(image.name).stem == "T_box"
-    assert not image.filepath or Path(image.filepath.replace("\\", "/")).stem == "T_box"
+    images = [each for each in bpy.data.images if tuple(each.size) == (64, 64)]
+    assert {Path(each.name).stem for each in images} == {"T_box_01", "T_box_02"}
+    paths = {Path(each.filepath.replace("\\", "/")).stem for each in images}
+    assert paths <= {"", "T_box_01", "T_box_02"}
 
 
 def nose(item: Any) -> list[float]:
