@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from ..client import InputError, JsonValue
 
-KEEP = "keep"  # in a file or on a command line: as delivered, where there is no number to say so
+KEEP = "keep"  # in a file or on a command line: as delivered, as 0 and false are
 PLACEHOLDERS = ("name", "part", "number")  # in patterns of names
 PROVENANCE = ("job", "model", "parameters", "remote_job", "seed", "source")
 _VERSION = 1  # of what finishing makes of the same profile
@@ -27,31 +27,38 @@ _MAX_BYTES = 1 << 16  # of a file
 _MAX_PATTERN = 100
 
 
+def _is_none(value: object) -> bool:
+    """Whether it says: as delivered. None is what `as_json` has for it."""
+    return value is None or value in (0, False, KEEP)
+
+
 @dataclass(frozen=True, slots=True)
 class _Flag:
     def read(self, value: object) -> bool:
-        if not isinstance(value, bool):
+        if _is_none(value):
+            return False
+        if value is not True:
             raise ValueError("give true or false")
-        return value
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """From `low` to `high`; 0 or false stands for none where the default is None."""
+    """From `low` to `high`, or `none`."""
 
     low: float
     high: float
     is_whole: bool = True
-    may_be_none: bool = True
+    none: int | None = None
 
     def read(self, value: object) -> float | None:
-        if self.may_be_none and (value is None or value in (0, False)):
-            return None
+        if _is_none(value):
+            return self.none
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
         if not self.low <= number <= self.high or (self.is_whole and number != int(number)):
             kind = "a whole number" if self.is_whole else "a number"
-            none = ", or 0 to leave it" if self.may_be_none else ""
-            raise ValueError(f"give {kind} from {self.low:g} to {self.high:,.10g}{none}")
+            leave = ", or 0 to leave it" if self.low else ""
+            raise ValueError(f"give {kind} from {self.low:g} to {self.high:,.10g}{leave}")
         return int(number) if self.is_whole else float(number)
 
 
@@ -61,7 +68,7 @@ class _Choice:
     may_be_none: bool = True
 
     def read(self, value: object) -> str | None:
-        if self.may_be_none and (value is None or value == KEEP):
+        if self.may_be_none and _is_none(value):
             return None
         if isinstance(value, str) and value.strip().lower() in self.known:
             return value.strip().lower()
@@ -121,8 +128,8 @@ class Profile:
     texture_px: int | None = _value(None, _Number(16, 16_384))  # textures have no more pixels a side
     texture_format: str | None = _value(None, _Choice(("png", "jpeg", "webp")))
     merge: bool = _value(False, _Flag())  # materials and textures of the same content become one
-    lods: int = _value(0, _Number(0, 3, may_be_none=False))  # coarser ones beside it, each half as many faces
-    hulls: int = _value(0, _Number(0, 64, may_be_none=False))  # convex ones for collisions, at most so many
+    lods: int = _value(0, _Number(0, 3, none=0))  # coarser ones beside it, each half as many faces
+    hulls: int = _value(0, _Number(0, 64, none=0))  # convex ones for collisions, at most so many
     apply_scale: bool = _value(False, _Flag())
     pivot: str | None = _value(None, _Choice(("base", "centre")))
     front: str | None = _value(None, _Choice(("-y", "y", "-x", "x")))  # delivered models look along -Y

@@ -27,7 +27,7 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
     The roots' custom properties go along as glTF extras. Raises ExportError.
     """
-    with alone_in_metres(roots), replacing(path) as part:
+    with alone_in_metres(roots), named_textures(), replacing(path) as part:
         enable("io_scene_gltf2")
         run(
             bpy.ops.export_scene.gltf,
@@ -40,7 +40,7 @@ def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
 
 def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
     """Writes the hierarchies under the roots, and nothing else, as one FBX, textures inside."""
-    with alone_in_metres(roots), replacing(path) as part:
+    with alone_in_metres(roots), named_textures(), replacing(path) as part:
         enable("io_scene_fbx")
         run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
 
@@ -52,24 +52,31 @@ def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
     there stays.
     """
     options = usd_options(roots)
-    with alone_in_metres(roots), staged(path) as part, _named_after(path.stem):
+    prefix = "" if path.suffix.lower() == ".usdz" else path.stem
+    with alone_in_metres(roots), named_textures(prefix), staged(path) as part:
         run(bpy.ops.wm.usd_export, filepath=str(part), **options)
 
 
 @contextlib.contextmanager
-def _named_after(stem: str) -> Iterator[None]:
-    """Exporters name a packed texture after the path that it had: meanwhile it has one that no other has."""
-    kept: list[tuple[bpy.types.ImagePackedFile, str]] = []
+def named_textures(prefix: str = "") -> Iterator[None]:
+    """Exporters name a packed texture after the path that it had: meanwhile that is the image's own name.
+
+    Each has another one, which begins with the prefix.
+    """
+    kept = [(image, image.filepath_raw) for image in bpy.data.images if image.packed_file]
+    kept_packed = [(packed, packed.filepath) for image, _ in kept for packed in image.packed_files]
     taken: set[str] = set()
     try:
-        for image in bpy.data.images:
+        for image, _ in kept:
+            name = texture_name(image, taken)
+            image.filepath_raw = f"//{name if name.startswith(prefix) else f'{prefix}_{name}'}"
             for packed in image.packed_files:
-                kept.append((packed, packed.filepath))
-                name = texture_name(image, taken)
-                packed.filepath = f"//{name if name.startswith(stem) else f'{stem}_{name}'}"
+                packed.filepath = image.filepath_raw
         yield
     finally:
-        for packed, filepath in kept:
+        for image, filepath in kept:
+            image.filepath_raw = filepath
+        for packed, filepath in kept_packed:
             packed.filepath = filepath
 
 
@@ -114,10 +121,13 @@ def can_export(ending: str) -> bool:
 
 @contextlib.contextmanager
 def alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """The same, current, and in metres whatever the unit of the roots' own scene: glTF has no other."""
+    """The same with all of them shown, current, and in metres whatever the unit of the roots' own scene.
+
+    glTF has no other unit.
+    """
     factors = [metres_per_unit(root) for root in roots]
     kept = [(root.location.copy(), root.scale.copy()) for root in roots]
-    with alone(roots) as scene:
+    with _shown(roots), alone(roots) as scene:
         try:
             for root, factor in zip(roots, factors, strict=True):
                 root.location *= factor
@@ -129,6 +139,23 @@ def alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
             for root, (location, scale) in zip(roots, kept, strict=True):
                 root.location = location
                 root.scale = scale
+
+
+@contextlib.contextmanager
+def _shown(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """What is hidden, as LODs and hulls are, is shown meanwhile: else Blender knows no current place of it,
+    and some exporters leave it out.
+    """
+    hierarchies = [each for root in roots for each in (root, *root.children_recursive)]
+    kept = [(each, each.hide_viewport, each.hide_render) for each in hierarchies]
+    try:
+        for each in hierarchies:
+            each.hide_viewport = each.hide_render = False
+        yield
+    finally:
+        for each, in_viewport, in_render in kept:
+            each.hide_viewport = in_viewport
+            each.hide_render = in_render
 
 
 @contextlib.contextmanager

@@ -16,7 +16,16 @@ import bpy
 
 from .append import append_result
 from .custom_properties import UNIT
-from .export import ExportError, alone_in_metres, enable, run, staged, texture_name, usd_options
+from .export import (
+    ExportError,
+    alone_in_metres,
+    enable,
+    named_textures,
+    run,
+    staged,
+    texture_name,
+    usd_options,
+)
 from .place import Placement
 
 
@@ -101,7 +110,7 @@ def export_as(request: dict[str, Any]) -> dict[str, object]:
     assert scene
     path = Path(request["output"])
     ending = path.suffix.lower()
-    target = TARGETS.get(request["target"]) or Target((ending,), has_lods=True, hulls=HULL)
+    target = TARGETS.get(request["target"]) or _no_target(ending)
     try:
         turn = math.radians(target.turns.get(ending, 0.0))
         root = append_result(
@@ -118,6 +127,11 @@ def export_as(request: dict[str, Any]) -> dict[str, object]:
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True}
+
+
+def _no_target(ending: str) -> Target:
+    """All is in the file, but in an STL, which knows no objects."""
+    return Target((ending,)) if ending == ".stl" else Target((ending,), has_lods=True, hulls=HULL)
 
 
 def _fit_parts(root: bpy.types.Object, target: Target) -> None:
@@ -144,7 +158,7 @@ def export_form(roots: Sequence[bpy.types.Object], path: Path, **options: Any) -
     if form.addon:
         enable(form.addon)
     group, name = form.operator.split(".")
-    with alone_in_metres(roots):
+    with alone_in_metres(roots), named_textures():
         run(getattr(getattr(bpy.ops, group), name), filepath=str(path), **{**form.options, **options})
 
 

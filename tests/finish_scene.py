@@ -104,3 +104,28 @@ def wrong_share(item: Any) -> float:
     seen = look.Look(surface).values("color", middle)[:, :3]
     wanted = shapes.checker(middle.of(surface.corners), low, longest)
     return float((np.abs(seen - wanted).max(axis=1) > 0.3).mean())
+
+
+def rigged() -> list[bpy.types.Object]:
+    """A tube that one of two bones bends."""
+    item: Any = made(
+        lambda held: bmesh.ops.create_cone(
+            held, cap_ends=True, segments=64, radius1=1, radius2=1, depth=4, matrix=Matrix()
+        )
+    )
+    armature = bpy.data.armatures.new("rig")
+    rig = shapes.new_object("rig", armature)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    for number in range(2):
+        bone = armature.edit_bones.new(f"bone {number}")
+        bone.head, bone.tail = (0, 0, 2 * number - 2), (0, 0, 2 * number)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for number in range(2):
+        group = item.vertex_groups.new(name=f"bone {number}")
+        chosen = [each.index for each in item.data.vertices if (each.co.z > 0) == bool(number)]
+        group.add(chosen, 1.0, "REPLACE")
+    item.parent = rig
+    modifier: Any = item.modifiers.new("rig", "ARMATURE")
+    modifier.object = rig
+    return [rig, item]

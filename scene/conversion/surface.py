@@ -15,6 +15,10 @@ from mathutils import Matrix
 _KEY = "maquette_key"  # of each corner: two barycentric weights and the number of its triangle
 _FOUND = "maquette_found"
 _DIRECTION = "maquette_direction"
+_FARTHEST = 1e15  # the square of more is beyond single precision
+_CHUNK = 1 << 17  # points at a time
+_LEAST_AREA = 1e-10  # what has less, for the length of its sides, is a line
+_TINY = 1e-300
 
 
 @dataclass
@@ -170,14 +174,15 @@ class Finder:
         self._target = bpy.data.objects.new("surface", mesh)
 
     def nearest(self, points: np.ndarray) -> Places:
-        """The nearest place to each point."""
-        found, _ = self._look(points, None, 0.0)
-        return self._places(points, found)
+        """The nearest place to each point; one at no place, or absurdly far away, counts as the origin."""
+        points = np.where(np.abs(points) < _FARTHEST, points, np.float32(0))
+        triangle = self._look(points, None, 0.0)[:, 0]
+        return nearest_in(self._surface.corners, np.rint(triangle).astype(np.int32), points)
 
     def along(self, points: np.ndarray, directions: np.ndarray, reach: float) -> tuple[Places, np.ndarray]:
         """The first place that a ray from the point meets within reach; and whether it meets any."""
-        found, is_hit = self._look(points, directions, reach)
-        return self._places(points, found), is_hit
+        found = self._look(points, directions, reach)
+        return self._places(points, found), found[:, 3] > 0.5
 
     def _places(self, points: np.ndarray, found: np.ndarray) -> Places:
         triangle = np.rint(found[:, 2]).astype(np.int32).clip(0, len(self._surface.corners) - 1)
@@ -188,9 +193,8 @@ class Finder:
         places.distance = np.linalg.norm(places.of(self._surface.corners) - points, axis=1)
         return places
 
-    def _look(
-        self, points: np.ndarray, directions: np.ndarray | None, reach: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _look(self, points: np.ndarray, directions: np.ndarray | None, reach: float) -> np.ndarray:
+        """Of each point four values: what the nodes store."""
         scene = bpy.context.scene
         assert scene
         mesh = bpy.data.meshes.new("points")
@@ -208,16 +212,12 @@ class Finder:
         try:
             graph = bpy.context.evaluated_depsgraph_get()
             attributes: Any = item.evaluated_get(graph).data.attributes
-            found = _read(attributes[_FOUND].data, "color", len(points) * 4).reshape(-1, 4)
-            is_hit = np.ones(len(points), np.bool_)
-            if directions is not None:
-                is_hit = found[:, 3] > 0.5
+            return _read(attributes[_FOUND].data, "color", len(points) * 4).reshape(-1, 4)
         finally:
             scene.collection.objects.unlink(self._target)
             bpy.data.objects.remove(item)
             bpy.data.meshes.remove(mesh)
             bpy.data.node_groups.remove(group)
-        return found, is_hit
 
     def close(self) -> None:
         mesh: Any = self._target.data
@@ -225,13 +225,57 @@ class Finder:
         bpy.data.meshes.remove(mesh)
 
 
+def nearest_in(corners: np.ndarray, triangle: np.ndarray, points: np.ndarray) -> Places:
+    """The nearest place to each point in the triangle of that number, also in one that is a mere line."""
+    places = Places(triangle, np.empty((len(points), 3), np.float32), np.empty(len(points), np.float32))
+    for start in range(0, len(points), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        a, b, c = (corners[triangle[chunk], corner].astype(np.float64) for corner in range(3))
+        second, third = _weights(b - a, c - a, points[chunk] - a)
+        weights = np.stack([1 - second - third, second, third], axis=1)
+        found = a + (b - a) * second[:, None] + (c - a) * third[:, None]
+        places.weights[chunk] = weights.clip(0.0, 1.0)
+        places.distance[chunk] = np.linalg.norm(found - points[chunk], axis=1)
+    return places
+
+
+def _weights(ab: np.ndarray, ac: np.ndarray, ap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of b and c, where the triangle is nearest to p; all seen from a."""
+    bb, cc, bc, bp, cp = (np.einsum("ij,ij->i", *pair) for pair in _pairs(ab, ac, ap))
+    area = bb * cc - bc * bc
+    is_face = area > _LEAST_AREA * bb * cc
+    area = np.where(is_face, area, 1.0)
+    second, third = (cc * bp - bc * cp) / area, (bb * cp - bc * bp) / area
+    outside = np.flatnonzero(~(is_face & (second >= 0) & (third >= 0) & (second + third <= 1)))
+    if not len(outside):
+        return second, third
+    bb, cc, bc, bp, cp = (each[outside] for each in (bb, cc, bc, bp, cp))
+    side = np.maximum(bb + cc - 2 * bc, _TINY)
+    along_b = (bp / np.maximum(bb, _TINY)).clip(0, 1)
+    along_c = (cp / np.maximum(cc, _TINY)).clip(0, 1)
+    along_bc = ((cp - bp + bb - bc) / side).clip(0, 1)
+    nothing = np.zeros(len(outside))
+    on_edges = np.array([[along_b, nothing], [nothing, along_c], [1 - along_bc, along_bc]])
+    second_, third_ = on_edges[:, 0], on_edges[:, 1]
+    far = second_**2 * bb + third_**2 * cc + 2 * (second_ * third_ * bc - second_ * bp - third_ * cp)
+    nearest = np.argmin(far, axis=0), np.arange(len(outside))
+    second[outside], third[outside] = second_[nearest], third_[nearest]
+    return second, third
+
+
+def _pairs(ab: np.ndarray, ac: np.ndarray, ap: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    return (ab, ab), (ac, ac), (ab, ac), (ab, ap), (ac, ap)
+
+
 def _nearest_nodes(target: bpy.types.Object) -> bpy.types.NodeTree:
-    tree, source, key, store = _group(target)
-    sample: Any = tree.nodes.new("GeometryNodeSampleNearestSurface")
-    sample.data_type = "FLOAT_COLOR"
-    tree.links.new(source.outputs["Geometry"], sample.inputs["Mesh"])
-    tree.links.new(_socket(key.outputs, "RGBA"), _socket(sample.inputs, "RGBA"))
-    tree.links.new(_socket(sample.outputs, "RGBA"), _socket(store.inputs, "RGBA"))
+    """They store the number of the triangle alone: what Blender would blend there has no sense in one that is
+    nearly a line.
+    """
+    tree, source, _, store = _group(target)
+    nearest: Any = tree.nodes.new("GeometryNodeSampleNearest")
+    nearest.domain = "FACE"
+    tree.links.new(source.outputs["Geometry"], nearest.inputs["Geometry"])
+    tree.links.new(nearest.outputs["Index"], _socket(store.inputs, "RGBA"))
     return tree
 
 

@@ -10,19 +10,21 @@ from .clean import drop_own_normals
 from .work import CannotError, Work, evaluated, put_in_place, shown
 
 TRIES = 2
+MORE_QUADS = 0.25  # than the budget, of which they keep to about so many
 _GROUP = "maquette seams"
 
 
 def decimate(work: Work) -> None:
-    """To `faces` in all. Raises CannotError where not all meshes can be. Quads that were made stay."""
+    """To `faces` in all. Raises CannotError where that is missed. Quads that were made stay:
+    they may be a few more.
+    """
+    wanted_in_all = work.profile["faces"]
     found = {mesh: users for mesh, users in work.users().items() if mesh.name not in work.quads}
     before = sum(len(mesh.polygons) * len(users) for mesh, users in found.items())
-    budget = max(0, work.profile["faces"] - (work.faces() - before))
-    if before <= budget or not found:
-        return
+    budget = max(0, wanted_in_all - (work.faces() - before))
     kept: list[str] = []
     keeps_uv = not work.profile["bake"] and not work.has_new_surface
-    for mesh, users in found.items():
+    for mesh, users in found.items() if before > budget else ():
         if mesh.shape_keys:
             kept.append(users[0].name)
             continue
@@ -31,7 +33,9 @@ def decimate(work: Work) -> None:
         work.is_reshaped = True
     if kept:
         raise CannotError(f"shape keys fit only the faces that they came with ({', '.join(kept[:3])})")
-    if work.faces() > work.profile["faces"]:
+    if work.quads and work.faces() > (1 + MORE_QUADS) * wanted_in_all:
+        raise CannotError(f"{work.faces():,} quads are as near to {wanted_in_all:,} as it came")
+    if not work.quads and work.faces() > wanted_in_all:
         raise CannotError(f"{work.faces():,} faces are as few as its shape allows")
 
 

@@ -18,11 +18,13 @@ _ENDS = re.compile(r"_LOD\d$")
 def give_names(work: Work) -> None:
     """`{name}` is the result's, `{part}` what it was called, `{number}` counts from 1 among its kind.
 
-    LODs and hulls have the name of what they are of. What has no pattern keeps its name.
+    LODs and hulls have the name of what they are of, and so have their meshes. What else has no pattern keeps
+    its name.
     """
     profile = work.profile
-    shapes = [each for each in work.objects if each.type in ("MESH", "POINTCLOUD")]
-    plain = [each for each in shapes if not each.name.startswith("UCX_")]
+    shapes: list[Any] = [each for each in work.objects if each.type in ("MESH", "POINTCLOUD")]
+    hulls = [each for each in shapes if each.hide_render and each.name.startswith("UCX_")]
+    plain = [each for each in shapes if each not in hulls]
     bases = list(dict.fromkeys(_ENDS.sub("", each.name) for each in plain))
     names = _made(profile["object_name"], work.name, bases)
     if profile["object_name"]:
@@ -37,19 +39,30 @@ def give_names(work: Work) -> None:
             _name(kind, _made(profile[pattern], work.name, [_NUMBER.sub("", each.name) for each in kind]))
             work.root[NAMED] = True
     if work.lods or work.hulls:
+        _name_added(plain, hulls, has_mesh_names=bool(profile["mesh_name"]))
         work.root[NAMED] = True
 
 
 def _name_objects(work: Work, plain: Sequence[bpy.types.Object], names: dict[str, str]) -> None:
-    """Also the root, which may be an empty, and the hulls."""
+    """Also the root, which may be an empty."""
     if work.root not in plain:
         work.root.name = next(iter(names.values()), work.name)
-    hulls = [each for each in work.objects if each.name.startswith("UCX_")]
     wanted = [names[_ENDS.sub("", each.name)] + "".join(_ENDS.findall(each.name)) for each in plain]
     _name(plain, wanted)
-    for number, each in enumerate(hulls, 1):
-        each.name = f"UCX_{plain[0].name}_{number:02}"
     work.root[NAMED] = True
+
+
+def _name_added(plain: Sequence[Any], hulls: Sequence[Any], *, has_mesh_names: bool) -> None:
+    """Hulls after what they are of, and meshes that have no name yet after their objects."""
+    _name(hulls, [f"UCX_{plain[0].name}_{number:02}" for number in range(1, len(hulls) + 1)])
+    if has_mesh_names:
+        _name(
+            [each.data for each in hulls],
+            [f"UCX_{plain[0].data.name}_{number:02}" for number in range(1, len(hulls) + 1)],
+        )
+        return
+    added = {each.data: each.name for each in (*plain, *hulls) if each.hide_render}
+    _name(list(added), added.values())
 
 
 def _name(things: Sequence[Any], names: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 
 import importlib
 import os
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -12,6 +13,7 @@ import bpy
 import numpy as np
 import pytest
 from background_tasks import run_task
+from finish_scene import ball, finished, made, rigged
 from model_files import converted
 from png_files import png
 
@@ -178,6 +180,68 @@ def test_an_engine_gets_the_versions_and_hulls_that_it_knows(
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.import_scene.gltf(filepath=str(tmp_path / "box.glb"))
     assert {each.name.replace(" mesh", "") for each in bpy.data.objects if each.type == "MESH"} == expected
+
+
+@pytest.fixture(scope="module", params=["plain", "rig"])
+def versions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished with LODs and a hull: what is turned and three times as long along its new Y as it is wide."""
+    folder = tmp_path_factory.mktemp("versions")
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    objects = rigged() if request.param == "rig" else [made(lambda held: ball(held, 4))]
+    for each in objects[:1]:
+        each.scale = (3, 1, 1)
+    finished(objects, folder, lods=2, hulls=1, front="x", pivot="base")
+    return folder / "finished.blend"
+
+
+def boxes(path: Path) -> dict[str, np.ndarray]:
+    """Of each mesh that is in the file its lowest and highest corner, as it is posed."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    group, name = IMPORTERS[path.suffix].split(".")
+    getattr(getattr(bpy.ops, group), name)(filepath=str(path))
+    graph = bpy.context.evaluated_depsgraph_get()
+    found: dict[str, np.ndarray] = {}
+    for each in [each for each in bpy.data.objects if each.type == "MESH"]:
+        points = corners(each.evaluated_get(graph))
+        found[each.name] = np.array([points.min(axis=0), points.max(axis=0)])
+    return {name: box for name, box in found.items() if not name.startswith("Icosphere")}
+
+
+@pytest.mark.parametrize(
+    ("ending", "target", "count"),
+    [
+        *((".glb", "", 4), (".glb", "unreal", 4), (".glb", "godot", 2)),
+        *((".fbx", "", 4), (".fbx", "unreal", 4), (".fbx", "unity", 3)),
+        *((".obj", "", 4), (".obj", "unity", 3), (".obj", "slicer", 1)),
+        *((".usdc", "", 4), (".usdz", "", 4), (".stl", "", 1)),
+    ],
+)
+def test_all_versions_and_hulls_stand_where_the_finest_does(
+    versions: Path, tmp_path: Path, ending: str, target: str, count: int
+) -> None:
+    skip_unless_it_writes(ending)
+    assert export(versions, tmp_path / f"thing{ending}", target, size_m=5.0)["ok"]
+    found = boxes(tmp_path / f"thing{ending}")
+    assert len(found) == count, found.keys()
+    finest = next(box for name, box in found.items() if not re.match(r"UCX_|.*(LOD[12]|only)$", name))
+    assert np.ptp(finest, axis=0).max() == pytest.approx(5000 if target == "slicer" else 5, rel=1e-3)
+    for box in found.values():
+        assert box == pytest.approx(finest, abs=0.35)
+
+
+@pytest.mark.parametrize("ending", [".glb", ".gltf", ".fbx", ".obj", ".usdc", ".usdz"])
+def test_textures_have_the_profiles_names(result: Path, tmp_path: Path, ending: str) -> None:
+    skip_unless_it_writes(ending)
+    target = tmp_path / "finished.blend"
+    profile = profiles.Profile(name="mine", bake=64, texture_name="T_{name}_{number}")
+    request = {"source": str(result), "target": str(target), "profile": profiles.as_json(profile)}
+    assert run_task("finish", request | {"name": "box"}, tmp_path)["ok"]
+    assert export(target, tmp_path / f"box{ending}")["ok"]
+    imported(tmp_path / f"box{ending}")
+    images = [each for each in bpy.data.images if tuple(each.size) == (64, 64)]
+    assert {Path(each.name).stem for each in images} == {"T_box_01", "T_box_02"}
+    paths = {Path(each.filepath.replace("\\", "/")).stem for each in images}
+    assert paths <= {"", "T_box_01", "T_box_02"}
 
 
 def nose(item: Any) -> list[float]:

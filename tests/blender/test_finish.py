@@ -23,6 +23,8 @@ from finish_scene import (
     made,
     painted_ball,
     profiles,
+    rigged,
+    surfaces,
     write_result,
     wrong_share,
 )
@@ -191,6 +193,40 @@ def test_a_part_that_is_gone_is_a_deviation() -> None:
     assert deviation.compare(held, before)["deviation_max_m"] == pytest.approx(4.0, abs=0.1)
 
 
+def grid(held: Any) -> None:
+    bmesh.ops.create_grid(held, x_segments=60, y_segments=60, size=0.5)
+
+
+def triangle(held: Any) -> None:
+    held.faces.new([held.verts.new(place_) for place_ in ((0, 0, 0), (1, 0, 0), (0, 1, 0))])
+
+
+@pytest.mark.parametrize("build", [grid, triangle])
+def test_a_sheet_of_quads_is_as_near_as_it_is(build: Any, tmp_path: Path) -> None:
+    answer = finished([made(build)], tmp_path, quads=True, faces=4000)
+    (item,) = loaded(tmp_path)
+    assert len(item.data.polygons) > 2000
+    assert answer["finish"]["deviation_max_m"] < 0.06
+
+
+def test_the_nearest_place_in_a_triangle_is_found_also_in_a_mere_line() -> None:
+    rng = np.random.default_rng(5)
+    corners = rng.random((400, 3, 3)).astype(np.float32)
+    corners[:100, 2] = corners[:100, 0] + (corners[:100, 1] - corners[:100, 0]) * rng.random((100, 1))
+    corners[100:110, 1:] = corners[100:110, :1]  # points
+    points = (2 * rng.random((400, 3)) - 0.5).astype(np.float32)
+    found = surfaces.nearest_in(corners, np.arange(400), points)
+    assert found.weights.min() >= 0
+    assert found.weights.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(found.of(corners) - points, axis=1) == pytest.approx(found.distance, abs=1e-5)
+    first, second = (axis.ravel() for axis in np.meshgrid(*[np.linspace(0, 1, 101)] * 2))
+    is_inside = first + second <= 1
+    weights = np.stack([1 - first - second, first, second], axis=1)[is_inside]
+    for place_, point, distance in zip(corners, points, found.distance, strict=True):
+        tried = np.linalg.norm(weights @ place_ - point, axis=1).min()
+        assert tried - 0.02 <= distance <= tried + 1e-5
+
+
 # Another surface.
 
 
@@ -273,6 +309,35 @@ def test_quads_come_of_voxels_where_quadriflow_takes_too_long() -> None:
     assert 300 < counts.quads <= 600
 
 
+def test_quads_that_miss_the_budget_say_so(tmp_path: Path) -> None:
+    answer = finished([painted_ball(3)], tmp_path, quads=True, faces=4)
+    assert answer["faces"] > 5
+    assert f"Faces: not done, as {answer['faces']} quads are as near to 4 as it came." in answer["messages"]
+
+
+# New UVs.
+
+
+def crumpled(held: Any) -> None:
+    """A ball whose faces look everywhere: many islands."""
+    rng = np.random.default_rng(3)
+    for each in ball(held, 6):
+        each.co *= 1 + 0.05 * rng.random()
+
+
+@pytest.mark.parametrize("bake", [64, 128, 512])
+def test_many_islands_lie_in_the_square_of_a_small_picture(bake: int, tmp_path: Path) -> None:
+    answer = finished([made(crumpled)], tmp_path, bake=bake)
+    assert answer["report"]["uv_outside_faces"] == 0
+    assert answer["report"]["uv_coverage"] > 0.1
+    (item,) = loaded(tmp_path)
+    places = np.array([each.vector for each in item.data.uv_layers.active.uv])
+    assert places.min() >= 0
+    assert places.max() <= 1
+    few = [text for text in answer["messages"] if text.startswith(f"Bake: {bake} pixels a side are few")]
+    assert len(few) == len(answer["messages"]) == (bake < 512)
+
+
 # How it stands, what is beside it, what it is called.
 
 
@@ -341,16 +406,28 @@ def test_lods_and_hulls_stand_beside_it_under_the_engines_names(tmp_path: Path) 
     assert all(counts_of(each).boundary_edges == 0 for each in hulls)
 
 
-def test_lods_and_hulls_are_exported(tmp_path: Path) -> None:
-    finished([painted_ball(3)], tmp_path, lods=1, hulls=2)
-    request = {"result": str(tmp_path / "finished.blend"), "outputs": [str(tmp_path / "thing.glb")]}
-    request |= {"name": "Thing", "size_m": 1.0, "provenance": {}, "threads": 0}
+@pytest.mark.parametrize("ending", [".glb", ".fbx", ".usdz"])
+def test_lods_and_hulls_are_exported_in_the_size_of_the_finest(tmp_path: Path, ending: str) -> None:
+    if not shapes.scene_package.can_export(ending):
+        pytest.skip("this Blender was made without USD")
+    finished([painted_ball(4)], tmp_path, lods=1, hulls=1, pivot="base", texture_name="T_{name}")
+    path = tmp_path / f"file{ending}"
+    request = {"result": str(tmp_path / "finished.blend"), "outputs": [str(path)]}
+    request |= {"name": "Thing", "size_m": 5.0, "provenance": {}, "threads": 0}
     answer = run_task("write", request | {"turntable": None, "picture": None}, tmp_path)
     assert answer["ok"], answer
+    importers = {".glb": bpy.ops.import_scene.gltf, ".fbx": bpy.ops.import_scene.fbx}
     with warnings.catch_warnings(action="ignore"):  # Blender's importer, with a newer numpy
-        bpy.ops.import_scene.gltf(filepath=str(tmp_path / "thing.glb"))
-    names = {each.name for each in bpy.data.objects if each.type == "MESH"}
-    assert {"Thing_LOD0", "Thing_LOD1", "UCX_Thing_LOD0_01"} <= names
+        importers.get(ending, bpy.ops.wm.usd_import)(filepath=str(path))
+    bpy.context.view_layer.update()
+    parts = {each.name: shapes.world_points(each) for each in bpy.data.objects if each.type == "MESH"}
+    finest = "made" if ending == ".usdz" else "Thing_LOD0"  # Blender reads USD's meshes by their own names
+    assert {finest, "Thing_LOD1", "UCX_Thing_LOD0_01"} <= set(parts)
+    for points in parts.values():
+        assert np.ptp(points, axis=0) == pytest.approx((5, 5, 5), abs=0.5)
+        assert points[:, 2].min() == pytest.approx(0, abs=0.3)
+    names = {Path(each.name).stem for each in bpy.data.images if max(each.size)}
+    assert names == {"T_Thing"}
 
 
 def test_a_name_by_a_pattern_arrives_unless_the_artist_has_chosen_one(tmp_path: Path) -> None:
@@ -394,6 +471,22 @@ def test_names_are_made_by_patterns(tmp_path: Path) -> None:
     assert [each.name for each in bpy.data.images if each.packed_file] == ["T_Thing_01"]
 
 
+@pytest.mark.parametrize(
+    ("patterns", "meshes"),
+    [
+        ({"object_name": "X"}, {"X_LOD1", "UCX_X_LOD0_01"}),
+        ({"object_name": "X", "mesh_name": "M_{number}"}, {"M_01", "M_02", "UCX_M_01_01"}),
+    ],
+)
+def test_lods_and_hulls_are_named_after_what_they_are_of(
+    tmp_path: Path, patterns: dict[str, str], meshes: set[str]
+) -> None:
+    finished([painted_ball(3)], tmp_path, lods=1, hulls=1, **patterns)
+    _, *parts = loaded(tmp_path)
+    assert {each.name for each in parts} == {"X_LOD0", "X_LOD1", "UCX_X_LOD0_01"}
+    assert meshes <= {each.data.name for each in parts}
+
+
 def test_hostile_names_become_names(tmp_path: Path) -> None:
     items = [made(cube), made(cube)]
     items[0].name, items[1].name = "UCX_../..\\evil\x07", "é" * 30
@@ -407,33 +500,8 @@ def test_hostile_names_become_names(tmp_path: Path) -> None:
 # What cannot be done is told.
 
 
-def rigged(folder: Path) -> list[bpy.types.Object]:
-    """A tube that one of two bones bends."""
-    item = made(
-        lambda held: bmesh.ops.create_cone(
-            held, cap_ends=True, segments=64, radius1=1, radius2=1, depth=4, matrix=Matrix()
-        )
-    )
-    armature = bpy.data.armatures.new("rig")
-    rig = shapes.new_object("rig", armature)
-    bpy.context.view_layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    for number in range(2):
-        bone = armature.edit_bones.new(f"bone {number}")
-        bone.head, bone.tail = (0, 0, 2 * number - 2), (0, 0, 2 * number)
-    bpy.ops.object.mode_set(mode="OBJECT")
-    for number in range(2):
-        group = item.vertex_groups.new(name=f"bone {number}")
-        chosen = [each.index for each in item.data.vertices if (each.co.z > 0) == bool(number)]
-        group.add(chosen, 1.0, "REPLACE")
-    item.parent = rig
-    modifier: Any = item.modifiers.new("rig", "ARMATURE")
-    modifier.object = rig
-    return [rig, item]
-
-
 def test_a_rig_stays_and_steps_that_would_break_it_are_refused(tmp_path: Path) -> None:
-    answer = finished(rigged(tmp_path), tmp_path, faces=40, weld=True, quads=True, watertight=True)
+    answer = finished(rigged(), tmp_path, faces=40, weld=True, quads=True, watertight=True)
     assert answer["messages"] == ["Quads: not done, as a rig or shape keys move its vertices (made)."]
     assert answer["faces"] <= 40
     item = next(each for each in loaded(tmp_path) if each.type == "MESH")

@@ -44,6 +44,14 @@ def test_a_file_has_what_is_not_as_in_its_base(tmp_path: Path) -> None:
     assert found.label == "ours"
 
 
+@pytest.mark.parametrize("value", ["0", "false", '"keep"'])
+def test_a_thing_is_left_as_it_was_delivered_by_each_word_for_that(value: str, tmp_path: Path) -> None:
+    own = ("object_name", "mesh_name", "material_name", "texture_name", "unit", "strip", "name")
+    names = [one.name for one in fields(Profile) if one.name not in own]
+    path = written(tmp_path, "\n".join(['base = "game"', *(f"{name} = {value}" for name in names)]))
+    assert read_profile(path) == Profile(name="ours")
+
+
 def test_a_file_without_a_base_is_as_delivered_but_for_its_fields(tmp_path: Path) -> None:
     path = written(tmp_path, '\ufeffname = "Café"\nobject_name = "SM_{name}_{number}"')
     assert read_profile(str(path)) == Profile(name="Café", object_name="SM_{name}_{number}")
@@ -60,6 +68,7 @@ def test_a_file_without_a_base_is_as_delivered_but_for_its_fields(tmp_path: Path
         ('faces = "5000"', "faces: give a whole number"),
         ("smooth_angle = nan", "smooth_angle: give a number from 1 to 180"),
         ("loose = 2", "loose: give a number from 0.001 to 0.5"),
+        ('faces = "kepp"', "faces: give a whole number"),
         ("weld = 1", "weld: give true or false"),
         ("lods = 4", "lods: give a whole number from 0 to 3."),
         ('pivot = "bass"', "pivot: give 'base', 'centre' or 'keep'; did you mean base?"),
