@@ -216,8 +216,8 @@ def note_asset(store: Store, job: JobRecord, path: Path, *, has_preview: bool = 
         if without_asset(now) != without_asset(job):
             return
         with suppress(StaleError):  # it has just been placed
-            new: dict[str, JsonValue] = {_ASSET: str(path)} | ({HAS_PREVIEW: True} if has_preview else {})
-            store.update(now, result=now.result | new)
+            new: dict[str, JsonValue] = {**now.result, _ASSET: str(path)}
+            store.update(now, result=new | {HAS_PREVIEW: True} if has_preview else new)
             break
     before = asset_of(job)
     if before and before.parent == path.parent and before.name != path.name:

@@ -85,8 +85,15 @@ def test_a_usd_leaves_all_else_in_its_folder_as_it_is(result: Path, tmp_path: Pa
         file.parent.mkdir(exist_ok=True)
         file.write_text("mine")
     for name in ("first", "second", "second"):
-        written = {"result": str(result), "outputs": [str(tmp_path / f"{name}.usd")], "name": name}
-        written |= {"turntable": None, "picture": None, "size_m": 1.0, "provenance": {}, "threads": 0}
+        written: dict[str, Any] = {"result": str(result), "name": name}
+        written |= {
+            "outputs": [str(tmp_path / f"{name}.usd")],
+            "turntable": None,
+            "picture": None,
+            "size_m": 1.0,
+            "provenance": {},
+            "threads": 0,
+        }
         answer = run_task("write", {**written, "asset": None}, result.parent)
         assert answer["ok"], answer
     assert {file.read_text() for file in mine} == {"mine"}
@@ -94,7 +101,7 @@ def test_a_usd_leaves_all_else_in_its_folder_as_it_is(result: Path, tmp_path: Pa
     assert textures == {"red.png", "first.png", "second.png"}
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.wm.usd_import(filepath=str(tmp_path / "second.usd"))
-    (image,) = [each for each in bpy.data.images if each.size[0]]
+    (image,) = [each for each in bpy.data.images if tuple(each.size) > (0, 0)]
     assert Path(bpy.path.abspath(image.filepath)).name == "second.png"
 
 
