@@ -79,10 +79,14 @@ def test_what_is_wrong_with_a_profile_is_told_before_anything_is_paid(
         (("--finish", "gmae"), "did you mean game"),
         (("--finish", str(tmp_path / "none.toml")), "none.toml cannot be read"),
         (("--faces", "500"), "faces: name a profile, too"),
+        (("--finish", ""), "finish: give a profile's name or a .toml file, not ''"),
         (("--finish", "game", "--faces", "some"), "faces: give a whole number"),
     ):
         done = run("generate", HORSE, *words, env=sandbox.env)
         assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    for words in (("finish", "none"), ("batch", str(EXAMPLES), "-o", str(tmp_path / "out"))):
+        done = run(*words, "--finish", "", env=sandbox.env)
+        assert (done.returncode, "finish: give a profile's name" in done.stderr) == (2, True), done.stderr
     done = run("finish", "none", "--finish", "game", env=sandbox.env)
     assert (done.returncode, "There is no job none" in done.stderr) == (2, True), done.stderr
     done = run("finish", "a", "b", "--finish", "game", "-o", str(tmp_path / "a.glb"), env=sandbox.env)
@@ -105,6 +109,12 @@ def test_a_script_has_what_was_finished_and_another_profile_pays_nothing(
     assert made.report["faces"] == made.faces
     small = maquette.place(made)
     assert len(small.data.polygons) == made.faces
+    stripped = tmp_path / "strip.toml"
+    stripped.write_text('strip = "all"')
+    bare = maquette.place(maquette.generate(HORSE, finish=stripped, **options))
+    assert {"maquette_model", "maquette_source"} < set(small.keys())
+    told = ("job", "model", "source", "parameters", "remote_job")
+    assert [name for name in told if f"maquette_{name}" in bare] == ["job"]
     other = maquette.generate(HORSE, finish=quick(tmp_path), faces=300, **options)
     plain = maquette.generate(HORSE, **options)
     assert {each.id for each in (made, other, plain)} == {made.id}
@@ -114,6 +124,12 @@ def test_a_script_has_what_was_finished_and_another_profile_pays_nothing(
     assert paid(sandbox) == before
     with pytest.raises(maquette.MaquetteError, match="did you mean game"):
         maquette.generate(HORSE, finish="gmae")
+    for make in (
+        lambda: maquette.generate(HORSE, finish=""),
+        lambda: maquette.batch([], tmp_path, finish=""),
+    ):
+        with pytest.raises(maquette.MaquetteError, match="finish: give a profile's name"):
+            make()
 
 
 def results(folder: Path) -> list[dict[str, str]]:
