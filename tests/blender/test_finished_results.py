@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -130,6 +131,21 @@ def test_a_script_has_what_was_finished_and_another_profile_pays_nothing(
     ):
         with pytest.raises(maquette.MaquetteError, match="finish: give a profile's name"):
             make()
+
+
+def test_what_a_rows_profile_strips_is_not_in_all_blend_nor_for_export() -> None:
+    farm: Any = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".headless.farm")
+    profiles: Any = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs.profile")
+    told: list[dict[str, str]] = []
+    for strip in ((), "all", ("source",)):
+        profile = profiles.override(profiles.PROFILES["game"], strip=strip)
+        item = SimpleNamespace(key="a", model=SimpleNamespace(id="m"), source="a.png", profile=profile)
+        told.append(farm.provenance_of_row(SimpleNamespace(job_id="j", item=item)))
+    assert told == [
+        {"job": "j", "key": "a", "model": "m", "source": "a.png"},
+        {"key": "a"},
+        {"job": "j", "key": "a", "model": "m"},
+    ]
 
 
 def results(folder: Path) -> list[dict[str, str]]:
