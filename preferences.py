@@ -4,6 +4,7 @@
 They hold no key: Blender saves preferences in a file that people share.
 """
 
+import os
 import textwrap
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from .jobs import cost_text
 from .session_state import state
 
 PACKAGE = cast("str", __package__)
+STATE_VARIABLE = "MAQUETTE_STATE"  # the folder for jobs and results, for the window and all commands
 _LETTER = 6.5  # the width of one in a text, in points
 _ACCOUNTS = {
     "environment": "Key from the environment",
@@ -98,7 +100,12 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         column.active = not self.is_sandbox
         column.prop(self, "project_id", placeholder="The key's own")
         layout.separator()
-        layout.prop(self, "folder", placeholder="The extension's own folder")
+        told = os.environ.get(STATE_VARIABLE)
+        row = layout.row()
+        row.active = not told
+        row.prop(self, "folder", placeholder="The extension's own folder")
+        if told:
+            layout.label(text=f"{STATE_VARIABLE} is set: {told}", translate=False, icon="INFO")
         layout.prop(self, "keeps_downloads")
         layout.separator()
         layout.prop(self, "profiles", placeholder="The extension's own folder")
@@ -154,7 +161,11 @@ def user_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Where jobs and results are kept: the preferences' folder, else one of the extension's own."""
+    """Where jobs and results are kept: the environment's folder, else the preferences', else one of the
+    extension's own.
+    """
+    if told := os.environ.get(STATE_VARIABLE):
+        return Path(told).expanduser().resolve()
     preferences = get()
     chosen = preferences.folder if preferences else ""
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "state"

@@ -47,7 +47,7 @@ class Defaults:
     parameters: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     size_m: float | None = 1.0
     outputs: str = "glb,png"
-    finish: str = ""  # a profile's name, or a .toml file
+    finish: str | None = None  # a profile's name, or a .toml file
     faces: int | None = None  # its budget
 
 

@@ -40,7 +40,9 @@ class BatchProgress(BatchReporter):
     def row(self, row: RowState, state: str, cost_cu: float | None, refunded_cu: float) -> None:
         super().row(row, state, cost_cu, refunded_cu)
         if self._has_lines_of_rows or row.stage is RowStatus.FAILED or row.rejections:
-            self._show(f"{row.item.key}: {state}" + (f": {row.text}" if row.text else ""))
+            is_said = row.text.lower().startswith(f"{state}: ")  # that it is rejected
+            text = f"{state}: {row.text}" if row.text else state
+            self._show(f"{row.item.key}: {row.text if is_said else text}")
 
     def tell(self, run: Run) -> None:
         super().tell(run)

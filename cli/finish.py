@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from ..batches import OUTPUTS
-from ..headless import Exit, MaquetteError, Session, finish
+from ..headless import Exit, MaquetteError, Session, check_finishable, finish
 from ..jobs import JobRecord, finish_of, read_finish, write_request
 from .generate import job_json, output_path, tell_result, where_of
 from .progress import ProgressLine
@@ -25,6 +25,8 @@ def run_finish(arguments: Namespace) -> int:
     told: list[dict[str, object]] = []
     with Session(where_of(arguments), is_new=False) as session:
         jobs = [session.store.get(job_id) for job_id in arguments.ids]
+        for job in jobs:
+            check_finishable(session, job)
         for job in jobs:
             print(f"{job.name}: {profile.label}, which costs nothing", file=sys.stderr)
             done = finish(session, job, profile)

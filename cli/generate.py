@@ -181,7 +181,9 @@ def tell_result(
     facts = f"{faces:,} faces" if isinstance(faces, int) else "done"
     cost = "" if job.cost_cu is None else f", {cost_text(job.cost_cu)}"
     where = ", ".join(files) or session.store.result_blend(job)
-    progress.line(f"{job.name}: {facts}{cost} → {where} {job.message}".rstrip())
+    progress.line(f"{job.name}: {facts}{cost} → {where}")
+    if job.message:
+        progress.line(f"{job.name}: {job.message}")
     report, finish = _report_of(job), finish_of(job.result)
     if finish and not finish.error:  # else the message has it
         progress.line(f"{job.name}: {finish_sentence(finish, report)}")

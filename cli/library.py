@@ -92,7 +92,7 @@ def _added(session: Session, job: JobRecord, library: Path) -> Path | None:
 
 
 def _run_set(arguments: Namespace) -> int:
-    folder = open_library(arguments.folder)
+    folder = open_library(arguments.folder, is_new=False)
     names = ("author", "licence", "copyright", "prices")
     given = {name: getattr(arguments, name) for name in names}
     changed = {name: value for name, value in given.items() if value is not None}

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from ..client import CAPABILITIES, Model, describe_input
 from ..headless import Exit, Session, get_model, wanted_outputs
-from ..jobs import JobRecord, State, asset_of, cost_text, refuse_candidate, remove_asset, take_candidate
+from ..jobs import JobRecord, State, assets_of, cost_text, refuse_candidate, remove_assets, take_candidate
 from .generate import job_json, where_of
 
 _MAKES = {
@@ -68,11 +68,11 @@ def run_jobs(arguments: Namespace) -> int:
 
 
 def _asset_words(job: JobRecord, *, is_to_go: bool) -> str:
-    """What has become of the job's asset, if it has one."""
-    if is_to_go and (removed := remove_asset(job)):
-        return f", its asset {removed} among them"
-    kept = asset_of(job)
-    return f". Its asset stays: {kept}" if kept else ""
+    """What has become of the job's asset, in whichever libraries it has one."""
+    removed = ", ".join(map(str, remove_assets(job))) if is_to_go else ""
+    kept = ", ".join(map(str, assets_of(job)))
+    gone = f", its asset among them: {removed}" if removed else ""
+    return f"{gone}. Its asset stays: {kept}" if kept else gone
 
 
 def _written(job: JobRecord) -> list[str]:

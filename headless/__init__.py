@@ -7,7 +7,7 @@ from .batch_options import BatchOptions, read_count, take_options
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job
 from .export import FORMATS, export, export_jobs, read_form
-from .finish import finish
+from .finish import check_finishable, finish
 from .generate import generate
 from .library import open_library, publish_library
 from .make_batch import Batch, output_folder
@@ -39,6 +39,7 @@ __all__ = [
     "batch",
     "blender_binary",
     "check_cost",
+    "check_finishable",
     "code_of",
     "deliver",
     "exit_for_job",

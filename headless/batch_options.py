@@ -120,8 +120,8 @@ class BatchOptions:
     converters: int | None = _option(
         None, "Blenders that convert at a time (one a core)", value="N", read=read_count
     )
-    finish: str = _option(
-        "",
+    finish: str | None = _option(
+        None,
         f"finish results by a profile: {', '.join(PROFILES)}, or a .toml file",
         value="PROFILE",
         read=_read_profile,

@@ -44,6 +44,7 @@ def read_form(file: Path | None, wanted: str | None, textures: str | None, targe
     ending = file.suffix.lower() if file else ""
     if ending and ending not in FORMS:
         raise MaquetteError(f"{file}: an export's name ends in {' or '.join(FORMS)}.")
+    ending = ".usdc" if ending == ".usd" else ending  # what Blender writes under that name, too
     usual = TARGETS[target].endings[0] if target else ".glb"
     name = wanted or _format_of(ending or usual)
     places = FORMATS[name]

@@ -112,5 +112,7 @@ def blend_of(folder: Path, claims: Claims, row: RowState) -> Path | None:
 
 
 def provenance_of_row(row: RowState) -> dict[str, str | int | float]:
+    """How it was made, as files for elsewhere tell it: less what its profile strips."""
     item = row.item
-    return {"job": row.job_id, "key": item.key, "model": item.model.id, "source": item.source}
+    told = {"job": row.job_id, "key": item.key, "model": item.model.id, "source": item.source}
+    return {name: value for name, value in told.items() if name not in item.profile.strip}

@@ -18,6 +18,21 @@ from .errors import MaquetteError
 from .session import Session
 
 
+def check_finishable(session: Session, job: JobRecord) -> None:
+    """Raises MaquetteError where there is no result that can be finished, and says why."""
+    if job.state not in DONE:
+        raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: there is nothing to finish yet.")
+    if not job.result.get("objects"):
+        folder = session.store.job_folder(job.id) / "result"
+        raise MaquetteError(
+            f"{job.name} ({job.id}) cannot be finished: what was delivered is no 3D model that Blender can"
+            f" read. It is kept in {folder}."
+        )
+    if session.store.is_gone(job):
+        command = session.command("resume", job.id)
+        raise MaquetteError(f"The files of {job.name} are gone. `{command}` fetches them, for nothing.")
+
+
 def finish(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
     """The job with its result as the profile has it, made of the untouched one; nothing is paid.
 
@@ -25,11 +40,7 @@ def finish(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
     MaquetteError where there is no result, or if another process has moved the job on meanwhile.
     """
     store = session.store
-    if job.state not in DONE or not job.result.get("objects"):
-        raise MaquetteError(f"{job.name} is {job.state}: there is no 3D model to finish.")
-    if store.is_gone(job):
-        command = session.command("resume", job.id)
-        raise MaquetteError(f"The files of {job.name} are gone. `{command}` fetches them, for nothing.")
+    check_finishable(session, job)
     if is_finished_by(job, profile) and store.result_blend(job).is_file():
         return job
     folder = store.job_folder(job.id)

@@ -18,7 +18,7 @@ from ..jobs import (
     asset_of,
     finish_json,
     finish_of,
-    provenance_of,
+    provenance_outside,
     read_finish,
     read_requirements,
     read_size,
@@ -193,5 +193,5 @@ def _result_of(
         message=job.message,
         rejected=reasons(gate, report),
         asset=asset_of(job),
-        provenance=provenance_of(job),
+        provenance=provenance_outside(job),
     )

@@ -14,15 +14,19 @@ import bpy
 from ..jobs import PRICES, read_library
 from .errors import Exit, MaquetteError
 from .make_batch import output_folder
-from .session import blender_binary
+from .session import blender_binary, quoted
 
 _LISTING_SINCE = (5, 2, 0)
 _LISTING = "_asset-library-meta.json"  # what Blender's listing begins with; its pages are in _v1
 _TIMEOUT_S = 3600.0
 
 
-def open_library(name: str | os.PathLike[str]) -> Path:
-    """The library's folder, made if it is not there. Raises MaquetteError or InputError if it is no use."""
+def open_library(name: str | os.PathLike[str], *, is_new: bool = True) -> Path:
+    """The library's folder, made if it is not there and may be new. Raises MaquetteError or InputError if it
+    is no use.
+    """
+    if not is_new and not os.path.lexists(os.path.expanduser(name)):
+        raise MaquetteError(f"There is no folder {name}. Is its name right? Make it first for a new one.")
     folder = output_folder(name)
     read_library(folder)
     return folder
@@ -43,7 +47,8 @@ def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) 
     if (folder / PRICES).exists() and not with_prices:
         raise MaquetteError(
             f"Not published: {folder / PRICES} tells what things cost, and a server would hand it out."
-            f" `maquette library set {folder} --no-prices` removes it; --with-prices publishes it."
+            f" `{quoted('maquette', 'library', 'set', str(folder), '--no-prices')}` removes it;"
+            " --with-prices publishes it."
         )
     words = ["--background", "--factory-startup", "--command", "asset_listing", "generate", str(folder)]
     done = subprocess.run(

@@ -48,7 +48,7 @@ def place(
             placement=scenes.Placement(
                 location, rotation_z, source.size_m if size is None else read_size(size)
             ),
-            provenance=source.provenance,
+            provenance=source.in_scene,
         )
     except (InputError, ValueError) as error:
         raise MaquetteError(str(error)) from error
@@ -59,12 +59,20 @@ def place(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A result's .blend, and what goes along with it; `size_m` is its longest side, None as delivered."""
+    """A result's .blend, and what goes along with it; `size_m` is its longest side, None as delivered.
+
+    `provenance` is for files for elsewhere; a scene is told the job, `job_id`, in any case.
+    """
 
     blend: Path
     name: str
     size_m: float | None
     provenance: Mapping[str, str | int | float]
+    job_id: str = ""
+
+    @property
+    def in_scene(self) -> Mapping[str, str | int | float]:
+        return {**self.provenance, "job": self.job_id} if self.job_id else self.provenance
 
 
 def source_of(what: Result | BatchRow | str | os.PathLike[str]) -> Source:
@@ -75,4 +83,5 @@ def source_of(what: Result | BatchRow | str | os.PathLike[str]) -> Source:
     if what.blend is None:
         listed = ", ".join(map(str, what.files)) or what.message
         raise MaquetteError(f"{what.name} has nothing that Blender can take in: {listed or 'not made yet'}.")
-    return Source(what.blend, what.name, what.size_m, what.provenance)
+    job_id = what.id if isinstance(what, Result) else what.job_id
+    return Source(what.blend, what.name, what.size_m, what.provenance, job_id)

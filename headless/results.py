@@ -28,7 +28,7 @@ class Result:
     message: str  # what a person should know of it: a missing texture, a file that was left out
     rejected: tuple[str, ...]  # what of `require` it does not meet
     asset: Path | None  # its file in a library; None: it is in none
-    provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
+    provenance: Mapping[str, str | int | float]  # how it was made, as files for elsewhere tell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class BatchRow:
     seconds: float | None  # from the request to the finished result
     message: str  # why it failed or was rejected, or what a person should know
     rejected: tuple[str, ...]  # what of `require` it does not meet
-    provenance: Mapping[str, str | int | float]  # becomes custom properties of the placed object
+    provenance: Mapping[str, str | int | float]  # how it was made, as files for elsewhere tell it
 
 
 @dataclass(frozen=True, slots=True)

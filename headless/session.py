@@ -55,7 +55,7 @@ class Session:
         self.id = new_id()
         self._where = where
         self.converters = converters or os.cpu_count() or 1
-        state = where.state or os.environ.get("MAQUETTE_STATE")
+        state = where.state
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         if where.state and not is_new and not self.folder.is_dir():
             raise MaquetteError(f"There is no folder {self.folder}. Is its name right?")
@@ -158,7 +158,12 @@ class Session:
             line += ["--sandbox"]
         for flag, value in (("--api-url", self._where.api_url), ("--state", self._where.state)):
             line += [flag, os.fspath(value)] if value else []
-        return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
+        return quoted(*line)
+
+
+def quoted(*words: str) -> str:
+    """The words as a person types them."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def blender_binary() -> str:

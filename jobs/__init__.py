@@ -30,6 +30,7 @@ from .finishing import (
     message_of,
     profile_json,
     profile_of,
+    provenance_in_scene,
     provenance_outside,
     read_finish,
     result_blend,
@@ -45,9 +46,10 @@ from .library import (
     asset_of,
     asset_path,
     asset_request,
+    assets_of,
     note_asset,
     read_library,
-    remove_asset,
+    remove_assets,
     wanted_library,
     write_library,
 )
@@ -67,7 +69,7 @@ from .process import (
     stop_sandbox,
 )
 from .profile import LABELS, PROFILES, Profile, key, override
-from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, provenance_of, source_of, view_in
+from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, source_of, view_in
 from .record import (
     LEFT_KIND,
     InputFile,
@@ -141,6 +143,7 @@ __all__ = [
     "asset_of",
     "asset_path",
     "asset_request",
+    "assets_of",
     "cost_text",
     "cut",
     "date_text",
@@ -177,7 +180,7 @@ __all__ = [
     "placeholder_inputs",
     "profile_json",
     "profile_of",
-    "provenance_of",
+    "provenance_in_scene",
     "provenance_outside",
     "read_credentials",
     "read_finish",
@@ -188,7 +191,7 @@ __all__ = [
     "read_size",
     "reasons",
     "refuse_candidate",
-    "remove_asset",
+    "remove_assets",
     "repeat",
     "report_cells",
     "report_json",

@@ -15,7 +15,7 @@ from typing import cast
 
 from ..client import InputError, JsonValue
 from .blender_pool import BlenderPool, BlenderTask, ChildError
-from .profile import PROFILES, Profile, as_json, from_json, key, override, read_profile, without_stripped
+from .profile import PROFILES, PROVENANCE, Profile, as_json, from_json, key, override, read_profile
 from .provenance import provenance_of
 from .record import JobRecord
 from .transfers import RESULT, convert_result, is_whole, remove_leftovers
@@ -29,10 +29,11 @@ _IN_USE = ("report", "min", "max", "faces", "objects", "textures")  # of the fin
 def read_finish(given: object, faces: object, base: Path = Path()) -> Profile:
     """The profile that a person has named, with a budget of faces of its own if `faces` is given.
 
-    A .toml file is relative to `base`. Raises InputError.
+    None names none. An empty text is refused: it comes of a variable that is not set, and would undo what a
+    result was finished by. A .toml file is relative to `base`. Raises InputError.
     """
     text = os.fspath(given).strip() if isinstance(given, str | Path) else ""
-    if given and not text:
+    if given is not None and not text:
         raise InputError(f"finish: give a profile's name or a .toml file, not {given!r:.60}.")
     budget = faces.strip() if isinstance(faces, str) else faces
     has_budget = budget not in (None, "")
@@ -134,10 +135,20 @@ def message_of(answer: dict[str, JsonValue]) -> str:
 
 def provenance_outside(job: JobRecord) -> dict[str, str | int | float]:
     """How a result was made, as files for elsewhere tell it: less what its profile strips."""
+    return provenance_of(job, stripped_of(job))
+
+
+def provenance_in_scene(job: JobRecord) -> dict[str, str | int | float]:
+    """The same for an artist's own scene, where *Swap*, *Finish…* and the list find the object by its job."""
+    return provenance_outside(job) | {"job": job.id}
+
+
+def stripped_of(job: JobRecord) -> tuple[str, ...]:
+    """What files for elsewhere do not tell of the job."""
     try:
-        return without_stripped(profile_of(job), provenance_of(job))
-    except InputError:  # a store of another version
-        return provenance_of(job)
+        return profile_of(job).strip
+    except InputError:  # a store of another version: nobody knows what that one strips
+        return PROVENANCE
 
 
 def is_finished_by(job: JobRecord, profile: Profile) -> bool:

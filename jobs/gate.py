@@ -26,7 +26,9 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_TERM = re.compile(r"(?:(not)\s+)?([a-z]\w*)\s*(?:([<>=!]=?)\s*(\d[\d_]*\.?\d*)\s*(%?))?", re.ASCII)
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d*)?"
+_TERM = re.compile(rf"(?:(not)\s+)?([a-z]\w*)\s*(?:([<>=!]=?)\s*({_NUMBER})\s*(%?))?", re.ASCII)
+_BETWEEN = re.compile(r",(?!\d)")  # terms: a comma before a digit is within a number, as in 5,000
 _SIDES = ("width_m", "depth_m", "height_m")
 _MEGABYTES = {"texture_mb": "texture_bytes", "texture_gpu_mb": "texture_gpu_bytes"}
 _FLAGS: dict[str, Callable[[Report], bool | None]] = {
@@ -74,7 +76,7 @@ def read_requirements(given: object) -> tuple[Requirement, ...]:
     if not isinstance(listed, Sequence):
         raise InputError(f"give terms such as `faces<=5000, manifold`, not {given!r:.60}.")
     texts = cast("Sequence[object]", listed)
-    found = [_read_term(term) for text in texts for term in str(text).split(",") if term.strip()]
+    found = [_read_term(term) for text in texts for term in _BETWEEN.split(str(text)) if term.strip()]
     if not found:
         raise InputError("give at least one term, such as `faces<=5000`.")
     return tuple(found)
@@ -107,15 +109,15 @@ def _read_term(text: str) -> Requirement:
     if name not in known:
         near = difflib.get_close_matches(name, [*_NUMBERS, *_FLAGS], 1)
         if name in _NUMBERS:
-            advice = f"compare it with a number: `{name}<=1`"
+            advice = f"compare it with a number: `{name}<=1`."
         elif name in _FLAGS:
-            advice = "it is no number"
+            advice = "it is no number."
         else:
-            advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-        raise InputError(f"{text}: {advice}.")
+            advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+        raise InputError(f"{text}: {advice}")
     if not compare:
         return Requirement(name, is_wanted=not negation, text=text)
-    limit = float(number)
+    limit = float(number.replace(",", ""))
     if compare not in _COMPARE or negation:
         raise InputError(f"{text!r:.60}: write `NAME<=NUMBER`, `NAME`, or `not NAME`.")
     if bool(percent) != (name in SHARES) and (percent or limit > 1):

@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -21,18 +21,18 @@ from typing import Any, cast
 
 from ..client import InputError, JsonValue, without_controls
 from .files import as_text, cut, safe_name
+from .finishing import provenance_outside, stripped_of
 from .library_catalogues import add_catalogue, catalogue_path
+from .library_prices import PRICES, forget_price, note_price
 from .process import SANDBOX
-from .provenance import provenance_of
-from .record import JobRecord
+from .record import ASSETS, JobRecord
 from .result_picture import HAS_PREVIEW
 from .states import DONE
 from .store import StaleError, Store
 
 SETTINGS = "maquette-library.toml"
-PRICES = "maquette-prices.csv"
 LIBRARY = "library"  # in a job's `placement`: the folder of the library that its result belongs into
-_ASSET = "asset"  # in a job's `result`: the path of its asset, once that is written
+_ASSET = "asset"  # in a job's `result`: the path of the asset that was last written of it
 _MOST_BYTES = 64 << 10
 _TAG_BYTES = 63  # that Blender has room for
 _TEXT_BYTES = 4000
@@ -119,10 +119,19 @@ def wanted_library(job: JobRecord) -> Path | None:
 
 
 def asset_of(job: JobRecord) -> Path | None:
-    """The file of the job's asset, if it has been written and is still there."""
-    value = job.result.get(_ASSET)
-    path = Path(value) if isinstance(value, str) else None
-    return path if path and is_asset_of(path, job.id) and path.is_file() else None
+    """The file of the asset that was last written of the job's result, if it is still there."""
+    return next(iter(_there([job.result.get(_ASSET)], job.id)), None)
+
+
+def assets_of(job: JobRecord) -> list[Path]:
+    """The files of all assets of the job that are still there, in whichever library."""
+    listed = job.placement.get(ASSETS)
+    return _there([*(listed if isinstance(listed, list) else ()), job.result.get(_ASSET)], job.id)
+
+
+def _there(values: Iterable[object], job_id: str) -> list[Path]:
+    paths = [Path(value) for value in dict.fromkeys(values) if isinstance(value, str)]
+    return [path for path in paths if is_asset_of(path, job_id) and path.is_file()]
 
 
 def lacks_asset(job: JobRecord) -> bool:
@@ -141,12 +150,14 @@ def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str
     kind = _kind_of(job)
     project = "Sandbox" if job.service == SANDBOX else job.service.partition("#")[2]
     path = catalogue_path(project, kind, batch)
-    prompt = _prompt_of(job)
-    said = prompt or (f"Made from {job.source}" if job.source else "")
-    tags = ("Maquette", kind, job.model_name or job.model_id, project, batch)
+    stripped = stripped_of(job)
+    prompt = "" if {"parameters", "source"} & {*stripped} else _prompt_of(job)
+    said = prompt or (f"Made from {job.source}" if job.source and "source" not in stripped else "")
+    model = "" if "model" in stripped else job.model_name or job.model_id
+    tags = ("Maquette", kind, model, project, batch)
     facts = {name: value for name, value in _facts_of(job, prompt).items() if value != ""}
     if settings.prices and job.cost_cu is not None:
-        _note_price(library, job)
+        note_price(library, job, _made_at(job))
     return {
         "file": str(asset_path(job, library)),
         "catalogue": add_catalogue(library, path),
@@ -162,11 +173,11 @@ def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str
 
 def _facts_of(job: JobRecord, prompt: str) -> Mapping[str, str | int | float]:
     """How it was made: what *Use Settings* and *Run Again* read in an asset. No price."""
-    made = provenance_of(job)
+    made = provenance_outside(job)
     parameters = str(made.pop("parameters", ""))
     return {
         **made,
-        "model_name": job.model_name,
+        "model_name": job.model_name if "model" in made else "",
         "prompt": cut(prompt, _TEXT_BYTES),
         "parameters": parameters if len(parameters.encode()) <= _PARAMETERS_BYTES else "",
         "made_at": _made_at(job),
@@ -178,17 +189,6 @@ def _made_at(job: JobRecord) -> str:
     if job.finished_at is None:
         return ""
     return datetime.fromtimestamp(job.finished_at, UTC).isoformat()[:19] + "Z"
-
-
-def _note_price(library: Path, job: JobRecord) -> None:
-    """A line for the job in the library's table of prices, once; others may be writing to it."""
-    path = library / PRICES
-    known = path.read_text("utf-8", "replace") if path.exists() else ""
-    if f"\n{job.id}," in known:
-        return
-    line = f"{job.id},{safe_name(job.model_id)},{job.committed_cu:g},{_made_at(job)}\n"
-    with path.open("ab") as file:
-        file.write((line if known else f"job,model,cost_cu,made_at\n{line}").encode())
 
 
 def _kind_of(job: JobRecord) -> str:
@@ -206,22 +206,26 @@ def _line(text: str, most_bytes: int = 250) -> str:
 
 
 def note_asset(store: Store, job: JobRecord, path: Path, *, has_preview: bool = False) -> None:
-    """Write down where the job's asset is; one that an earlier name of the job has left there goes.
+    """Write down where an asset of the job is, beside those in other libraries; one that an earlier name of
+    the job has left in this one goes.
 
-    `has_preview` says that its picture is there now as well. Nothing is written where the result has been
-    made anew meanwhile, whose asset is yet to be written. Raises StoreError.
+    `has_preview` says that its picture is there now as well. Where the result has been made anew meanwhile,
+    its asset is yet to be written. Raises StoreError.
     """
     for _ in range(_TRIES):
         now = store.get(job.id)
-        if without_asset(now) != without_asset(job):
-            return
+        before = [each for each in assets_of(now) if each.parent == path.parent and each != path]
+        listed = dict.fromkeys(str(each) for each in [*assets_of(now), path] if each not in before)
+        new: dict[str, JsonValue] = {_ASSET: str(path)}
+        if has_preview:
+            new[HAS_PREVIEW] = True
+        is_same = without_asset(now) == without_asset(job)
         with suppress(StaleError):  # it has just been placed
-            new: dict[str, JsonValue] = {**now.result, _ASSET: str(path)}
-            store.update(now, result=new | {HAS_PREVIEW: True} if has_preview else new)
+            result = now.result | new if is_same else now.result
+            store.update(now, result=result, placement={**now.placement, ASSETS: [*listed]})
+            for each in before:
+                each.unlink(missing_ok=True)
             break
-    before = asset_of(job)
-    if before and before.parent == path.parent and before.name != path.name:
-        before.unlink(missing_ok=True)
 
 
 def without_asset(job: JobRecord) -> dict[str, JsonValue]:
@@ -229,9 +233,14 @@ def without_asset(job: JobRecord) -> dict[str, JsonValue]:
     return {name: value for name, value in job.result.items() if name not in (_ASSET, HAS_PREVIEW, "report")}
 
 
-def remove_asset(job: JobRecord) -> Path | None:
-    """Delete the file of the job's asset, and tell which that was. Raises OSError."""
-    path = asset_of(job)
-    if path:
-        path.unlink(missing_ok=True)
-    return path
+def remove_assets(job: JobRecord) -> list[Path]:
+    """Delete the files of all assets of the job, with what their libraries tell of its price; those that are
+    gone. `assets_of` tells which could not be deleted.
+    """
+    removed: list[Path] = []
+    for path in assets_of(job):
+        with suppress(OSError):  # the others go all the same
+            path.unlink(missing_ok=True)
+            removed.append(path)
+            forget_price(path.parent, job.id)
+    return removed

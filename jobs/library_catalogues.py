@@ -100,7 +100,7 @@ def add_catalogue(folder: Path, path: str, sleep: Callable[[float], None] = time
     Whoever else writes the file, here or on another machine, loses nothing. Raises OSError or InputError.
     """
     target = folder / FILE
-    with _locked(folder / f".{FILE}.lock", sleep):
+    with locked(folder / f".{FILE}.lock", sleep):
         for _ in range(_TRIES):
             before = _read(target)
             content, found = merged(before, path)
@@ -126,7 +126,7 @@ def _read(target: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _locked(lock: Path, sleep: Callable[[float], None]) -> Generator[None]:
+def locked(lock: Path, sleep: Callable[[float], None]) -> Generator[None]:
     """One of ours at a time, over any network; a lock whose owner was killed is taken over."""
     token = secrets.token_hex(8).encode()
     seen, waited_s = b"", 0.0

@@ -253,11 +253,6 @@ def from_json(value: object) -> Profile:
     return Profile(**_checked({"name": "", **table}, ""))
 
 
-def without_stripped(profile: Profile, provenance: Mapping[str, str | int | float]) -> dict[str, Any]:
-    """The provenance that the profile lets out of the house."""
-    return {name: value for name, value in provenance.items() if name not in profile.strip}
-
-
 def _read_file(path: Path) -> Profile:
     try:
         with path.open("rb") as file:

@@ -3,10 +3,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..client import Model
 from .record import InputFile, InputValue, JobRecord, StoredFile, StoredValue, leaves, mapped
+from .repeats import is_seed
 
 DEFAULT_IMAGE_MODEL = "model_hunyuan-3d-v2-1"  # for those who have chosen none yet
 _WORDS_MAX, _NAME_MAX = 5, 40  # of a name
@@ -54,19 +55,31 @@ def view_in(name: str) -> str | None:
     return next((view for view in _VIEWS if view in plain), None)
 
 
-def provenance_of(job: JobRecord) -> dict[str, str | int | float]:
-    """What the placed object tells about its making, also in files for others: no path, no key, no price."""
+def provenance_of(job: JobRecord, without: Collection[str] = ()) -> dict[str, str | int | float]:
+    """What the placed object tells about its making, also in files for others: no path, no key, no price.
+
+    What is named in `without` is not told, and is not among the parameters either.
+    """
+    inputs = {name: value for name, value in job.inputs.items() if not _tells(name, value, job, without)}
     values: dict[str, str | int | float] = {
         "job": job.id,
         "remote_job": job.remote_id or "",
         "model": job.model_id,
         "source": job.source,
-        "parameters": json.dumps(mapped(job.inputs, _plain), sort_keys=True),
+        "parameters": json.dumps(mapped(inputs, _plain), sort_keys=True),
     }
     seed = job.inputs.get("seed")
     if isinstance(seed, int | float):
         values["seed"] = str(int(seed))  # seeds exceed what a custom property's integer holds
-    return values
+    return {name: value for name, value in values.items() if name not in without}
+
+
+def _tells(name: str, value: StoredValue, job: JobRecord, without: Collection[str]) -> bool:
+    """Whether an input would tell what is not to be told."""
+    if "seed" in without and is_seed(name):
+        return True
+    is_source = any(isinstance(leaf, StoredFile) or leaf == job.source for leaf in leaves({name: value}))
+    return "source" in without and is_source
 
 
 def _plain(value: StoredValue) -> StoredValue:

@@ -74,6 +74,7 @@ FILE_MARK = "$file"  # in the row's inputs: {"$file": number among its input_fil
 _RESULT = re.compile(r"result/(?!\.{1,2}$)[^/\\]+")
 LEFT = "Maquette ended before this was submitted: nothing was paid."
 LEFT_KIND = "Left"  # `error_kind` of a job with that message
+ASSETS = "assets"  # in a job's `placement`, which stays when it is made anew: the paths of all its assets
 PLACEHOLDER_ASSET = "asset_" + "0" * 22
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..client import Input, InputError, Model, check_inputs
 from .input_files import InputFileError, path_in
-from .record import InputFile, InputValue, JobRecord, NewJob, StoredFile, StoredValue, mapped, new_id
+from .record import ASSETS, InputFile, InputValue, JobRecord, NewJob, StoredFile, StoredValue, mapped, new_id
 
 TIMES_MAX = 10
 _SEED_MAX = 2**31 - 1
@@ -56,7 +56,8 @@ def again(job: JobRecord, folder: Path) -> NewJob:
         service=job.service,
         estimate_cu=job.price_cu,
         source=job.source,
-        placement={**job.placement, "group": job.group},
+        placement={name: value for name, value in job.placement.items() if name != ASSETS}
+        | {"group": job.group},
         profile=job.profile,
     )
 

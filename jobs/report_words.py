@@ -58,6 +58,8 @@ REPORT_COLUMNS = (
     *("uv_layers", "uv_coverage", "uv_overlap", "uv_outside_faces", "materials", "duplicate_materials"),
     *("textures", "duplicate_textures", "texture_pixels", "texture_mb", "texture_gpu_mb"),
     *("width_m", "depth_m", "height_m", "bones", "shape_keys", "clips"),
+    *("points", "split_edges", "loose_edges", "one_sided_faces", "invalid_vertices", "faces_without_uv"),
+    *("textured_faces_without_uv", "uv_invalid_faces", "largest_texture_px"),
 )
 
 

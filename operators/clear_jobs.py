@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import bpy
 
 from .. import properties
-from ..jobs import JobRecord, State, StoreError, asset_of
+from ..jobs import JobRecord, State, StoreError, assets_of
 from ..session_state import state
 from ..window import placeholders
 
@@ -24,7 +24,7 @@ class MAQUETTE_OT_clear_jobs(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         finished = list(_finished())
-        kept = " Assets in the library stay." if any(map(asset_of, finished)) else ""
+        kept = " Assets in the library stay." if any(map(assets_of, finished)) else ""
         return context.window_manager.invoke_confirm(
             self,
             event,

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..jobs import Backend, JobRecord, State, asset_of, remove_asset
+from ..jobs import Backend, JobRecord, State, assets_of, remove_assets
 from ..window import placeholders
 from .job_operator import JobOperator
 
@@ -16,13 +16,13 @@ class MAQUETTE_OT_remove_job(JobOperator, bpy.types.Operator):
 
     removes_asset: bpy.props.BoolProperty(
         name="Remove Its Asset, Too",
-        description="Delete the asset that was made of it, in the library. Off: it stays there",
+        description="Delete the asset that was made of it, in each library. Off: it stays there",
         options={"SKIP_SAVE"},
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         job = self.find(context)
-        if job and asset_of(job):
+        if job and assets_of(job):
             return context.window_manager.invoke_props_dialog(
                 self, width=400, title=f"Remove {job.name}?", confirm_text="Remove"
             )
@@ -46,9 +46,10 @@ class MAQUETTE_OT_remove_job(JobOperator, bpy.types.Operator):
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         backend.jobs.remove(job)
         if self.removes_asset:
-            remove_asset(job)
+            remove_assets(job)
         placeholders.remove(job.id)
-        return None
+        left = ", ".join(map(str, assets_of(job)))
+        return f"Its asset could not be removed: {left}" if self.removes_asset and left else None
 
 
 def _is_unplaced(job: JobRecord) -> bool:

@@ -27,8 +27,8 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
         name="Times",
         description="How many 3D models are made",
         default=1,
-        min=1,
-        max=TIMES_MAX,
+        soft_min=1,
+        soft_max=TIMES_MAX,
         options={"SKIP_SAVE"},
     )
     model_id: bpy.props.StringProperty(
@@ -65,6 +65,8 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         try:
+            if self.model_id not in ("", job.model_id):
+                wait.wait_for_inputs(backend, self.model_id)
             planned = self._plan(backend, job)
         except RequestError as error:
             return str(error)

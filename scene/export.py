@@ -12,6 +12,7 @@ from pathlib import Path
 import addon_utils
 import bpy
 
+from .disk_paths import forget_disk
 from .place import metres_per_unit
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TARGA": ".tga", "TIFF": ".tif", "BMP": ".bmp"}
@@ -106,10 +107,11 @@ def usd_options(roots: Sequence[bpy.types.Object]) -> dict[str, bool]:
 
 
 def save_blend(path: Path, **options: bool) -> None:
-    """Saves a copy of the open file; results carry their textures packed. Raises ExportError.
+    """Saves a copy of the open file, without a path of this disk; results carry their textures packed.
 
-    `options` are more of Blender's own for it.
+    Data-blocks may become others (disk_paths.py). `options` are more of Blender's own. Raises ExportError.
     """
+    forget_disk()
     with replacing(path) as part:
         run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False, **options)
 

@@ -58,6 +58,7 @@ FORMS = {
     ".fbx": Form("FBX", "export_scene.fbx", {"use_selection": True}, {}, "io_scene_fbx"),
     ".obj": Form("Wavefront OBJ", "wm.obj_export", {"export_selected_objects": True}),
     ".usdc": Form("USD", "wm.usd_export", _USD),
+    ".usd": Form("USD", "wm.usd_export", _USD),
     ".usdz": Form("USDZ", "wm.usd_export", _USD),
     ".stl": Form("STL", "wm.stl_export", {"export_selected_objects": True}),
 }
@@ -185,7 +186,7 @@ def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> 
             return {"path_mode": "RELATIVE", **_unit_options(root, target)}
         case ".stl":
             return _unit_options(root, target)
-        case ".usdc":
+        case ".usdc" | ".usd":
             return {**usd_options([root]), "relative_paths": True, **_kept_textures()}
         case ".usdz":
             return {**usd_options([root])}

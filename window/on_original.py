@@ -12,7 +12,7 @@ import bpy
 
 from .. import properties, scene
 from ..client import Model
-from ..jobs import OWN_FILE, JobCache, JobRecord, NewJob, provenance_of
+from ..jobs import OWN_FILE, JobCache, JobRecord, NewJob, provenance_in_scene
 from ..properties import MESH_TYPES, Meshes
 
 
@@ -104,7 +104,7 @@ def arrive(loaded: scene.Loading, job: JobRecord) -> bool:
 
     Raises EditedError where an object cannot take it any more: then another is to be loaded.
     """
-    provenance = provenance_of(job)
+    provenance = provenance_in_scene(job)
     if loaded.path.name != OWN_FILE:
         return bool(scene.arrive(loaded, job_id=job.id, name=job.name, provenance=provenance))
     own = job.placement["own"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..client import InputError, Model
-from ..jobs import Backend, InputValue, JobRecord, NewJob, StoreError, is_seed, repeat, takes
+from ..jobs import TIMES_MAX, Backend, InputValue, JobRecord, NewJob, StoreError, is_seed, repeat, takes
 from ..session_state import state
 from .collect_inputs import RequestError
 
@@ -48,11 +48,17 @@ def plan(
     Once more by the same model, it is what the first has cost; else the service is asked. Raises RequestError
     or StoreError: why they cannot be made.
     """
+    if not 1 <= times <= TIMES_MAX:  # a property with limits would make another number of it, which is paid
+        raise RequestError(f"times: give a number from 1 to {TIMES_MAX}, not {times}.")
     catalogue = backend.catalogue
     wanted = model_id or job.model_id
     model = catalogue.schema(wanted)
     if wanted != job.model_id and model is None:
-        raise RequestError(f"There is no model {wanted}. Choose another.")
+        catalogue.ask_model(wanted)
+        raise RequestError(
+            catalogue.error("model", wanted)
+            or f"The inputs of {wanted} are being asked for. Try again in a moment."
+        )
     folder = backend.store.job_folder(job.id)
     try:
         new, left_out = repeat(job, folder, model, times=times, keeps_seed=keeps_seed)

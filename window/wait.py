@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import properties, scene
-from ..jobs import JobRecord, State
+from ..jobs import Backend, JobRecord, State
 from ..session_state import state
 from . import connection, timer
 from .blockers import service_blocker, service_notices
@@ -62,6 +62,27 @@ def wait_for_model(context: bpy.types.Context) -> None:
         errors.append(held)
     if errors:
         raise RequestError(f"{errors[0]} Nothing was started.")
+
+
+def wait_for_inputs(backend: Backend, model_id: str) -> None:
+    """Waits until the inputs of that model are known. Raises RequestError: why they will not be.
+
+    In a window there is nothing to wait for: there it is said that they are being asked for.
+    """
+    if not bpy.app.background:
+        return
+    if found := service_blocker():
+        raise RequestError(found.text)
+    backend.ask_again()
+    catalogue = backend.catalogue
+
+    def is_answered() -> bool:
+        catalogue.ask_model(model_id)
+        return bool(catalogue.schema(model_id) or catalogue.error("model", model_id))
+
+    held = _wait(is_answered, lambda: _trouble() or "The service does not answer.", patience.answer_s)
+    if problem := held or catalogue.error("model", model_id):
+        raise RequestError(f"{model_id}: {problem} Nothing was started.")
 
 
 def wait_for_jobs(job_ids: list[str]) -> str | None:

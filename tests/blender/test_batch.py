@@ -90,6 +90,8 @@ def test_rows_that_miss_what_is_required_are_rejected_kept_and_judged_again_for_
     assert done.returncode == 6, done.stderr
     before = paid(sandbox)
     assert "4 done · 2 of them rejected" in done.stderr
+    said = done.stderr.lower()
+    assert "row 1: rejected: faces " in said and "rejected: rejected" not in said
     table = results(out)
     assert [row["state"] for row in table] == ["done", "rejected", "done", "rejected"]
     assert table[1]["message"].startswith("Rejected: faces ")

@@ -310,6 +310,26 @@ def test_nothing_is_left_behind_and_no_clip_is_lost_when_the_file_is_saved(tmp_p
     assert not [each for each in bpy.data.actions if each.users]
 
 
+def test_a_blend_for_elsewhere_moves_as_before(tmp_path: Path) -> None:
+    """What was appended becomes copies there: meshes, rigs and clips that no file is remembered of."""
+    character()
+    path = tmp_path / "made.glb"
+    _, here = arrived(tmp_path, exported("glb", path), path.suffix)
+    names = sorted(each.name for each in bpy.data.objects)
+    before = rigs.places([here[name] for name in names])
+    clips = sorted(each.name for each in bpy.data.actions)
+    tracks = clip_names(here["Armature"])
+    part("scene").save_blend(tmp_path / "elsewhere.blend")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "elsewhere.blend"))
+    there = {each.name: each for each in bpy.data.objects}
+    assert sorted(there) == names
+    assert rigs.farthest(before, rigs.places([there[name] for name in names]), is_moved=True) < NEAR
+    assert sorted(each.name for each in bpy.data.actions) == clips
+    assert clip_names(there["Armature"]) == tracks
+    blocks = [*bpy.data.meshes, *bpy.data.armatures, *bpy.data.actions, *bpy.data.materials]
+    assert not [each.name for each in blocks if each.library_weak_reference]
+
+
 @pytest.mark.parametrize("form", ["glb", "fbx"])
 def test_a_motion_without_a_mesh_arrives_as_a_rig(tmp_path: Path, form: str) -> None:
     rig = rigs.new_rig(unit=100.0)

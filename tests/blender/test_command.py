@@ -136,9 +136,16 @@ def test_four_views_go_to_the_inputs_that_their_names_say(sandbox: Sandbox, tmp_
 def test_a_format_that_blender_cannot_read_stays_as_a_file(sandbox: Sandbox) -> None:
     done = run("generate", HORSE, "--model", "model_vast-ai-triposplat", "--json", env=sandbox.env)
     assert done.returncode == 0, done.stderr
-    outputs = read_json(done.stdout)["jobs"][0]["outputs"]
+    (job,) = read_json(done.stdout)["jobs"]
+    outputs = job["outputs"]
     assert any(name.endswith(".spz") for name in outputs)
     assert all(Path(name).exists() for name in outputs)
+    assert f"{job['name']}: {job['message']}\n" in done.stderr
+    done = run("finish", job["id"], "--finish", "game", env=sandbox.env)
+    assert done.returncode == 2
+    said = "cannot be finished: what was delivered is no 3D model that Blender can read. It is kept in "
+    assert said in done.stderr
+    assert "costs nothing" not in done.stderr
 
 
 def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(

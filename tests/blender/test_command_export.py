@@ -45,6 +45,23 @@ def test_a_job_becomes_a_file_and_nothing_is_paid(made: list[str], sandbox: Sand
     assert sandbox.stats()["paidJobs"] == before
 
 
+@pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender has no USD")
+def test_a_usd_may_be_called_usd_as_that_of_generate(
+    made: list[str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    target = tmp_path / "pony.usd"
+    for words in ([], ["--format", "usd"]):
+        done = run("export", made[0], "-o", str(target), *words, env=sandbox.env)
+        assert done.returncode == 0, done.stderr
+    assert {each.name for each in tmp_path.iterdir()} == {"pony.usd", "pony_textures"}
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.usd_import(filepath=str(target))
+    assert sum(len(each.polygons) for each in bpy.data.meshes) > 100
+    done = run("export", made[0], "-o", str(target), "--textures", "inside", env=sandbox.env)
+    assert done.returncode == 2
+    assert "its name ends in .usdz" in done.stderr
+
+
 def test_several_jobs_become_a_file_each_in_a_folder(
     made: list[str], sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ IMPORTERS = {
     ".fbx": "import_scene.fbx",
     ".obj": "wm.obj_import",
     ".usdc": "wm.usd_import",
+    ".usd": "wm.usd_import",
     ".usdz": "wm.usd_import",
     ".stl": "wm.stl_import",
 }
@@ -71,7 +72,7 @@ def export(result: Path, path: Path, target: str = "", **changes: Any) -> dict[s
         "name": path.stem,
         "size_m": 1.0,
         "provenance": {"job": "job_1"},
-        "has_textures_beside": path.suffix in (".gltf", ".obj", ".usdc"),
+        "has_textures_beside": path.suffix in (".gltf", ".obj", ".usdc", ".usd"),
         "target": target,
         **changes,
     }
@@ -130,8 +131,9 @@ def test_what_is_exported_comes_back_in_its_size_with_its_texture(
     result: Path, tmp_path: Path, ending: str, is_beside: bool
 ) -> None:
     skip_unless_it_writes(ending)
-    places = next(each for each in headless.FORMATS.values() if ending in each.values())
-    if places.get("beside" if is_beside else "inside", ".stl") != ending or (ending == ".stl" and is_beside):
+    usual = ".usdc" if ending == ".usd" else ending  # the same under another name
+    places = next(each for each in headless.FORMATS.values() if usual in each.values())
+    if places.get("beside" if is_beside else "inside", ".stl") != usual or (ending == ".stl" and is_beside):
         pytest.skip("it has its textures elsewhere")
     (tmp_path / "red.png").write_bytes(b"the artist's own")
     path = tmp_path / f"box{ending}"

@@ -102,6 +102,21 @@ def test_what_stands_is_replaced_by_its_finished_version_and_stays_as_it_was_put
     assert (job.profile, "finish" in job.result, job.cost_cu) == ({}, False, job.cost_cu)
 
 
+def test_what_a_profile_strips_does_not_come_into_the_scene_but_for_the_job(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    (profiles / "strip.toml").write_text('strip = "all"', encoding="utf-8")
+    properties.read_profiles()
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    told = {"maquette_remote_job", "maquette_model", "maquette_source", "maquette_parameters"}
+    assert told < set(result_of(job).keys())
+    operators.finish_job(job_id=job.id, profile="strip.toml")
+    assert not told & set(result_of(job).keys()), "maquette_job stays: the list finds the object by it"
+    operators.finish_job(job_id=job.id, profile="as-delivered")
+    assert told < set(result_of(job).keys())
+
+
 def test_a_result_that_stands_nowhere_is_finished_for_when_it_is_placed(
     scene: Any, backend: Any, profiles: Path
 ) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -79,10 +80,14 @@ def test_what_is_wrong_with_a_profile_is_told_before_anything_is_paid(
         (("--finish", "gmae"), "did you mean game"),
         (("--finish", str(tmp_path / "none.toml")), "none.toml cannot be read"),
         (("--faces", "500"), "faces: name a profile, too"),
+        (("--finish", ""), "finish: give a profile's name or a .toml file, not ''"),
         (("--finish", "game", "--faces", "some"), "faces: give a whole number"),
     ):
         done = run("generate", HORSE, *words, env=sandbox.env)
         assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    for words in (("finish", "none"), ("batch", str(EXAMPLES), "-o", str(tmp_path / "out"))):
+        done = run(*words, "--finish", "", env=sandbox.env)
+        assert (done.returncode, "finish: give a profile's name" in done.stderr) == (2, True), done.stderr
     done = run("finish", "none", "--finish", "game", env=sandbox.env)
     assert (done.returncode, "There is no job none" in done.stderr) == (2, True), done.stderr
     done = run("finish", "a", "b", "--finish", "game", "-o", str(tmp_path / "a.glb"), env=sandbox.env)
@@ -105,6 +110,12 @@ def test_a_script_has_what_was_finished_and_another_profile_pays_nothing(
     assert made.report["faces"] == made.faces
     small = maquette.place(made)
     assert len(small.data.polygons) == made.faces
+    stripped = tmp_path / "strip.toml"
+    stripped.write_text('strip = "all"')
+    bare = maquette.place(maquette.generate(HORSE, finish=stripped, **options))
+    assert {"maquette_model", "maquette_source"} < set(small.keys())
+    told = ("job", "model", "source", "parameters", "remote_job")
+    assert [name for name in told if f"maquette_{name}" in bare] == ["job"]
     other = maquette.generate(HORSE, finish=quick(tmp_path), faces=300, **options)
     plain = maquette.generate(HORSE, **options)
     assert {each.id for each in (made, other, plain)} == {made.id}
@@ -114,6 +125,27 @@ def test_a_script_has_what_was_finished_and_another_profile_pays_nothing(
     assert paid(sandbox) == before
     with pytest.raises(maquette.MaquetteError, match="did you mean game"):
         maquette.generate(HORSE, finish="gmae")
+    for make in (
+        lambda: maquette.generate(HORSE, finish=""),
+        lambda: maquette.batch([], tmp_path, finish=""),
+    ):
+        with pytest.raises(maquette.MaquetteError, match="finish: give a profile's name"):
+            make()
+
+
+def test_what_a_rows_profile_strips_is_not_in_all_blend_nor_for_export() -> None:
+    farm: Any = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".headless.farm")
+    profiles: Any = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs.profile")
+    told: list[dict[str, str]] = []
+    for strip in ((), "all", ("source",)):
+        profile = profiles.override(profiles.PROFILES["game"], strip=strip)
+        item = SimpleNamespace(key="a", model=SimpleNamespace(id="m"), source="a.png", profile=profile)
+        told.append(farm.provenance_of_row(SimpleNamespace(job_id="j", item=item)))
+    assert told == [
+        {"job": "j", "key": "a", "model": "m", "source": "a.png"},
+        {"key": "a"},
+        {"job": "j", "key": "a", "model": "m"},
+    ]
 
 
 def results(folder: Path) -> list[dict[str, str]]:

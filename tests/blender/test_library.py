@@ -4,6 +4,7 @@
 import importlib
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,32 @@ def test_an_asset_is_one_file_that_opens_as_any_other(asset: tuple[Path, dict[st
     assert all(each.packed_files for each in bpy.data.images if each.source == "FILE")
 
 
+def test_no_path_of_the_disk_is_in_an_asset_or_a_blend_for_elsewhere(
+    asset: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    path, _ = asset
+    content = path.read_bytes()
+    assert content.startswith(b"BLENDER")  # not compressed
+    folder = path.parent.parent
+    for place in (str(folder), folder.name, str(Path.home()), "result.blend", "result.parts"):
+        assert place.encode() not in content, place
+    request = {
+        "result": str(folder / "result.blend"), "outputs": [str(tmp_path / "out.blend")], "turntable": None,
+        "picture": None, "name": "wavy sheet", "size_m": 3.0, "provenance": {}, "threads": 0, "asset": None,
+    }  # fmt: skip
+    answer = run_task("write", request, tmp_path)
+    assert answer["ok"], answer
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    blocks = [*bpy.data.meshes, *bpy.data.materials, *bpy.data.images]
+    assert {each.name for each in blocks} >= {"wavy sheet"}
+    assert not [each.name for each in blocks if each.library_weak_reference]
+    image: Any = next(each for each in bpy.data.images if each.source == "FILE")
+    assert image.filepath_raw in ("", f"//textures/{Path(image.filepath_raw).name}")
+    assert [each.filepath for each in image.packed_files] == [image.filepath_raw]
+    assert image.size[0] == TEXTURE_PX
+    assert sum(len(each.polygons) for each in bpy.data.meshes) == 180_000
+
+
 def test_a_picture_that_is_there_becomes_the_preview_the_right_way_up(tmp_path: Path) -> None:
     scene_asset: Any = part("scene.asset")
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -229,11 +256,36 @@ def test_an_asset_goes_with_its_job_if_that_is_wanted(sandbox: Sandbox, tmp_path
 
 
 @two_blenders
+def test_an_asset_in_two_libraries_is_named_and_goes_in_both(sandbox: Sandbox, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    env, job = made(sandbox, tmp_path, "--library", str(first))
+    _, other = made(sandbox, tmp_path, "--library", str(first))
+    profile = tmp_path / "strip.toml"
+    profile.write_text('strip = "all"', "utf-8")
+    for words in (("finish", job["id"], "--finish", str(profile)), ("library", "add", job["id"])):
+        done = run(*words, *(["--library", str(second)] if words[0] == "library" else []), env=env)
+        assert done.returncode == 0, done.stderr
+    (name,) = assets_in(second)
+    found = elsewhere(second / name, is_linked=True)
+    assert set(found["facts"]) == {"maquette_made_at"}
+    assert found["data"]["description"] == ""
+    assert not [tag for tag in found["tags"] if "Hunyuan" in tag]
+    assert not [each for each in found["objects"].values() if "maquette_job" in each]
+    removed = run("jobs", "--remove", job["id"], "--with-asset", env=env)
+    assert str(first / name) in removed.stdout and str(second / name) in removed.stdout
+    assert (len(assets_in(first)), assets_in(second)) == (1, [])
+    assert job["id"] not in (second / jobs.PRICES).read_text("utf-8")
+    assert job["id"] not in (first / jobs.PRICES).read_text("utf-8")
+    assert other["id"] in (first / jobs.PRICES).read_text("utf-8")
+
+
+@two_blenders
 def test_what_is_there_is_kept_without_its_price_if_the_library_says_so(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept"
     env, job = made(sandbox, tmp_path)
+    kept.mkdir()
     said = run("library", "set", str(kept), "--author", "Studio", "--no-prices", env=env)
     assert said.returncode == 0, said.stderr
     assert 'author = "Studio"\n' in said.stdout
@@ -280,6 +332,7 @@ def test_a_batch_keeps_its_rows_and_what_was_made_before_without_paying_again(
         (["add", "--all"], "Say which library"),
         (["add", "nobody", "--library", "here"], "no job nobody"),
         (["publish", "nowhere"], "There is no folder"),
+        (["set", "here", "--author", "x"], "Is its name right? Make it first for a new one."),
         ([], "ACTION"),
     ],
 )
@@ -289,6 +342,7 @@ def test_what_makes_no_sense_is_said(words: list[str], says: str, tmp_path: Path
     done = run("library", *words, env=env)
     assert done.returncode == 2
     assert says in done.stderr
+    assert words[:1] == ["add"] or not (tmp_path / "here").exists()
 
 
 @pytest.mark.skipif(IS_LISTING, reason="this one can")
@@ -301,11 +355,11 @@ def test_an_older_blender_says_which_one_can_publish(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not IS_LISTING, reason="Blender lists libraries from 5.2 on")
 def test_a_published_library_lists_all_that_blender_asks_of_one(sandbox: Sandbox, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
+    kept = tmp_path / "kept ünï 椅"
     env, job = made(sandbox, tmp_path, "--library", str(kept))
     refused = run("library", "publish", str(kept), env=env)
     assert refused.returncode == 2
-    assert "--no-prices" in refused.stderr
+    assert f"`maquette library set {shlex.quote(str(kept))} --no-prices`" in refused.stderr
     assert not [*kept.rglob("*.json")]
     run("library", "set", str(kept), "--no-prices", env=env)
     done = run("library", "publish", str(kept), env=env)

@@ -16,6 +16,7 @@ from sandbox_scene import (
     MODEL,
     PACKAGE,
     cancel_all,
+    connection,
     newest,
     operators,
     part,
@@ -414,6 +415,17 @@ def test_a_dropped_file_that_is_no_image_changes_nothing(scene: Any, backend: An
     with pytest.raises(RuntimeError, match=r"Not an image: broken\.png"):
         operators.drop_image("EXEC_DEFAULT", directory=str(tmp_path), files=[{"name": "broken.png"}])
     assert "broken.png" not in bpy.data.images
+
+
+def test_the_folder_of_the_environment_counts_for_operators_as_for_commands(
+    scene: Any, backend: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = backend.store.folder
+    monkeypatch.setenv("MAQUETTE_STATE", str(tmp_path / "here"))
+    assert connection.current_backend().store.folder == tmp_path / "here"
+    assert (tmp_path / "here" / "maquette.db").is_file()
+    monkeypatch.delenv("MAQUETTE_STATE")
+    assert connection.current_backend().store.folder == before
 
 
 def test_clear_and_remove_forget_what_is_finished(scene: Any, backend: Any) -> None:

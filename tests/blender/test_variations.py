@@ -80,12 +80,32 @@ def test_another_model_makes_it_of_the_same_input_and_is_of_the_group(scene: Any
     known = set(backend.jobs.by_id)
     with pytest.raises(RuntimeError, match="Meshy Remesh cannot do with these inputs: Model is required"):
         operators.repeat_job(job_id=first.id, model_id="model_meshy-remesh")
-    with pytest.raises(RuntimeError, match="There is no model model_none"):
+    with pytest.raises(RuntimeError, match=r"model_none: .*Nothing was started"):
         operators.repeat_job(job_id=first.id, model_id="model_none")
+    for times in (0, 11, -1):
+        with pytest.raises(RuntimeError, match=f"times: give a number from 1 to 10, not {times}"):
+            operators.repeat_job(job_id=first.id, times=times)
     assert set(backend.jobs.by_id) == known
     operators.repeat_job(job_id=first.id, model_id="model_pixal3d")
     second = newest(backend)
     assert (second.model_id, second.group, second.state) == ("model_pixal3d", first.group, "placed")
+
+
+def test_a_script_waits_for_the_inputs_of_another_model_and_a_window_says_that_they_are_asked_for(
+    scene: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operators.generate(inputs=INPUTS)
+    first = newest(backend)
+    catalogue, asked = backend.catalogue, list[str]()
+    schema, ask_model = catalogue.schema, catalogue.ask_model
+    monkeypatch.setattr(catalogue, "schema", lambda each: schema(each) if each in asked else None)
+    monkeypatch.setattr(catalogue, "ask_model", lambda each: asked.append(each) or ask_model(each))
+    with pytest.raises(part("window").RequestError, match="The inputs of model_trellis are being asked for"):
+        repeats.plan(backend, first, model_id="model_trellis")
+    asked.clear()  # as in a Blender that has just begun
+    assert operators.repeat_job(job_id=first.id, times=2, model_id="model_trellis") == {"FINISHED"}
+    made = [backend.jobs.by_id[each.id] for each in backend.jobs.group(first)][1:]
+    assert [(each.model_id, str(each.state)) for each in made] == [("model_trellis", "placed")] * 2
 
 
 def test_run_again_itself_pays_for_nothing(group: list[Any], backend: Any) -> None:

@@ -67,6 +67,16 @@ def test_each_term_that_is_not_met_is_told() -> None:
     assert found == ("faces 4,000, required <=100", "not rigged")
 
 
+def test_numbers_are_read_as_they_are_told() -> None:
+    gate = read_requirements("faces<=1,005,000,manifold, vertices<3,000.5")
+    assert [(each.name, each.limit) for each in gate] == [
+        ("faces", 1_005_000),
+        ("manifold", 0.0),
+        ("vertices", 3000.5),
+    ]
+    assert reasons(read_requirements("faces<=3,000"), report()) == ("faces 4,000, required <=3,000",)
+
+
 def test_a_result_from_before_there_were_reports_is_rejected() -> None:
     assert reasons(read_requirements("faces<=5000"), None) == ("faces<=5000: not measured",)
     assert reasons((), None) == ()
@@ -77,7 +87,11 @@ def test_a_result_from_before_there_were_reports_is_rejected() -> None:
     [
         ("", "at least one term"),
         (" , ", "at least one term"),
-        ("facs<=5000", "did you mean faces"),
+        ("facs<=5000", "did you mean faces[?]$"),
+        ("faces", "compare it with a number: `faces<=1`[.]$"),
+        ("faces<=5,00", "'faces<=5,00': write `NAME<=NUMBER`"),
+        ("faces<=50000,000", "'faces<=50000,000': write `NAME<=NUMBER`"),
+        ("uv_overlap<2,5%", "'uv_overlap<2,5%': write `NAME<=NUMBER`"),
         ("manifld", "did you mean manifold"),
         ("faces", "compare it with a number"),
         ("manifold<=1", "it is no number"),

@@ -201,7 +201,7 @@ def test_a_profile_is_named_with_a_budget_of_its_own(tmp_path: Path) -> None:
     assert read_finish("Game", "5000") == read_finish("game", 5000) == GAME
     assert read_finish("ours.toml", None, tmp_path).name == "Ours"
     assert read_finish(tmp_path / "ours.toml", None).name == "Ours"
-    assert read_finish("", None) is read_finish(None, "") is AS_DELIVERED
+    assert read_finish(None, None) is read_finish(None, "") is AS_DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,9 @@ def test_a_profile_is_named_with_a_budget_of_its_own(tmp_path: Path) -> None:
         ("gmae", None, "finish: 'gmae' is no profile"),
         ("none.toml", None, "finish: none.toml cannot be read"),
         (5, None, "finish: give a profile's name or a .toml file, not 5"),
-        ("", 5000, "faces: name a profile, too"),
+        ("", None, "finish: give a profile's name or a .toml file, not ''"),
+        (" ", None, "finish: give a profile's name or a .toml file, not ' '"),
+        (None, 5000, "faces: name a profile, too"),
         ("game", "many", "faces: give a whole number"),
         ("game", "-5", "faces: give a whole number"),
         ("game", True, "faces: give a whole number"),

@@ -19,12 +19,12 @@ from maquette.jobs import (
     StoreError,
     files,
     placeholder_inputs,
-    provenance_of,
     source_of,
 )
 from maquette.jobs.blender_pool import BlenderPool
 from maquette.jobs.input_files import QUICK_BYTES
 from maquette.jobs.parse_inputs import gather_inputs
+from maquette.jobs.provenance import provenance_of
 from maquette.jobs.repeats import again
 from maquette.jobs.worker import Worker
 from png_files import png

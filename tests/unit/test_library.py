@@ -25,15 +25,20 @@ from maquette.jobs import (
     asset_of,
     asset_path,
     asset_request,
+    assets_of,
     lacks_picture,
     note_asset,
     picture_of,
+    provenance_in_scene,
+    provenance_outside,
     read_library,
-    remove_asset,
+    remove_assets,
     write_library,
 )
 from maquette.jobs.library import asset_name, is_asset_of, lacks_asset
 from maquette.jobs.library_catalogues import FILE, add_catalogue, catalogue_id, catalogue_path, merged
+from maquette.jobs.profile import PROVENANCE
+from maquette.jobs.repeats import again
 from service import fake_blender
 
 MADE = {"ok": True, "faces": 12, "objects": 1}
@@ -198,6 +203,24 @@ def test_an_asset_tells_how_it_was_made_and_by_whom(scene: Scene, tmp_path: Path
     assert facts["made_at"] == "2001-09-09T01:46:40Z"
 
 
+def test_an_asset_tells_nothing_that_its_profile_strips(scene: Scene, tmp_path: Path) -> None:
+    inputs: Any = {"image": InputFile(scene.picture), "prompt": "a red cup", "seed": 7}
+    job = made_job(scene, inputs=inputs, source="picture.png", profile={"strip": [*PROVENANCE]})
+    asset: Any = asset_request(job, tmp_path)
+    assert asset["facts"] == {"made_at": "2001-09-09T01:46:40Z"}
+    assert asset["description"] == ""
+    assert asset["tags"] == ["Maquette", "From Images"]
+    job = replace(job, profile={"strip": ["source", "seed"]})
+    facts: Any = asset_request(job, tmp_path)["facts"]
+    assert facts["parameters"] == '{"prompt": "a red cup"}'
+    assert facts["model_name"] == "Some Model"
+    assert not {"source", "seed", "prompt"} & facts.keys()
+    assert provenance_outside(job) == {name: facts[name] for name in provenance_outside(job)}
+    job = replace(job, profile={"strip": [*PROVENANCE]})
+    assert (provenance_outside(job), provenance_in_scene(job)) == ({}, {"job": job.id})
+    assert provenance_outside(replace(job, profile={"of": "tomorrow"})) == {}
+
+
 def test_kinds_and_projects_are_catalogues(scene: Scene, tmp_path: Path) -> None:
     job = made_job(scene, inputs={"image": InputFile(scene.picture)})
     job = replace(job, service="https://api.test/v1#proj: one")
@@ -267,9 +290,69 @@ def test_a_job_knows_its_asset_and_no_other_file_is_deleted(scene: Scene, tmp_pa
     other = tmp_path / "theirs.blend"
     other.write_bytes(b"")
     changed = scene.store.update(job, result={**job.result, "asset": str(other)})
-    assert remove_asset(changed) is None
-    assert remove_asset(job) == path
+    assert remove_assets(replace(changed, placement={})) == []
+    assert remove_assets(job) == [path]
     assert [each.name for each in tmp_path.glob("*.blend")] == ["theirs.blend"]
+
+
+def test_a_job_knows_its_asset_in_each_library_also_once_it_is_made_anew(
+    scene: Scene, tmp_path: Path
+) -> None:
+    job = made_job(scene, inputs={"prompt": "a cup"})
+    paths = [asset_path(job, tmp_path / name) for name in ("first", "second")]
+    for path in paths:
+        path.parent.mkdir()
+        asset_request(job, path.parent)
+        path.write_bytes(b"")
+    old = scene.store.update(job, result={**job.result, "asset": str(paths[0])})  # as 0.1.0 has it
+    assert assets_of(old) == paths[:1]
+    note_asset(scene.store, old, paths[1])
+    job = scene.store.update(scene.store.get(job.id), result={**MADE, "faces": 20})
+    assert assets_of(job) == paths
+    assert asset_of(job) is None
+    assert not again(job, scene.store.job_folder(job.id)).placement.get("assets")
+    other = replace(job, id="another")
+    asset_request(other, tmp_path / "second")
+    assert remove_assets(job) == paths
+    assert assets_of(job) == []
+    rows = [(path.parent / PRICES).read_text("utf-8").splitlines()[1:] for path in paths]
+    assert rows == [[], ["another,m,2.5,2001-09-09T01:46:40Z"]]
+
+
+def test_a_renamed_asset_takes_the_place_of_the_one_in_its_own_library_alone(
+    scene: Scene, tmp_path: Path
+) -> None:
+    job = made_job(scene, inputs={"prompt": "a cup"})
+    renamed = replace(job, name="a mug")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, named in ((first, job), (second, job), (second, renamed)):
+        folder.mkdir(exist_ok=True)
+        asset_path(named, folder).write_bytes(b"")
+        note_asset(scene.store, scene.store.get(job.id), asset_path(named, folder))
+    assert assets_of(scene.store.get(job.id)) == [asset_path(job, first), asset_path(renamed, second)]
+    assert not asset_path(job, second).exists()
+
+
+def test_an_asset_that_cannot_be_deleted_is_told(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = made_job(scene, inputs={"prompt": "a cup"})
+    paths = [asset_path(job, tmp_path / name) for name in ("first", "second")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(b"")
+        note_asset(scene.store, scene.store.get(job.id), path)
+    job = scene.store.get(job.id)
+    unlink = Path.unlink
+
+    def held(path: Path, **values: Any) -> None:
+        if path == paths[0]:
+            raise PermissionError(path)
+        unlink(path, **values)
+
+    monkeypatch.setattr(Path, "unlink", held)
+    assert remove_assets(job) == paths[1:]
+    assert assets_of(job) == paths[:1]
 
 
 def test_a_result_that_was_made_anew_lacks_its_asset(scene: Scene, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from maquette.client import InputError
-from maquette.jobs import profile as profiles
 from maquette.jobs.profile import LABELS, PROFILES, Profile, as_json, from_json, key, override, read_profile
 
 
@@ -138,15 +137,6 @@ def test_the_key_does_not_change_by_itself() -> None:
 
 
 KEY = "b5dfcd87a977"
-
-
-def test_provenance_that_is_stripped_does_not_leave() -> None:
-    told: dict[str, str | int | float] = {"job": "1", "model": "m", "seed": 3}
-    assert profiles.without_stripped(override(PROFILES["game"], strip=["seed"]), told) == {
-        "job": "1",
-        "model": "m",
-    }
-    assert profiles.without_stripped(override(PROFILES["game"], strip="all"), told) == {}
 
 
 @given(

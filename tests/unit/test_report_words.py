@@ -135,6 +135,9 @@ def test_a_table_has_a_cell_for_each_column() -> None:
     assert (cells["width_m"], cells["depth_m"], cells["height_m"]) == (0.5, 1.0, 2.0)
     assert cells["clips"] == "Walk, Run"
     assert None not in cells.values()
+    numbers = {each.name for each in dataclasses.fields(Report) if each.default is None}
+    elsewhere = {"faces", "texture_bytes", "texture_gpu_bytes"}  # in a column before these, or in megabytes
+    assert numbers - elsewhere <= {*REPORT_COLUMNS}
 
 
 def test_what_is_told_as_json_is_read_as_the_same_report() -> None:
