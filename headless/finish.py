@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from ..jobs import (
     DONE,
+    ChildError,
     JobRecord,
     Profile,
     StaleError,
+    at_work,
     finish_result,
     is_finished_by,
     message_of,
@@ -21,21 +23,33 @@ from .session import Session
 def finish(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
     """The job with its result as the profile has it, made of the untouched one; nothing is paid.
 
-    One that is as it has to be is left. What cannot be finished is as delivered, and says why. Raises
-    MaquetteError where there is no result, or if another process has moved the job on meanwhile.
+    One that is as it has to be is left. What cannot be finished is as delivered, and says why. Another
+    process that is at work on it is waited for. Raises MaquetteError where there is no result, or if another
+    process has moved the job on meanwhile.
     """
-    store = session.store
-    if job.state not in DONE or not job.result.get("objects"):
-        raise MaquetteError(f"{job.name} is {job.state}: there is no 3D model to finish.")
-    if store.is_gone(job):
-        command = session.command("resume", job.id)
-        raise MaquetteError(f"The files of {job.name} are gone. `{command}` fetches them, for nothing.")
-    if is_finished_by(job, profile) and store.result_blend(job).is_file():
-        return job
-    folder = store.job_folder(job.id)
-    wanted = replace(job, profile=profile_json(profile))
-    result = finish_result(session.blenders, wanted, folder, untouched(job.result))
+    _check(session, job)
     try:
-        return store.update(job, profile=wanted.profile, result=result, message=message_of(result))
+        with at_work(session.store.job_folder(job.id)):
+            return _finished(session, session.store.get(job.id), profile)
+    except ChildError as error:
+        raise MaquetteError(f"{job.name}: {error}") from None
     except StaleError:
         raise MaquetteError(f"{job.name} has just moved on. Do the same once more.") from None
+
+
+def _check(session: Session, job: JobRecord) -> None:
+    if job.state not in DONE or not job.result.get("objects"):
+        raise MaquetteError(f"{job.name} is {job.state}: there is no 3D model to finish.")
+    if session.store.is_gone(job):
+        command = session.command("resume", job.id)
+        raise MaquetteError(f"The files of {job.name} are gone. `{command}` fetches them, for nothing.")
+
+
+def _finished(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
+    store = session.store
+    _check(session, job)
+    if is_finished_by(job, profile) and store.result_blend(job).is_file():
+        return job
+    wanted = replace(job, profile=profile_json(profile))
+    result = finish_result(session.blenders, wanted, store.job_folder(job.id), untouched(job.result))
+    return store.update(job, profile=wanted.profile, result=result, message=message_of(result))

@@ -11,11 +11,12 @@ import bpy
 import pytest
 from commands import HORSE
 from mathutils import Matrix
-from sandbox_scene import newest, operators, part, properties, until
+from sandbox_scene import newest, operators, part, properties, until, wait
 
 INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 jobs = part("jobs")
 scene_package = part("scene")
+placer = part("window.placing").placer
 
 
 @pytest.fixture
@@ -115,6 +116,39 @@ def test_a_result_that_stands_nowhere_is_finished_for_when_it_is_placed(
     operators.place_job(job_id=job.id)
     assert faces_of(result_of(job)) == job.result["faces"]
     assert backend.jobs.spent_cu(0) == paid
+
+
+def test_what_could_not_be_placed_while_it_was_edited_gives_way_to_the_newest_version(
+    scene: Any, backend: Any, profiles: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    bpy.context.view_layer.objects.active = result_of(job)
+    bpy.ops.object.mode_set(mode="EDIT")
+    monkeypatch.setattr(wait.patience, "stuck_s", 0.5)
+    with pytest.raises(RuntimeError, match="is being edited"):
+        operators.finish_job(job_id=job.id, profile="quick.toml", faces=900)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    monkeypatch.undo()
+    for profile, faces in (("quick.toml", 400), ("as-delivered", 0)):
+        assert operators.finish_job(job_id=job.id, profile=profile, faces=faces) == {"FINISHED"}
+        job = backend.jobs.by_id[job.id]
+        assert (job.state, faces_of(result_of(job))) == ("placed", job.result["faces"])
+    assert not [each for each in caplog.records if each.exc_info]
+
+
+def test_what_is_half_there_gives_way_to_the_version_that_is_asked_for_meanwhile(
+    scene: Any, backend: Any, profiles: Path, no_waiting: None
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    until(lambda: backend.jobs.by_id[job.id].state == "placed")
+    operators.finish_job(job_id=job.id, profile="quick.toml", faces=900)
+    until(lambda: placer.is_loading)
+    operators.finish_job(job_id=job.id, profile="quick.toml", faces=400)
+    until(lambda: backend.jobs.by_id[job.id].state == "placed" and not placer.is_busy)
+    assert faces_of(result_of(job)) == backend.jobs.by_id[job.id].result["faces"] <= 400
+    assert len([each for each in bpy.data.objects if each.get("maquette_job") == job.id]) == 1
 
 
 def test_the_sidebars_profile_is_that_of_new_jobs_and_comes_back_with_their_settings(
