@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from ..jobs import (
     DONE,
+    ChildError,
     JobRecord,
     Profile,
     StaleError,
+    at_work,
     finish_result,
     is_finished_by,
     message_of,
@@ -36,17 +38,25 @@ def check_finishable(session: Session, job: JobRecord) -> None:
 def finish(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
     """The job with its result as the profile has it, made of the untouched one; nothing is paid.
 
-    One that is as it has to be is left. What cannot be finished is as delivered, and says why. Raises
-    MaquetteError where there is no result, or if another process has moved the job on meanwhile.
+    One that is as it has to be is left. What cannot be finished is as delivered, and says why. Another
+    process that is at work on it is waited for. Raises MaquetteError where there is no result, or if another
+    process has moved the job on meanwhile.
     """
+    check_finishable(session, job)
+    try:
+        with at_work(session.store.job_folder(job.id)):
+            return _finished(session, session.store.get(job.id), profile)
+    except ChildError as error:
+        raise MaquetteError(f"{job.name}: {error}") from None
+    except StaleError:
+        raise MaquetteError(f"{job.name} has just moved on. Do the same once more.") from None
+
+
+def _finished(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
     store = session.store
     check_finishable(session, job)
     if is_finished_by(job, profile) and store.result_blend(job).is_file():
         return job
-    folder = store.job_folder(job.id)
     wanted = replace(job, profile=profile_json(profile))
-    result = finish_result(session.blenders, wanted, folder, untouched(job.result))
-    try:
-        return store.update(job, profile=wanted.profile, result=result, message=message_of(result))
-    except StaleError:
-        raise MaquetteError(f"{job.name} has just moved on. Do the same once more.") from None
+    result = finish_result(session.blenders, wanted, store.job_folder(job.id), untouched(job.result))
+    return store.update(job, profile=wanted.profile, result=result, message=message_of(result))

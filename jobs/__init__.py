@@ -6,6 +6,7 @@ Importing it loads neither sqlite3 nor the HTTP library: Blender's start is not 
 
 from .account import KEY_VARIABLE, AccountError, erase_credentials, read_credentials, write_credentials
 from .add_job import add_once, finish_anew, new_job, take_up
+from .at_work import at_work
 from .backend import Backend
 from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .candidates import date_text, refuse_candidate, take_candidate
@@ -144,6 +145,7 @@ __all__ = [
     "asset_path",
     "asset_request",
     "assets_of",
+    "at_work",
     "cost_text",
     "cut",
     "date_text",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from ..client import InputError, JsonValue
+from .at_work import at_work
 from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .profile import PROFILES, PROVENANCE, Profile, as_json, from_json, key, override, read_profile
 from .provenance import provenance_of
@@ -86,12 +87,13 @@ def make_result(
     One that is there is only finished, anew. Raises and returns as `convert_result` does.
     """
     task = None
-    if job.result.get("objects") and is_whole(folder / RESULT):
-        answer = untouched(job.result)
-    else:
-        is_later = is_report_later and not job.profile
-        answer, task = convert_result(blenders, job, folder, is_report_later=is_later)
-    return finish_result(blenders, job, folder, answer), task
+    with at_work(folder):
+        if job.result.get("objects") and is_whole(folder / RESULT):
+            answer = untouched(job.result)
+        else:
+            is_later = is_report_later and not job.profile
+            answer, task = convert_result(blenders, job, folder, is_report_later=is_later)
+        return finish_result(blenders, job, folder, answer), task
 
 
 def finish_result(
@@ -99,7 +101,8 @@ def finish_result(
 ) -> dict[str, JsonValue]:
     """Have `folder`/result.blend, which the converter's `answer` is about, finished by the job's profile.
 
-    Returns the answer about what is in use then. What goes wrong is told in it, and nothing is raised.
+    Returns the answer about what is in use then. What goes wrong is told in it, and nothing is raised. The
+    caller is alone `at_work` in the folder.
     """
     if not job.profile or not answer.get("objects"):
         return answer

@@ -120,10 +120,10 @@ class JobCache:
         return self._change(job, lambda now: finish_anew(self.store, now, profile))
 
     def mark_placed(self, job: JobRecord) -> JobRecord:
-        """It is in a scene; nothing is written if it was in one before."""
+        """It is in a scene; nothing is written if it was in one before, or is being made anew by now."""
 
         def place(now: JobRecord) -> JobRecord:
-            return now if now.state is State.PLACED else self.store.move(now, State.PLACED)
+            return self.store.move(now, State.PLACED) if now.state is State.READY else now
 
         return job if job.state is State.PLACED else self._change(job, place)
 

@@ -7,6 +7,7 @@ Through bpy.data alone: no operator, so neither mode, selection nor active objec
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import bpy
 from mathutils import Matrix, Vector
@@ -21,7 +22,10 @@ from .place import Placement, place
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
 _MOST_BYTES = 60  # of a name: Blender holds 63
+_REPLACED = " (replaced)"
 _NUMBER = re.compile(r"\.\d{3,}$")  # that Blender puts behind a name which is taken
+
+Going = Mapping[tuple[str, str], bpy.types.ID]  # what nothing has any more soon, by kind and name
 
 
 def append_result(
@@ -46,7 +50,7 @@ def append_result(
     note_provenance(root, provenance)
     if NAMED not in root:
         root.name = name
-        name_data(objects, root.name)
+        name_data(data_of(objects), root.name)
     if any(_moves(each) for each in objects):
         _measure(root, objects)
     place(root, placement)
@@ -97,6 +101,7 @@ class Loading:
     def __init__(self, blend_path: Path) -> None:
         self._path = Path(blend_path)
         self._names: list[str] = []  # of the objects, the root first
+        self._taken: dict[tuple[str, str], str] = {}  # what has another name here than in its file
         self._steps = self._load()
 
     @property
@@ -125,6 +130,11 @@ class Loading:
             raise GoneError(self._path.name)
         return objects[0], objects
 
+    def own_names(self) -> dict[bpy.types.ID, str]:
+        """Of what has another name here, since that was taken: the name in its file."""
+        found = {getattr(bpy.data, kind).get((name, None)): own for (kind, name), own in self._taken.items()}
+        return {each: own for each, own in found.items() if each is not None}
+
     def _found(self) -> list[bpy.types.Object]:
         """In one go: looking a name up takes Blender the longer the more objects there are."""
         by_name = {each.name: each for each in bpy.data.objects if each.library is None}
@@ -138,7 +148,7 @@ class Loading:
         self._names.clear()
 
     def _load(self) -> Iterator[None]:
-        objects, incomplete = _append(self._path)
+        objects, incomplete, self._taken = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]
         if len(roots) != 1 or bounds_or_none(roots[0]) is None:
@@ -152,14 +162,18 @@ class Loading:
         yield
 
 
-def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]]]:
-    """The objects of the file, and what has to be made whole: `bpy.data.KIND[name]`. Raises OSError."""
+def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]], dict[tuple[str, str], str]]:
+    """The objects of the file; what has to be made whole: `bpy.data.KIND[name]`; and of what has another
+    name than in the file, that name. Raises OSError.
+    """
     libraries = set(bpy.data.libraries)
+    names: dict[str, list[str]] = {}
     try:
         loaded = bpy.data.libraries.load(str(path), link=False)
         with loaded as (source, target):  # pyright: ignore[reportGeneralTypeIssues] # the stubs say None
-            for kind in ("objects", "meshes", "images"):
-                setattr(target, kind, list(getattr(source, kind)))
+            for kind in ("objects", "meshes", "materials", "images"):
+                names[kind] = list(getattr(source, kind))
+                setattr(target, kind, list(names[kind]))
     finally:
         for library in [each for each in bpy.data.libraries if each not in libraries]:
             bpy.data.libraries.remove(library)
@@ -171,7 +185,13 @@ def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]]]:
         for each in getattr(target, kind)
         if each is not None and sidecar.PROPERTY in each
     ]
-    return [each for each in target.objects if each is not None], incomplete
+    taken = {
+        (kind, each.name): own
+        for kind, owns in names.items()
+        for each, own in zip(getattr(target, kind), owns, strict=True)
+        if each is not None and each.name != own
+    }
+    return [each for each in target.objects if each is not None], incomplete, taken
 
 
 def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int | float]) -> None:
@@ -181,22 +201,45 @@ def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int |
         root[PREFIX + key] = str(value) if is_long else value
 
 
-def name_data(objects: Sequence[bpy.types.Object], name: str) -> None:
-    """Names meshes, materials, images and clips after the result; of several each with its own name behind.
-
-    Clips have their own name in any case: "Knight Walk".
-    """
+def data_of(objects: Sequence[bpy.types.Object]) -> tuple[Sequence[bpy.types.ID], ...]:
+    """Meshes, materials, images and clips of a result, before the artist's own are among them."""
     meshes = {each.data for each in objects if isinstance(each.data, bpy.types.Mesh)}
     materials = {slot.material for each in objects for slot in each.material_slots if slot.material}
     trees = [each.node_tree for each in materials if each.node_tree]
     images = {node.image for tree in trees for node in tree.nodes if node.type == "TEX_IMAGE" and node.image}
-    for kind in (meshes, materials, images):
-        for each in sorted(kind, key=lambda each: each.name):
-            each.name = name if len(kind) == 1 else f"{name} {without_number(each.name)}"
     owners = [owner for each in objects for owner in (each, getattr(each.data, "shape_keys", None))]
-    for action in {use[0]: None for owner in owners for use in uses_of(owner)}:
+    actions = {use[0]: None for owner in owners for use in uses_of(owner)}
+    by_name = (sorted(kind, key=lambda each: each.name) for kind in (meshes, materials, images))
+    return *by_name, list(actions)
+
+
+def name_data(
+    data: tuple[Sequence[bpy.types.ID], ...], name: str, going: Going = MappingProxyType({})
+) -> None:
+    """Names meshes, materials, images and clips after the result; of several each with its own name behind.
+
+    Clips have their own name in any case: "Knight Walk".
+    """
+    *kinds, actions = data
+    for kind in kinds:
+        for each in kind:
+            take_name(each, name if len(kind) == 1 else f"{name} {without_number(each.name)}", going)
+    for action in actions:
         own = without_number(action.name)
-        action.name = f"{within(name, max(0, _MOST_BYTES - len(own.encode())))} {own}"
+        take_name(action, f"{within(name, max(0, _MOST_BYTES - len(own.encode())))} {own}", going)
+
+
+def take_name(item: bpy.types.ID, name: str, going: Going) -> None:
+    """Names it so, also where that is the name of something that is `going`."""
+    holder = going.get((item.id_type, name))
+    if holder is not None and holder != item:
+        give_up_name(holder)
+    item.name = name
+
+
+def give_up_name(item: bpy.types.ID) -> None:
+    """It has been replaced: another gets its name."""
+    item.name = f"{within(item.name, _MOST_BYTES - len(_REPLACED))}{_REPLACED}"
 
 
 def without_number(name: str) -> str:

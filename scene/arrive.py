@@ -4,17 +4,28 @@
 Through bpy.data alone: no operator, so neither mode nor anything else that is selected changes.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import bpy
 from mathutils import Matrix
 
-from .append import Loading, collection_of, name_data, note_provenance, without_number
+from .append import (
+    Going,
+    Loading,
+    collection_of,
+    data_of,
+    give_up_name,
+    name_data,
+    note_provenance,
+    take_name,
+    without_number,
+)
 from .conversion.sidecar import PART
-from .custom_properties import BESIDE, HIGHEST, LOWEST, NAMED, PREFIX
+from .custom_properties import BESIDE, HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .place import corners_of
 from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
-from .stand_in import keep_overrides, stand_in
+from .stand_in import keep_channels, keep_own, stand_in
 
 _QUICK_VERTICES = 200_000  # are moved in some milliseconds
 
@@ -31,7 +42,12 @@ def arrive(
         loading.drop()
         return []
     root, objects = loading.finish()
-    own_name = root.name if NAMED in root else ""
+    names, is_named = loading.own_names(), NAMED in root
+    own_name = names.pop(root, root.name)
+    going, data = _going(waiting, objects), data_of(objects)
+    for each, own in names.items():
+        if is_named or isinstance(each, bpy.types.Object):
+            take_name(each, own, going)
     root.name = name
     note_provenance(root, provenance)
     copies = [(root, objects), *(_copied(root, objects) for _ in waiting[1:])]
@@ -40,11 +56,53 @@ def arrive(
     for item, (each, its_objects) in zip(waiting, copies, strict=True):
         new, applied = _put(item, each, its_objects, applied)
         parts.append([new, *(part for part in its_objects if part != each)])
-    if not own_name:
-        name_data(parts[0], parts[0][0].name)
+    if not is_named:
+        name_data(data, parts[0][0].name, going)
     elif without_number(parts[0][0].name) == name:  # not one that the artist has chosen
         parts[0][0].name = own_name
     return [new for new, *_ in parts]
+
+
+def _going(waiting: Iterable[bpy.types.Object], coming: Iterable[bpy.types.Object]) -> Going:
+    """Has the parts of the results that are replaced give up their names; the data that goes with them.
+
+    So does what only objects have that nothing has. What anything else has, too, stays.
+    """
+    children = _children()
+    parts = dict.fromkeys(part for item in waiting for part in _parts(item, children))
+    for part in parts:
+        give_up_name(part)
+    kinds = (bpy.data.meshes, bpy.data.materials, bpy.data.images, bpy.data.actions)
+    unused = {each for kind in kinds for each in kind if not each.users and each.library is None}
+    lost = {each for each in bpy.data.objects if not each.users and each.library is None}
+    uses = Counter[bpy.types.ID](dict.fromkeys(unused, 0))
+    uses.update(item.data for item in waiting if item.data and bounds_or_none(item))
+    uses.update(use for each in parts.keys() | lost.difference(coming) for use in _uses(each))
+    found: dict[tuple[str, str], bpy.types.ID] = {}
+    for kind in ("MESH", "MATERIAL", "IMAGE", "ACTION"):
+        of_kind = [(each, count) for each, count in uses.items() if each.id_type == kind]
+        for each in [each for each, count in of_kind if each.users <= count and each.library is None]:
+            found[kind, each.name] = each
+            uses.update(_uses(each))
+    return found
+
+
+def _uses(item: bpy.types.ID) -> list[bpy.types.ID]:
+    """What it has of what a result has, as often as it has that."""
+    found: list[bpy.types.ID | None] = []
+    owners = [item]
+    if isinstance(item, bpy.types.Object):
+        found = [item.data, *(slot.material for slot in item.material_slots if slot.link == "OBJECT")]
+    elif isinstance(item, bpy.types.Mesh):
+        found = list(item.materials)
+        owners = [item.shape_keys] if item.shape_keys else []
+    elif isinstance(item, bpy.types.Material) and item.node_tree:
+        found = [
+            node.image for node in item.node_tree.nodes if isinstance(node, bpy.types.ShaderNodeTexImage)
+        ]
+    for data in [each.animation_data for each in owners if getattr(each, "animation_data", None)]:
+        found += [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
+    return [each for each in found if each is not None]
 
 
 def is_in_use(job_id: str) -> bool:
@@ -67,7 +125,7 @@ def _put(
     was, collections = item.matrix_basis.copy(), _collections(item)
     world, earlier = item.matrix_world.inverted_safe(), dict.fromkeys(_parts(item, children))
     held = [
-        (child, world @ owner.matrix_world @ child.matrix_parent_inverse)
+        (child, (world @ owner.matrix_world if owner != item else Matrix()) @ child.matrix_parent_inverse)
         for owner in (item, *earlier)
         for child in children.get(owner, ())
         if child not in earlier
@@ -95,17 +153,21 @@ def _put(
             collection.objects.link(each)
     new = item if is_same else root
     if is_version:
-        keep_overrides(new, item)
+        keep_own(root, item)
     if is_same:
         _become(item, root)
     else:
-        stand_in(root, item)
+        stand_in(root, item, is_version=is_version)
         for key in PLACEHOLDER_KEYS:
             item.pop(key, None)
-    new.matrix_basis = stands
+    if stands != was:
+        new.matrix_basis = stands
+    elif not is_same:
+        keep_channels(new, item)
+    moved = Matrix() if stands == was else stands.inverted_safe() @ was
     for child, inverse in held:
         child.parent = new
-        child.matrix_parent_inverse = stands.inverted_safe() @ was @ inverse
+        child.matrix_parent_inverse = moved @ inverse
     for each in earlier:
         for collection in each.users_collection:
             collection.objects.unlink(each)

@@ -7,9 +7,10 @@ scene: freeing it would crash Blender while a field of it is edited.
 
 import bpy
 
+from .append import give_up_name
 from .custom_properties import BESIDE, PREFIX
 
-# What is neither its shape nor its place. How it is drawn is left out: a block-out is often shown as wire.
+# What is neither its shape nor its place.
 _KEPT = (
     "rotation_mode",
     "delta_location",
@@ -42,6 +43,21 @@ _KEPT = (
     "track_axis",
     "up_axis",
 )
+# A block-out is often shown as wire; what gets another version of itself is shown as it was.
+_SHOWN = (
+    "display_type",
+    "show_name",
+    "show_in_front",
+    "show_wire",
+    "show_all_edges",
+    "show_axis",
+    "show_bounds",
+    "display_bounds_type",
+    "show_texture_space",
+    "show_transparent",
+)
+_GROUPS = ("lineart", "light_linking")
+_CHANNELS = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 _OF_STRIP = (
     "frame_end",
     "action_frame_start",
@@ -60,13 +76,16 @@ _OF_STRIP = (
 )
 
 
-def stand_in(new: bpy.types.Object, item: bpy.types.Object) -> None:
+def stand_in(new: bpy.types.Object, item: bpy.types.Object, *, is_version: bool = False) -> None:
     """Gives `new` the name of `item`, its links and settings, and its selection; what pointed at it follows.
 
-    The transform is the caller's, and the collections that it is linked to.
+    The transform is the caller's, and the collections that it is linked to. `is_version`: they are two
+    versions of one thing.
     """
-    for name in _KEPT:
+    for name in (*_KEPT, *(_SHOWN if is_version else ())):
         setattr(new, name, getattr(item, name))
+    for group in _GROUPS:
+        _copy_group(getattr(new, group), getattr(item, group))
     for constraint in item.constraints:
         new.constraints.copy(constraint)
     _animate(new, item)
@@ -91,16 +110,26 @@ def stand_in(new: bpy.types.Object, item: bpy.types.Object) -> None:
     for space in spaces:
         new.local_view_set(space, True)
     name = item.name
-    item.name = f"{name} (replaced)"
+    give_up_name(item)
     new.name = name
 
 
-def keep_overrides(new: bpy.types.Object, item: bpy.types.Object) -> None:
-    """Materials that the artist has put on the object, not on its mesh, in the same slots."""
+def keep_own(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """What the artist has put on the item, whose other version is `new`: custom properties of its mesh, and
+    materials on the object, not on its mesh, in the same slots.
+    """
+    if isinstance(new.data, bpy.types.Mesh) and isinstance(item.data, bpy.types.Mesh):
+        _copy_properties(new.data, item.data)
     for slot, was in zip(new.material_slots, item.material_slots, strict=False):
-        if new != item and was.link == "OBJECT":
+        if was.link == "OBJECT":
             slot.link = "OBJECT"
             slot.material = was.material
+
+
+def keep_channels(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """The same location, rotation and scale, as they were typed: a matrix does not tell them."""
+    for name in _CHANNELS:
+        setattr(new, name, getattr(item, name))
 
 
 def _animate(new: bpy.types.Object, item: bpy.types.Object) -> None:
@@ -134,7 +163,13 @@ def _copy_strip(track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip) -> None:
         setattr(made, name, getattr(strip, name))
 
 
-def _copy_properties(new: bpy.types.Object, item: bpy.types.Object) -> None:
+def _copy_group(new: bpy.types.bpy_struct, item: bpy.types.bpy_struct) -> None:
+    for each in item.bl_rna.properties:
+        if not each.is_readonly:
+            setattr(new, each.identifier, getattr(item, each.identifier))
+
+
+def _copy_properties(new: bpy.types.ID, item: bpy.types.ID) -> None:
     """The artist's custom properties; those of ours tell of another result."""
     for key in item.keys():  # noqa: SIM118 # no dict
         if key.startswith(PREFIX) and key != BESIDE:

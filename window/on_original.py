@@ -12,7 +12,7 @@ import bpy
 
 from .. import properties, scene
 from ..client import Model
-from ..jobs import OWN_FILE, JobCache, JobRecord, NewJob, provenance_in_scene
+from ..jobs import DONE, OWN_FILE, JobCache, JobRecord, NewJob, provenance_in_scene
 from ..properties import MESH_TYPES, Meshes
 
 
@@ -116,6 +116,12 @@ def arrive(loaded: scene.Loading, job: JobRecord) -> bool:
         loaded.drop()
         scene.note_fit(job.id, "OBJECT", info.get("fit"))
         raise
+
+
+def is_outdated(loaded: scene.Loading, jobs: JobCache, job: JobRecord) -> bool:
+    """Whether the job is being finished anew, or has been, since this was loaded."""
+    current = jobs.store.result_blend(job).name
+    return job.state not in DONE or loaded.path.name not in (OWN_FILE, current)
 
 
 def what_came(loaded: scene.Loading, job: JobRecord) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from .. import scene
-from ..jobs import JobCache, JobRecord, State, StoreError
+from ..jobs import DONE, JobCache, JobRecord, State, StoreError
 from ..session_state import state
 from . import on_original, placeholders
 from .status import show_message
@@ -111,6 +111,9 @@ class Placer:
         try:
             if job is None:  # removed from the list
                 arrival.loading.drop()
+            elif on_original.is_outdated(arrival.loading, jobs, job):
+                arrival.loading.drop()
+                self._waiting[job.id] = None
             elif not arrival.is_there:
                 start = time.perf_counter()
                 while not arrival.is_there and time.perf_counter() - start < STEP_S:
@@ -155,9 +158,13 @@ class Placer:
             self._to_mark.discard(job_id)
 
     def _begin(self, jobs: JobCache) -> bool:
-        """Take up the next job. One whose placeholder was deleted stays in the list."""
-        found = scene.find_placeholders(self._waiting)
-        for job_id in [each for each in self._waiting if each not in found or each not in jobs.by_id]:
+        """Take up the next job. One whose placeholder was deleted stays in the list.
+
+        One that is being finished anew comes once it is ready.
+        """
+        done = {each for each in self._waiting if each in jobs.by_id and jobs.by_id[each].state in DONE}
+        found = scene.find_placeholders(done)
+        for job_id in [each for each in self._waiting if each not in found]:
             del self._waiting[job_id]
             self._end(job_id)
         job_id = next((each for each in self._waiting if not scene.is_in_use(each)), None)

@@ -11,11 +11,12 @@ import bpy
 import pytest
 from commands import HORSE
 from mathutils import Matrix
-from sandbox_scene import newest, operators, part, properties, until
+from sandbox_scene import newest, operators, part, properties, until, wait
 
 INPUTS = json.dumps({"image": HORSE, "targetFaceNum": 2000})
 jobs = part("jobs")
 scene_package = part("scene")
+placer = part("window.placing").placer
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def profiles() -> Iterator[Path]:
     folder: Path = part("preferences").profiles_folder()
     folder.mkdir()
     (folder / "quick.toml").write_text('base = "game"\nbake = 0\nfaces = 900\n', encoding="utf-8")
+    (folder / "lods.toml").write_text('base = "game"\nbake = 0\nfaces = 900\nlods = 2\nhulls = 3\n')
     (folder / "odd.toml").write_text("facs = 5", encoding="utf-8")
     properties.read_profiles()
     yield folder
@@ -130,6 +132,136 @@ def test_a_result_that_stands_nowhere_is_finished_for_when_it_is_placed(
     operators.place_job(job_id=job.id)
     assert faces_of(result_of(job)) == job.result["faces"]
     assert backend.jobs.spent_cu(0) == paid
+
+
+def test_what_could_not_be_placed_while_it_was_edited_gives_way_to_the_newest_version(
+    scene: Any,
+    backend: Any,
+    profiles: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    bpy.context.view_layer.objects.active = result_of(job)
+    bpy.ops.object.mode_set(mode="EDIT")
+    monkeypatch.setattr(wait.patience, "stuck_s", 0.5)
+    with pytest.raises(RuntimeError, match="is being edited"):
+        operators.finish_job(job_id=job.id, profile="quick.toml", faces=900)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    monkeypatch.undo()
+    for profile, faces in (("quick.toml", 400), ("as-delivered", 0)):
+        assert operators.finish_job(job_id=job.id, profile=profile, faces=faces) == {"FINISHED"}
+        job = backend.jobs.by_id[job.id]
+        assert (job.state, faces_of(result_of(job))) == ("placed", job.result["faces"])
+    assert not [each for each in caplog.records if each.exc_info]
+
+
+def test_what_is_half_there_gives_way_to_the_version_that_is_asked_for_meanwhile(
+    scene: Any, backend: Any, profiles: Path, no_waiting: None
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    until(lambda: backend.jobs.by_id[job.id].state == "placed")
+    operators.finish_job(job_id=job.id, profile="quick.toml", faces=900)
+    until(lambda: placer.is_loading)
+    operators.finish_job(job_id=job.id, profile="quick.toml", faces=400)
+    until(lambda: backend.jobs.by_id[job.id].state == "placed" and not placer.is_busy)
+    assert faces_of(result_of(job)) == backend.jobs.by_id[job.id].result["faces"] <= 400
+    assert len([each for each in bpy.data.objects if each.get("maquette_job") == job.id]) == 1
+
+
+def test_what_the_artist_has_put_on_it_keeps_its_name_and_what_comes_has_the_results(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    item = result_of(job)
+    steel, paint = (bpy.data.materials.new(name) for name in ("TEAM_Steel", "TEAM_Paint"))
+    item.data.materials.append(paint)
+    item.material_slots[0].link = "OBJECT"
+    item.material_slots[0].material = steel
+    item.keyframe_insert("location", frame=1)
+    action = item.animation_data.action
+    action.name = "HERO_walk"
+    kept = item.data.materials[0]
+    kept.use_fake_user = True
+    for faces in (900, 901, 902):
+        operators.finish_job(job_id=job.id, profile="quick.toml", faces=faces)
+        item = result_of(job)
+        assert (steel.name, paint.name, action.name) == ("TEAM_Steel", "TEAM_Paint", "HERO_walk")
+        assert (item.material_slots[0].material, item.animation_data.action) == (steel, action)
+        assert (item.name, item.data.name) == ("horse", "horse")
+        assert kept.name == "horse", "the artist keeps it in the file"
+
+
+def names_of(job: Any) -> list[str]:
+    item = result_of(job)
+    parts = scene_package.parts_of(item)
+    return sorted([item.name, *(each.name for each in parts), *(f"mesh {each.data.name}" for each in parts)])
+
+
+def test_parts_have_the_names_that_engines_match_however_often_they_are_replaced(
+    scene: Any, backend: Any, profiles: Path, tmp_path: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    first = newest(backend)
+    operators.repeat_job(job_id=first.id)
+    second = newest(backend)
+    bpy.data.objects.remove(result_of(second))
+    operators.finish_job(job_id=first.id, profile="quick.toml")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    operators.finish_job(job_id=first.id, profile="quick.toml", faces=800)
+    assert result_of(first).name == "horse"
+    wanted = ["horse", *(f"horse_LOD{number}" for number in range(3))]
+    for faces in (900, 700):
+        operators.finish_job(job_id=first.id, profile="lods.toml", faces=faces)
+        names = names_of(first)
+        assert [each for each in names if each.startswith("horse")] == wanted
+        hulls = [each for each in names if each.startswith("UCX")]
+        assert hulls == [f"UCX_horse_LOD0_{number:02}" for number in range(1, len(hulls) + 1)]
+        assert not [each for each in names if "." in each]
+    operators.swap_job(job_id=first.id, to=second.id)
+    assert (result_of(second).name, result_of(second).data.name) == ("horse", "horse")
+    operators.swap_job(job_id=second.id, to=first.id)
+    assert names_of(first) == names
+    assert sum("(replaced)" not in each.name for each in bpy.data.objects) == 4 + len(hulls)
+
+
+def test_another_version_is_shown_and_stands_as_the_artist_has_set_it(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    first = newest(backend)
+    operators.repeat_job(job_id=first.id)
+    second = newest(backend)
+    bpy.data.objects.remove(result_of(second))
+    operators.finish_job(job_id=second.id, profile="lods.toml")
+    item = result_of(first)
+    shown = {"display_type": "WIRE", "show_name": True, "show_in_front": True, "show_wire": True}
+    item.location, item.scale = (1.0, 2.0, 3.0), (-1.0, 1.0, 1.0)
+    item.rotation_euler = (0.2, 20.0, 30.0)
+    child = bpy.data.objects.new("child", None)
+    child.parent = item
+    child.matrix_parent_inverse = Matrix.Translation((0.1, 0.2, 0.3))
+    item.lineart.usage = "EXCLUDE"
+    item.data["team"] = "blue"
+    for name, value in shown.items():
+        setattr(item, name, value)
+
+    def told(item: Any) -> tuple[Any, ...]:
+        channels = (*item.location, *item.rotation_euler, *item.scale)
+        return ({name: getattr(item, name) for name in shown}, item.lineart.usage, channels)
+
+    before, inverse = told(item), child.matrix_parent_inverse.copy()
+    operators.finish_job(job_id=first.id, profile="quick.toml")
+    assert told(result_of(first)) == before
+    assert result_of(first).data["team"] == "blue"
+    for now, comes in ((first, second), (second, first)):
+        operators.swap_job(job_id=now.id, to=comes.id)
+        assert told(result_of(comes)) == before
+        assert child.matrix_parent_inverse == inverse
 
 
 def test_the_sidebars_profile_is_that_of_new_jobs_and_comes_back_with_their_settings(

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, HORSE, Sandbox, read_json, run, running_sandbox
+from commands import EXAMPLES, HORSE, TIMEOUT_S, Sandbox, command, read_json, run, running_sandbox
 
 pytestmark = pytest.mark.skipif(
     bpy.app.version[:2] not in ((5, 2), (4, 3)), reason="the processes are the same in every Blender: two do"
@@ -34,8 +35,8 @@ def paid(sandbox: Sandbox) -> int:
 def quick(folder: Path, **values: int) -> str:
     """A profile of a person's own that takes no time: as *Game*, without baking."""
     path = folder / "quick.toml"
-    lines = [f"{name} = {value}" for name, value in values.items()]
-    path.write_text("\n".join(['base = "game"', "bake = 0", *lines]), encoding="utf-8")
+    lines = [f"{name} = {value}" for name, value in ({"bake": 0} | values).items()]
+    path.write_text("\n".join(['base = "game"', *lines]), encoding="utf-8")
     return str(path)
 
 
@@ -70,6 +71,29 @@ def test_a_command_finishes_before_it_writes_and_anew_and_goes_back(sandbox: San
     assert (back["finish"], Path(back["blend"]).name) == (None, "result.blend")
     assert back["faces"] == facts["faces_before"]
     assert paid(sandbox) == before
+
+
+def test_two_commands_that_finish_one_job_at_a_time_each_write_what_they_were_asked_for(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    done = run("generate", HORSE, "--param", "targetFaceNum=2000", "--json", env=sandbox.env)
+    (job,) = read_json(done.stdout)["jobs"]
+    profile = quick(tmp_path, bake=1024)
+    running: list[subprocess.Popen[str]] = []
+    for faces in (900, 500):
+        words = ("finish", job["id"], "--json", "--finish", profile, "--faces", str(faces))
+        output = str(tmp_path / f"{faces}.glb")
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
+        running.append(subprocess.Popen(command(*words, "-o", output), env=sandbox.env, **pipes))
+    for process, faces in zip(running, (900, 500), strict=True):
+        said, _ = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0, said
+        (told,) = read_json(said)["jobs"]
+        assert told["faces"] <= faces
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        bpy.ops.import_scene.gltf(filepath=str(tmp_path / f"{faces}.glb"))
+        (mesh,) = [each for each in bpy.data.meshes if each.users and "horse" in each.name]
+        assert len(mesh.polygons) == told["faces"]
 
 
 def test_what_is_wrong_with_a_profile_is_told_before_anything_is_paid(

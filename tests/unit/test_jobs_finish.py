@@ -1,5 +1,7 @@
 """A result is finished by its job's profile as it is converted, and anew whenever asked, for nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,14 @@ from maquette.client import InputError
 from maquette.jobs import (
     AS_DELIVERED,
     PROFILES,
+    BlenderPool,
+    ChildError,
     JobRecord,
     Profile,
     State,
     Store,
     StoreError,
+    at_work,
     finish_anew,
     finish_of,
     finish_sentence,
@@ -27,6 +32,7 @@ from maquette.jobs import (
     report_of,
 )
 from maquette.jobs.finish_words import Finish, finish_cells, finish_json, read_finish_facts
+from maquette.jobs.finishing import make_result
 from maquette.jobs.gate import read_requirements
 from maquette.jobs.report import Report
 from maquette.jobs.store import StaleError
@@ -111,6 +117,33 @@ def test_what_cannot_be_finished_comes_as_delivered_and_says_why(
     job = scene.run()
     assert blend_of(scene, job) == "game"
     assert job.message == "A file was left out. The UVs were made anew."
+
+
+def test_two_that_finish_one_result_at_a_time_do_not_spoil_each_others_work(scene: Scene) -> None:
+    """What is in the folder is left over only if nobody is at work there."""
+    scene.blender = fake_blender(scene.folder, DELIVERED, finish=FINISHED)
+    scene.add()
+    job = scene.run()
+    folder = scene.store.job_folder(job.id)
+    work = folder / ".finishing-other"
+    work.mkdir()
+    wanted = replace(job, profile=profile_json(GAME))
+    blenders = BlenderPool(scene.blender)
+    with ThreadPoolExecutor() as threads:
+        with at_work(folder):
+            made = threads.submit(make_result, blenders, wanted, folder)
+            with pytest.raises(TimeoutError):
+                made.result(timeout=0.3)
+            assert work.is_dir()
+            with (
+                pytest.raises(ChildError, match="still at work on this result"),
+                at_work(folder, timeout_s=0.0),
+            ):
+                pytest.fail("two are at work")
+        answer, _ = made.result(timeout=30)
+    blenders.end()
+    assert finished_key(answer) == key(GAME)
+    assert not work.exists()
 
 
 def test_a_result_that_is_there_is_finished_anew_from_the_untouched_one_and_nothing_is_paid(

@@ -83,6 +83,16 @@ def test_a_job_that_another_blender_placed_is_placed(opened: BackendScene) -> No
     assert opened.backend.jobs.mark_placed(opened.backend.jobs.by_id[job.id]).state is State.PLACED
 
 
+def test_a_job_that_is_finished_anew_is_not_placed_by_what_came_before(opened: BackendScene) -> None:
+    (job,) = opened.add()
+    states = (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING, State.CONVERTING)
+    for state in (*states, State.READY):
+        job = opened.other.move(job, state)
+    opened.settle()
+    opened.other.move(job, State.CONVERTING)
+    assert opened.backend.jobs.mark_placed(opened.backend.jobs.by_id[job.id]).state is State.CONVERTING
+
+
 def test_a_job_is_had_before_the_history_has_come_to_it(opened: BackendScene) -> None:
     (job,) = opened.add()
     assert opened.backend.jobs.get(job.id) == job

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Only one at a time makes a result in a job's folder, whichever process or thread it is.
+
+The operating system's own lock on a file keeps it, so it ends with a process that is killed.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import IO
+
+from .blender_pool import TIMEOUT_S, ChildError
+
+_FILE = ".at-work"
+_LOOK_S = 0.1
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(stream: IO[bytes]) -> None:
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(stream: IO[bytes]) -> None:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def at_work(
+    folder: Path, *, timeout_s: float = TIMEOUT_S, sleep: Callable[[float], None] = time.sleep
+) -> Generator[None]:
+    """Alone in the job's folder, after whoever else is at work there; what is left in it is nobody's then.
+
+    Raises ChildError if that takes as long as a background Blender may. Where a file system has no locks,
+    nothing is waited for.
+    """
+    end = time.monotonic() + timeout_s
+    with (folder / _FILE).open("ab") as stream:
+        while True:
+            try:
+                _lock(stream)
+            except (BlockingIOError, PermissionError):
+                if time.monotonic() > end:
+                    text = "Another process is still at work on this result. Do the same once it is done."
+                    raise ChildError(text) from None
+                sleep(_LOOK_S)
+            except OSError:
+                break
+            else:
+                break
+        yield
