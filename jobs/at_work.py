@@ -38,6 +38,7 @@ def at_work(
     nothing is waited for.
     """
     end = time.monotonic() + timeout_s
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / _FILE).open("ab") as stream:
         while True:
             try:

@@ -417,17 +417,6 @@ def test_a_dropped_file_that_is_no_image_changes_nothing(scene: Any, backend: An
     assert "broken.png" not in bpy.data.images
 
 
-def test_the_folder_of_the_environment_counts_for_operators_as_for_commands(
-    scene: Any, backend: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = backend.store.folder
-    monkeypatch.setenv("MAQUETTE_STATE", str(tmp_path / "here"))
-    assert connection.current_backend().store.folder == tmp_path / "here"
-    assert (tmp_path / "here" / "maquette.db").is_file()
-    monkeypatch.delenv("MAQUETTE_STATE")
-    assert connection.current_backend().store.folder == before
-
-
 def test_clear_and_remove_forget_what_is_finished(scene: Any, backend: Any) -> None:
     until(lambda: not backend.has_work())
     paid = next(job for job in backend.jobs.by_id.values() if job.state == "placed")
@@ -502,3 +491,14 @@ def test_the_key_is_in_its_own_file_alone(tmp_path: Path) -> None:
     for path in files:
         content = path.read_bytes()
         assert KEY.encode() not in content and SECRET.encode() not in content, path
+
+
+def test_the_folder_of_the_environment_counts_for_operators_as_for_commands(
+    scene: Any, backend: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = backend.store.folder  # from here on the window has another backend than the other tests
+    monkeypatch.setenv("MAQUETTE_STATE", str(tmp_path / "here"))
+    assert connection.current_backend().store.folder == tmp_path / "here"
+    assert (tmp_path / "here" / "maquette.db").is_file()
+    monkeypatch.delenv("MAQUETTE_STATE")
+    assert connection.current_backend().store.folder == before

@@ -51,15 +51,22 @@ class QuickBlenders(BlenderPool):
     def __init__(self) -> None:
         super().__init__("none")
 
-    def run(
-        self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str
-    ) -> dict[str, JsonValue]:
-        sources: Any = request.get("sources", ())
-        for source in sources:
+    def begin(self, command: str, request: Mapping[str, JsonValue], folder: Path, purpose: str) -> Any:
+        return QuickTask(request)
+
+
+class QuickTask:
+    to_be_continued = False
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self.sources, self.target = request.get("sources", ()), Path(request["target"])
+
+    def wait(self) -> dict[str, JsonValue]:
+        for source in self.sources:
             content = Path(source["path"]).read_bytes()
             if not content.startswith(b"glTF") or len(content) < len(GLB):
                 raise ChildError("This is no 3D model that can be read.", is_unreadable=True)
-        Path(str(request["target"])).write_bytes(b"BLENDER")
+        self.target.write_bytes(b"BLENDER")
         return dict(ANSWER)
 
 
