@@ -18,7 +18,7 @@ from ..client import (
     ScenarioError,
     Submission,
 )
-from .blender_pool import BlenderPool, BlenderTask, ChildError
+from .blender_pool import BlenderPool, ChildError
 from .database import RemoteTakenError
 from .finishing import make_result, message_of
 from .input_files import is_for_blender, is_prepared, prepare_files, upload_inputs
@@ -260,21 +260,23 @@ class Steps:
 
     def _convert(self, job: JobRecord) -> None:
         folder, is_window = self._folder(job), not self._leased.session
-        self._tasks.start(
-            job.id,
-            "convert",
-            lambda _: make_result(self._blenders, job, folder, is_report_later=is_window),
-            lambda future: self._converted(job, future),
-        )
+        answered: Future[Any] = Future()
 
-    def _converted(self, job: JobRecord, future: Future[Any]) -> None:
+        def work(_: Progress) -> JsonValue:
+            answer, task = make_result(self._blenders, job, folder, is_report_later=is_window)
+            answered.set_result(answer)  # the result is there, and need not wait for what is measured of it
+            return task.wait().get("report") if task else None
+
+        def then(future: Future[Any]) -> None:
+            self._converted(job, future, measured)
+
+        measured = self._tasks.start(job.id, "convert", work, then, first=answered)
+
+    def _converted(self, job: JobRecord, future: Future[Any], measured: Future[Any]) -> None:
         error = future.exception()
-        answer: dict[str, JsonValue] = {}
-        task: BlenderTask | None = None
+        answer: dict[str, JsonValue] = future.result() if error is None else {}
         if error is None:
-            answer, task = future.result()
-        if task:
-            self._await_report(job, task)
+            self._tasks.follow(f"{job.id} report", measured, lambda future: self._reported(job, future))
         job = self._leased.since(job)
         if error is None and not (answer.get("objects") or answer.get("kept")):
             text = "The service delivered no 3D model. Resume the job to look again."
@@ -297,21 +299,15 @@ class Steps:
             )
             self._leased.fail(job, text, type(error).__name__, State.CONVERTING)
 
-    def _await_report(self, job: JobRecord, task: BlenderTask) -> None:
-        """The result is there, and need not wait for what is measured of it."""
-        key = f"{job.id} report"
-        if key not in self._tasks:  # it is, where the store could not be written to
-            self._tasks.start(
-                key, "convert", lambda _: task.wait(), lambda future: self._reported(job, future)
-            )
-
     def _reported(self, job: JobRecord, future: Future[Any]) -> None:
         if error := future.exception():
             log.warning("job %s: no report: %s", job.id, error)
             return
+        if future.result() is None:  # it came with the result
+            return
         now = self._leased.since(job, *DONE)
         if "untouched" not in now.result:  # it has not been finished meanwhile
-            self._leased.update(now, result={**now.result, "report": future.result().get("report")})
+            self._leased.update(now, result={**now.result, "report": future.result()})
 
     def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
         """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a

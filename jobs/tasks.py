@@ -5,7 +5,13 @@ Threads are for the worker process alone, which is plain Python; nothing here ru
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait  # not inside Blender
+from concurrent.futures import (  # not inside Blender
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from typing import Any
 
 from .transfers import Progress, StoppedError
@@ -35,11 +41,31 @@ class Tasks:
         return len(self._running) >= self.most
 
     def start(
-        self, key: str, pool: str, work: Callable[[Progress], Any], then: Callable[[Future[Any]], None]
-    ) -> None:
-        """Run `work` in a thread of `pool`; the worker's loop calls `then(future)` when it has finished."""
+        self,
+        key: str,
+        pool: str,
+        work: Callable[[Progress], Any],
+        then: Callable[[Future[Any]], None],
+        *,
+        first: "Future[Any] | None" = None,
+    ) -> "Future[Any]":
+        """Run `work` in a thread of `pool`; the worker's loop calls `then(future)` when it has finished.
+
+        With `first`, which `work` sets when it has something, that is the future; what it does afterwards has
+        the returned one, for `follow`. An error before goes into both.
+        """
         progress = Progress()
-        self._running[key] = (self._pools[pool].submit(work, progress), then, progress)
+        future = self._pools[pool].submit(work, progress)
+        if first is not None:
+            future.add_done_callback(
+                lambda done: None if first.done() else first.set_exception(_error_of(done))
+            )
+        self._running[key] = (first or future, then, progress)
+        return future
+
+    def follow(self, key: str, future: "Future[Any]", then: Callable[[Future[Any]], None]) -> None:
+        """Have `then(future)` called when what has been started before has finished."""
+        self._running[key] = (future, then, Progress())
 
     def collect(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """The key of each task that has ended, and what is to be done about it.
@@ -83,3 +109,7 @@ class Tasks:
             progress.is_stopped = True
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _error_of(done: "Future[Any]") -> BaseException:
+    return CancelledError() if done.cancelled() else done.exception() or AssertionError("it has set nothing")

@@ -67,7 +67,7 @@ def test_a_file_without_a_base_is_as_delivered_but_for_its_fields(tmp_path: Path
         ('faces = "5000"', "faces: give a whole number"),
         ("smooth_angle = nan", "smooth_angle: give a number from 1 to 180"),
         ("loose = 2", "loose: give a number from 0.001 to 0.5"),
-        ('faces = "kepp"', "faces: give a whole number"),
+        ('faces = "keeep"', "faces: give a whole number"),
         ("weld = 1", "weld: give true or false"),
         ("lods = 4", "lods: give a whole number from 0 to 3."),
         ('pivot = "bass"', "pivot: give 'base', 'centre' or 'keep'; did you mean base?"),
