@@ -88,24 +88,22 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        split = layout.split(factor=0.4)
-        heading = split.column()
-        heading.alignment = "RIGHT"
-        heading.label(text="Account")
         scale = context.preferences.system.ui_scale
-        _draw_account(split.column(), max(20, int((context.region.width / scale * 0.6 - 80) / _LETTER)))
+        _draw_account(
+            _beside(layout, "Account"), max(20, int((context.region.width / scale * 0.6 - 80) / _LETTER))
+        )
         column = layout.column()
         column.prop(self, "is_sandbox")
         column = layout.column()
         column.active = not self.is_sandbox
         column.prop(self, "project_id", placeholder="The key's own")
         layout.separator()
-        told = os.environ.get(STATE_VARIABLE)
-        row = layout.row()
-        row.active = not told
-        row.prop(self, "folder", placeholder="The extension's own folder")
-        if told:
-            layout.label(text=f"{STATE_VARIABLE} is set: {told}", translate=False, icon="INFO")
+        if told := os.environ.get(STATE_VARIABLE):
+            column = _beside(layout, "Result Folder")
+            column.label(text=told, translate=False)
+            column.label(text=f"Set by {STATE_VARIABLE}", icon="INFO")
+        else:
+            layout.prop(self, "folder", placeholder="The extension's own folder")
         layout.prop(self, "keeps_downloads")
         layout.separator()
         layout.prop(self, "profiles", placeholder="The extension's own folder")
@@ -113,6 +111,15 @@ class MaquettePreferences(bpy.types.AddonPreferences):
         layout.separator()
         layout.prop(self, "size_m")
         layout.prop(self, "is_notifying")
+
+
+def _beside(layout: bpy.types.UILayout, title: str) -> bpy.types.UILayout:
+    """A column for what is no property, where Blender has the properties' values."""
+    split = layout.split(factor=0.4)
+    heading = split.column()
+    heading.alignment = "RIGHT"
+    heading.label(text=title)
+    return split.column()
 
 
 def _draw_library(row: bpy.types.UILayout, folder: str) -> None:

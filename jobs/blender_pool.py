@@ -23,7 +23,7 @@ TIMEOUT_S = 1800.0
 TASKS_MAX = 50  # then a background Blender is replaced, to bound what it may leak
 IDLE_S = 20.0  # one that has had nothing to do for so long is ended
 _NO_START_S = 60.0  # none is started ahead for so long after one that ended before its first task
-CONTINUED = "is_to_be_continued"  # in an answer: more will follow
+_CONTINUED = "is_to_be_continued"  # in an answer: more will follow
 _LOOK_S = 0.02
 _END_S = 5.0
 _CHILD = Path(__file__).resolve().parent.parent / "scene" / "background_main.py"
@@ -262,7 +262,7 @@ class BlenderTask:
         if self._answer.exists():
             answer: dict[str, Any] = _readable(json.loads(self._answer.read_text(encoding="utf-8")))
             self._answer.unlink()
-            self.to_be_continued = answer.pop(CONTINUED, False) is True
+            self.to_be_continued = answer.pop(_CONTINUED, False) is True
             if self.to_be_continued:
                 self._answer = self._answer.with_name(f"{self._answer.name}.more")
                 self._is_begun = True

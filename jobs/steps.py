@@ -29,12 +29,13 @@ from .record import JobRecord
 from .remote_claims import claim_remote
 from .service import Service
 from .states import DONE, REMOTE, State
-from .store import REFUSED
+from .store import REFUSED, LeaseLostError, StaleError
 from .tasks import Tasks
 from .transfers import Progress, SpoiltFileError, UnreadableResultError, download_results, set_aside
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked
+_TRIES = 3  # to write what a window is writing to, too
 _LOOKING = "Looking up whether the service got the request"
 
 
@@ -305,9 +306,17 @@ class Steps:
             return
         if future.result() is None:  # it came with the result
             return
-        now = self._leased.since(job, *DONE)
-        if "untouched" not in now.result:  # it has not been finished meanwhile
-            self._leased.update(now, result={**now.result, "report": future.result()})
+        for _ in range(_TRIES):
+            now = self._leased.since(job, *DONE)
+            if "untouched" in now.result:  # it has been finished meanwhile
+                return
+            try:
+                self._leased.update(now, result={**now.result, "report": future.result()})
+                return
+            except LeaseLostError:
+                raise
+            except StaleError as error:  # it has just been placed: once more
+                log.info("%s", error)
 
     def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
         """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a

@@ -73,22 +73,23 @@ def test_a_placed_job_stays_placed_and_its_duration_is_learnt(opened: BackendSce
     assert job.state is State.PLACED
 
 
-def test_a_job_that_another_blender_placed_is_placed(opened: BackendScene) -> None:
+def ready_job(opened: BackendScene) -> JobRecord:
     (job,) = opened.add()
     states = (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING, State.CONVERTING)
     for state in (*states, State.READY):
         job = opened.other.move(job, state)
     opened.settle()
+    return job
+
+
+def test_a_job_that_another_blender_placed_is_placed(opened: BackendScene) -> None:
+    job = ready_job(opened)
     opened.other.move(job, State.PLACED)
     assert opened.backend.jobs.mark_placed(opened.backend.jobs.by_id[job.id]).state is State.PLACED
 
 
 def test_a_job_that_is_finished_anew_is_not_placed_by_what_came_before(opened: BackendScene) -> None:
-    (job,) = opened.add()
-    states = (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING, State.CONVERTING)
-    for state in (*states, State.READY):
-        job = opened.other.move(job, state)
-    opened.settle()
+    job = ready_job(opened)
     opened.other.move(job, State.CONVERTING)
     assert opened.backend.jobs.mark_placed(opened.backend.jobs.by_id[job.id]).state is State.CONVERTING
 
