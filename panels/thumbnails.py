@@ -28,8 +28,7 @@ def icon_of_job(jobs: JobCache, job: JobRecord) -> int:
         return icon
     for file in job.input_files:
         if file.kind == "image":
-            name = file.source or file.path  # large files are copied a little later
-            return _icon_of_file(os.path.join(jobs.store.folder, "jobs", job.id, name))
+            return _icon_of_file(_place(jobs, job), file.source or file.path)  # large ones are copied later
     return 0
 
 
@@ -37,22 +36,26 @@ def icon_of_result(jobs: JobCache, job: JobRecord) -> int:
     """The number of an icon of what came, 0 if there is no picture of it, or while it is still being read."""
     path = picture_of(job)
     # A result that was made anew has another picture in the same place.
-    place, version = os.path.join(jobs.store.folder, "jobs", job.id, path), f" {job.finished_at}"
-    return _icon_of_file(place, version) if path else 0
+    return _icon_of_file(_place(jobs, job), path, f" {job.finished_at}") if path else 0
+
+
+def _place(jobs: JobCache, job: JobRecord) -> str:
+    return f"{jobs.store.folder}/jobs/{job.id}"
 
 
 def icon_of_image(layout: bpy.types.UILayout, image: bpy.types.Image) -> int:
     """The number of an icon of an image of the file, 0 if it is still being read."""
     if image.source == "FILE" and image.filepath and not image.packed_file:
-        return _icon_of_file(bpy.path.abspath(image.filepath, library=image.library))
+        return _icon_of_file("", bpy.path.abspath(image.filepath, library=image.library))
     return layout.icon(image)
 
 
-def _icon_of_file(path: str, version: str = "") -> int:
-    name = path + version
+def _icon_of_file(folder: str, path: str, version: str = "") -> int:
+    """Of a file whose path may be relative to `folder`."""
+    name = f"{folder}/{path}{version}"
     if _loaded is not None and name in _loaded:
         return _loaded[name].icon_id
-    _wanted[name] = path
+    _wanted[name] = os.path.join(folder, path)
     if not bpy.app.timers.is_registered(_load):
         bpy.app.timers.register(_load, first_interval=0.0)
     return 0
