@@ -34,6 +34,13 @@ class _Arrival:
     tries: int = 1
     is_there: bool = False
 
+    def load(self) -> bool:
+        """The next pieces; whether all is there, and time left in this tick to put it in its place."""
+        start = time.perf_counter()
+        while not self.is_there and time.perf_counter() - start < STEP_S:
+            self.is_there = self.loading.step()
+        return self.is_there and time.perf_counter() - start < STEP_S
+
 
 @dataclass
 class _Step:
@@ -114,10 +121,7 @@ class Placer:
             elif on_original.is_outdated(arrival.loading, jobs, job):
                 arrival.loading.drop()
                 self._waiting[job.id] = None
-            elif not arrival.is_there:
-                start = time.perf_counter()
-                while not arrival.is_there and time.perf_counter() - start < STEP_S:
-                    arrival.is_there = arrival.loading.step()
+            elif not arrival.load():
                 return True
             elif scene.is_in_use(job.id):
                 return False

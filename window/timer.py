@@ -81,8 +81,8 @@ def _work(now: float) -> float:
     if connection.is_online(backend.service) != state.online:
         state.account = "unknown"
         return 0.0  # the next tick opens the backend anew, with a worker or without
-    # Where a redraw takes longer than FAST_S, every other tick is for the result that is coming.
-    is_next = not last.was_loading or now - last.worked_at < FAST_S
+    # Where a redraw takes long, a result that is coming has most of the ticks, and the rest one each second.
+    is_next = not last.was_loading or now - last.worked_at < SLOW_S
     last.was_loading = placer.is_loading and is_next and not placing.is_artist_busy()
     if last.was_loading:
         return _go_on_loading(backend)
