@@ -63,10 +63,10 @@ def steps(w: Window) -> Steps:
 
 def arrival(w: Window) -> Generator[float, None, tuple[float, float, float]]:
     """Seconds from the service's success until it was ready and until it was placed, and the longest hold."""
-    held_ms = yield from bench_window.arrival(w)
+    held_ms, placed_at = yield from bench_window.arrival(w)
     job = expected.job(w, 0)
     success = success_at(w, job.remote_id)
-    return job.finished_at - success, job.updated_at - success, held_ms
+    return job.finished_at - success, placed_at - success, held_ms
 
 
 def success_at(w: Window, remote_id: str) -> float:
