@@ -10,6 +10,7 @@ import bpy
 # In heights of a button:
 MARGIN = 2.7  # what the sidebar's edges and tabs take
 ICON = 1.4  # what an icon takes before a text
+_TEXT_MAX = 2000  # characters: a file from elsewhere may say anything
 _TITLES = 0.4  # the share of the width that titles of facts have
 
 
@@ -85,7 +86,8 @@ def _width(text: str, size: float) -> float:
 @lru_cache(maxsize=256)
 def _lines(text: str, width: float, size: float) -> list[str]:
     lines: list[str] = []
-    for paragraph in text.splitlines() or [""]:
+    shown = text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
+    for paragraph in shown.splitlines() or [""]:
         line = ""
         for word in paragraph.split():
             longer = f"{line} {word}".strip()

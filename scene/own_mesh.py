@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from idprop.types import IDPropertyGroup
 from mathutils import Matrix
 
 from .append import Loading, note_provenance
@@ -184,12 +185,12 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
 
 
 def has_original(item: bpy.types.Object | None) -> bool:
-    return item is not None and item.get(BEFORE) is not None and isinstance(item.data, bpy.types.Mesh)
+    return item is not None and _held(item) is not None and isinstance(item.data, bpy.types.Mesh)
 
 
 def job_of(item: bpy.types.Object) -> str:
     """The job whose result the object has got; "" if it is as the artist made it."""
-    job_id = item[BEFORE].get("job") if has_original(item) else ""
+    job_id = _held(item).get("job") if has_original(item) else ""
     return job_id if isinstance(job_id, str) else ""
 
 
@@ -227,7 +228,8 @@ def _restore_slots(item: bpy.types.Object, before: Any) -> None:
     links = str(before.get("links", "")).split(",")
     for number, slot in enumerate(item.material_slots):
         if number < count:
-            slot.material = before.get(f"slot_{number}")
+            was = before.get(f"slot_{number}")
+            slot.material = was if isinstance(was, bpy.types.Material) else None
             slot.link = links[number] if number < len(links) and links[number] else slot.link
     if not count and len(mesh.materials) == 1 and mesh.library is None:
         mesh.materials.clear()
@@ -235,8 +237,16 @@ def _restore_slots(item: bpy.types.Object, before: Any) -> None:
 
 def _before(item: bpy.types.Object) -> dict[str, Any]:
     """What is known of how the object was; empty at first."""
-    held = item.get(BEFORE)
+    held = _held(item)
     return {key: held[key] for key in held.keys()} if held is not None else {}  # noqa: SIM118 # no dict
+
+
+def _held(item: bpy.types.Object) -> Any:
+    """The group that this is in; None if there is none. A file from elsewhere may hold anything there."""
+    if BEFORE not in item:
+        return None
+    held = item[BEFORE]
+    return held if isinstance(held, IDPropertyGroup) else None
 
 
 def _keep(material: bpy.types.Material | None) -> None:

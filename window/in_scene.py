@@ -113,7 +113,7 @@ def job_of(item: bpy.types.Object | None) -> str:
 
 def own_job_of(item: bpy.types.Object) -> str:
     """The job that has made the object, or its material or mesh; "" if none has."""
-    job_id = item.get(JOB) or scene.job_of(item)
+    job_id = (JOB in item and item[JOB]) or scene.job_of(item)
     return job_id if isinstance(job_id, str) else ""
 
 

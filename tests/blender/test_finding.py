@@ -13,8 +13,9 @@ from answers import answer, teach
 from layouts import CONTENT, Layout, drawing_context
 from model_table import MODELS, PACKAGE, TABLE, jobs, properties
 
-confirm, in_scene, blockers = (
-    importlib.import_module(f"{PACKAGE}.window.{name}") for name in ("confirm", "in_scene", "blockers")
+confirm, in_scene, blockers, placing = (
+    importlib.import_module(f"{PACKAGE}.window.{name}")
+    for name in ("confirm", "in_scene", "blockers", "placing")
 )
 joblist, job_text, sidebar, result = (
     importlib.import_module(f"{PACKAGE}.panels.{name}")
@@ -372,3 +373,41 @@ def test_a_double_click_on_a_row_chooses_its_model(backend, monkeypatch) -> None
     shown.active_model = 4
     assert state.clicked_model == names()[4]
     state.clicked_model = ""
+
+
+# What a file from elsewhere says of its objects
+
+ODD = ["", "x" * 200_000, 7, -1.5, float("nan"), True, [1, 2], [1.5] * 16, [{"a": 1}], {"job": 3, "mesh": 1}]
+ODD += [{"slots": "two", "slot_0": 5, "links": 3, "off": "[[1, 2]]", "uv": [1]}]
+OURS = ["job", "awaits", "own", "fit", "version", "arrives", "before", "beside", "min", "max", "unit"]
+OURS += ["named", "made", "part", "parts", "model", "source", "seed", "parameters"]
+
+
+@pytest.mark.parametrize("key", OURS)
+def test_whatever_a_file_says_of_its_objects_ticks_and_draws_go_on(backend, key) -> None:
+    job = add_job(backend, state=State.READY)
+    for number, value in enumerate(ODD):
+        item = add_object(job, f"Cup {number}")
+        item.data.materials.append(bpy.data.materials.new("Clay"))
+        del item["maquette_job"]
+        item[f"maquette_{key}"] = value
+    bpy.context.view_layer.update()
+    placing.find_placeholders()
+    find_objects()
+    placing.placer.jobs_changed(backend.jobs, [job])
+    assert placing.placer.step(backend.jobs) is False
+    for item in [each for each in bpy.data.objects if each.name.startswith("Cup")]:
+        for each in bpy.context.selected_objects:
+            each.select_set(False)
+        item.select_set(True)
+        bpy.context.view_layer.objects.active = item
+        in_scene.tracker.follow()
+        context = drawing_context((item,))
+        context.object = item
+        draw(sidebar.MAQUETTE_PT_make, context)
+        draw(joblist.MAQUETTE_PT_jobs, context)
+        if result.MAQUETTE_PT_result.poll(context):
+            draw(result.MAQUETTE_PT_result, context)
+        if bpy.ops.maquette.restore_original.poll():
+            assert bpy.ops.maquette.restore_original() == {"FINISHED"}
+            assert not bpy.ops.maquette.restore_original.poll()
