@@ -141,15 +141,20 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
     if place is not None:
         return item.matrix_basis @ place
     low, high = bounds_of(root)
-    box_low, box_high = box_of(item)
-    _, turn, scale = item.matrix_basis.decompose()
-    room = [abs(factor * edge) for factor, edge in zip(scale, box_high - box_low, strict=True)]
+    # A mirrored box is filled like one that is not: Blender's `decompose` would turn it upside down.
+    signs = [math.copysign(1.0, a * b) for a, b in zip(item.scale, item.delta_scale, strict=True)]
+    mirror = Matrix.Diagonal((*signs, 1.0))
+    basis = item.matrix_basis @ mirror
+    ends = [mirror @ corner for corner in box_of(item)]
+    box_low, box_high = (Vector(map(pick, *ends)) for pick in (min, max))
+    _, turn, scale = basis.decompose()
+    room = [factor * edge for factor, edge in zip(scale, box_high - box_low, strict=True)]
     # A flat side says nothing: a plane that is replaced has no height.
     ratios = [edge / own for edge, own in zip(room, high - low, strict=True) if edge > 1e-6 and own > 1e-6]
     factor = min(ratios, default=1.0)
     floor = Vector(((box_low.x + box_high.x) / 2, (box_low.y + box_high.y) / 2, box_low.z))
     foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z)) * factor
-    return Matrix.LocRotScale(item.matrix_basis @ floor - turn @ foot, turn, [factor] * 3)
+    return Matrix.LocRotScale(basis @ floor - turn @ foot, turn, [factor] * 3)
 
 
 def free_place(

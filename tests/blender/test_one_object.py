@@ -116,6 +116,26 @@ def test_one_mesh_is_one_clean_object_on_its_bottom_centre(
     assert made.data.color_attributes
 
 
+@pytest.mark.parametrize("scale", [(1, 1, 1), (-1, 1, 1), (1, -2, 1), (1, 1, -1), (-2, -2, -2)])
+def test_what_replaces_a_mirrored_box_stands_upright_in_it(
+    scene: bpy.types.Scene, tmp_path: Path, scale: tuple[float, float, float]
+) -> None:
+    bpy.ops.mesh.primitive_cone_add()
+    result = delivered(tmp_path, [bpy.context.object])
+    item = box(scene)  # its origin is not in its middle
+    item.location, item.rotation_euler, item.scale = (1, 2, 3), (0, 0, 0.7), scale
+    item[scene_package.AWAITS] = "job_1"
+    bpy.context.view_layer.update()
+    low, high = corners(item)
+    (made,) = arrived(result)
+    now_low, now_high = corners(made)
+    at_top = [each for each in made.data.vertices if (made.matrix_world @ each.co).z > now_high.z - 1e-3]
+    at_foot = [each for each in made.data.vertices if (made.matrix_world @ each.co).z < now_low.z + 1e-3]
+    assert len({tuple(each.co) for each in at_top}) == 1 < len({tuple(each.co) for each in at_foot})
+    assert now_low.z == pytest.approx(low.z, abs=1e-4)
+    assert tuple((now_low + now_high).xy / 2) == pytest.approx(tuple((low + high).xy / 2), abs=1e-4)
+
+
 def test_mesh_material_and_object_are_called_as_the_job(scene: bpy.types.Scene, tmp_path: Path) -> None:
     result = delivered(tmp_path, [box(scene)])
     for number in range(3):
