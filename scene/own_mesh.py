@@ -134,17 +134,13 @@ def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material
     """New materials in the object's slots; None leaves a slot as it is."""
     mesh: Any = item.data
     before = _before(item)
-    is_first = "slots" not in before and "mesh" not in before
-    if is_first:
-        before["slots"] = len(item.material_slots)
-        before["links"] = ",".join(slot.link for slot in item.material_slots)
+    if "mesh" not in before:
+        _note_slots(item, before)
     if not item.material_slots:
         if mesh.library:
             raise EditedError(f"{item.name} has no material slot, and its mesh is linked.")
         mesh.materials.append(None)
     for number, slot in enumerate(item.material_slots):
-        if is_first and slot.material:
-            before[f"slot_{number}"] = slot.material
         new = materials[number] if number < len(materials) else None
         if new is None:
             continue
@@ -162,6 +158,7 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
     if "mesh" not in before:
         before["mesh"] = old
         before["had_fake_user"] = old.use_fake_user
+        _note_slots(item, before)
     if keeps_materials:
         for number, slot in enumerate(item.material_slots):  # clearing would forget which face has which
             if number == len(mesh.materials):
@@ -182,6 +179,17 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
         for each in seen:
             each.show_viewport = each.show_render = False
     item[BEFORE] = before
+
+
+def _note_slots(item: bpy.types.Object, before: dict[str, Any]) -> None:
+    """The materials in the object's slots, and whose they are: the first time counts."""
+    if "slots" in before:
+        return
+    before["slots"] = len(item.material_slots)
+    before["links"] = ",".join(slot.link for slot in item.material_slots)
+    before |= {
+        f"slot_{number}": slot.material for number, slot in enumerate(item.material_slots) if slot.material
+    }
 
 
 def has_original(item: bpy.types.Object | None) -> bool:
@@ -227,10 +235,15 @@ def _restore_slots(item: bpy.types.Object, before: Any) -> None:
         return
     links = str(before.get("links", "")).split(",")
     for number, slot in enumerate(item.material_slots):
-        if number < count:
+        if number >= count:
+            break
+        link = links[number] if number < len(links) and links[number] in ("DATA", "OBJECT") else slot.link
+        if slot.link == "OBJECT" and link == "DATA":
+            slot.material = None  # which was put there because the mesh is linked
+        slot.link = link
+        if link == "OBJECT" or mesh.library is None:
             was = before.get(f"slot_{number}")
             slot.material = was if isinstance(was, bpy.types.Material) else None
-            slot.link = links[number] if number < len(links) and links[number] else slot.link
     if not count and len(mesh.materials) == 1 and mesh.library is None:
         mesh.materials.clear()
 

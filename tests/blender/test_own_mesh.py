@@ -427,6 +427,23 @@ def test_what_was_there_can_be_restored_after_saving_and_reloading(tmp_path: Pat
     assert [slot.material.name.split(".")[0] for slot in again.material_slots] == ["Fur", "Eyes"]
 
 
+@pytest.mark.parametrize("result", ["MATERIAL", "MESH"])
+def test_materials_of_the_object_alone_can_be_restored_too(result: str, tmp_path: Path) -> None:
+    item: Any = shapes.suzanne()
+    of_mesh = [each.name for each in item.data.materials]
+    for slot in item.material_slots[:1]:
+        slot.link = "OBJECT"
+        slot.material = bpy.data.materials.new("Mine alone")
+    before = arrays(item)
+    told = shapes.own(item, result, is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(), tmp_path)
+    shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    assert bpy.data.materials["Mine alone"].users
+    shapes.scene_package.restore(item)
+    assert arrays(item) == before
+    assert [each.name for each in item.data.materials] == of_mesh
+
+
 def with_all_pictures(item: bpy.types.Object) -> None:
     """A quarter turn of the UVs, and plain pictures; the normal leans to +U."""
     mesh: Any = item.data
