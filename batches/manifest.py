@@ -207,18 +207,21 @@ def _delimiter(text: str) -> str:
 
 def _table(text: str, delimiter: str) -> Read:
     """Columns without a name and rows without a word are left out, as spreadsheets leave some behind."""
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    before = 0  # the lines that have been read whole
     try:
         heads = (cells for cells in lines if any(map(str.strip, cells)) and not _is_mark(cells))
         names = [_column(name) for name in next(heads, list[str]())]
         named = [name for name in names if name]
-        if not named or len({*named}) < len(named) or len(named) > MAX_COLUMNS:
-            raise InputError(
-                f"The first line has to name each column, once ({MAX_COLUMNS} at most). Correct it."
-            )
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise InputError(f"The first line names {twice[0]} twice. Give each column a name of its own.")
+        if not named or len(named) > MAX_COLUMNS:
+            raise InputError(f"The first line has to name the columns ({MAX_COLUMNS} at most). Correct it.")
+        before = lines.line_num
         while not names[-1]:
             names.pop()
         for cells in lines:
+            before = lines.line_num
             if not any(map(str.strip, cells)):
                 continue
             while len(cells) > len(names) and not cells[-1].strip():
@@ -233,6 +236,9 @@ def _table(text: str, delimiter: str) -> Read:
             else:
                 yield lines.line_num, {name: _cell(name, cell) for name, cell in named_cells if name}
     except csv.Error as error:
+        if "end of data" in str(error):
+            why = "has a quotation mark that is never closed. Close it, or double one that belongs to a word."
+            raise InputError(f"Line {before + 1} {why}") from error
         raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error
 
 

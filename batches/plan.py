@@ -36,6 +36,7 @@ from ..jobs import (
 from .manifest import FINISH_COLUMNS, INPUT_MARK, OWN_COLUMNS, Manifest, Problem, Row, file_names, named
 
 T = TypeVar("T")
+_CLEARER = "Write it without that mark, or with one digit behind a comma."
 OUTPUTS = (".glb", ".blend", ".fbx", ".usd", ".usdz", ".png")
 
 
@@ -197,6 +198,8 @@ def _inputs(
             wrong.append(f"{name}: there is no such column; did you mean {near[0]}?")
             del own[name]
     if manifest.has_decimal_commas:
+        unclear = [name for name in sorted(numbers & own.keys()) if _is_unclear(own[name])]
+        wrong += [f"{name}: {own[name]} may be decimals or thousands. {_CLEARER}" for name in unclear]
         own |= {name: _with_point(own[name]) for name in numbers & own.keys()}
     parameters = usual | own
     prompt = None
@@ -230,6 +233,11 @@ def _of_model(cells: Mapping[str, JsonValue], model: Model) -> dict[str, JsonVal
         if not isinstance(value, str) or value.strip() or types.get(name) == "string":
             found[name] = value
     return found
+
+
+def _is_unclear(value: JsonValue) -> bool:
+    """Whether 200.000 is two hundred thousand or two hundred, in a table with commas in its decimals."""
+    return isinstance(value, str) and bool(re.fullmatch(r"\s*-?[1-9]\d{0,2}([.,]\d{3})+\s*", value))
 
 
 def _with_point(value: JsonValue) -> JsonValue:

@@ -99,4 +99,9 @@ class RunLimits:
     max_cost_cu: float | None = None
     is_retrying: bool = False  # by a person's wish: failed items get a job anew
     is_dry: bool = False  # only looks
+    is_gathering: bool = False  # takes what is there as it is, and starts nothing
     gate: tuple[Requirement, ...] = ()  # what is made is judged by
+
+    @property
+    def starts_nothing(self) -> bool:
+        return self.is_dry or self.is_gathering

@@ -181,12 +181,12 @@ class Run:
             is_anew = row.stage is RowStatus.FAILED and self._limits.is_retrying and not is_made
             return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate) if is_anew else row
         if job is not None and self._store.is_gone(job) and not is_delivered:
-            if self._limits.is_dry:
+            if self._limits.starts_nothing:
                 row.stage = RowStatus.RUNNING
                 return row
             job = self.jobs[job_id] = self._store.resume(job, self._session)
         elif job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
-            if job.resume_state in _FREE and self._limits.is_dry:
+            if job.resume_state in _FREE and self._limits.starts_nothing:
                 row.stage = RowStatus.RUNNING
                 return row
             if job.resume_state in _FREE:
@@ -207,8 +207,8 @@ class Run:
     def _is_delivered(self, row: RowState, outcome: Outcome) -> bool:
         """Not where the outputs were to be others than now: they are written again."""
         is_current = self._claims.current(row.item.row.stem) == row.job_id
-        is_same = outcome.spec == self._delivery.spec(row.item)
-        return is_current and is_same and self._delivery.is_there(outcome)
+        wanted = outcome.spec if self._limits.is_gathering else self._delivery.spec(row.item)
+        return is_current and outcome.spec == wanted is not None and self._delivery.is_there(outcome)
 
     def _is_known(self, job_id: str) -> bool:
         return job_id in self.jobs or self._claims.owner(job_id) is not None
@@ -276,7 +276,7 @@ class Run:
 
     def _finish(self, job: JobRecord, profile: Profile) -> JobRecord:
         """Have a result that is there finished by the profile, which costs nothing; the job as it is then."""
-        if job.state in DONE and job.result.get("objects") and not self._limits.is_dry:
+        if job.state in DONE and job.result.get("objects") and not self._limits.starts_nothing:
             with contextlib.suppress(StaleError):  # another process has moved it on: its news come
                 job = self.jobs[job.id] = finish_anew(self._store, job, profile, self._session)
         return job

@@ -4,7 +4,10 @@
 Each task has a store of its own, so it runs on any host and as often as the farm likes: a row is paid once.
 """
 
-from collections.abc import Sequence
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -70,16 +73,35 @@ def _task_code(job: JobRecord | None) -> Exit:
 
 
 def tell_failures(claims: Claims, rows: Sequence[RowState]) -> None:
-    """What tasks have written down of rows that have no job."""
+    """What tasks have written down of rows that are not done, else how far those are."""
     for row in rows:
+        if row.stage not in (RowStatus.WAITING, RowStatus.RUNNING):
+            continue
+        usual = "its files are not written yet: run its task again"
         if row.stage is RowStatus.WAITING:
-            row.message = claims.failure(row.item.row.stem) or "not made yet"
-            row.stage = RowStatus.FAILED
+            is_changed = claims.current(row.item.row.stem) is not None
+            usual = "changed since it was made, and not made anew yet" if is_changed else "not made yet"
+        row.message = claims.failure(row.item.row.stem) or row.message or usual
+        row.stage = RowStatus.FAILED
+
+
+@contextlib.contextmanager
+def stdout_aside() -> Iterator[None]:
+    """What Blender itself prints goes to stderr: stdout may be read as lines of JSON."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def assemble(folder: Path, claims: Claims, rows: Sequence[RowState]) -> Path | None:
     """Puts all results into `folder`/all.blend, each in its size, on a grid; None if there is none."""
     bpy.data.batch_remove([*bpy.data.objects, *bpy.data.collections])
+    bpy.data.orphans_purge(do_recursive=True)
     roots: list[bpy.types.Object] = []
     for row in rows:
         blend = blend_of(folder, claims, row)

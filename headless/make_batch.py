@@ -43,7 +43,7 @@ from ..scene import can_export
 from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of
-from .farm import assemble, machine_folder, machine_of_rows, recorded, tell_failures
+from .farm import assemble, machine_folder, machine_of_rows, recorded, stdout_aside, tell_failures
 from .outputs import TICK_S, OutageTimer
 from .request import check_space, price_or_none
 from .resume import stop_unpaid
@@ -158,14 +158,23 @@ class Batch:
         )
         is_dry = options.dry_run or is_wrong
         concurrency = 1 if is_dry else self._concurrency(session)
-        limits = RunLimits(concurrency, most, options.max_cost, options.retry_failed, is_dry, options.require)
+        limits = RunLimits(
+            concurrency=concurrency,
+            deliveries=most,
+            max_cost_cu=options.max_cost,
+            is_retrying=options.retry_failed,
+            is_dry=is_dry,
+            is_gathering=options.assemble,
+            gate=options.require,
+        )
         run = Run(*(session.store, session.service, claims, self.items, limits, delivery), session=session.id)
         if options.limit is not None:
             run.keep_to(options.limit)
         self.to_pay_cu = run.to_pay_cu()
         self._tell_plan(run, claims)
         if is_wrong:
-            return Exit.USAGE  # nothing was started
+            self.error = f"Nothing was started: {self.problems[0]}"
+            return Exit.USAGE
         self.run = run
         if options.dry_run:
             return Exit.USAGE if self.problems else self._dry_code(run)
@@ -203,7 +212,8 @@ class Batch:
             for row in self.rows:
                 if row.state != RowStatus.DONE:
                     reporter.line(f"{row.item.key}: {row.state}: {row.text}")
-            path = assemble(self.folder, claims, self.rows)
+            with stdout_aside():
+                path = assemble(self.folder, claims, self.rows)
             reporter.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
             is_short = self.problems or counts[RowStatus.DONE] < len(run.rows)
             return Exit.JOB_FAILED if is_short else passed

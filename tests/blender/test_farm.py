@@ -2,6 +2,7 @@
 """The farm's template run for real by Open Job Description's own runner, its tasks killed and run again."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -143,6 +144,11 @@ def test_a_few_rows_may_be_a_task_and_one_over_the_limit_on_cost_is_told_by_the_
     assert "row 2: failed: Not started: it would exceed the limit on cost." in done.stderr
     assert "row 3: failed: not made yet" in done.stderr
     assert "2 done" in done.stderr
+    done = run(*words, "--assemble", "--outputs", "fbx", "--turntable", "--json", env=sandbox.env)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[-1]["event"] == "end", done.stderr
+    assert "2 done" in done.stderr
+    assert (out / "all.blend").exists()
     done = run(*words, "--rows", "1-3", env=sandbox.env)
     assert done.returncode == 4, done.stderr
     for wrong in (("--row", "5"), ("--rows", "3-1"), ("--row", "1", "--assemble")):

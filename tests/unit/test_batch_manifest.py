@@ -145,6 +145,25 @@ def test_a_table_as_german_excel_saves_it_is_read(folder: Path) -> None:
     assert "not '2,4'. Write 2.4." in problems[0]
 
 
+@pytest.mark.parametrize("number", ["200.000", "20,480", "1.000.000"])
+def test_a_number_that_may_be_thousands_or_decimals_is_refused_before_it_is_paid_for(
+    folder: Path, number: str
+) -> None:
+    _, problems = items_of(folder, f"id;image;faces\na;horse.png;{number}\n")
+    assert f"faces: {number} may be decimals or thousands." in problems[0]
+    assert one(folder, "id;image;size\na;horse.png;1,125\n").size_m == 1.125
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_rows(folder: Path) -> None:
+    with pytest.raises(InputError, match="Line 3 has a quotation mark that is never closed"):
+        read(folder, 'id,image\na,horse.png\n"b,horse.png\nc,horse.png\n')
+
+
+def test_a_column_that_is_named_twice_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match="names image twice"):
+        read(folder, "id,image,Image\na,horse.png,cup.png\n")
+
+
 def test_subfolders_with_pictures_are_told(folder: Path) -> None:
     (folder / "views").mkdir()
     (folder / "views" / "front.png").write_bytes(png())
@@ -189,8 +208,8 @@ def test_a_column_that_no_input_has_is_refused_with_a_suggestion(folder: Path) -
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("m.csv", b"", "name each column"),
-        ("m.csv", b"id,id\n", "name each column"),
+        ("m.csv", b"", "name the columns"),
+        ("m.csv", b"id,id\n", "names id twice"),
         ("m.csv", b"id,image\n", "no rows"),
         ("m.csv", b"\xff\x00x", "UTF-8"),
         ("m.csv", b'id\n"' + b"x" * 200_000 + b'"', "is no CSV"),

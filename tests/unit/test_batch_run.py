@@ -302,6 +302,19 @@ def test_a_file_that_is_gone_is_written_again_from_the_kept_result(world: World)
     assert len(world.service.paid) == 2
 
 
+def test_what_is_gathered_is_taken_with_the_files_that_it_was_made_with(world: World) -> None:
+    items = world.items("a", "b")
+    world.run(items[:1])
+    others = [replace(item, outputs=(".fbx",)) for item in items]
+    run = world.open(others, is_gathering=True)
+    assert stages(run) == [RowStatus.DONE, RowStatus.WAITING]
+    (world.folder / "a.glb").unlink()
+    before = world.store.last_change()
+    assert stages(world.open(others, is_gathering=True)) == [RowStatus.RUNNING, RowStatus.WAITING]
+    assert world.store.last_change() == before
+    assert stages(world.open(others)) == [RowStatus.RUNNING, RowStatus.WAITING]
+
+
 def test_the_batch_stops_before_it_costs_too_much(world: World) -> None:
     items = world.items("a", "b", "c", "d")
     run = world.run(items, max_cost_cu=5.0)
