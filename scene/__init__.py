@@ -19,6 +19,7 @@ from .placeholder import (
     move_foot,
     reach_of,
     row_place,
+    wait_no_more,
 )
 from .render import render_preview, shown_in_srgb
 from .thumbnails import write_thumbnail
@@ -65,6 +66,7 @@ __all__ = [
     "row_place",
     "save_blend",
     "shown_in_srgb",
+    "wait_no_more",
     "waiting_for",
     "write_form",
     "write_thumbnail",

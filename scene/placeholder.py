@@ -78,6 +78,13 @@ def drop_placeholder(item: bpy.types.Object) -> None:
             item.pop(key, None)
 
 
+def wait_no_more(item: bpy.types.Object) -> None:
+    """What it has waited for does not come: another job may have it."""
+    for key in PLACEHOLDER_KEYS:
+        if key != _MADE:
+            item.pop(key, None)
+
+
 def await_version(item: bpy.types.Object, job_id: str, longest: float) -> None:
     """The result waits for another version of itself, or for another result of the same input, which gets its
     transform and its size.

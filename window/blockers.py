@@ -6,8 +6,8 @@ All of it is read from memory: panels ask at each redraw.
 
 import bpy
 
-from .. import properties, scene
-from ..jobs import cost_text
+from .. import properties
+from ..jobs import cost_text, requires_mesh
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
 from .wanted import Wanted, wanted_now
@@ -26,7 +26,7 @@ def blocker(
     if found := service_blocker() or _key_blocker():
         return found
     wanted = wanted or wanted_now(context)
-    found = _model_blocker(wanted) or _place_blocker(context, wanted)
+    found = _model_blocker(wanted) or _linked_blocker(context, wanted) or _place_blocker(context, wanted)
     found = found or (_inputs_blocker(context, wanted) if needs_inputs else None)
     return found or credits_blocker(wanted.cost_cu)
 
@@ -101,10 +101,21 @@ def _model_blocker(wanted: Wanted) -> Notice | None:
     return _blocking(backend.trouble or backend.catalogue.last_error or "Fetching the models…")
 
 
+def _linked_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
+    """What belongs to another file can be neither sent nor replaced."""
+    model = wanted.model
+    named = properties.named_mesh(wanted.settings, model) if model else None
+    chosen = [named] if named else context.selected_objects
+    linked = next((each for each in chosen if each.library and each.type in properties.MESH_TYPES), None)
+    if linked is None or (wanted.targets and not (model and requires_mesh(model))):
+        return None
+    return _blocking(f"{linked.name} is linked from another file. Make it local first")
+
+
 def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
     if wanted.targets:
         return None
-    if any(scene.awaited_job(each) for each in context.selected_objects):
+    if any(map(placeholders.is_coming, context.selected_objects)):
         return _blocking("What is selected waits for a 3D model")
     return _blocking("Select meshes, curves or empties to replace")
 

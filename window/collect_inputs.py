@@ -109,6 +109,8 @@ def save_image(image: bpy.types.Image, path: Path) -> None:
             _save_pixels(image, path)
     except RuntimeError as error:
         text = f"{image.name} has no pixels to save. Render it, or choose another image."
+        if image.source == "FILE" and image.filepath and not image.packed_file:
+            text = f"The file of {image.name} is not there: {image.filepath}. Choose another image."
         raise RequestError(text) from error
 
 

@@ -11,7 +11,7 @@ import bpy
 from mathutils import Vector
 
 from .. import preferences, properties, scene
-from ..jobs import LIBRARY, JobCache, JobRecord, NewJob
+from ..jobs import LIBRARY, JobCache, JobRecord, NewJob, State
 from ..session_state import state
 from . import on_original
 from .spots import Spot, drop_place, row_beside
@@ -33,7 +33,16 @@ def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
         chosen = on_original.objects_of(context, model, chosen)
         if not chosen:
             return [None]
-    return [each for each in chosen if _can_be_replaced(each) and not scene.awaited_job(each)]
+    return [each for each in chosen if _can_be_replaced(each) and not is_coming(each)]
+
+
+def is_coming(item: bpy.types.Object) -> bool:
+    """Whether the object waits for a result that is on its way, or ready.
+
+    Not for one that came and was undone, nor for a job that has failed or is not in this list.
+    """
+    job = state.jobs.by_id.get(scene.awaited_job(item)) if state.jobs else None
+    return job is not None and (job.is_working or job.state is State.READY)
 
 
 def _can_be_replaced(item: bpy.types.Object) -> bool:
@@ -129,6 +138,8 @@ def create(
     Without a spot, where something stands at the 3D cursor, the empty stands beside it, and says so.
     """
     note_selection(context, job.id)
+    if target is not None:
+        scene.wait_no_more(target)
     if on_original.reserve(job, target):
         return
     if target is not None:

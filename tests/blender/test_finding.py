@@ -13,9 +13,9 @@ from answers import answer, teach
 from layouts import CONTENT, Layout, drawing_context
 from model_table import MODELS, PACKAGE, TABLE, jobs, properties
 
-confirm, in_scene, blockers, placing = (
+confirm, in_scene, blockers, placing, placeholders = (
     importlib.import_module(f"{PACKAGE}.window.{name}")
-    for name in ("confirm", "in_scene", "blockers", "placing")
+    for name in ("confirm", "in_scene", "blockers", "placing", "placeholders")
 )
 joblist, job_text, sidebar, result = (
     importlib.import_module(f"{PACKAGE}.panels.{name}")
@@ -411,3 +411,47 @@ def test_whatever_a_file_says_of_its_objects_ticks_and_draws_go_on(backend, key)
         if bpy.ops.maquette.restore_original.poll():
             assert bpy.ops.maquette.restore_original() == {"FINISHED"}
             assert not bpy.ops.maquette.restore_original.poll()
+
+
+# What can be replaced
+
+
+def replaced(backend, item: bpy.types.Object) -> None:
+    properties.get(bpy.context.scene).place_mode = "SELECTED"
+    for each in bpy.context.selected_objects:
+        each.select_set(False)
+    item.select_set(True)
+    bpy.context.view_layer.objects.active = item
+
+
+@pytest.mark.parametrize("became", [State.PLACED, State.FAILED, State.CANCELED, None])
+def test_what_waits_for_nothing_that_comes_can_be_replaced(backend, became) -> None:
+    job = add_job(backend, state=State.RUNNING)
+    item = add_object(job)
+    del item["maquette_job"]
+    item["maquette_awaits"], item["maquette_fit"] = job.id, [1.0] * 16
+    replaced(backend, item)
+    assert blockers.blocker(bpy.context).text == "What is selected waits for a 3D model"
+    if became:
+        backend.jobs.by_id[job.id] = dataclasses.replace(job, state=became)
+    else:  # removed, or of another computer
+        del backend.jobs.by_id[job.id]
+    assert blockers.blocker(bpy.context) is None
+    new = jobs.NewJob("Cup", "model_trellis", {}, "Trellis", "s")
+    placeholders.create(bpy.context, new, item)
+    assert item["maquette_awaits"] == new.id
+    assert "maquette_fit" not in item
+
+
+def test_what_is_linked_is_neither_sent_nor_replaced_and_that_is_said(backend, tmp_path) -> None:
+    item = add_object(add_job(backend), "Chair")
+    bpy.data.libraries.write(str(tmp_path / "chair.blend"), {item})
+    bpy.data.objects.remove(item)
+    with bpy.data.libraries.load(str(tmp_path / "chair.blend"), link=True) as (_, wanted):
+        wanted.objects = ["Chair"]
+    bpy.context.scene.collection.objects.link(wanted.objects[0])
+    replaced(backend, wanted.objects[0])
+    told = "Chair is linked from another file. Make it local first"
+    assert blockers.blocker(bpy.context).text == told
+    properties.get(bpy.context.scene).model_id = "model_meshy-retexture"
+    assert blockers.blocker(bpy.context).text == told
