@@ -20,6 +20,7 @@ from .append import Loading, note_provenance
 from .custom_properties import ARRIVES, AWAITS, BEFORE, FIT, OWN, matrix_or_none
 from .placeholder import PLACEHOLDER_KEYS, box_of, find_placeholders, mark_made
 
+_MARKS = 250  # corners; reading one takes a microsecond
 ONTO = ("MATERIAL", "MESH")  # what can arrive on the object itself
 
 
@@ -125,9 +126,25 @@ def _check(item: bpy.types.Object, info: Mapping[str, Any]) -> None:
     mesh = item.data
     if not isinstance(mesh, bpy.types.Mesh):
         raise EditedError(f"{item.name} is no mesh any more.")
-    corners = info.get("corners")
-    if info.get("uv") and corners != len(mesh.loops):
+    if info.get("uv") and info.get("corners") != len(mesh.loops):
         raise EditedError(f"{item.name} was edited since it was sent: the UVs are for other faces.")
+    marks = info.get("marks")
+    if not isinstance(marks, dict):  # a mesh comes, or what was made before there were any
+        return
+    if len(item.material_slots) < marks["slots"]:
+        raise EditedError(f"{item.name} has lost a material slot since it was sent.")
+    if marks != marks_of(mesh, marks["uv"], marks["slots"]):
+        raise EditedError(f"{item.name} was edited since it was sent: its faces or its UVs are others.")
+
+
+def marks_of(mesh: bpy.types.Mesh, uv_name: str, slots: int) -> dict[str, Any]:
+    """What a mesh is known by: its counts, and where some of its corners are in the UV map, if it has that."""
+    layer = mesh.uv_layers.get(uv_name)
+    count = len(mesh.loops)
+    some = range(0, count, max(1, count // _MARKS)) if layer else ()
+    places = [[round(value, 4) for value in layer.uv[each].vector] for each in some] if layer else []
+    counts = [len(mesh.vertices), count, len(mesh.polygons)]
+    return {"counts": counts, "uv": uv_name, "places": places, "slots": slots}
 
 
 def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material | None]) -> None:
@@ -187,9 +204,10 @@ def _note_slots(item: bpy.types.Object, before: dict[str, Any]) -> None:
         return
     before["slots"] = len(item.material_slots)
     before["links"] = ",".join(slot.link for slot in item.material_slots)
-    before |= {
-        f"slot_{number}": slot.material for number, slot in enumerate(item.material_slots) if slot.material
-    }
+    for number, slot in enumerate(item.material_slots):
+        if slot.material:
+            before[f"slot_{number}"] = slot.material
+            before[f"had_fake_user_{number}"] = slot.material.use_fake_user
 
 
 def has_original(item: bpy.types.Object | None) -> bool:
@@ -244,6 +262,9 @@ def _restore_slots(item: bpy.types.Object, before: Any) -> None:
         if link == "OBJECT" or mesh.library is None:
             was = before.get(f"slot_{number}")
             slot.material = was if isinstance(was, bpy.types.Material) else None
+            had_fake_user = before.get(f"had_fake_user_{number}")
+            if slot.material and slot.material.library is None and isinstance(had_fake_user, int):
+                slot.material.use_fake_user = bool(had_fake_user)
     if not count and len(mesh.materials) == 1 and mesh.library is None:
         mesh.materials.clear()
 

@@ -60,11 +60,11 @@ def add_placeholder(
 
 
 def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
-    """Names of the objects in the file that wait for these jobs (None: for any), by job id."""
+    """Names of the objects of scenes that wait for these jobs (None: for any), by job id."""
     found: dict[str, list[str]] = {}
     for item in bpy.data.objects:
         job_id = awaited_job(item)
-        if job_id and (job_ids is None or job_id in job_ids):
+        if job_id and (job_ids is None or job_id in job_ids) and item.users_scene:
             found.setdefault(job_id, []).append(item.name)
     return found
 

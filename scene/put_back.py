@@ -23,6 +23,7 @@ from .conversion.raster import texels_of
 from .conversion.shading import channels_of, show_in_solid, use_uv_map
 from .conversion.surface import Finder, Surface, surface_from
 from .custom_properties import HIGHEST, LOWEST
+from .own_mesh import marks_of
 from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
 
 Parts = list[tuple[bpy.types.Mesh, Matrix]]
@@ -138,9 +139,11 @@ def _material(sent: _Sent, placed: Parts, target: Path, messages: list[str]) -> 
             "it brings no texture, and its UVs are for other faces than yours" if came.uv is not None
             else "it brings no texture and no UVs"
         )  # fmt: skip
-    answer: dict[str, object] = {"result": "MATERIAL", "coverage": 1.0, "uv": ""}
+    marks = marks_of(sent.base, uv_name, len(sent.item.material_slots))
+    answer: dict[str, object] = {"result": "MATERIAL", "coverage": 1.0, "uv": "", "marks": marks}
     materials: dict[int, bpy.types.Material] = {}
     if match and came.uv is not None and _has_base_loops(sent) and (is_plain or not uv_name):
+        answer["marks"] = marks | {"uv": "", "places": []}  # whatever the artist's own map is
         uv_name = _take_over_uv(sent, came, match, target, answer)
         messages.append(f"The UV map {uv_name!r} came with it; yours, if any, are as they were.")
     elif not uv_name:

@@ -56,7 +56,7 @@ _SHOWN = (
     "show_texture_space",
     "show_transparent",
 )
-_GROUPS = ("lineart", "light_linking")
+_GROUPS = ("lineart", "light_linking", "rigid_body", "rigid_body_constraint")
 _CHANNELS = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 _OF_STRIP = (
     "frame_end",
@@ -85,7 +85,9 @@ def stand_in(new: bpy.types.Object, item: bpy.types.Object, *, is_version: bool 
     for name in (*_KEPT, *(_SHOWN if is_version else ())):
         setattr(new, name, getattr(item, name))
     for group in _GROUPS:
-        _copy_group(getattr(new, group), getattr(item, group))
+        mine, its = getattr(new, group), getattr(item, group)
+        if mine and its:  # who is in the collection of a simulation has its settings
+            _copy_group(mine, its)
     for constraint in item.constraints:
         new.constraints.copy(constraint)
     _animate(new, item)

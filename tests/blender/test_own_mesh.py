@@ -405,6 +405,35 @@ def test_an_object_that_was_edited_meanwhile_keeps_what_it_has(tmp_path: Path) -
     assert arrays(item) == before
 
 
+def unwrapped(mesh: Any) -> None:
+    for each in mesh.uv_layers[0].uv:
+        each.vector = (each.vector.y * 0.3, each.vector.x * 0.2)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        unwrapped,
+        lambda mesh: mesh.uv_layers.remove(mesh.uv_layers[0]),
+        lambda mesh: mesh.materials.pop(index=0),
+        lambda mesh: mesh.vertices.add(1),
+    ],
+)
+def test_a_texture_for_a_mesh_that_was_edited_meanwhile_comes_with_an_object_of_its_own(
+    edit: Any, tmp_path: Path
+) -> None:
+    item: Any = shapes.suzanne()
+    item.shape_key_clear()
+    told = shapes.own(item, "MATERIAL", is_base=True)
+    came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(remeshed), tmp_path)
+    answer = shapes.fitted(came, told, tmp_path)
+    edit(item.data)
+    before = arrays(item)
+    with pytest.raises(shapes.scene_package.EditedError, match="since it was sent"):
+        shapes.arrived(answer, told, tmp_path)
+    assert arrays(item) == before
+
+
 def test_what_was_there_can_be_restored_after_saving_and_reloading(tmp_path: Path) -> None:
     item = shapes.suzanne()
     before = arrays(item)
