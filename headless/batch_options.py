@@ -5,6 +5,7 @@ To add an option, add a field here, and use it in make_batch.py.
 """
 
 import inspect
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -61,9 +62,12 @@ def _read_rows(value: object) -> tuple[int, int]:
 
 def _read_cost(value: object) -> float:
     try:
-        return float(cast("str | float", value))
+        cost = float(cast("str | float", value))
     except (TypeError, ValueError):
-        raise InputError("give a number of creative units.") from None
+        cost = -1.0
+    if not 0 <= cost < math.inf:
+        raise InputError("give a number of creative units, 0 or more.")
+    return cost
 
 
 def _read_machine(value: object) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one error that a script has to know, the exit codes, and which error leads to which."""
 
+import errno
 import sqlite3
 from collections.abc import Sequence
 from enum import IntEnum
@@ -83,6 +84,15 @@ def exit_for(kind: type[Exception]) -> Exit:
 
 def code_of(error: Exception) -> int:
     return error.code if isinstance(error, MaquetteError) else exit_for(type(error))
+
+
+def message_of(error: Exception) -> str:
+    """In words, with what to do: the system's own errors have neither path nor advice in theirs."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    is_full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    advice = "Make room, and run the same again." if is_full else "Mend that, and run the same again."
+    return f"{error.filename or 'A file'}: {error.strerror}. {advice}"
 
 
 def exit_for_job(job: JobRecord) -> Exit:

@@ -22,7 +22,7 @@ from .place import Placement, place
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
 _MOST_BYTES = 60  # of a name: Blender holds 63
-_REPLACED = " (replaced)"
+REPLACED = " (replaced)"
 _NUMBER = re.compile(r"\.\d{3,}$")  # that Blender puts behind a name which is taken
 
 Going = Mapping[tuple[str, str], bpy.types.ID]  # what nothing has any more soon, by kind and name
@@ -239,7 +239,7 @@ def take_name(item: bpy.types.ID, name: str, going: Going) -> None:
 
 def give_up_name(item: bpy.types.ID) -> None:
     """It has been replaced: another gets its name."""
-    item.name = f"{within(item.name, _MOST_BYTES - len(_REPLACED))}{_REPLACED}"
+    item.name = f"{within(item.name, _MOST_BYTES - len(REPLACED))}{REPLACED}"
 
 
 def without_number(name: str) -> str:

@@ -15,6 +15,7 @@ import bpy
 from mathutils import Matrix
 
 from .append import (
+    REPLACED,
     Going,
     Loading,
     collection_of,
@@ -179,9 +180,12 @@ def _put(
     for child, inverse in held:
         child.parent = new
         child.matrix_parent_inverse = moved @ inverse
+    twins = {each.name: each for each in objects if each != root}
     for each in earlier:
         for collection in each.users_collection:
             collection.objects.unlink(each)
+        # What pointed to a part points to that of the same name, such as LOD0, else to the whole.
+        each.user_remap(twins.get(each.name.removesuffix(REPLACED), new))
     return new, applied
 
 

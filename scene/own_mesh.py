@@ -138,7 +138,7 @@ def _check(item: bpy.types.Object, info: Mapping[str, Any]) -> None:
 
 
 def marks_of(mesh: bpy.types.Mesh, uv_name: str, slots: int) -> dict[str, Any]:
-    """What a mesh is known by: its counts, and where some of its corners are in the UV map, if it has that."""
+    """What a mesh is known by: its counts, and where some of its corners are in that UV map, if any."""
     layer = mesh.uv_layers.get(uv_name)
     count = len(mesh.loops)
     some = range(0, count, max(1, count // _MARKS)) if layer else ()
@@ -162,8 +162,8 @@ def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material
         if new is None:
             continue
         _keep(slot.material)
-        if slot.link == "DATA" and mesh.library:
-            slot.link = "OBJECT"
+        if slot.link == "DATA" and (mesh.library or _is_shared(mesh)):
+            slot.link = "OBJECT"  # the others of this mesh keep what they have
         slot.material = new
     item[BEFORE] = before
 
@@ -182,7 +182,7 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
                 mesh.materials.append(None)
             mesh.materials[number] = slot.material
     name = old.name
-    if old.library is None:
+    if old.library is None and not _is_shared(old):
         old.name = f"{name} (before)"
         old.use_fake_user = True
     item.data = mesh
@@ -196,6 +196,11 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
         for each in seen:
             each.show_viewport = each.show_render = False
     item[BEFORE] = before
+
+
+def _is_shared(mesh: bpy.types.Mesh) -> bool:
+    """Whether other objects have the mesh, too."""
+    return sum(each.data == mesh for each in bpy.data.objects) > 1
 
 
 def _note_slots(item: bpy.types.Object, before: dict[str, Any]) -> None:
@@ -256,16 +261,18 @@ def _restore_slots(item: bpy.types.Object, before: Any) -> None:
         if number >= count:
             break
         link = links[number] if number < len(links) and links[number] in ("DATA", "OBJECT") else slot.link
-        if slot.link == "OBJECT" and link == "DATA":
-            slot.material = None  # which was put there because the mesh is linked
+        is_covered = slot.link == "OBJECT" and link == "DATA"  # what the mesh has was never taken away
+        if is_covered:
+            slot.material = None
         slot.link = link
-        if link == "OBJECT" or mesh.library is None:
-            was = before.get(f"slot_{number}")
-            slot.material = was if isinstance(was, bpy.types.Material) else None
-            had_fake_user = before.get(f"had_fake_user_{number}")
-            if slot.material and slot.material.library is None and isinstance(had_fake_user, int):
-                slot.material.use_fake_user = bool(had_fake_user)
-    if not count and len(mesh.materials) == 1 and mesh.library is None:
+        was = before.get(f"slot_{number}")
+        was = was if isinstance(was, bpy.types.Material) else None
+        if not is_covered and (link == "OBJECT" or mesh.library is None):
+            slot.material = was
+        had_fake_user = before.get(f"had_fake_user_{number}")
+        if was and was.library is None and isinstance(had_fake_user, int):
+            was.use_fake_user = bool(had_fake_user)
+    if not count and len(mesh.materials) == 1 and mesh.library is None and not _is_shared(mesh):
         mesh.materials.clear()
 
 

@@ -229,6 +229,25 @@ def test_parts_have_the_names_that_engines_match_however_often_they_are_replaced
     assert sum("(replaced)" not in each.name for each in bpy.data.objects) == 4 + len(hulls)
 
 
+def test_what_points_to_a_part_points_to_that_of_the_next_version_or_to_the_whole(
+    scene: Any, backend: Any, profiles: Path
+) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    operators.finish_job(job_id=job.id, profile="lods.toml")
+    camera = bpy.data.objects.new("camera", None)
+    scene.collection.objects.link(camera)
+    aim: Any = camera.constraints.new("TRACK_TO")
+    aim.target = bpy.data.objects["horse_LOD0"]
+    for profile, faces, name in (
+        ("lods.toml", 700, "horse_LOD0"),
+        ("quick.toml", 800, "horse"),
+        ("lods.toml", 900, "horse"),
+    ):
+        operators.finish_job(job_id=job.id, profile=profile, faces=faces)
+        assert (aim.target.name, bool(aim.target.users_scene)) == (name, True)
+
+
 def test_another_version_is_shown_and_stands_as_the_artist_has_set_it(
     scene: Any, backend: Any, profiles: Path
 ) -> None:

@@ -136,6 +136,21 @@ def test_what_replaces_a_mirrored_box_stands_upright_in_it(
     assert tuple((now_low + now_high).xy / 2) == pytest.approx(tuple((low + high).xy / 2), abs=1e-4)
 
 
+def test_a_rigid_body_keeps_its_settings_and_what_is_in_no_scene_gets_nothing(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    item = box(scene)
+    bpy.ops.rigidbody.object_add()
+    item.rigid_body.mass, item.rigid_body.collision_shape = 7.0, "SPHERE"
+    item[scene_package.AWAITS] = "job_1"
+    other = bpy.data.objects.new("elsewhere", None)
+    other[scene_package.AWAITS] = "job_1"
+    (made,) = arrived(result)
+    assert (made.rigid_body.mass, made.rigid_body.collision_shape) == (7.0, "SPHERE")
+    assert other[scene_package.AWAITS] == "job_1"
+
+
 def test_mesh_material_and_object_are_called_as_the_job(scene: bpy.types.Scene, tmp_path: Path) -> None:
     result = delivered(tmp_path, [box(scene)])
     for number in range(3):

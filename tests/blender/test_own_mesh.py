@@ -405,6 +405,23 @@ def test_an_object_that_was_edited_meanwhile_keeps_what_it_has(tmp_path: Path) -
     assert arrays(item) == before
 
 
+def test_twins_of_one_mesh_get_a_texture_each_and_their_own_back(tmp_path: Path) -> None:
+    item: Any = shapes.suzanne()
+    twin: Any = item.copy()
+    bpy.context.scene.collection.objects.link(twin)
+    before = arrays(item), arrays(twin)
+    for each in (item, twin):
+        told = shapes.own(each, "MATERIAL", is_base=True)
+        came = shapes.serviced(shapes.sent(each, told, tmp_path), painted(), tmp_path)
+        shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
+    painted_by = [each.material_slots[0].material for each in (item, twin)]
+    assert painted_by[0] != painted_by[1]
+    assert [each.name for each in item.data.materials] == ["Fur", "Eyes"]
+    for each in (item, twin):
+        shapes.scene_package.restore(each)
+    assert (arrays(item), arrays(twin)) == before
+
+
 def unwrapped(mesh: Any) -> None:
     for each in mesh.uv_layers[0].uv:
         each.vector = (each.vector.y * 0.3, each.vector.x * 0.2)
