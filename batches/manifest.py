@@ -340,7 +340,7 @@ def _key_of(cells: Mapping[str, JsonValue], base: Path) -> str:
     key = str(key).strip() if isinstance(key, str | int) and not isinstance(key, bool) else ""
     if not key or len(key) > MAX_KEY or not all(map(_is_harmless, key)):
         raise _RowError(f"its id has to be a text of 1 to {MAX_KEY} characters in one line.")
-    return key
+    return unicodedata.normalize("NFC", key)  # systems write the letter ä in two forms: it is one key
 
 
 def _name_key(name: str) -> str:

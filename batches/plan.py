@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -67,6 +68,7 @@ class Item:
     price_cu: float | None = None
     profile: Profile = AS_DELIVERED  # that the result is finished by
     content: str = ""  # the same for rows that differ in their keys alone
+    former_id: str = ""  # that the same key had in another Unicode form, before these were one
 
     @property
     def key(self) -> str:
@@ -151,7 +153,7 @@ def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, s
     plain = checked(lambda: content_of({name: asked[0][name] for name in asked[1]})) if asked else None
     if not (model and asked and profile and plain is not None and outputs is not None) or wrong:
         raise InputError(" ".join(wrong))
-    source = source_of(asked[0])
+    source, former = source_of(asked[0]), unicodedata.normalize("NFD", row.key)
     name = str(row.cells.get("name") or row.key)[:60]
     return Item(
         row=row,
@@ -164,7 +166,14 @@ def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, s
         profile=profile,
         id=_job_id(row.key, service, model.id, plain),
         content=_job_id("", service, model.id, plain),
+        former_id="" if former == row.key else _job_id(former, service, model.id, plain),
     )
+
+
+def under_known_id(item: Item, is_known: Callable[[str], bool]) -> Item:
+    """The item under its former id, where that was paid for and its id is new."""
+    is_former = bool(item.former_id) and not is_known(item.id) and is_known(item.former_id)
+    return replace(item, id=item.former_id) if is_former else item
 
 
 def _own_columns(model: Model) -> frozenset[str]:

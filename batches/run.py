@@ -32,7 +32,7 @@ from ..jobs import (
 from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome
-from .plan import Item
+from .plan import Item, under_known_id
 from .row_state import FATES, Fate, RowState, RowStatus, RunLimits, stage_of
 
 _READ = 500  # jobs read in one look
@@ -82,7 +82,7 @@ class Run:
         self._left: set[str] = set()  # unpaid jobs of runs that have ended
         self._by_id: dict[str, RowState] = {}
         self._look_for_left()
-        self.rows = [self._found(item) for item in items]
+        self.rows = [self._found(under_known_id(item, self._is_known)) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
         counts, self._started_at = self.counts(), time.monotonic()
         self._ended_before = counts[RowStatus.DONE] + counts[RowStatus.FAILED]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from ..batches import OUTPUTS
-from ..headless import Exit, MaquetteError, Session, check_finishable, finish
-from ..jobs import JobRecord, finish_of, read_finish, write_request
+from ..headless import Exit, MaquetteError, Session, add_to_library, check_finishable, finish
+from ..jobs import JobRecord, assets_of, finish_of, read_finish, write_request
 from .generate import job_json, output_path, tell_result, where_of
 from .progress import ProgressLine
 
@@ -30,6 +30,8 @@ def run_finish(arguments: Namespace) -> int:
         for job in jobs:
             print(f"{job.name}: {profile.label}, which costs nothing", file=sys.stderr)
             done = finish(session, job, profile)
+            for path in assets_of(job) if done is not job else ():  # they are what the result was before
+                add_to_library(session, session.store.get(job.id), path.parent)
             _write(session, done, outputs)
             rejected = tell_result(progress, session, done, outputs, arguments.require)
             facts = finish_of(done.result)

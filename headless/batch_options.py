@@ -7,6 +7,7 @@ To add an option, add a field here, and use it in make_batch.py.
 import inspect
 import math
 import os
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
@@ -77,7 +78,8 @@ def _read_machine(value: object) -> str:
 
 
 def _read_texts(value: object) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(map(str, cast("tuple[object, ...]", value)))
+    texts = (value,) if isinstance(value, str) else tuple(map(str, cast("tuple[object, ...]", value)))
+    return tuple(unicodedata.normalize("NFC", text) for text in texts)  # as keys are
 
 
 def _read_folder(value: object) -> str:

@@ -7,7 +7,7 @@ Each task has a store of its own, so it runs on any host and as often as the far
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -86,7 +86,7 @@ def tell_failures(claims: Claims, rows: Sequence[RowState]) -> None:
 
 
 @contextlib.contextmanager
-def stdout_aside() -> Iterator[None]:
+def stdout_aside() -> Generator[None]:
     """What Blender itself prints goes to stderr: stdout may be read as lines of JSON."""
     sys.stdout.flush()
     kept = os.dup(1)

@@ -139,7 +139,7 @@ def _check(item: bpy.types.Object, info: Mapping[str, Any]) -> None:
 
 def marks_of(mesh: bpy.types.Mesh, uv_name: str, slots: int) -> dict[str, Any]:
     """What a mesh is known by: its counts, and where some of its corners are in that UV map, if any."""
-    layer = mesh.uv_layers.get(uv_name)
+    layer: Any = mesh.uv_layers.get(uv_name)
     count = len(mesh.loops)
     some = range(0, count, max(1, count // _MARKS)) if layer else ()
     places = [[round(value, 4) for value in layer.uv[each].vector] for each in some] if layer else []

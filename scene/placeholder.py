@@ -153,7 +153,7 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
     mirror = Matrix.Diagonal((*signs, 1.0))
     basis = item.matrix_basis @ mirror
     ends = [mirror @ corner for corner in box_of(item)]
-    box_low, box_high = (Vector(map(pick, *ends)) for pick in (min, max))
+    box_low, box_high = (Vector([pick(axis) for axis in zip(*ends, strict=True)]) for pick in (min, max))
     _, turn, scale = basis.decompose()
     room = [factor * edge for factor, edge in zip(scale, box_high - box_low, strict=True)]
     # A flat side says nothing: a plane that is replaced has no height.

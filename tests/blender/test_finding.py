@@ -6,6 +6,7 @@ import importlib
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import pytest
@@ -447,7 +448,8 @@ def test_what_is_linked_is_neither_sent_nor_replaced_and_that_is_said(backend, t
     item = add_object(add_job(backend), "Chair")
     bpy.data.libraries.write(str(tmp_path / "chair.blend"), {item})
     bpy.data.objects.remove(item)
-    with bpy.data.libraries.load(str(tmp_path / "chair.blend"), link=True) as (_, wanted):
+    libraries: Any = bpy.data.libraries  # the stubs know no context manager
+    with libraries.load(str(tmp_path / "chair.blend"), link=True) as (_, wanted):
         wanted.objects = ["Chair"]
     bpy.context.scene.collection.objects.link(wanted.objects[0])
     replaced(backend, wanted.objects[0])

@@ -259,6 +259,7 @@ def test_an_asset_goes_with_its_job_if_that_is_wanted(sandbox: Sandbox, tmp_path
 def test_an_asset_in_two_libraries_is_named_and_goes_in_both(sandbox: Sandbox, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     env, job = made(sandbox, tmp_path, "--library", str(first))
+    (asset,) = assets_in(first)
     _, other = made(sandbox, tmp_path, "--library", str(first))
     profile = tmp_path / "strip.toml"
     profile.write_text('strip = "all"', "utf-8")
@@ -266,6 +267,7 @@ def test_an_asset_in_two_libraries_is_named_and_goes_in_both(sandbox: Sandbox, t
         done = run(*words, *(["--library", str(second)] if words[0] == "library" else []), env=env)
         assert done.returncode == 0, done.stderr
     (name,) = assets_in(second)
+    assert set(elsewhere(first / asset, is_linked=True)["facts"]) == {"maquette_made_at"}
     found = elsewhere(second / name, is_linked=True)
     assert set(found["facts"]) == {"maquette_made_at"}
     assert found["data"]["description"] == ""
