@@ -5,7 +5,7 @@ from typing import Any
 
 import bpy
 
-from .. import properties
+from .. import properties, scene
 from ..client import InputError
 from ..jobs import DONE, Backend, JobRecord, profile_of
 from ..session_state import state
@@ -65,7 +65,11 @@ class MAQUETTE_OT_finish_job(JobOperator, bpy.types.Operator):
         if profile and profile.faces:
             self.faces = profile.faces
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
+        item = context.view_layer.objects.get(state.in_scene.get(self.job_id, ""))
+        if item is not None and scene.is_reshaped(item):
+            text = f"It was edited. That mesh is kept as {item.data.name} (edited)"
+            self.layout.label(text=text, icon="INFO", translate=False)
         column = self.layout.column()
         column.use_property_split = True
         column.use_property_decorate = False

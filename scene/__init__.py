@@ -2,7 +2,7 @@
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
 from .append import GoneError, Loading, append_result
-from .arrive import arrive, is_in_use, parts_of
+from .arrive import arrive, is_in_use, is_reshaped, parts_of
 from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .export_as import FORMS, TARGETS
@@ -53,6 +53,7 @@ __all__ = [
     "grid_locations",
     "has_original",
     "is_in_use",
+    "is_reshaped",
     "job_of",
     "move_foot",
     "note_fit",

@@ -27,11 +27,12 @@ from .append import (
     without_number,
 )
 from .conversion.sidecar import PART
-from .custom_properties import BESIDE, HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
+from .custom_properties import BESIDE, HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none, version_size
 from .place import corners_of
-from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
+from .placeholder import PLACEHOLDER_KEYS, box_of, find_placeholders, fitted, version_within
 from .stand_in import keep_channels, keep_own, stand_in
 
+_SAME_SHAPE = 1e-3  # by so much, single precision and all, the factors of a box's edges may differ
 _QUICK_VERTICES = 200_000  # are moved in some milliseconds
 
 
@@ -47,6 +48,10 @@ def arrive(
         loading.drop()
         return []
     root, objects = loading.finish()
+    for item in waiting:
+        if version_size(item) and is_reshaped(item):
+            item.data.use_fake_user = True
+            item.data.name = f"{item.data.name} (edited)"
     names, is_named = loading.own_names(), NAMED in root
     own_name = names.pop(root, root.name)
     going, data = _going(waiting, objects), data_of(objects)
@@ -66,6 +71,19 @@ def arrive(
     elif without_number(parts[0][0].name) == name:  # not one that the artist has chosen
         parts[0][0].name = own_name
     return [new for new, *_ in parts]
+
+
+def is_reshaped(item: bpy.types.Object) -> bool:
+    """Whether the artist has given the one mesh of a result other proportions, as far as its box tells.
+
+    With modifiers the box tells of them, too.
+    """
+    own = bounds_or_none(item)
+    if own is None or item.modifiers or not isinstance(item.data, bpy.types.Mesh):
+        return False
+    low, high = box_of(item)
+    factors = [edge / was for edge, was in zip(high - low, own[1] - own[0], strict=True) if was > 1e-9]
+    return bool(factors) and max(factors) - min(factors) > _SAME_SHAPE * max(factors)
 
 
 def _going(waiting: Iterable[bpy.types.Object], coming: Iterable[bpy.types.Object]) -> Going:

@@ -196,6 +196,14 @@ def is_beside(context: bpy.types.Context, job_id: str) -> str:
     return next((str(each[scene.BESIDE]) for each in items if each and scene.BESIDE in each), "")
 
 
+def mode_in_use(context: bpy.types.Context, job_id: str) -> str:
+    """The mode in which what waits for the job's result is edited, which has to be left first; "" if none."""
+    names = [name for name, waits_for in state.placeholders.items() if waits_for == job_id]
+    items = [item for name in names if (item := context.view_layer.objects.get(name))]
+    mode = next((item.mode for item in items if item.mode != "OBJECT"), "")
+    return f"{mode.replace('_', ' ').title()} Mode" if mode else ""
+
+
 _selections: dict[str, frozenset[str]] = {}  # names of what was selected when a job was asked for, by job
 
 

@@ -444,6 +444,21 @@ def test_what_waits_for_nothing_that_comes_can_be_replaced(backend, became) -> N
     assert "maquette_fit" not in item
 
 
+def test_what_keeps_a_result_from_coming_is_told(backend) -> None:
+    job = add_job(backend, state=State.READY)
+    item = add_object(job)
+    del item["maquette_job"]
+    item["maquette_awaits"] = job.id
+    placing.find_placeholders()
+    replaced(backend, item)
+    properties.activate_job(bpy.context.window_manager, job.id)
+    told = "It comes once you leave Edit Mode"
+    assert told not in " ".join(draw(joblist.MAQUETTE_PT_jobs))
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert told in " ".join(draw(joblist.MAQUETTE_PT_jobs))
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
 def test_what_is_linked_is_neither_sent_nor_replaced_and_that_is_said(backend, tmp_path) -> None:
     item = add_object(add_job(backend), "Chair")
     bpy.data.libraries.write(str(tmp_path / "chair.blend"), {item})

@@ -229,6 +229,24 @@ def test_parts_have_the_names_that_engines_match_however_often_they_are_replaced
     assert sum("(replaced)" not in each.name for each in bpy.data.objects) == 4 + len(hulls)
 
 
+def test_a_mesh_that_was_given_other_proportions_is_kept(scene: Any, backend: Any, profiles: Path) -> None:
+    operators.generate(inputs=INPUTS)
+    job = newest(backend)
+    item = result_of(job)
+    item.data.transform(Matrix.Scale(2.0, 4))  # all of it larger is the same shape
+    bpy.context.view_layer.update()
+    assert not scene_package.is_reshaped(item)
+    operators.finish_job(job_id=job.id, profile="quick.toml")
+    assert [each.name for each in bpy.data.meshes if "(edited)" in each.name] == []
+    item = result_of(job)
+    item.data.transform(Matrix.Diagonal((1.0, 1.0, 3.0, 1.0)))
+    bpy.context.view_layer.update()
+    assert scene_package.is_reshaped(item)
+    old = item.data
+    operators.finish_job(job_id=job.id, profile="quick.toml", faces=700)
+    assert (old.name, old.use_fake_user, result_of(job).data.name) == ("horse (edited)", True, "horse")
+
+
 def test_what_points_to_a_part_points_to_that_of_the_next_version_or_to_the_whole(
     scene: Any, backend: Any, profiles: Path
 ) -> None:
