@@ -24,7 +24,7 @@ from ..headless import (
     MaquetteError,
     blender_binary,
     code_of,
-    message_of,
+    error_text,
     read_count,
 )
 from ..jobs import PROFILES, Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
@@ -45,9 +45,9 @@ def run(words: list[str]) -> int:
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else int(Exit.USAGE)
     except EXPECTED as error:
-        print(f"maquette: {message_of(error)}", file=sys.stderr)
+        print(f"maquette: {error_text(error)}", file=sys.stderr)
         if "--json" in words:
-            answer = {"ok": False, "error": message_of(error), "exit_code": int(code_of(error))}
+            answer = {"ok": False, "error": error_text(error), "exit_code": int(code_of(error))}
             print(json.dumps(answer), flush=True)
         return code_of(error)
 

@@ -5,7 +5,7 @@ from ..batches import Problem
 from .batch import batch
 from .batch_options import BatchOptions, read_count, take_options
 from .batch_reporter import BatchReporter, summary
-from .errors import EXPECTED, Exit, MaquetteError, code_of, exit_for_job, message_of
+from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text, exit_for_job
 from .export import FORMATS, export, export_jobs, read_form
 from .finish import check_finishable, finish
 from .generate import generate
@@ -42,6 +42,7 @@ __all__ = [
     "check_finishable",
     "code_of",
     "deliver",
+    "error_text",
     "exit_for_job",
     "export",
     "export_jobs",
@@ -50,7 +51,6 @@ __all__ = [
     "generate",
     "get_model",
     "left_elsewhere",
-    "message_of",
     "open_library",
     "output_folder",
     "place",

@@ -11,7 +11,7 @@ from ..batches import Manifest, Outcome, Problem, RowState, read_manifest, read_
 from ..jobs import finish_json, report_json
 from .batch_options import has_options, take_options
 from .batch_reporter import BatchReporter
-from .errors import EXPECTED, Exit, MaquetteError, code_of, message_of, refuse_in_window
+from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text, refuse_in_window
 from .farm import blend_of, provenance_of_row
 from .generate import given
 from .make_batch import Batch, output_folder
@@ -72,7 +72,7 @@ def batch(
         run = work.run if work else None
         cost_cu = run.spent_cu() if run else 0.0
         raise MaquetteError(
-            message_of(error), code=code_of(error), cost_cu=cost_cu, can_resume=run is not None
+            error_text(error), code=code_of(error), cost_cu=cost_cu, can_resume=run is not None
         ) from error
     if work.problems and not (options.dry_run or options.is_skipping_wrong):
         raise _wrong(work.problems)

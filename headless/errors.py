@@ -86,7 +86,7 @@ def code_of(error: Exception) -> int:
     return error.code if isinstance(error, MaquetteError) else exit_for(type(error))
 
 
-def message_of(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """In words, with what to do: the system's own errors have neither path nor advice in theirs."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)

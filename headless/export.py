@@ -11,7 +11,7 @@ from typing import Literal, cast
 from ..client import JsonValue
 from ..jobs import DONE, BlenderPool, JobRecord, Store, provenance_outside, read_size, safe_name
 from ..scene import FORMS, TARGETS, can_export
-from .errors import EXPECTED, MaquetteError, code_of, message_of, refuse_in_window
+from .errors import EXPECTED, MaquetteError, code_of, error_text, refuse_in_window
 from .place import Source, source_of
 from .results import BatchRow, Result
 from .session import Session, blender_binary
@@ -128,7 +128,7 @@ def export(
         finally:
             blenders.end()
     except EXPECTED as error:
-        raise MaquetteError(message_of(error), code_of(error)) from error
+        raise MaquetteError(error_text(error), code_of(error)) from error
     return path
 
 

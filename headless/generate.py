@@ -26,7 +26,7 @@ from ..jobs import (
     report_json,
     report_of,
 )
-from .errors import EXPECTED, MaquetteError, code_of, exit_for_job, message_of, refuse_in_window
+from .errors import EXPECTED, MaquetteError, code_of, error_text, exit_for_job, refuse_in_window
 from .finish import finish as finish_result_of
 from .library import open_library
 from .outputs import deliver, wait_for
@@ -153,7 +153,7 @@ def _unfinished(job: JobRecord, again: str, anew: str) -> MaquetteError:
 
 
 def _error_of(error: Exception, job: JobRecord | None, again: str) -> MaquetteError:
-    text, code = message_of(error), code_of(error)
+    text, code = error_text(error), code_of(error)
     if job is None:
         return MaquetteError(
             text if text.startswith("Not started") else f"{text} Nothing was started.", code=code

@@ -42,7 +42,7 @@ from ..jobs import UNPAID, State, cost_text, read_library
 from ..scene import can_export
 from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
-from .errors import EXPECTED, Exit, MaquetteError, code_of, message_of
+from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text
 from .farm import assemble, machine_folder, machine_of_rows, recorded, stdout_aside, tell_failures
 from .outputs import TICK_S, OutageTimer
 from .request import check_space, price_or_none
@@ -126,7 +126,7 @@ class Batch:
             self.code = Exit.INTERRUPTED
             raise
         except EXPECTED as error:
-            self.code, self.error = code_of(error), message_of(error)
+            self.code, self.error = code_of(error), error_text(error)
             raise
         finally:
             facts: dict[str, object] = {"ok": not self.code, "error": self.error}
@@ -211,7 +211,8 @@ class Batch:
         if self._options.assemble:
             for row in self.rows:
                 if row.state != RowStatus.DONE:
-                    reporter.line(f"{row.item.key}: {row.state}: {row.text}")
+                    said = row.text if row.rejections else f"{row.state}: {row.text}"
+                    reporter.line(f"{row.item.key}: {said}")
             with stdout_aside():
                 path = assemble(self.folder, claims, self.rows)
             reporter.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")

@@ -157,13 +157,14 @@ def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material
         if mesh.library:
             raise EditedError(f"{item.name} has no material slot, and its mesh is linked.")
         mesh.materials.append(None)
+    is_of_item_alone = bool(mesh.library) or _is_shared(mesh)  # the others of this mesh keep what they have
     for number, slot in enumerate(item.material_slots):
         new = materials[number] if number < len(materials) else None
         if new is None:
             continue
         _keep(slot.material)
-        if slot.link == "DATA" and (mesh.library or _is_shared(mesh)):
-            slot.link = "OBJECT"  # the others of this mesh keep what they have
+        if is_of_item_alone:
+            slot.link = "OBJECT"
         slot.material = new
     item[BEFORE] = before
 
@@ -200,7 +201,7 @@ def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: b
 
 def _is_shared(mesh: bpy.types.Mesh) -> bool:
     """Whether other objects have the mesh, too."""
-    return sum(each.data == mesh for each in bpy.data.objects) > 1
+    return mesh.users > 1 and sum(each.data == mesh for each in bpy.data.objects) > 1
 
 
 def _note_slots(item: bpy.types.Object, before: dict[str, Any]) -> None:
