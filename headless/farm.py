@@ -4,10 +4,7 @@
 Each task has a store of its own, so it runs on any host and as often as the farm likes: a row is paid once.
 """
 
-import contextlib
-import os
-import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -83,19 +80,6 @@ def tell_failures(claims: Claims, rows: Sequence[RowState]) -> None:
             usual = "changed since it was made, and not made anew yet" if is_changed else "not made yet"
         row.message = claims.failure(row.item.row.stem) or row.message or usual
         row.stage = RowStatus.FAILED
-
-
-@contextlib.contextmanager
-def stdout_aside() -> Generator[None]:
-    """What Blender itself prints goes to stderr: stdout may be read as lines of JSON."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def assemble(folder: Path, claims: Claims, rows: Sequence[RowState]) -> Path | None:

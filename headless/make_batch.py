@@ -43,7 +43,7 @@ from ..scene import can_export
 from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text
-from .farm import assemble, machine_folder, machine_of_rows, recorded, stdout_aside, tell_failures
+from .farm import assemble, machine_folder, machine_of_rows, recorded, tell_failures
 from .outputs import TICK_S, OutageTimer
 from .request import check_space, price_or_none
 from .resume import stop_unpaid
@@ -213,8 +213,7 @@ class Batch:
                 if row.state != RowStatus.DONE:
                     said = row.text if row.rejections else f"{row.state}: {row.text}"
                     reporter.line(f"{row.item.key}: {said}")
-            with stdout_aside():
-                path = assemble(self.folder, claims, self.rows)
+            path = assemble(self.folder, claims, self.rows)
             reporter.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
             is_short = self.problems or counts[RowStatus.DONE] < len(run.rows)
             return Exit.JOB_FAILED if is_short else passed

@@ -60,6 +60,8 @@ def why_not_swap(jobs: JobCache, job: JobRecord) -> str:
 
 def why_not_keep(jobs: JobCache, job: JobRecord) -> str:
     """Why there is nothing to tidy away; "" if there is."""
+    if on_original.goes_onto(job.placement):
+        return f"{job.name} is on an object of yours, which stays"
     if job.id not in state.in_scene:
         return f"{job.name} is not in this scene. Place it first"
     is_there = any(each.id in state.in_scene for each in jobs.group(job) if each.id != job.id)
