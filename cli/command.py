@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes `blender --background --command maquette …` known to Blender; loads nothing until it is used."""
 
-import os
 import signal
 import sys
 
@@ -16,21 +15,12 @@ def _run(arguments: list[str]) -> int:
         # Blender in the background keeps Ctrl-C for renders; here it interrupts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # how farms ask to stop
-        _keep_stdout()
         from .main import run
 
         return run(arguments)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return _INTERRUPTED
-
-
-def _keep_stdout() -> None:
-    """From now on what Blender itself prints goes to stderr: our stdout may be read as lines of JSON."""
-    sys.stdout.flush()
-    own = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = open(own, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)  # noqa: SIM115
 
 
 def _is_to_generate(words: list[str]) -> bool:

@@ -64,7 +64,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
         raise MaquetteError(f"{arguments.data} cannot be used: {why}. Choose another folder.") from error
     given = [(name, getattr(arguments, name)) for name in ("port", "delay", "price")]
     options = [f"--{name}={value}" for name, value in given if value is not None]
-    process = start_sandbox(data, blender_binary(), options, stdout=sys.stdout.fileno(), stderr=None)
+    process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
     try:
         return process.wait()
     except KeyboardInterrupt:

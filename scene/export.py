@@ -4,6 +4,7 @@
 import contextlib
 import os
 import re
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -192,8 +193,10 @@ def enable(addon: str) -> None:
 
 
 def run(operator: Callable[..., set[str]], **options: object) -> None:
+    """Raises ExportError. What Blender prints of it goes to stderr: stdout may be read as lines of JSON."""
     try:
-        finished = operator(**options)
+        with contextlib.redirect_stdout(sys.stderr):
+            finished = operator(**options)
     except (RuntimeError, AttributeError) as error:  # AttributeError: this Blender has no such exporter
         raise ExportError(
             f"Blender could not write the file: {str(error).strip().splitlines()[-1]}"
