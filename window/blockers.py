@@ -115,8 +115,13 @@ def _linked_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None
 def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
     if wanted.targets:
         return None
-    if any(map(placeholders.is_coming, context.selected_objects)):
-        return _blocking("What is selected waits for a 3D model")
+    if coming := next(filter(placeholders.is_coming, context.selected_objects), None):
+        job = placeholders.job_of(coming, state.jobs)
+        mode = placeholders.mode_in_use(context, job.id) if job and not job.is_working else ""
+        told = (
+            f"Its 3D model comes once you leave {mode}" if mode else "What is selected waits for a 3D model"
+        )
+        return _blocking(told)
     return _blocking("Select meshes, curves or empties to replace")
 
 

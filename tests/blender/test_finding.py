@@ -456,6 +456,7 @@ def test_what_keeps_a_result_from_coming_is_told(backend) -> None:
     assert told not in " ".join(draw(joblist.MAQUETTE_PT_jobs))
     bpy.ops.object.mode_set(mode="EDIT")
     assert told in " ".join(draw(joblist.MAQUETTE_PT_jobs))
+    assert blockers.blocker(bpy.context).text == "Its 3D model comes once you leave Edit Mode"
     bpy.ops.object.mode_set(mode="OBJECT")
 
 
