@@ -41,7 +41,8 @@ class MAQUETTE_PT_object(bpy.types.Panel):
         if model:
             given = properties.values_of(settings, model)
             spec = properties.prompt_input(model)
-            text = properties.own_values(settings, model, given, item).get(spec.name, "") if spec else ""
+            (values,) = properties.own_values(settings, model, given, [item])
+            text = values.get(spec.name, "") if spec else ""
             if text:
                 draw_text(layout, Ruler.of(context), f"Becomes: {text}")
             elif not spec and own.prompt:

@@ -5,6 +5,8 @@
 """
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -45,6 +47,7 @@ def own_of(item: bpy.types.Object) -> MaquetteObject:
     return item.maquette  # type: ignore[attr-defined]
 
 
+@lru_cache(maxsize=2048)  # panels ask for each selected object at each redraw
 def words_of(name: str) -> str:
     """An object's name as words for a prompt, without the number at its end."""
     while (shorter := _NUMBER.sub("", name)) not in ("", name):
@@ -88,25 +91,31 @@ def has_names_itself(settings: Any, model: Model) -> bool:
     return bool(spec) and NAME in str(values_of(settings, model).get(spec.name) or "")
 
 
-def own_values(settings: Any, model: Model, given: Values, item: bpy.types.Object | None) -> Values:
-    """What the object that is to be replaced gives instead of `given`, the values of the panel."""
-    found: Values = {}
-    if item is None:
-        return found
-    own = own_of(item)
-    image = image_of(item)
-    if image:
-        found |= image_values(model, image.name)
+def own_values(
+    settings: Any, model: Model, given: Values, items: Iterable[bpy.types.Object | None]
+) -> list[Values]:
+    """What each object that is to be replaced gives instead of `given`, the values of the panel."""
     spec = prompt_input(model)
-    if spec:
-        has_names = uses_names(settings, model, given)
-        if has_names and image and not (settings.names_choice or spec.required.is_always):
-            has_names = False  # its image says what to make
-        if text := _prompt(str(given.get(spec.name) or ""), item, has_names=has_names):
-            found[spec.name] = text
-    if own.has_seed and any(each.name == "seed" and each.type == "number" for each in model.inputs):
-        found["seed"] = own.seed
-    return {name: value for name, value in found.items() if given.get(name) != value}
+    prompt = str(given.get(spec.name) or "") if spec else ""
+    has_names = uses_names(settings, model, given)
+    is_prompt_needed = bool(settings.names_choice) or (spec is not None and spec.required.is_always)
+    has_seed = any(each.name == "seed" and each.type == "number" for each in model.inputs)
+
+    def of(item: bpy.types.Object) -> Values:
+        found: Values = {}
+        own = own_of(item)
+        image = image_of(item)
+        if image:
+            found |= image_values(model, image.name)
+        if spec:
+            is_named = has_names and (is_prompt_needed or not image)  # else its image says what to make
+            if text := _prompt(prompt, item.name, own.prompt.strip(), has_names=is_named):
+                found[spec.name] = text
+        if has_seed and own.has_seed:
+            found["seed"] = own.seed
+        return {name: value for name, value in found.items() if given.get(name) != value}
+
+    return [of(item) if item else {} for item in items]
 
 
 def image_values(model: Model, name: str) -> Values:
@@ -117,11 +126,11 @@ def image_values(model: Model, name: str) -> Values:
     return {}
 
 
-def _prompt(text: str, item: bpy.types.Object, *, has_names: bool) -> str:
-    """The object's prompt: its own, or the panel's with the object's name in it; "" if neither is there."""
-    words, own = words_of(item.name), own_of(item).prompt
-    if own.strip() or NAME in text:
-        named = own.strip() or text
+def _prompt(text: str, name: str, own: str, *, has_names: bool) -> str:
+    """An object's prompt: its own, or the panel's with the object's name in it; "" if neither is there."""
+    words = words_of(name)
+    if own or NAME in text:
+        named = own or text
         if words[:1].lower() in tuple("aeiou"):
             named = _ARTICLE.sub(r"\1n {name}", named)
         return named.replace(NAME, words)

@@ -178,8 +178,10 @@ def takes_meshes(model: Model) -> bool:
     return any(spec.is_file and spec.kind == "3d" for spec in model.inputs)
 
 
-def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int, own: Values | None = None) -> str:
-    """What the inputs lack, for a person, "" if nothing; `selected` counts objects that have faces.
+def missing(
+    settings: bpy.types.PropertyGroup, model: Model, *, has_mesh: bool, own: Values | None = None
+) -> str:
+    """What the inputs lack, for a person, "" if nothing; `has_mesh` if an object with faces is selected.
 
     An object's `own` values stand before those of the settings.
     """
@@ -193,7 +195,7 @@ def missing(settings: bpy.types.PropertyGroup, model: Model, selected: int, own:
         spec = field.spec
         rule = field.spec.required
         value = values.get(field.spec.name)
-        if value == Meshes() and not selected:
+        if value == Meshes() and not has_mesh:
             return "Select a mesh object"
         if isinstance(value, list) and 0 < len(value) < (spec.min_length or 0):
             return f"{field.title} needs at least {spec.min_length}"

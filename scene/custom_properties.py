@@ -26,6 +26,8 @@ MAX_ID_LENGTH = 200
 
 def bounds_or_none(item: bpy.types.Object) -> tuple[Vector, Vector] | None:
     """The lowest and highest corner of a result in its root's own space; None if it is no root."""
+    if LOWEST not in item:  # most have none, and get() takes seven times as long to say so
+        return None
     low, high = (_corner_or_none(item.get(name)) for name in (LOWEST, HIGHEST))
     if low is None or high is None:
         return None
@@ -35,7 +37,7 @@ def bounds_or_none(item: bpy.types.Object) -> tuple[Vector, Vector] | None:
 
 def awaited_job(item: bpy.types.Object) -> str:
     """The id of the job that the object waits for; empty if it waits for none."""
-    if AWAITS not in item:  # most have none, and get() takes seven times as long to say so
+    if AWAITS not in item:
         return ""
     value = item[AWAITS]
     return value if isinstance(value, str) and len(value) <= MAX_ID_LENGTH else ""

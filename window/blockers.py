@@ -10,7 +10,7 @@ from .. import properties
 from ..jobs import cost_text, requires_mesh
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
-from .wanted import Wanted, wanted_now
+from .wanted import JOBS_MAX, Wanted, wanted_now
 
 _KEY = "maquette.open_preferences"
 _NO_ACCOUNT = {"unknown": "Getting ready…", "signed_out": "Sign in, or try the sandbox"}
@@ -103,6 +103,8 @@ def _model_blocker(wanted: Wanted) -> Notice | None:
 
 def _linked_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
     """What belongs to another file can be neither sent nor replaced."""
+    if not bpy.data.libraries:
+        return None
     model = wanted.model
     named = properties.named_mesh(wanted.settings, model) if model else None
     chosen = [named] if named else context.selected_objects
@@ -113,6 +115,8 @@ def _linked_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None
 
 
 def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
+    if len(wanted.targets) > JOBS_MAX:
+        return _blocking(f"At most {JOBS_MAX} are made at once. Select fewer")
     if wanted.targets:
         return None
     if coming := next(filter(placeholders.is_coming, context.selected_objects), None):
@@ -128,11 +132,11 @@ def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
 def _inputs_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
     settings, model = wanted.settings, wanted.model
     chosen = context.selected_objects
-    solid = sum(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
+    has_mesh = any(item.type in properties.MESH_TYPES or placeholders.is_root(item) for item in chosen)
     if model is None:
         return None
     for own in wanted.shapes.values():
-        if missing := properties.missing(settings, model, solid, own):
+        if missing := properties.missing(settings, model, has_mesh=has_mesh, own=own):
             return _blocking(missing)
     if properties.has_names_itself(settings, model) and not any(wanted.targets):
         return _blocking(f"{properties.NAME} in the prompt needs Place › Replace Selected")

@@ -5,7 +5,7 @@ A job whose `placement` has `own` knows the object, how it is stretched, and wha
 MESH, OBJECT (another, in its place) or REPLACE (the object goes, as with *Replace Selected*).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import bpy
@@ -17,11 +17,11 @@ from ..properties import MESH_TYPES, Meshes
 
 
 def objects_of(
-    context: bpy.types.Context, model: Model, chosen: Sequence[bpy.types.Object]
-) -> list[bpy.types.Object]:
+    context: bpy.types.Context, model: Model, chosen: Iterable[bpy.types.Object]
+) -> Iterator[bpy.types.Object]:
     """The objects to be worked on, a job each: the one that the panel names, else those chosen with faces."""
     named = properties.named_mesh(properties.get(context.scene), model)
-    return [named] if named else [each for each in chosen if _has_faces(each)]
+    return iter([named]) if named else filter(_has_faces, chosen)
 
 
 def _has_faces(item: bpy.types.Object) -> bool:

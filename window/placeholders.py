@@ -4,8 +4,9 @@
 A job's placeholder is made before the job is added, so what is paid for has a place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 
 import bpy
 from mathutils import Vector
@@ -18,22 +19,34 @@ from .spots import Spot, drop_place, row_beside
 from .status import show_message
 
 
-def targets(context: bpy.types.Context) -> list[bpy.types.Object | None]:
+def targets(context: bpy.types.Context, most: int | None = None) -> list[bpy.types.Object | None]:
     """One entry for each job to make: the object to be replaced, or None for a place of its own.
 
-    Any part of a 3D model of ours stands for the whole of it.
+    Any part of a 3D model of ours stands for the whole of it. No more than `most` are looked for.
     """
     settings = properties.get(context.scene)
     model = properties.model_of(settings, state.catalogue)
     mode = properties.place_mode_of(settings, model)
     if mode not in ("SELECTED", "ORIGINAL"):
         return [None]
-    chosen = list(dict.fromkeys(root_of(each) or each for each in context.selected_editable_objects))
+    chosen = _wholes(context.selected_editable_objects)
     if mode == "ORIGINAL" and model:
         chosen = on_original.objects_of(context, model, chosen)
-        if not chosen:
+        first = next(chosen, None)
+        if first is None:
             return [None]
-    return [each for each in chosen if _can_be_replaced(each) and not is_coming(each)]
+        chosen = chain([first], chosen)
+    return list(islice((each for each in chosen if _can_be_replaced(each) and not is_coming(each)), most))
+
+
+def _wholes(items: Iterable[bpy.types.Object]) -> Iterator[bpy.types.Object]:
+    """Each object once, and the root of a 3D model of ours for any of its parts."""
+    seen: set[bpy.types.Object] = set()
+    for item in items:
+        whole = root_of(item) or item
+        if whole not in seen:
+            seen.add(whole)
+            yield whole
 
 
 def is_coming(item: bpy.types.Object) -> bool:

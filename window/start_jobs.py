@@ -16,7 +16,7 @@ from ..client import InputError, Model
 from ..jobs import NewJob, StoreError, new_job, profile_json
 from ..session_state import state
 from . import collect_inputs, on_original, placeholders, placing, wait
-from .blockers import blocker, credits_blocker
+from .blockers import blocker
 from .spots import Spot, grid
 from .wanted import wanted_now
 
@@ -39,7 +39,7 @@ def start_jobs(
         jobs = state.jobs
         wanted = wanted_now(context, images=images, spot=spot)
         model = wanted.model
-        found = blocker(context, needs_inputs=False) or credits_blocker(wanted.cost_cu)
+        found = blocker(context, needs_inputs=False, wanted=wanted)
         if jobs is None or model is None or found:
             raise collect_inputs.RequestError(found.text if found else "Getting ready…")
         given = _values_in(inputs)

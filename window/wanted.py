@@ -6,7 +6,7 @@ that the panel does not, and the values of those that the service says change th
 right, and ten boxes with ten prompts are one lookup.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from ..session_state import state
 from . import placeholders
 from .spots import Spot
 
+JOBS_MAX = 500  # so many jobs are made at once: panels read what each object gives at each redraw
 LINES_MAX = 12
 LINE_MAX = 64  # characters
 
@@ -113,18 +114,21 @@ class Wanted:
 
 
 def wanted_now(context: bpy.types.Context, *, images: Sequence[str] = (), spot: Spot | None = None) -> Wanted:
-    """By the scene's settings and selection; with names of `images` one of each, with a `spot` one there."""
+    """By the scene's settings and selection; with names of `images` one of each, with a `spot` one there.
+
+    It has no more than one target above `JOBS_MAX`.
+    """
     settings = properties.get(context.scene)
     model = properties.model_of(settings, state.catalogue)
     is_placed = bool(images or spot)
-    targets = [None] * max(1, len(images)) if is_placed else placeholders.targets(context)
+    targets = [None] * max(1, len(images)) if is_placed else placeholders.targets(context, JOBS_MAX + 1)
     own: list[tuple[str, Values]] = [("", {}) for _ in targets]
     if model and images:
         own = [("", properties.image_values(model, name)) for name in images]
     elif model and any(targets):
         given = properties.values_of(settings, model)
-        values = (properties.own_values(settings, model, given, each) for each in targets)
-        own = [(_shape(model, given, each), each) for each in values]
+        values = properties.own_values(settings, model, given, targets)
+        own = list(zip(_shapes(model, given, values), values, strict=True))
     return Wanted(context.scene.name, settings, model, targets, own, images)
 
 
@@ -139,10 +143,12 @@ def forget_prices(scene_name: str) -> None:
         del state.price_keys[name]
 
 
-def _shape(model: Model, given: Values, own: Values) -> str:
+def _shapes(model: Model, given: Values, values: Iterable[Values]) -> Iterator[str]:
+    """The shape of what each object gives."""
     costly = {spec.name for spec in model.inputs if spec.has_cost_impact}
-    names: Iterable[str] = (name for name in sorted(own) if name not in given or name in costly)
-    return "".join(f"\n{name}={own[name] if name in costly else ''}" for name in names)
+    for own in values:
+        names = (name for name in sorted(own) if name not in given or name in costly)
+        yield "".join(f"\n{name}={own[name] if name in costly else ''}" for name in names)
 
 
 def _bounded(text: str) -> str:

@@ -14,9 +14,9 @@ from answers import answer, teach
 from layouts import CONTENT, Layout, drawing_context
 from model_table import MODELS, PACKAGE, TABLE, jobs, properties
 
-confirm, in_scene, blockers, placing, placeholders = (
+confirm, in_scene, blockers, placing, placeholders, wanted = (
     importlib.import_module(f"{PACKAGE}.window.{name}")
-    for name in ("confirm", "in_scene", "blockers", "placing", "placeholders")
+    for name in ("confirm", "in_scene", "blockers", "placing", "placeholders", "wanted")
 )
 joblist, job_text, sidebar, result = (
     importlib.import_module(f"{PACKAGE}.panels.{name}")
@@ -473,3 +473,17 @@ def test_what_is_linked_is_neither_sent_nor_replaced_and_that_is_said(backend, t
     assert blockers.blocker(bpy.context).text == told
     properties.get(bpy.context.scene).model_id = "model_meshy-retexture"
     assert blockers.blocker(bpy.context).text == told
+
+
+def test_a_selection_of_thousands_is_not_read_to_its_end_at_each_redraw(backend) -> None:
+    properties.get(bpy.context.scene).place_mode = "SELECTED"
+    mesh, most = bpy.data.meshes.new("Box"), wanted.JOBS_MAX
+    for number in range(most + 3):
+        found = blockers.blocker(bpy.context) if number else None
+        assert (found.text if found else "") == (
+            f"At most {most} are made at once. Select fewer" if number > most else ""
+        )
+        item = bpy.data.objects.new("Box", mesh)
+        bpy.context.collection.objects.link(item)
+        item.select_set(True)
+    assert len(wanted.wanted_now(bpy.context).targets) == most + 1

@@ -423,11 +423,11 @@ def test_inputs_that_depend_on_others_come_and_go(backend) -> None:
     assert "Reference Image" not in titles()
     group.retexture = True
     assert "Reference Image" in titles()
-    assert properties.missing(chosen, model, 1) == "Choose the Reference Image"
+    assert properties.missing(chosen, model, has_mesh=True) == "Choose the Reference Image"
     group.referenceImage = image = bpy.data.images.new("cup", 4, 4)
-    assert properties.missing(chosen, model, 1) == ""
+    assert properties.missing(chosen, model, has_mesh=True) == ""
     bpy.data.images.remove(image)
-    assert properties.missing(chosen, model, 1) == "Choose the Reference Image"
+    assert properties.missing(chosen, model, has_mesh=True) == "Choose the Reference Image"
 
 
 def test_several_images_fill_the_input_and_the_free_ones_after_it(backend) -> None:

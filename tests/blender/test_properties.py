@@ -44,7 +44,7 @@ def test_untouched_inputs_are_not_sent_and_what_is_missing_is_told(model, chosen
             assert getattr(group, field.attribute) == field.spec.default
         if field.role == "choice" and field.spec.default is not None:
             assert field.choices[getattr(group, field.attribute)] == field.spec.default
-    assert properties.missing(chosen, model, selected=0)
+    assert properties.missing(chosen, model, has_mesh=False)
 
 
 @pytest.mark.parametrize(("system", "length", "size"), [("METRIC", 0.001, 1000), ("NONE", 0.001, 1)])
@@ -60,7 +60,7 @@ def test_what_is_set_passes_the_check_before_sending(model, chosen, image) -> No
     set_something(model, group_of(chosen, model), image)
     values = properties.values_of(chosen, model)
     assert values.keys() == {spec.name for spec in model.inputs}
-    assert properties.missing(chosen, model, selected=1) == ""
+    assert properties.missing(chosen, model, has_mesh=True) == ""
     client.check_inputs(model, as_request(values))
     kept = json.loads(json.dumps(properties.values_to_json(values)))
     properties.set_values(chosen, model, {})

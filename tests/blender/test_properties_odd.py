@@ -56,7 +56,7 @@ def test_any_table_becomes_properties(tables: list[dict]) -> None:
             getattr(group, field.attribute)
     set_something(model, group, image)
     values = properties.values_of(chosen, model)
-    properties.missing(chosen, model, selected=0)
+    properties.missing(chosen, model, has_mesh=False)
     inputs.draw_inputs(Layout([]), Ruler.of(drawing_context()), chosen, model)
     json.dumps(properties.values_to_json(values))
     properties.set_values(chosen, model, values)
