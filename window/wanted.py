@@ -71,7 +71,8 @@ class Wanted:
 
     def action(self, *, has_price: bool) -> str:
         """The words on the button that makes all: "Generate 3 · 60.75 CU"."""
-        words = ["Generate" if len(self.targets) <= 1 else f"Generate {len(self.targets)}"]
+        has_count = 1 < len(self.targets) <= JOBS_MAX
+        words = [f"Generate {len(self.targets)}" if has_count else "Generate"]
         if has_price and not self.is_priced:
             words.append("…")
         elif has_price and self.cost_cu is not None:

@@ -487,3 +487,4 @@ def test_a_selection_of_thousands_is_not_read_to_its_end_at_each_redraw(backend)
         bpy.context.collection.objects.link(item)
         item.select_set(True)
     assert len(wanted.wanted_now(bpy.context).targets) == most + 1
+    assert wanted.wanted_now(bpy.context).action(has_price=False) == "Generate"
