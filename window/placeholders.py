@@ -167,10 +167,10 @@ def create(
         location, turn = Vector(spot.location), spot.rotation_z
         size = spot.size
     elif mode not in ("ROW", "POINT"):
-        location, other = scene.free_place(context.scene, location, size, context.view_layer)
+        location, other = scene.free_place(location, size, context.view_layer)
     elif mode == "ROW":
         location = scene.row_place(context.scene, settings.size)
-        location, _ = scene.free_place(context.scene, location, size, context.view_layer)
+        location, _ = scene.free_place(location, size, context.view_layer)
     elif mode == "POINT":
         location, turn = drop_place(context)
     made = scene.add_placeholder(

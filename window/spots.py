@@ -40,7 +40,7 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
     else:
         if settings.place_mode == "ROW":
             start = scene.row_place(context.scene, settings.size)
-        start, _ = scene.free_place(context.scene, start, settings.size, context.view_layer, offsets=places)
+        start, _ = scene.free_place(start, settings.size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), turn, settings.size) for place in places]
 
 
@@ -55,7 +55,7 @@ def row_beside(
     size = max(high - low)
     start = Vector((high.x + (GAP + 0.5) * size, (low.y + high.y) / 2, low.z))
     places = [Vector((place * (1 + GAP) * size, 0.0, 0.0)) for place in range(count)]
-    start, _ = scene.free_place(context.scene, start, size, context.view_layer, offsets=places)
+    start, _ = scene.free_place(start, size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), 0.0, size) for place in places]
 
 

@@ -113,7 +113,7 @@ def _row(
         across = abs(edges.x * math.cos(turn)) + abs(edges.y * math.sin(turn))
         deep = abs(edges.x * math.sin(turn)) + abs(edges.y * math.cos(turn))
         place.x += across / 2
-        found, _ = scene.free_place(context.scene, place, max(across, deep), context.view_layer)
+        found, _ = scene.free_place(place, max(across, deep), context.view_layer)
         place.x = found.x + across / 2 + _GAP * size
         yield found, turn, edges
 

@@ -3,6 +3,7 @@
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import bpy
@@ -183,3 +184,46 @@ def test_what_is_not_in_the_scene_is_not_exported(scene: Any, backend: Any) -> N
     bpy.data.objects.remove(result_of(job))
     with pytest.raises(RuntimeError, match="not in this scene"):
         operators.export_job(job_id=job.id)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_free_place_is_that_of_a_look_at_every_corner(seed) -> None:
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    random, layer = Random(seed), bpy.context.view_layer
+    holder = bpy.data.objects.new("Holder", None)
+    bpy.context.collection.objects.link(holder)
+    holder.location, holder.rotation_euler = (1.0, 2.0, 0.5), (0.3, 0.2, 1.0)
+    for number in range(60):
+        mesh = bpy.data.meshes.new("Box")
+        ends = [[random.uniform(-2, 2) for _ in range(3)] for _ in range(4)]
+        mesh.from_pydata(ends, [], [(0, 1, 2), (1, 2, 3)])
+        item = bpy.data.objects.new(f"Box {number}", mesh)
+        bpy.context.collection.objects.link(item)
+        item.parent = holder if number % 5 == 0 else None
+        item.hide_viewport = number % 7 == 0
+        item.location = [random.uniform(-9, 9) for _ in range(3)]
+        item.rotation_euler = [random.uniform(-3, 3) for _ in range(3)]
+        item.scale = [random.uniform(-2, 2) for _ in range(3)]
+        layer.update()
+    waiting = scene_package.add_placeholder(
+        bpy.context.scene, job_id="job", name="Wait", location=(0, 0, 0), size=1
+    )
+    bpy.data.objects.remove(bpy.data.objects["Box 11"])  # leaves a gap in the view layer's list
+    place = Vector([random.uniform(-4, 4) for _ in range(3)])
+    found, beside = scene_package.free_place(place, 1.5, layer)
+
+    def box(item: bpy.types.Object) -> tuple[Vector, Vector]:
+        world = item.matrix_world if item.parent else item.matrix_basis
+        cube = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]
+        corners = [world @ Vector(end) for end in (cube if item == waiting else item.bound_box)]
+        return Vector(map(min, zip(*corners, strict=True))), Vector(map(max, zip(*corners, strict=True)))
+
+    expected, first = place.copy(), ""
+    solid = [each for each in bpy.data.objects if each != holder and each.visible_get()]
+    for low, high, name in sorted([(*box(each), each.name) for each in solid], key=lambda one: one[1].x):
+        own = [(expected - Vector((0.75, 0.75, 0))), (expected + Vector((0.75, 0.75, 1.5)))]
+        shared = [min(high[axis], own[1][axis]) - max(low[axis], own[0][axis]) for axis in range(3)]
+        if min((high - low).xy) < 6.0 and min(shared) > 0.015:
+            expected.x, first = high.x + 0.75 * 1.5, first or name
+    assert beside == first
+    assert (found - expected).length < 1e-4
