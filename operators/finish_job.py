@@ -67,8 +67,11 @@ class MAQUETTE_OT_finish_job(JobOperator, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         item = context.view_layer.objects.get(state.in_scene.get(self.job_id, ""))
-        if item is not None and scene.is_reshaped(item):
-            text = f"It was edited. That mesh is kept as {item.data.name} (edited)"
+        edited = scene.edited_of(item) if item is not None else []
+        if edited:
+            text = f"It was edited. That mesh is kept as {edited[0].name} (edited)"
+            if len(edited) > 1:
+                text = f"{len(edited)} of its meshes were edited. Each is kept, with (edited) behind its name"
             self.layout.label(text=text, icon="INFO", translate=False)
         column = self.layout.column()
         column.use_property_split = True

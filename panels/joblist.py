@@ -110,7 +110,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         text.alert = is_bad
         message = _DOUBT if job.doubts else job.message
         draw_text(text, ruler, message, icon="ERROR" if is_bad else "INFO", inset=0.8)
-    if job.state is State.READY and (mode := placeholders.mode_in_use(bpy.context, job.id)):
+    if job.state is State.READY and (mode := placeholders.mode_in_use(job.id)):
         draw_text(layout, ruler, f"It comes once you leave {mode}", icon="INFO", inset=0.8)
     draw_sentence(layout, ruler, job)
     beside = placeholders.is_beside(bpy.context, job.id)

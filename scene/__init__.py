@@ -2,11 +2,12 @@
 """From a result file to objects in the scene: convert (in a child), append, place, export, render."""
 
 from .append import GoneError, Loading, append_result
-from .arrive import arrive, is_in_use, is_reshaped, parts_of
+from .arrive import arrive, mode_in_use
 from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .export_as import FORMS, TARGETS
 from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
+from .parts import edited_of, parts_of
 from .place import Placement, grid_locations, row_locations
 from .placeholder import (
     add_placeholder,
@@ -46,15 +47,15 @@ __all__ = [
     "box_of",
     "can_export",
     "drop_placeholder",
+    "edited_of",
     "export_glb",
     "find_placeholders",
     "free_place",
     "free_point",
     "grid_locations",
     "has_original",
-    "is_in_use",
-    "is_reshaped",
     "job_of",
+    "mode_in_use",
     "move_foot",
     "note_fit",
     "parts_of",

@@ -6,7 +6,7 @@ Through bpy.data alone: no operator, so neither mode nor anything else that is s
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from operator import not_
 from typing import Any
@@ -27,12 +27,22 @@ from .append import (
     without_number,
 )
 from .conversion.sidecar import PART
-from .custom_properties import BESIDE, HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none, version_size
+from .custom_properties import (
+    BESIDE,
+    HIGHEST,
+    LOWEST,
+    NAMED,
+    PREFIX,
+    awaited_job,
+    bounds_or_none,
+    version_size,
+)
+from .parts import children_of_all, edited_of, note_parts, parts_of
 from .place import corners_of
-from .placeholder import PLACEHOLDER_KEYS, box_of, find_placeholders, fitted, version_within
+from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
 from .stand_in import keep_channels, keep_own, stand_in
 
-_SAME_SHAPE = 1e-3  # by so much, single precision and all, the factors of a box's edges may differ
+_POINT_PARENTS = ("BONE", "VERTEX", "VERTEX_3")  # where a child hangs on a point of its parent
 _QUICK_VERTICES = 200_000  # are moved in some milliseconds
 
 
@@ -48,13 +58,15 @@ def arrive(
         loading.drop()
         return []
     root, objects = loading.finish()
+    children = children_of_all()
+    earlier = {item: parts_of(item, children) for item in waiting}
     for item in waiting:
-        if version_size(item) and is_reshaped(item):
-            item.data.use_fake_user = True
-            item.data.name = f"{item.data.name} (edited)"
+        for mesh in edited_of(item, children) if version_size(item) else ():
+            mesh.use_fake_user = True
+            mesh.name = f"{mesh.name} (edited)"
     names, is_named = loading.own_names(), NAMED in root
     own_name = names.pop(root, root.name)
-    going, data = _going(waiting, objects), data_of(objects)
+    going, data = _going(earlier, objects), data_of(objects)
     for each, own in names.items():
         if is_named or isinstance(each, bpy.types.Object):
             take_name(each, own, going)
@@ -64,35 +76,25 @@ def arrive(
     parts: list[list[bpy.types.Object]] = []
     applied: Matrix | None = None  # to the mesh that they share
     for item, (each, its_objects) in zip(waiting, copies, strict=True):
-        new, applied = _put(item, each, its_objects, applied)
+        new, applied = _put(item, each, its_objects, applied, earlier[item])
         parts.append([new, *(part for part in its_objects if part != each)])
     if not is_named:
         name_data(data, parts[0][0].name, going)
     elif without_number(parts[0][0].name) == name:  # not one that the artist has chosen
         parts[0][0].name = own_name
+    for new, *others in parts:
+        note_parts(new, others)
     return [new for new, *_ in parts]
 
 
-def is_reshaped(item: bpy.types.Object) -> bool:
-    """Whether the artist has given the one mesh of a result other proportions, as far as its box tells.
-
-    With modifiers the box tells of them, too.
-    """
-    own = bounds_or_none(item)
-    if own is None or item.modifiers or not isinstance(item.data, bpy.types.Mesh):
-        return False
-    low, high = box_of(item)
-    factors = [edge / was for edge, was in zip(high - low, own[1] - own[0], strict=True) if was > 1e-9]
-    return bool(factors) and max(factors) - min(factors) > _SAME_SHAPE * max(factors)
-
-
-def _going(waiting: Iterable[bpy.types.Object], coming: Iterable[bpy.types.Object]) -> Going:
+def _going(
+    waiting: Mapping[bpy.types.Object, Iterable[bpy.types.Object]], coming: Iterable[bpy.types.Object]
+) -> Going:
     """Has the parts of the results that are replaced give up their names; the data that goes with them.
 
     So does what only objects have that nothing has. What anything else has, too, stays.
     """
-    children = _children()
-    parts = dict.fromkeys(part for item in waiting for part in _parts(item, children))
+    parts = dict.fromkeys(part for of_one in waiting.values() for part in of_one)
     for part in parts:
         give_up_name(part)
     kinds = (bpy.data.meshes, bpy.data.materials, bpy.data.images, bpy.data.actions)
@@ -135,14 +137,24 @@ def _uses(item: bpy.types.ID) -> list[bpy.types.ID]:
     return [each for each in found if each is not None]
 
 
-def is_in_use(job_id: str) -> bool:
-    """Whether the artist is inside one of the job's placeholders, in Edit Mode for instance."""
-    names = find_placeholders([job_id]).get(job_id, [])
-    return any(bpy.data.objects[each].mode != "OBJECT" for each in names)
+def mode_in_use(job_id: str) -> str:
+    """The mode in which the artist is inside one of the job's placeholders, or a part of it; "" if none."""
+    for item in bpy.data.objects:
+        mode = item.mode
+        above = item if mode != "OBJECT" else None
+        while above is not None:
+            if awaited_job(above) == job_id:
+                return mode
+            above = above.parent if PART in above else None
+    return ""
 
 
 def _put(
-    item: bpy.types.Object, root: bpy.types.Object, objects: list[bpy.types.Object], applied: Matrix | None
+    item: bpy.types.Object,
+    root: bpy.types.Object,
+    objects: list[bpy.types.Object],
+    applied: Matrix | None,
+    earlier: Sequence[bpy.types.Object],
 ) -> tuple[bpy.types.Object, Matrix]:
     """Puts the result in the item's place; returns its root there, and what has been done to its mesh.
 
@@ -151,15 +163,8 @@ def _put(
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
-    children = _children()
     was, collections = item.matrix_basis.copy(), _collections(item)
-    world, earlier = item.matrix_world.inverted_safe(), dict.fromkeys(_parts(item, children))
-    held = [
-        (child, (world @ owner.matrix_world if owner != item else Matrix()) @ child.matrix_parent_inverse)
-        for owner in (item, *earlier)
-        for child in children.get(owner, ())
-        if child not in earlier
-    ]
+    held = _held(item, earlier)
     inner = version_within(root, item)
     is_version = inner is not None
     if inner is None:
@@ -195,16 +200,64 @@ def _put(
     elif not is_same:
         keep_channels(new, item)
     moved = Matrix() if stands == was else stands.inverted_safe() @ was
-    for child, inverse in held:
-        child.parent = new
-        child.matrix_parent_inverse = moved @ inverse
-    twins = {each.name: each for each in objects if each != root}
+    twins = {without_number(each.name): each for each in objects if each != root}
+    twins |= {each.name: each for each in objects if each != root}
+    for child, owner, inverse in held:
+        _hang(child, new, moved @ inverse, _twin(owner, twins))
     for each in earlier:
         for collection in each.users_collection:
             collection.objects.unlink(each)
         # What pointed to a part points to that of the same name, such as LOD0, else to the whole.
-        each.user_remap(twins.get(each.name.removesuffix(REPLACED), new))
+        each.user_remap(_twin(each, twins) or new)
     return new, applied
+
+
+def _held(
+    item: bpy.types.Object, parts: Sequence[bpy.types.Object]
+) -> list[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
+    """What the artist has put under the item or a part of it: with that one, and its parent's place in the
+    item's space.
+    """
+    children, world = children_of_all(), item.matrix_world.inverted_safe()
+    known = {item, *parts}
+    found: list[tuple[bpy.types.Object, bpy.types.Object, Matrix]] = []
+    for owner in (item, *parts):
+        for child in children.get(owner, ()):
+            if child in known:
+                continue
+            if child.parent_type in _POINT_PARENTS:  # of these the inverse says not all
+                inverse = world @ child.matrix_world @ child.matrix_basis.inverted_safe()
+            else:
+                inverse = (
+                    world @ owner.matrix_world if owner != item else Matrix()
+                ) @ child.matrix_parent_inverse
+            found.append((child, owner, inverse))
+    return found
+
+
+def _hang(
+    child: bpy.types.Object, new: bpy.types.Object, inverse: Matrix, twin: bpy.types.Object | None
+) -> None:
+    """Puts what the artist has under an earlier result under the new one: on the same bone, else where it is.
+
+    `twin` is the part that takes the place of its parent.
+    """
+    child.pop(PART, None)  # of a copy of a part
+    bones = twin.data.bones if twin and isinstance(twin.data, bpy.types.Armature) else ()
+    if child.parent_type == "BONE" and child.parent_bone in bones:
+        child.parent = twin
+        return
+    if child.parent_type in _POINT_PARENTS:
+        child.parent_type = "OBJECT"
+    child.parent = new
+    child.matrix_parent_inverse = inverse
+
+
+def _twin(part: bpy.types.Object, twins: Mapping[str, bpy.types.Object]) -> bpy.types.Object | None:
+    """What came under the name that the part came under, before it had to give that up."""
+    name = part.get(PART)
+    name = name if isinstance(name, str) else without_number(part.name).removesuffix(REPLACED)
+    return twins.get(name) or twins.get(without_number(name))
 
 
 def _stands(root: bpy.types.Object, item: bpy.types.Object, place: Matrix) -> Matrix:
@@ -272,32 +325,6 @@ def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
 def _is_mesh_alone(root: bpy.types.Object) -> bool:
     """Whether it is its mesh, its place and its properties, and nothing else."""
     return root.type == "MESH" and not (root.modifiers or root.constraints or root.animation_data)
-
-
-def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:
-    """By parent, in one go: `Object.children` looks at every object of the file, each time."""
-    found: dict[bpy.types.Object, list[bpy.types.Object]] = {}
-    for each in bpy.data.objects:
-        if each.parent:
-            found.setdefault(each.parent, []).append(each)
-    return found
-
-
-def parts_of(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """What came under the root of a result, without what the artist has put under it."""
-    return _parts(root, _children())
-
-
-def _parts(
-    item: bpy.types.Object, children: Mapping[bpy.types.Object, list[bpy.types.Object]]
-) -> list[bpy.types.Object]:
-    found: list[bpy.types.Object] = []
-    waiting = [item]
-    while waiting:
-        parts = [child for child in children.get(waiting.pop(), ()) if PART in child]
-        found += parts
-        waiting += parts
-    return found
 
 
 def _collections(item: bpy.types.Object) -> list[bpy.types.Collection]:

@@ -20,6 +20,7 @@ VERSION = "maquette_version"  # of a result that waits for another version of it
 ARRIVES = "maquette_arrives"  # of an object that waits for a material or a mesh of its own
 BEFORE = "maquette_before"  # of an object: what was taken from it, to be restored
 BESIDE = "maquette_beside"  # of what was put beside another object, not at the 3D cursor: that one's name
+SHAPE = "maquette_shape"  # of an object that came with a result: what its mesh was like, see parts.py
 MAX_COORDINATE = 1e10  # beyond it single precision leaves nothing of a shape
 MAX_ID_LENGTH = 200
 
@@ -45,13 +46,8 @@ def awaited_job(item: bpy.types.Object) -> str:
 
 def matrix_or_none(value: object) -> Matrix | None:
     """A matrix of four rows that has an inverse."""
-    try:
-        numbers = list(value)  # pyright: ignore[reportCallIssue, reportArgumentType] # whatever it is
-    except TypeError:
-        return None
-    if len(numbers) != 16 or not all(isinstance(number, int | float) for number in numbers):
-        return None
-    if not all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers):
+    numbers = numbers_or_none(value, 16)
+    if numbers is None:
         return None
     matrix = Matrix([numbers[row : row + 4] for row in range(0, 16, 4)])
     return matrix if matrix.determinant() else None
@@ -64,12 +60,18 @@ def version_size(item: bpy.types.Object) -> float:
     return float(value) if is_usual else 0.0
 
 
-def _corner_or_none(value: object) -> Vector | None:
+def numbers_or_none(value: object, count: int) -> list[float] | None:
+    """So many numbers, none of them without bounds."""
     try:
         numbers = list(value)  # pyright: ignore[reportCallIssue, reportArgumentType] # whatever it is
     except TypeError:
         return None
-    if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
+    if len(numbers) != count or not all(isinstance(number, int | float) for number in numbers):
         return None
     is_usual = all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers)
-    return Vector(numbers) if is_usual else None
+    return numbers if is_usual else None
+
+
+def _corner_or_none(value: object) -> Vector | None:
+    numbers = numbers_or_none(value, 3)
+    return Vector(numbers) if numbers else None

@@ -31,6 +31,7 @@ PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
 _GAP = 0.25  # of the size, between two in a row
 _ROOM = 4.0  # what is so many times as large is what one stands in, not beside
+_HOLDERS = ("COLLECTION", "SCENE", "SCREEN", "WINDOWMANAGER", "WORKSPACE")  # they have an object, no more
 _SOLID = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME")
 
 
@@ -61,22 +62,32 @@ def add_placeholder(
 
 
 def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
-    """Names of the objects of scenes that wait for these jobs (None: for any), by job id."""
+    """Names of the objects of scenes that wait for these jobs (None: for any), by job id.
+
+    Not of those that are linked: they wait in their own file.
+    """
     found: dict[str, list[str]] = {}
     for item in bpy.data.objects:
         job_id = awaited_job(item)
-        if job_id and (job_ids is None or job_id in job_ids) and item.users_scene:
+        is_wanted = job_id and (job_ids is None or job_id in job_ids)
+        if is_wanted and item.library is None and item.users_scene:
             found.setdefault(job_id, []).append(item.name)
     return found
 
 
 def drop_placeholder(item: bpy.types.Object) -> None:
-    """It waits no more: an empty made for it goes, the artist's own object stays."""
-    if _MADE in item:
+    """It waits no more: an empty made for it goes, unless the artist has built on it; an own object stays."""
+    if _MADE in item and not _is_built_on(item):
         bpy.data.objects.remove(item)
     else:
         for key in PLACEHOLDER_KEYS:
             item.pop(key, None)
+
+
+def _is_built_on(item: bpy.types.Object) -> bool:
+    """Whether anything hangs on the object: children, constraints, drivers, nodes."""
+    users = bpy.data.user_map(subset={item}).get(item, set())
+    return any(each.id_type not in _HOLDERS and each != item for each in users)
 
 
 def wait_no_more(item: bpy.types.Object) -> None:
@@ -219,12 +230,13 @@ def _is_near(
 
     `corners` are those of `Object.bound_box`: the lowest is first, the highest the last but one.
     """
-    left, front, floor = corners[:3]
-    right, back, top = corners[18:21]
     for axis in (1, 2):
-        x, y, z = matrix[axis], matrix[4 + axis], matrix[8 + axis]
-        middle = matrix[12 + axis] + (x * (left + right) + y * (front + back) + z * (floor + top)) / 2
-        reach = (abs(x) * (right - left) + abs(y) * (back - front) + abs(z) * (top - floor)) / 2
+        middle, reach = matrix[12 + axis], 0.0
+        for side in range(3):
+            factor = matrix[4 * side + axis]
+            low_end, high_end = corners[side], corners[18 + side]
+            middle += factor * (low_end + high_end) / 2
+            reach += abs(factor) * (high_end - low_end) / 2
         if middle + reach < low[axis] or middle - reach > high[axis]:
             return False
     return True

@@ -121,7 +121,7 @@ def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:
         return None
     if coming := next(filter(placeholders.is_coming, context.selected_objects), None):
         job = placeholders.job_of(coming, state.jobs)
-        mode = placeholders.mode_in_use(context, job.id) if job and not job.is_working else ""
+        mode = placeholders.mode_in_use(job.id) if job and not job.is_working else ""
         told = (
             f"Its 3D model comes once you leave {mode}" if mode else "What is selected waits for a 3D model"
         )

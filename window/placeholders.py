@@ -209,11 +209,9 @@ def is_beside(context: bpy.types.Context, job_id: str) -> str:
     return next((str(each[scene.BESIDE]) for each in items if each and scene.BESIDE in each), "")
 
 
-def mode_in_use(context: bpy.types.Context, job_id: str) -> str:
+def mode_in_use(job_id: str) -> str:
     """The mode in which what waits for the job's result is edited, which has to be left first; "" if none."""
-    names = [name for name, waits_for in state.placeholders.items() if waits_for == job_id]
-    items = [item for name in names if (item := context.view_layer.objects.get(name))]
-    mode = next((item.mode for item in items if item.mode != "OBJECT"), "")
+    mode = scene.mode_in_use(job_id)
     return f"{mode.replace('_', ' ').title()} Mode" if mode else ""
 
 

@@ -123,7 +123,7 @@ class Placer:
                 self._waiting[job.id] = None
             elif not arrival.load():
                 return True
-            elif scene.is_in_use(job.id):
+            elif scene.mode_in_use(job.id):
                 return False
             elif self._arrive(arrival.loading, job):
                 self._end(job.id, job.name)
@@ -171,7 +171,7 @@ class Placer:
         for job_id in [each for each in self._waiting if each not in found]:
             del self._waiting[job_id]
             self._end(job_id)
-        job_id = next((each for each in self._waiting if not scene.is_in_use(each)), None)
+        job_id = next((each for each in self._waiting if not scene.mode_in_use(each)), None)
         if job_id is not None:
             del self._waiting[job_id]
             self._arrival = _Arrival(job_id, _loading(jobs, job_id))

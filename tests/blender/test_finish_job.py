@@ -235,13 +235,13 @@ def test_a_mesh_that_was_given_other_proportions_is_kept(scene: Any, backend: An
     item = result_of(job)
     item.data.transform(Matrix.Scale(2.0, 4))  # all of it larger is the same shape
     bpy.context.view_layer.update()
-    assert not scene_package.is_reshaped(item)
+    assert not scene_package.edited_of(item)
     operators.finish_job(job_id=job.id, profile="quick.toml")
     assert [each.name for each in bpy.data.meshes if "(edited)" in each.name] == []
     item = result_of(job)
     item.data.transform(Matrix.Diagonal((1.0, 1.0, 3.0, 1.0)))
     bpy.context.view_layer.update()
-    assert scene_package.is_reshaped(item)
+    assert scene_package.edited_of(item)
     old = item.data
     operators.finish_job(job_id=job.id, profile="quick.toml", faces=700)
     assert (old.name, old.use_fake_user, result_of(job).data.name) == ("horse (edited)", True, "horse")
