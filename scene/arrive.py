@@ -318,6 +318,7 @@ def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
     for key, value in root.items():
         item[key] = value
     item.empty_display_type, item.empty_display_size = root.empty_display_type, root.empty_display_size
+    item.instance_type = "NONE"  # what it has shown is replaced
     item.data = root.data
     bpy.data.objects.remove(root)
 

@@ -252,3 +252,16 @@ def test_a_canceled_job_leaves_the_empty_that_something_was_built_on(scene: Any,
     assert is_close(lamp.matrix_world, was)
     assert ("car" in bpy.data.objects) is (built != "nothing")
     assert scene_package.find_placeholders(None) == {}
+
+
+def test_an_empty_that_showed_a_collection_shows_the_result_alone(
+    scene: Any, results: dict[str, Path]
+) -> None:
+    collection = bpy.data.collections.new("Set")
+    collection.objects.link(bpy.data.objects.new("Table", bpy.data.meshes.new("Table")))
+    item = bpy.data.objects.new("Set", None)
+    item.instance_type, item.instance_collection = "COLLECTION", collection
+    scene.collection.objects.link(item)
+    item["maquette_awaits"] = "job_1"
+    root = arrived(results["parts"])
+    assert (root, root.instance_type) == (item, "NONE")
