@@ -5,6 +5,8 @@ An object cannot change its type, so what comes is another object. The one befor
 scene: freeing it would crash Blender while a field of it is edited.
 """
 
+from typing import Any
+
 import bpy
 
 from .append import give_up_name
@@ -171,15 +173,31 @@ def _copy_group(new: bpy.types.bpy_struct, item: bpy.types.bpy_struct) -> None:
             setattr(new, each.identifier, getattr(item, each.identifier))
 
 
-def _copy_properties(new: bpy.types.ID, item: bpy.types.ID) -> None:
-    """The artist's custom properties; those of ours tell of another result."""
+def _copy_properties(new: bpy.types.bpy_struct, item: bpy.types.bpy_struct) -> None:
+    """The artist's custom properties, and those that add-ons have registered; those of ours tell of another
+    result.
+    """
     for key in item.keys():  # noqa: SIM118 # no dict
         if key.startswith(PREFIX) and key != BESIDE:
             continue
         value = item[key]
-        new[key] = value.to_dict() if hasattr(value, "to_dict") else value
-        if isinstance(value, bool | int | float | str):
+        new[key] = _plain(value)
+        if not isinstance(value, list) and not hasattr(value, "to_dict"):  # which have no such settings
             new.id_properties_ui(key).update_from(item.id_properties_ui(key))
+        path = f'["{bpy.utils.escape_identifier(key)}"]'
+        if item.is_property_overridable_library(path):
+            new.property_overridable_library_set(path, True)
+    # Blender 5.0 keeps apart what is registered. It calls this way to it internal; the other, by the names,
+    # would have the add-ons act, of which some rebuild the active object.
+    stored: Any = getattr(item, "bl_system_properties_get", lambda: None)()
+    if stored is not None:
+        mine: Any = new.bl_system_properties_get(do_create=True)  # type: ignore[attr-defined]
+        for key in stored.keys():  # noqa: SIM118 # no dict
+            mine[key] = _plain(stored[key])
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, "to_dict") else value
 
 
 def _local_views() -> list[bpy.types.SpaceView3D]:

@@ -4,6 +4,8 @@
 import importlib
 import math
 import os
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,13 @@ def delivered(folder: Path, objects: list[bpy.types.Object], **options: Any) -> 
     answer = run_task("convert", request, folder)
     assert answer["ok"], answer
     return folder / "result.blend"
+
+
+@pytest.fixture(scope="module")
+def block(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delivery with one mesh."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return delivered(tmp_path_factory.mktemp("block"), [box(bpy.context.scene)])
 
 
 def box(scene: bpy.types.Scene, size: Vector | tuple[float, float, float] = (1, 2, 3)) -> bpy.types.Object:
@@ -406,3 +415,106 @@ def test_another_version_of_what_stands_there_gets_its_transform_and_its_size(
         assert (Vector(map(min, *(end[0] for end in ends), low)) - low).length < 1e-4
         assert (Vector(map(max, *(end[1] for end in ends), high)) - high).length < 1e-4
         assert not any(name in item for name in ("maquette_awaits", "maquette_version"))
+
+
+def replaced(item: bpy.types.Object, result: Path) -> bpy.types.Object:
+    item[scene_package.AWAITS] = "job_1"
+    bpy.context.view_layer.update()
+    (made,) = arrived(result)
+    assert made != item
+    return made
+
+
+class Detail(bpy.types.PropertyGroup):
+    size: bpy.props.FloatProperty()
+
+
+class Other(bpy.types.PropertyGroup):
+    """What another add-on keeps with each object; it counts how often it is told of a change."""
+
+    told = 0
+
+    def _tell(self, _context: object) -> None:
+        Other.told += 1
+
+    note: bpy.props.StringProperty(update=_tell)
+    is_used: bpy.props.BoolProperty(default=True, update=_tell)
+    flags: bpy.props.BoolVectorProperty(size=3)
+    kind: bpy.props.EnumProperty(items=[("A", "A", ""), ("B", "B", "")])
+    partner: bpy.props.PointerProperty(type=bpy.types.Object)
+    lost: bpy.props.PointerProperty(type=bpy.types.Object)
+    detail: bpy.props.PointerProperty(type=Detail)
+    details: bpy.props.CollectionProperty(type=Detail)
+    none: bpy.props.CollectionProperty(type=Detail)
+
+
+@pytest.fixture
+def other_addon() -> Iterator[None]:
+    kinds = (Detail, Other)
+    for kind in kinds:
+        bpy.utils.register_class(kind)
+    bpy.types.Object.other_addon = bpy.props.PointerProperty(type=Other)
+    bpy.types.Object.other_level = bpy.props.IntProperty()
+    yield
+    del bpy.types.Object.other_addon, bpy.types.Object.other_level
+    for kind in kinds:
+        bpy.utils.unregister_class(kind)
+
+
+@pytest.mark.usefixtures("other_addon")
+def test_what_addons_and_cycles_keep_with_an_object_goes_to_the_new_one(
+    scene: bpy.types.Scene, block: Path
+) -> None:
+    item: Any = box(scene)
+    lost = bpy.data.objects.new("lost", None)
+    its = item.other_addon
+    its.note, its.is_used, its.flags, its.kind = "keep me", False, (True, False, True), "B"
+    its.partner, its.lost, its.detail.size = item, lost, 0.5
+    for size in (2, 3):
+        its.details.add().size = size
+    its.none.add()
+    its.none.clear()
+    bpy.data.objects.remove(lost)
+    item.other_level = 3
+    item.cycles.use_motion_blur, item.cycles.motion_steps = False, 4
+    item.maquette.prompt, item.maquette.image = "an oak chair", bpy.data.images.new("oak", 8, 8)
+    Other.told = 0
+    made: Any = replaced(item, block)
+    mine = made.other_addon
+    assert Other.told == 0, "an add-on may rebuild the active object then"
+    assert (mine.note, mine.is_used, tuple(mine.flags), mine.kind) == ("keep me", False, (1, 0, 1), "B")
+    assert (mine.partner, mine.lost, mine.detail.size) == (made, None, 0.5)
+    assert ([each.size for each in mine.details], len(mine.none)) == ([2, 3], 0)
+    mine.none.add().size = 5
+    assert (mine.none[0].size, made.other_level) == (5, 3)
+    assert (made.cycles.use_motion_blur, made.cycles.motion_steps) == (False, 4)
+    assert (made.maquette.prompt, made.maquette.image.name) == ("an oak chair", "oak")
+
+
+def test_custom_properties_keep_what_is_said_of_them(scene: bpy.types.Scene, block: Path) -> None:
+    item = box(scene)
+    values: dict[str, Any] = {
+        "tint": [1.0, 0.5, 0.0],
+        'a "name"': 2,
+        "scene": scene,
+        "group": {"a": 1, "b": [1, 2]},
+        "words": ["a", "b"],
+        "empty": [],
+        "single": array("f", [1.5]),
+        "no_single": array("f"),
+        "bytes": b"\xff",
+    }
+    for name, value in values.items():
+        item[name] = value
+    item.id_properties_ui("tint").update(subtype="COLOR", min=0.0, max=1.0)
+    for name in ("tint", "group"):
+        item.property_overridable_library_set(f'["{name}"]', True)
+    made = replaced(item, block)
+    assert made["group"].to_dict() == {"a": 1, "b": [1, 2]}
+    assert (list(made["tint"]), made["scene"], made["words"]) == ([1, 0.5, 0], scene, ["a", "b"])
+    assert made['a "name"'] == 2
+    of_tint = made.id_properties_ui("tint").as_dict()
+    assert (of_tint["subtype"], of_tint["min"], of_tint["max"]) == ("COLOR", 0, 1)
+    is_overridable = {name: made.is_property_overridable_library(f'["{name}"]') for name in ("tint", "group")}
+    assert is_overridable == {"tint": True, "group": True}
+    assert not made.is_property_overridable_library('["scene"]')
