@@ -94,6 +94,7 @@ def stand_in(new: bpy.types.Object, item: bpy.types.Object, *, is_version: bool 
         new.constraints.copy(constraint)
     _animate(new, item)
     _copy_properties(new, item)
+    _hand_over_asset(new, item)
     shown = [
         (layer, item.select_get(view_layer=layer), item.hide_get(view_layer=layer))
         for scene in item.users_scene
@@ -198,6 +199,21 @@ def _copy_properties(new: bpy.types.bpy_struct, item: bpy.types.bpy_struct) -> N
 
 def _plain(value: Any) -> Any:
     return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def _hand_over_asset(new: bpy.types.Object, item: bpy.types.Object) -> None:
+    """What was an asset is one by the new object, without the picture of what goes."""
+    its = item.asset_data
+    if its is None:
+        return
+    new.asset_mark()
+    mine = new.asset_data
+    assert mine
+    for tag in its.tags:
+        mine.tags.new(tag.name)
+    _copy_group(mine, its)
+    _copy_properties(mine, its)
+    item.asset_clear()
 
 
 def _local_views() -> list[bpy.types.SpaceView3D]:

@@ -518,3 +518,28 @@ def test_custom_properties_keep_what_is_said_of_them(scene: bpy.types.Scene, blo
     is_overridable = {name: made.is_property_overridable_library(f'["{name}"]') for name in ("tint", "group")}
     assert is_overridable == {"tint": True, "group": True}
     assert not made.is_property_overridable_library('["scene"]')
+
+
+def test_what_was_an_asset_is_one_by_the_new_object_alone(
+    scene: bpy.types.Scene, block: Path, tmp_path: Path
+) -> None:
+    item = box(scene)
+    item.name = "Chair"
+    item.asset_mark()
+    catalogue = "6a2ca6a0-1234-4000-8000-000000000001"
+    data: Any = item.asset_data
+    data.description, data.author, data.catalog_id = "mine", "Jo", catalogue
+    for tag in ("prop", "oak"):
+        data.tags.new(tag)
+    data.active_tag = 1
+    data["shop"], data["maquette_job"] = "here", "job_0"
+    replaced(item, block)
+    assert (item.asset_data, item.use_fake_user) == (None, False)
+    path = str(tmp_path / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    ((name, data),) = [(each.name, each.asset_data) for each in bpy.data.objects if each.asset_data]
+    assert (name, data.description, data.author, data.catalog_id) == ("Chair", "mine", "Jo", catalogue)
+    assert ([each.name for each in data.tags], data.active_tag) == (["prop", "oak"], 1)
+    assert data["shop"] == "here"
+    assert "maquette_job" not in data, "that tells of another result"
