@@ -5,6 +5,7 @@ An object cannot change its type, so what comes is another object. The one befor
 scene: freeing it would crash Blender while a field of it is edited.
 """
 
+import math
 from typing import Any
 
 import bpy
@@ -60,22 +61,45 @@ _SHOWN = (
 )
 _GROUPS = ("lineart", "light_linking", "rigid_body", "rigid_body_constraint")
 _CHANNELS = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
+_LAST_FRAME = 1_048_574  # of Blender's time; a file from elsewhere may hold more, or no number
+# In this order: what comes later is not changed by what came before.
 _OF_STRIP = (
-    "frame_end",
+    "use_sync_length",
     "action_frame_start",
     "action_frame_end",
     "scale",
     "repeat",
+    "frame_start_raw",
+    "frame_end_raw",
     "blend_type",
+    "use_auto_blend",
     "blend_in",
     "blend_out",
     "extrapolation",
-    "use_auto_blend",
     "use_reverse",
-    "use_sync_length",
+    "influence",
+    "use_animated_influence",
+    "strip_time",
+    "use_animated_time",
+    "use_animated_time_cyclic",
     "mute",
+    "select",
     "name",
 )
+# Each with how many numbers it has; a choice is one. Set at once: one by one, each would sort the keyframes.
+_OF_KEYFRAME = {
+    "co": 2,
+    "handle_left": 2,
+    "handle_right": 2,
+    "handle_left_type": 1,
+    "handle_right_type": 1,
+    "interpolation": 1,
+    "easing": 1,
+    "back": 1,
+    "amplitude": 1,
+    "period": 1,
+    "type": 1,
+}
 
 
 def stand_in(new: bpy.types.Object, item: bpy.types.Object, *, is_version: bool = False) -> None:
@@ -145,14 +169,19 @@ def _animate(new: bpy.types.Object, item: bpy.types.Object) -> None:
     data = new.animation_data_create()
     for driver in was.drivers:
         data.drivers.from_existing(src_driver=driver)
+    solo: list[bpy.types.NlaTrack] = []
     for track in was.nla_tracks:
         made = data.nla_tracks.new()
-        made.name = track.name
-        made.mute = track.mute
-        made.is_solo = track.is_solo
         for strip in track.strips:
-            if strip.action:
+            ends = (strip.frame_start, strip.frame_end)
+            if strip.action and all(abs(each) <= _LAST_FRAME for each in ends):
                 _copy_strip(made, strip)
+        for name in ("name", "mute", "lock"):
+            setattr(made, name, getattr(track, name))
+        if track.is_solo:
+            solo.append(made)
+    for made in solo:  # at last, and none is told that it is not: that would count for all
+        made.is_solo = True
     data.action = was.action
     if was.action and hasattr(was, "action_slot"):  # from 4.4 on
         data.action_slot = was.action_slot
@@ -161,11 +190,32 @@ def _animate(new: bpy.types.Object, item: bpy.types.Object) -> None:
 
 
 def _copy_strip(track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip) -> None:
-    made = track.strips.new(strip.name, int(strip.frame_start), strip.action)
+    free = max([strip.frame_start, *(each.frame_end for each in track.strips)])
+    made = track.strips.new(strip.name, math.ceil(free), strip.action)
     if hasattr(strip, "action_slot") and strip.action_slot:
         made.action_slot = strip.action_slot
     for name in _OF_STRIP:
         setattr(made, name, getattr(strip, name))
+    for curve in strip.fcurves:
+        mine = made.fcurves.find(curve.data_path, index=curve.array_index)
+        if mine:  # it is there once it is in use
+            _copy_curve(mine, curve)
+
+
+def _copy_curve(new: bpy.types.FCurve, curve: bpy.types.FCurve) -> None:
+    count = len(curve.keyframe_points)
+    new.keyframe_points.clear()
+    new.keyframe_points.add(count)
+    for name, size in _OF_KEYFRAME.items():
+        kind = bpy.types.Keyframe.bl_rna.properties[name].type
+        numbers = [0.0 if kind == "FLOAT" else 0] * (count * size)
+        curve.keyframe_points.foreach_get(name, numbers)
+        new.keyframe_points.foreach_set(name, numbers)
+    for name in ("extrapolation", "mute", "lock"):
+        setattr(new, name, getattr(curve, name))
+    for modifier in curve.modifiers:
+        _copy_group(new.modifiers.new(modifier.type), modifier)
+    new.update()
 
 
 def _copy_group(new: bpy.types.bpy_struct, item: bpy.types.bpy_struct) -> None:

@@ -543,3 +543,72 @@ def test_what_was_an_asset_is_one_by_the_new_object_alone(
     assert ([each.name for each in data.tags], data.active_tag) == (["prop", "oak"], 1)
     assert data["shop"] == "here"
     assert "maquette_job" not in data, "that tells of another result"
+
+
+def strips_of(item: bpy.types.Object) -> list[Any]:
+    """All that the tracks and strips say of themselves."""
+    found: list[Any] = []
+    assert item.animation_data
+    for track in item.animation_data.nla_tracks:
+        found.append([track.name, track.lock, track.mute, track.is_solo])
+        for strip in track.strips:
+            names = [each.identifier for each in strip.bl_rna.properties if not each.is_readonly]
+            found.append({name: getattr(strip, name) for name in names})
+            for curve in strip.fcurves:
+                points = [(tuple(each.co), each.interpolation) for each in curve.keyframe_points]
+                handles = [
+                    (tuple(each.handle_left), each.handle_right_type) for each in curve.keyframe_points
+                ]
+                changes = [(each.type, each.influence) for each in curve.modifiers]
+                found.append((curve.data_path, curve.extrapolation, points, handles, changes))
+    return found
+
+
+def test_what_is_layered_in_time_moves_the_new_object_alike(scene: bpy.types.Scene, block: Path) -> None:
+    item = box(scene)
+    for frame, place in ((1, 0.0), (20, 10.0)):
+        item.location.x = place
+        item.keyframe_insert("location", frame=frame)
+    data: Any = item.animation_data
+    action = data.action
+    data.action = None
+    half, varied, alone = (data.nla_tracks.new() for _ in range(3))
+    strip = half.strips.new("half", 1, action)
+    strip.influence, strip.use_auto_blend, strip.blend_type = 0.5, True, "ADD"
+    strip.frame_end_ui = 20.25
+    later = half.strips.new("later", 41, action)
+    later.scale, later.repeat, later.use_reverse, later.blend_out = 0.5, 2.5, True, 3
+    later.frame_start_ui = 20.5
+    strip = varied.strips.new("varied", 60, action)
+    strip.use_animated_influence = True
+    for frame, value in ((60, 0.2), (66, 0.9), (79, 0.4)):
+        strip.influence = value
+        strip.keyframe_insert("influence", frame=frame)
+    strip.fcurves[0].keyframe_points[1].interpolation = "SINE"
+    strip.fcurves[0].modifiers.new("NOISE").influence = 0.5
+    strip.action_frame_start, strip.extrapolation = 3, "NOTHING"
+    varied.lock, varied.mute = True, True
+    alone.strips.new("alone", 90, action)
+    for is_solo in (False, True):
+        if is_solo:
+            varied.is_solo = True
+        was = strips_of(item)
+        made = replaced(item, block)
+        assert strips_of(made) == was
+        item, varied = made, made.animation_data.nla_tracks[1]
+    assert [each["frame_start"] for each in was if isinstance(each, dict)][1] == 20.5
+
+
+@pytest.mark.parametrize("frame", [math.nan, math.inf, -1e30])
+def test_what_is_layered_at_no_time_holds_no_arrival_up(
+    scene: bpy.types.Scene, block: Path, frame: float
+) -> None:
+    item = box(scene)
+    item.keyframe_insert("location", frame=1)
+    data: Any = item.animation_data
+    track = data.nla_tracks.new()
+    for start in (1, 9):
+        track.strips.new("strip", start, data.action)
+    track.strips[1].frame_start_raw = frame
+    (made,) = replaced(item, block).animation_data.nla_tracks[0].strips  # type: ignore[union-attr]
+    assert made.frame_start == 1
