@@ -43,6 +43,7 @@ _KEPT = (
     "visible_shadow",
     "is_holdout",
     "is_shadow_catcher",
+    "lightgroup",
     "track_axis",
     "up_axis",
 )
@@ -128,6 +129,7 @@ def stand_in(new: bpy.types.Object, item: bpy.types.Object, *, is_version: bool 
     active = [layer for layer, _, _ in shown if layer.objects.active == item]
     spaces = [space for space in _local_views() if item.local_view_get(space)]
     for collection in item.users_collection:
+        _keep_out_of_light(new, item, collection)
         collection.objects.unlink(item)
     item.user_remap(new)
     for layer, is_selected, is_hidden in shown:
@@ -264,6 +266,24 @@ def _hand_over_asset(new: bpy.types.Object, item: bpy.types.Object) -> None:
     _copy_group(mine, its)
     _copy_properties(mine, its)
     item.asset_clear()
+
+
+def _keep_out_of_light(
+    new: bpy.types.Object, item: bpy.types.Object, collection: bpy.types.Collection
+) -> None:
+    """What a light or a shadow leaves out stays so, with all that has come under the new object."""
+    state = _link_state(collection, item)
+    if state.link_state == "INCLUDE":  # as whatever is linked to a collection
+        return
+    for each in {new, *new.children_recursive} & set(collection.objects):
+        _link_state(collection, each).link_state = state.link_state
+
+
+def _link_state(collection: bpy.types.Collection, item: bpy.types.Object) -> bpy.types.CollectionLightLinking:
+    index = collection.objects.find(item.name)
+    if collection.objects[index] != item:  # one from a library may have the same name
+        index = list(collection.objects).index(item)
+    return collection.collection_objects[index].light_linking
 
 
 def _local_views() -> list[bpy.types.SpaceView3D]:

@@ -55,6 +55,13 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return delivered(tmp_path_factory.mktemp("block"), [box(bpy.context.scene)])
 
 
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delivery with two meshes."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return delivered(tmp_path_factory.mktemp("pieces"), [box(bpy.context.scene) for _ in range(2)])
+
+
 def box(scene: bpy.types.Scene, size: Vector | tuple[float, float, float] = (1, 2, 3)) -> bpy.types.Object:
     """A box in front of the origin, off every axis, whose normals and colours are its own."""
     bpy.ops.mesh.primitive_cube_add(size=1)
@@ -612,3 +619,26 @@ def test_what_is_layered_at_no_time_holds_no_arrival_up(
     track.strips[1].frame_start_raw = frame
     (made,) = replaced(item, block).animation_data.nla_tracks[0].strips  # type: ignore[union-attr]
     assert made.frame_start == 1
+
+
+@pytest.mark.parametrize("result", ["block", "pieces"])
+def test_what_a_light_leaves_out_stays_so_with_all_parts_and_its_group_of_lights(
+    scene: bpy.types.Scene, result: str, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(result)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    item, lit = box(bpy.context.scene), box(bpy.context.scene)
+    item.lightgroup = "key"
+    light = bpy.data.objects.new("light", bpy.data.lights.new("light", "POINT"))
+    bpy.context.scene.collection.objects.link(light)
+    receivers = bpy.data.collections.new("receivers")
+    for each in (item, lit):
+        receivers.objects.link(each)
+    light.light_linking.receiver_collection = receivers
+    receivers.collection_objects[0].light_linking.link_state = "EXCLUDE"
+    made = replaced(item, path)
+    states = [each.light_linking.link_state for each in receivers.collection_objects]
+    found = dict(zip(receivers.objects, states, strict=True))
+    assert len(found) == (2 if result == "block" else 4)
+    assert {each for each, state in found.items() if state == "INCLUDE"} == {lit}
+    assert made.lightgroup == "key"
