@@ -4,6 +4,8 @@
 import importlib
 import math
 import os
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,20 @@ def delivered(folder: Path, objects: list[bpy.types.Object], **options: Any) -> 
     answer = run_task("convert", request, folder)
     assert answer["ok"], answer
     return folder / "result.blend"
+
+
+@pytest.fixture(scope="module")
+def block(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delivery with one mesh."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return delivered(tmp_path_factory.mktemp("block"), [box(bpy.context.scene)])
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delivery with two meshes."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    return delivered(tmp_path_factory.mktemp("pieces"), [box(bpy.context.scene) for _ in range(2)])
 
 
 def box(scene: bpy.types.Scene, size: Vector | tuple[float, float, float] = (1, 2, 3)) -> bpy.types.Object:
@@ -406,3 +422,223 @@ def test_another_version_of_what_stands_there_gets_its_transform_and_its_size(
         assert (Vector(map(min, *(end[0] for end in ends), low)) - low).length < 1e-4
         assert (Vector(map(max, *(end[1] for end in ends), high)) - high).length < 1e-4
         assert not any(name in item for name in ("maquette_awaits", "maquette_version"))
+
+
+def replaced(item: bpy.types.Object, result: Path) -> bpy.types.Object:
+    item[scene_package.AWAITS] = "job_1"
+    bpy.context.view_layer.update()
+    (made,) = arrived(result)
+    assert made != item
+    return made
+
+
+class Detail(bpy.types.PropertyGroup):
+    size: bpy.props.FloatProperty()
+
+
+class Other(bpy.types.PropertyGroup):
+    """What another add-on keeps with each object; it counts how often it is told of a change."""
+
+    told = 0
+
+    def _tell(self, _context: object) -> None:
+        Other.told += 1
+
+    note: bpy.props.StringProperty(update=_tell)
+    is_used: bpy.props.BoolProperty(default=True, update=_tell)
+    flags: bpy.props.BoolVectorProperty(size=3)
+    kind: bpy.props.EnumProperty(items=[("A", "A", ""), ("B", "B", "")])
+    partner: bpy.props.PointerProperty(type=bpy.types.Object)
+    lost: bpy.props.PointerProperty(type=bpy.types.Object)
+    detail: bpy.props.PointerProperty(type=Detail)
+    details: bpy.props.CollectionProperty(type=Detail)
+    none: bpy.props.CollectionProperty(type=Detail)
+
+
+@pytest.fixture
+def other_addon() -> Iterator[None]:
+    kinds = (Detail, Other)
+    for kind in kinds:
+        bpy.utils.register_class(kind)
+    bpy.types.Object.other_addon = bpy.props.PointerProperty(type=Other)
+    bpy.types.Object.other_level = bpy.props.IntProperty()
+    yield
+    del bpy.types.Object.other_addon, bpy.types.Object.other_level
+    for kind in kinds:
+        bpy.utils.unregister_class(kind)
+
+
+@pytest.mark.usefixtures("other_addon")
+def test_what_addons_and_cycles_keep_with_an_object_goes_to_the_new_one(
+    scene: bpy.types.Scene, block: Path
+) -> None:
+    item: Any = box(scene)
+    lost = bpy.data.objects.new("lost", None)
+    its = item.other_addon
+    its.note, its.is_used, its.flags, its.kind = "keep me", False, (True, False, True), "B"
+    its.partner, its.lost, its.detail.size = item, lost, 0.5
+    for size in (2, 3):
+        its.details.add().size = size
+    its.none.add()
+    its.none.clear()
+    bpy.data.objects.remove(lost)
+    item.other_level = 3
+    item.cycles.use_motion_blur, item.cycles.motion_steps = False, 4
+    item.maquette.prompt, item.maquette.image = "an oak chair", bpy.data.images.new("oak", 8, 8)
+    Other.told = 0
+    made: Any = replaced(item, block)
+    mine = made.other_addon
+    assert Other.told == 0, "an add-on may rebuild the active object then"
+    assert (mine.note, mine.is_used, tuple(mine.flags), mine.kind) == ("keep me", False, (1, 0, 1), "B")
+    assert (mine.partner, mine.lost, mine.detail.size) == (made, None, 0.5)
+    assert ([each.size for each in mine.details], len(mine.none)) == ([2, 3], 0)
+    mine.none.add().size = 5
+    assert (mine.none[0].size, made.other_level) == (5, 3)
+    assert (made.cycles.use_motion_blur, made.cycles.motion_steps) == (False, 4)
+    assert (made.maquette.prompt, made.maquette.image.name) == ("an oak chair", "oak")
+
+
+def test_custom_properties_keep_what_is_said_of_them(scene: bpy.types.Scene, block: Path) -> None:
+    item = box(scene)
+    values: dict[str, Any] = {
+        "tint": [1.0, 0.5, 0.0],
+        'a "name"': 2,
+        "scene": scene,
+        "group": {"a": 1, "b": [1, 2]},
+        "words": ["a", "b"],
+        "empty": [],
+        "single": array("f", [1.5]),
+        "no_single": array("f"),
+        "bytes": b"\xff",
+    }
+    for name, value in values.items():
+        item[name] = value
+    item.id_properties_ui("tint").update(subtype="COLOR", min=0.0, max=1.0)
+    for name in ("tint", "group"):
+        item.property_overridable_library_set(f'["{name}"]', True)
+    made = replaced(item, block)
+    assert made["group"].to_dict() == {"a": 1, "b": [1, 2]}
+    assert (list(made["tint"]), made["scene"], made["words"]) == ([1, 0.5, 0], scene, ["a", "b"])
+    assert made['a "name"'] == 2
+    of_tint = made.id_properties_ui("tint").as_dict()
+    assert (of_tint["subtype"], of_tint["min"], of_tint["max"]) == ("COLOR", 0, 1)
+    is_overridable = {name: made.is_property_overridable_library(f'["{name}"]') for name in ("tint", "group")}
+    assert is_overridable == {"tint": True, "group": True}
+    assert not made.is_property_overridable_library('["scene"]')
+
+
+def test_what_was_an_asset_is_one_by_the_new_object_alone(
+    scene: bpy.types.Scene, block: Path, tmp_path: Path
+) -> None:
+    item = box(scene)
+    item.name = "Chair"
+    item.asset_mark()
+    catalogue = "6a2ca6a0-1234-4000-8000-000000000001"
+    data: Any = item.asset_data
+    data.description, data.author, data.catalog_id = "mine", "Jo", catalogue
+    for tag in ("prop", "oak"):
+        data.tags.new(tag)
+    data.active_tag = 1
+    data["shop"], data["maquette_job"] = "here", "job_0"
+    replaced(item, block)
+    assert (item.asset_data, item.use_fake_user) == (None, False)
+    path = str(tmp_path / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    ((name, data),) = [(each.name, each.asset_data) for each in bpy.data.objects if each.asset_data]
+    assert (name, data.description, data.author, data.catalog_id) == ("Chair", "mine", "Jo", catalogue)
+    assert ([each.name for each in data.tags], data.active_tag) == (["prop", "oak"], 1)
+    assert data["shop"] == "here"
+    assert "maquette_job" not in data, "that tells of another result"
+
+
+def strips_of(item: bpy.types.Object) -> list[Any]:
+    """All that the tracks and strips say of themselves."""
+    found: list[Any] = []
+    assert item.animation_data
+    for track in item.animation_data.nla_tracks:
+        found.append([track.name, track.lock, track.mute, track.is_solo])
+        for strip in track.strips:
+            names = [each.identifier for each in strip.bl_rna.properties if not each.is_readonly]
+            found.append({name: getattr(strip, name) for name in names})
+            for curve in strip.fcurves:
+                points = [(tuple(each.co), each.interpolation) for each in curve.keyframe_points]
+                handles = [
+                    (tuple(each.handle_left), each.handle_right_type) for each in curve.keyframe_points
+                ]
+                changes = [(each.type, each.influence) for each in curve.modifiers]
+                found.append((curve.data_path, curve.extrapolation, points, handles, changes))
+    return found
+
+
+def test_what_is_layered_in_time_moves_the_new_object_alike(scene: bpy.types.Scene, block: Path) -> None:
+    item = box(scene)
+    for frame, place in ((1, 0.0), (20, 10.0)):
+        item.location.x = place
+        item.keyframe_insert("location", frame=frame)
+    data: Any = item.animation_data
+    action = data.action
+    data.action = None
+    half, varied, alone = (data.nla_tracks.new() for _ in range(3))
+    strip = half.strips.new("half", 1, action)
+    strip.influence, strip.use_auto_blend, strip.blend_type = 0.5, True, "ADD"
+    strip.frame_end_ui = 20.25
+    later = half.strips.new("later", 41, action)
+    later.scale, later.repeat, later.use_reverse, later.blend_out = 0.5, 2.5, True, 3
+    later.frame_start_ui = 20.5
+    strip = varied.strips.new("varied", 60, action)
+    strip.use_animated_influence = True
+    for frame, value in ((60, 0.2), (66, 0.9), (79, 0.4)):
+        strip.influence = value
+        strip.keyframe_insert("influence", frame=frame)
+    strip.fcurves[0].keyframe_points[1].interpolation = "SINE"
+    strip.fcurves[0].modifiers.new("NOISE").influence = 0.5
+    strip.action_frame_start, strip.extrapolation = 3, "NOTHING"
+    varied.lock, varied.mute = True, True
+    alone.strips.new("alone", 90, action)
+    for is_solo in (False, True):
+        if is_solo:
+            varied.is_solo = True
+        was = strips_of(item)
+        made = replaced(item, block)
+        assert strips_of(made) == was
+        item, varied = made, made.animation_data.nla_tracks[1]
+    assert [each["frame_start"] for each in was if isinstance(each, dict)][1] == 20.5
+
+
+@pytest.mark.parametrize("frame", [math.nan, math.inf, -1e30])
+def test_what_is_layered_at_no_time_holds_no_arrival_up(
+    scene: bpy.types.Scene, block: Path, frame: float
+) -> None:
+    item = box(scene)
+    item.keyframe_insert("location", frame=1)
+    data: Any = item.animation_data
+    track = data.nla_tracks.new()
+    for start in (1, 9):
+        track.strips.new("strip", start, data.action)
+    track.strips[1].frame_start_raw = frame
+    (made,) = replaced(item, block).animation_data.nla_tracks[0].strips  # type: ignore[union-attr]
+    assert made.frame_start == 1
+
+
+@pytest.mark.parametrize("result", ["block", "pieces"])
+def test_what_a_light_leaves_out_stays_so_with_all_parts_and_its_group_of_lights(
+    scene: bpy.types.Scene, result: str, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(result)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    item, lit = box(bpy.context.scene), box(bpy.context.scene)
+    item.lightgroup = "key"
+    light = bpy.data.objects.new("light", bpy.data.lights.new("light", "POINT"))
+    bpy.context.scene.collection.objects.link(light)
+    receivers = bpy.data.collections.new("receivers")
+    for each in (item, lit):
+        receivers.objects.link(each)
+    light.light_linking.receiver_collection = receivers
+    receivers.collection_objects[0].light_linking.link_state = "EXCLUDE"
+    made = replaced(item, path)
+    states = [each.light_linking.link_state for each in receivers.collection_objects]
+    found = dict(zip(receivers.objects, states, strict=True))
+    assert len(found) == (2 if result == "block" else 4)
+    assert {each for each, state in found.items() if state == "INCLUDE"} == {lit}
+    assert made.lightgroup == "key"
