@@ -29,6 +29,7 @@ from .place import bounds_of
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
 PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
+_LAST_BIT = 2.0**-23  # of a number in single precision, at most
 _GAP = 0.25  # of the size, between two in a row
 _ROOM = 4.0  # what is so many times as large is what one stands in, not beside
 _SOLID = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME")
@@ -237,6 +238,9 @@ def free_point(point: Iterable[float], step: Vector, layer: bpy.types.ViewLayer)
     """
     feet = [_foot(each, _placed(each)) for each in layer.objects if awaited_job(each) or bounds_or_none(each)]
     free = Vector(point)
+    least = 2 * _LAST_BIT * max(map(abs, free))  # far away a smaller step would lead nowhere
+    if 0 < step.length < least:
+        step = step.normalized() * least
     while any((foot - free).length < 0.1 * step.length for foot in feet):
         free += step
     return free
