@@ -184,7 +184,7 @@ def full_basis(item: bpy.types.Object) -> Matrix:
 
 
 def _stretch_of_parent(item: bpy.types.Object) -> Matrix:
-    """From the space in which the object stands to the world, if its parent makes one axis longer than another.
+    """From the space in which the object stands to the world, if its parent stretches that along an axis.
 
     Else nothing: what is alone, or under a parent that scales evenly, is fitted in its own space.
     """

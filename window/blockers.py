@@ -27,7 +27,11 @@ def blocker(
         return found
     wanted = wanted or wanted_now(context)
     found = _model_blocker(wanted) or _linked_blocker(context, wanted) or _override_blocker(wanted)
-    found = found or _place_blocker(context, wanted) or (_inputs_blocker(context, wanted) if needs_inputs else None)
+    found = (
+        found
+        or _place_blocker(context, wanted)
+        or (_inputs_blocker(context, wanted) if needs_inputs else None)
+    )
     return found or credits_blocker(wanted.cost_cu)
 
 

@@ -414,7 +414,8 @@ def test_a_result_is_as_large_as_its_box_however_small_that_is(
 ) -> None:
     result = delivered(tmp_path, [box(scene)])
     bpy.ops.mesh.primitive_cube_add(size=size)
-    bpy.context.object["maquette_awaits"] = "job_1"
+    item: Any = bpy.context.object
+    item["maquette_awaits"] = "job_1"
     bpy.context.view_layer.update()
     (made,) = arrived(result)
     low, high = corners(made)
@@ -424,7 +425,8 @@ def test_a_result_is_as_large_as_its_box_however_small_that_is(
 def test_what_replaces_a_plane_is_as_wide_as_that(scene: bpy.types.Scene, tmp_path: Path) -> None:
     result = delivered(tmp_path, [box(scene)])
     bpy.ops.mesh.primitive_plane_add(size=4, rotation=(0.3, 0.2, 0.1))
-    bpy.context.object["maquette_awaits"] = "job_1"
+    item: Any = bpy.context.object
+    item["maquette_awaits"] = "job_1"
     bpy.context.view_layer.update()
     (made,) = arrived(result)
     assert tuple(made.dimensions) == pytest.approx((2, 4, 6), rel=1e-4)
