@@ -39,7 +39,7 @@ from .custom_properties import (
 )
 from .parts import children_of_all, edited_of, note_parts, parts_of
 from .place import corners_of
-from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, version_within
+from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, full_basis, version_within
 from .stand_in import keep_channels, keep_own, stand_in
 
 _POINT_PARENTS = ("BONE", "VERTEX", "VERTEX_3")  # where a child hangs on a point of its parent
@@ -163,7 +163,7 @@ def _put(
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
-    was, collections = item.matrix_basis.copy(), _collections(item)
+    was, collections = full_basis(item), _collections(item)
     held = _held(item, earlier)
     inner = version_within(root, item)
     is_version = inner is not None
@@ -269,8 +269,9 @@ def _stands(root: bpy.types.Object, item: bpy.types.Object, place: Matrix) -> Ma
     """
     animation = item.animation_data
     is_moved = animation and (animation.action or animation.drivers or len(animation.nla_tracks))
-    if (is_moved or item.constraints) and abs(item.matrix_basis.determinant()) > 1e-12:
-        return item.matrix_basis.copy()
+    basis = full_basis(item)
+    if (is_moved or item.constraints) and abs(basis.determinant()) > 1e-12:
+        return basis
     if not isinstance(root.data, bpy.types.Mesh) or len(root.data.vertices) > _QUICK_VERTICES:
         return place
     location, turn, _ = place.decompose()

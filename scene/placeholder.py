@@ -29,6 +29,8 @@ from .place import bounds_of
 _MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
 PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
+_FLAT = 1e-6  # of the longest edge
+_LAST_BIT = 2.0**-23  # of a number in single precision, at most
 _GAP = 0.25  # of the size, between two in a row
 _ROOM = 4.0  # what is so many times as large is what one stands in, not beside
 _HOLDERS = ("COLLECTION", "SCENE", "SCREEN", "WINDOWMANAGER", "WORKSPACE")  # they have an object, no more
@@ -154,7 +156,8 @@ def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
 
 def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
     """Where the root stands: where what was sent stood, exactly; else on the floor of the placeholder's
-    box, as large as fits, turned alike.
+    box, as large as fits, turned alike. What is there is measured as it is seen, also under a parent that
+    stretches it.
     """
     place = matrix_or_none(item.get(FIT))
     if place is not None:
@@ -163,17 +166,46 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
     # A mirrored box is filled like one that is not: Blender's `decompose` would turn it upside down.
     signs = [math.copysign(1.0, a * b) for a, b in zip(item.scale, item.delta_scale, strict=True)]
     mirror = Matrix.Diagonal((*signs, 1.0))
-    basis = item.matrix_basis @ mirror
+    stretch = _stretch_of_parent(item)
+    basis = stretch @ full_basis(item) @ mirror
     ends = [mirror @ corner for corner in box_of(item)]
     box_low, box_high = (Vector([pick(axis) for axis in zip(*ends, strict=True)]) for pick in (min, max))
     _, turn, scale = basis.decompose()
     room = [factor * edge for factor, edge in zip(scale, box_high - box_low, strict=True)]
     # A flat side says nothing: a plane that is replaced has no height.
-    ratios = [edge / own for edge, own in zip(room, high - low, strict=True) if edge > 1e-6 and own > 1e-6]
-    factor = min(ratios, default=1.0)
+    thin, own_thin = _FLAT * max(room), _FLAT * max(high - low)
+    pairs = zip(room, high - low, strict=True)
+    factor = min((edge / own for edge, own in pairs if edge > thin and own > own_thin), default=1.0)
     floor = Vector(((box_low.x + box_high.x) / 2, (box_low.y + box_high.y) / 2, box_low.z))
     foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z)) * factor
-    return Matrix.LocRotScale(basis @ floor - turn @ foot, turn, [factor] * 3)
+    return stretch.inverted() @ Matrix.LocRotScale(basis @ floor - turn @ foot, turn, [factor] * 3)
+
+
+def full_basis(item: bpy.types.Object) -> Matrix:
+    """The object's transform, in which it has a size of 1 where animation has shrunk it to nothing."""
+    data, basis = item.animation_data, item.matrix_basis.copy()
+    is_moved = data and (data.action or data.drivers or len(data.nla_tracks))
+    if not is_moved or abs(basis.determinant()) > 1e-12:
+        return basis
+    scale = item.scale.copy()
+    item.scale = [math.copysign(1.0, factor) for factor in scale]
+    basis = item.matrix_basis.copy()
+    item.scale = scale
+    return basis
+
+
+def _stretch_of_parent(item: bpy.types.Object) -> Matrix:
+    """From the space in which the object stands to the world, if its parent stretches that along an axis.
+
+    Else nothing: what is alone, or under a parent that scales evenly, is fitted in its own space.
+    """
+    if not item.parent or item.parent_type != "OBJECT":
+        return Matrix()
+    outer = item.parent.matrix_world @ item.matrix_parent_inverse
+    axes = outer.to_3x3()
+    scale = axes.to_scale()
+    is_even = max(scale) - min(scale) <= _SAME * max(scale) and axes.is_orthogonal_axis_vectors
+    return Matrix() if is_even or axes.determinant() <= 1e-12 else outer
 
 
 def free_place(
@@ -249,6 +281,9 @@ def free_point(point: Iterable[float], step: Vector, layer: bpy.types.ViewLayer)
     """
     feet = [_foot(each, _placed(each)) for each in layer.objects if awaited_job(each) or bounds_or_none(each)]
     free = Vector(point)
+    least = 2 * _LAST_BIT * max(map(abs, free))  # far away a smaller step would lead nowhere
+    if 0 < step.length < least:
+        step = step.normalized() * least
     while any((foot - free).length < 0.1 * step.length for foot in feet):
         free += step
     return free

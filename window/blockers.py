@@ -6,7 +6,7 @@ All of it is read from memory: panels ask at each redraw.
 
 import bpy
 
-from .. import properties
+from .. import properties, scene
 from ..jobs import cost_text, requires_mesh
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
@@ -26,8 +26,12 @@ def blocker(
     if found := service_blocker() or _key_blocker():
         return found
     wanted = wanted or wanted_now(context)
-    found = _model_blocker(wanted) or _linked_blocker(context, wanted) or _place_blocker(context, wanted)
-    found = found or (_inputs_blocker(context, wanted) if needs_inputs else None)
+    found = _model_blocker(wanted) or _linked_blocker(context, wanted) or _override_blocker(wanted)
+    found = (
+        found
+        or _place_blocker(context, wanted)
+        or (_inputs_blocker(context, wanted) if needs_inputs else None)
+    )
     return found or credits_blocker(wanted.cost_cu)
 
 
@@ -112,6 +116,24 @@ def _linked_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None
     if linked is None or (wanted.targets and not (model and requires_mesh(model))):
         return None
     return _blocking(f"{linked.name} is linked from another file. Make it local first")
+
+
+def _override_blocker(wanted: Wanted) -> Notice | None:
+    """What overrides another file's can be sent, but Blender does not save that it waits, nor what it was.
+
+    A collection that overrides one takes no other object: what is in it can change, but not be replaced.
+    """
+    if not bpy.data.libraries:
+        return None
+    targets = [each for each in wanted.targets if each]
+    found: bpy.types.ID | None = next((each for each in targets if each.override_library), None)
+    mode = properties.place_mode_of(wanted.settings, wanted.model)
+    is_changed = mode == "ORIGINAL" and wanted.settings.result in scene.ONTO
+    replaced = {each for each in targets if not is_changed or each.type != "MESH"}
+    if found is None and replaced:
+        closed = (each for each in bpy.data.collections if each.override_library)
+        found = next((each for each in closed if not replaced.isdisjoint(each.objects)), None)
+    return _blocking(f"{found.name} overrides one of another file. Make it local first") if found else None
 
 
 def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:

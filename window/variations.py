@@ -5,10 +5,10 @@ Nothing here spends, and nothing is deleted but objects of the scene: each is on
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import bpy
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 from .. import properties, scene
 from ..jobs import DONE, JobCache, JobRecord
@@ -17,6 +17,7 @@ from . import on_original, placeholders
 from .placing import placer
 
 _GAP = 0.25  # of the size, between two in the row
+_SHEAR = 1e-4  # of the largest scale: single precision alone makes less
 
 
 def ready(jobs: JobCache, job: JobRecord) -> list[JobRecord]:
@@ -156,7 +157,8 @@ def swap(context: bpy.types.Context, jobs: JobCache, job: JobRecord, other: JobR
 def keep(context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> int:
     """Removes from the scene what stands, or waits, of the others of the group; returns how many that were.
 
-    What the artist has put under them stays where it is.
+    What another scene has, too, stays there. What the artist has put under them stays where it is, and so
+    does an object of the artist's that one of them was to replace.
     """
     state.compared = ""
     others_ids = {each.id for each in jobs.group(job)} - {job.id}
@@ -164,17 +166,85 @@ def keep(context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> int:
         item
         for job_id in others_ids
         for item in placeholders.objects_of(job_id, context.scene.objects)
-        if item.library is None and item.get("maquette_job") != job.id and not scene.job_of(item)
+        if _is_of_this_file(item) and item.get("maquette_job") != job.id and not scene.job_of(item)
     ]
-    gone: dict[bpy.types.Object, None] = {}
-    for root in roots:
-        gone |= dict.fromkeys([root, *scene.parts_of(root)])
-    for child in [each for each in bpy.data.objects if each.parent in gone and each not in gone]:
-        world = child.matrix_world.copy()
-        child.parent = None
-        child.matrix_world = world
-    bpy.data.batch_remove(list(gone))
+    own = {each for each in roots if not placeholders.is_root(each) and "maquette_placeholder" not in each}
+    for item in own:  # the artist's, which was to be replaced
+        scene.drop_placeholder(item)
+    leaving = {each for root in roots if root not in own for each in (root, *scene.parts_of(root))}
+    collections = {context.scene.collection, *context.scene.collection.children_recursive}
+    gone = {each for each in leaving if collections.issuperset(each.users_collection)}
+    context.view_layer.update()
+    _let_go(gone)
+    for collection in collections:
+        for each in (leaving - gone) & set(collection.objects):
+            collection.objects.unlink(each)
+    bpy.data.batch_remove(gone)
     return len(roots)
+
+
+def _let_go(gone: Collection[bpy.types.Object]) -> None:
+    """Keeps in its place, at each frame, what is parented to what goes.
+
+    It goes to the parent of that. Without one it stands by itself, or under an empty if its own transform,
+    which animation or a constraint sets, or shear, which no transform has, needs a parent.
+    """
+    empties: dict[bpy.types.Object, bpy.types.Object] = {}
+    for child in [each for each in bpy.data.objects if each.parent in gone and each not in gone]:
+        before = child.parent
+        assert before
+        held, above = _held(child), before.parent
+        while above in gone:
+            above = above.parent
+        place = held @ child.matrix_basis
+        if above is None and (_is_moved(child) or _is_sheared(place)):
+            if before not in empties:
+                empties[before] = _empty_for(child, _world(before).translation)
+            above = empties[before]
+        child.parent_type = "OBJECT"
+        child.parent = above
+        if above:
+            child.matrix_parent_inverse = _world(above).inverted_safe() @ held
+        else:
+            child.matrix_basis = place
+
+
+def _held(item: bpy.types.Object) -> Matrix:
+    """From the space of the object's own transform to the world."""
+    if item.parent is None:
+        return Matrix()
+    if item.parent_type == "OBJECT":
+        return _world(item.parent) @ item.matrix_parent_inverse
+    return item.matrix_world @ item.matrix_basis.inverted_safe()
+
+
+def _world(item: bpy.types.Object) -> Matrix:
+    """Where the object is in the world: Blender knows it only of what the view layer shows."""
+    is_known = item.visible_get() or item.constraints or (item.parent and item.parent_type != "OBJECT")
+    return item.matrix_world.copy() if is_known else _held(item) @ item.matrix_basis
+
+
+def _is_moved(item: bpy.types.Object) -> bool:
+    data = item.animation_data
+    return bool(item.constraints or (data and (data.action or data.drivers or len(data.nla_tracks))))
+
+
+def _is_sheared(place: Matrix) -> bool:
+    straight = Matrix.LocRotScale(*place.decompose())
+    most = _SHEAR * max(map(abs, place.to_scale()))
+    return any((a - b).length > most for a, b in zip(place.to_3x3(), straight.to_3x3(), strict=True))
+
+
+def _empty_for(child: bpy.types.Object, place: Vector) -> bpy.types.Object:
+    """An empty on the place, where the child can be found."""
+    made = bpy.data.objects.new(f"{child.name} (parent)", None)
+    made.empty_display_size = 0.1
+    made.location = place
+    for collection in child.users_collection:
+        if collection.library is None and collection.override_library is None:
+            collection.objects.link(made)
+    bpy.context.view_layer.update()
+    return made
 
 
 def results_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -182,8 +252,13 @@ def results_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.typ
     return [
         each
         for each in objects
-        if each.get("maquette_job") == job_id and placeholders.is_root(each) and each.library is None
+        if each.get("maquette_job") == job_id and placeholders.is_root(each) and _is_of_this_file(each)
     ]
+
+
+def _is_of_this_file(item: bpy.types.Object) -> bool:
+    """Neither linked from another nor an override, of which Blender does not save what becomes of it."""
+    return item.library is None and item.override_library is None
 
 
 def place(jobs: JobCache, job_ids: Sequence[str]) -> None:

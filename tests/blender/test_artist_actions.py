@@ -227,3 +227,14 @@ def test_the_free_place_is_that_of_a_look_at_every_corner(seed) -> None:
             expected.x, first = high.x + 0.75 * 1.5, first or name
     assert beside == first
     assert (found - expected).length < 1e-4
+
+
+@pytest.mark.parametrize("at", [5.0, 5e6, 1e12])
+def test_beside_a_point_is_a_free_one_however_far_away_it_is(at: float) -> None:
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    point, step = Vector((at, at, 0.0)), Vector((0.1, 0.075, 0.0))
+    scene_package.add_placeholder(bpy.context.scene, job_id="job", name="Wait", location=point, size=0.1)
+    bpy.context.view_layer.update()
+    free = scene_package.free_point(point, step, bpy.context.view_layer)
+    assert free.x > at and free.y > at
+    assert (free - point).length == pytest.approx(max(0.125, at * 2.0**-21), rel=1)

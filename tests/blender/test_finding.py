@@ -475,6 +475,37 @@ def test_what_is_linked_is_neither_sent_nor_replaced_and_that_is_said(backend, t
     assert blockers.blocker(bpy.context).text == told
 
 
+def test_what_overrides_another_file_is_not_replaced_and_that_is_said_before_it_is_paid(
+    backend, tmp_path
+) -> None:
+    chosen: Any = properties.get(bpy.context.scene)
+    item = add_object(add_job(backend), "Chair")
+    room = bpy.data.collections.new("Set")
+    room.objects.link(item)
+    bpy.data.libraries.write(str(tmp_path / "set.blend"), {room})
+    bpy.data.objects.remove(item)
+    bpy.data.collections.remove(room)
+    libraries: Any = bpy.data.libraries  # the stubs know no context manager
+    with libraries.load(str(tmp_path / "set.blend"), link=True) as (_, found):
+        found.collections = ["Set"]
+    (linked,), layer = found.collections, bpy.context.view_layer
+    made = linked.override_hierarchy_create(bpy.context.scene, layer, do_fully_editable=True)
+    (own,) = made.objects
+    replaced(backend, own)
+    told = "{} overrides one of another file. Make it local first"
+    assert blockers.blocker(bpy.context).text == told.format("Chair")
+    chosen.model_id = "model_meshy-retexture"
+    assert (chosen.mesh_place_mode, chosen.result) == ("ORIGINAL", "MATERIAL")
+    assert blockers.blocker(bpy.context).text == told.format("Chair")
+    chosen.mesh_place_mode = "CURSOR"  # it is only sent
+    assert told.format("Chair") not in str(blockers.blocker(bpy.context))
+    own.make_local()
+    chosen.mesh_place_mode = "ORIGINAL"
+    assert "overrides" not in str(blockers.blocker(bpy.context))
+    chosen.result = "OBJECT"
+    assert blockers.blocker(bpy.context).text == told.format("Set")
+
+
 def test_a_selection_of_thousands_is_not_read_to_its_end_at_each_redraw(backend) -> None:
     properties.get(bpy.context.scene).place_mode = "SELECTED"
     mesh, most = bpy.data.meshes.new("Box"), wanted.JOBS_MAX

@@ -642,3 +642,70 @@ def test_what_a_light_leaves_out_stays_so_with_all_parts_and_its_group_of_lights
     assert len(found) == (2 if result == "block" else 4)
     assert {each for each, state in found.items() if state == "INCLUDE"} == {lit}
     assert made.lightgroup == "key"
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-3, 1e6])
+def test_a_result_is_as_large_as_its_box_however_small_that_is(
+    scene: bpy.types.Scene, tmp_path: Path, size: float
+) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    bpy.ops.mesh.primitive_cube_add(size=size)
+    item: Any = bpy.context.object
+    item["maquette_awaits"] = "job_1"
+    bpy.context.view_layer.update()
+    (made,) = arrived(result)
+    low, high = corners(made)
+    assert max(high - low) == pytest.approx(size, rel=1e-3)
+
+
+def test_what_replaces_a_plane_is_as_wide_as_that(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    bpy.ops.mesh.primitive_plane_add(size=4, rotation=(0.3, 0.2, 0.1))
+    item: Any = bpy.context.object
+    item["maquette_awaits"] = "job_1"
+    bpy.context.view_layer.update()
+    (made,) = arrived(result)
+    assert tuple(made.dimensions) == pytest.approx((2, 4, 6), rel=1e-4)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.6])
+def test_a_parent_that_stretches_its_child_does_not_stretch_the_result(
+    scene: bpy.types.Scene, tmp_path: Path, turn: float
+) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    parent = bpy.data.objects.new("parent", None)
+    scene.collection.objects.link(parent)
+    parent.location, parent.scale, parent.rotation_euler = (1, 2, 3), (1, 1, 3), (turn, turn, turn)
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    item: Any = bpy.context.object
+    item.parent, item.scale = parent, (1, 1, 1 / 3)
+    item["maquette_awaits"] = "job_1"
+    bpy.context.view_layer.update()
+    floor = item.matrix_world @ Vector((0, 0, -1))
+    (made,) = arrived(result)
+    assert made.parent == parent
+    ends = [made.matrix_world @ Vector(corner) for corner in made.bound_box]
+    sides = [(ends[place] - ends[0]).length for place in (4, 3, 1)]
+    assert sides == pytest.approx([2 / 3, 4 / 3, 2], rel=1e-4)
+    assert ((ends[0] + ends[7]) / 2 - floor).length < 1e-4
+
+
+@pytest.mark.parametrize("least", [0.0, 1e-4, 1e-2])
+def test_what_grows_out_of_nothing_is_as_large_as_its_box_in_the_end(
+    scene: bpy.types.Scene, tmp_path: Path, least: float
+) -> None:
+    result = delivered(tmp_path, [box(scene)])
+    bpy.ops.mesh.primitive_cube_add(size=10, location=(1, 2, 3), rotation=(0, 0, 0.5))
+    item: Any = bpy.context.object
+    for frame, factor in ((20, 1.0), (1, least)):
+        item.scale = (factor,) * 3
+        item.keyframe_insert("scale", frame=frame)
+    item["maquette_awaits"] = "job_1"
+    scene.frame_set(1)
+    (made,) = arrived(result)
+    scene.frame_set(20)
+    low, high = corners(made)
+    assert (low.z, high.z) == pytest.approx((-2, 8), abs=1e-3)
+    assert made.rotation_euler.z == pytest.approx(0.5)
+    scene.frame_set(1)
+    assert max(made.scale) == pytest.approx(least)

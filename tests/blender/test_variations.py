@@ -4,6 +4,7 @@
 import json
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -262,6 +263,108 @@ def test_keep_tidies_the_others_away_and_what_stood_on_them_stays(group: list[An
         operators.keep_job(job_id=second.id)
     with pytest.raises(RuntimeError, match="is not in this scene"):
         operators.keep_job(job_id=first.id)
+
+
+def test_what_is_animated_or_sheared_stays_at_each_frame_where_it_was(group: list[Any]) -> None:
+    first, second, third = group
+    operators.compare_job(job_id=first.id)
+    scene: Any = bpy.context.scene
+    carrier = bpy.data.objects.new("carrier", None)
+    scene.collection.objects.link(carrier)
+    carrier.location, carrier.rotation_euler = (1.0, 2.0, 3.0), (0.1, 0.2, 0.3)
+    standing(third).parent = carrier
+    for each in (second, third):
+        standing(each).scale = (1.0, 1.0, 3.0)
+    children = []
+    for each in (second, third):
+        for name in ("still", "moving", "sheared"):
+            child = bpy.data.objects.new(name, None)
+            scene.collection.objects.link(child)
+            child.parent = standing(each)
+            child.location = (0.0, 1.0, 1.0)
+            children.append(child)
+            if name == "moving":
+                child.keyframe_insert("location", frame=1)
+                child.location.z = 4.0
+                child.keyframe_insert("location", frame=20)
+            if name == "sheared":
+                child.rotation_euler.x = 0.6
+
+    def places(frame: int) -> list[Any]:
+        scene.frame_set(frame)
+        return [each.matrix_world.copy() for each in children]
+
+    was = {frame: places(frame) for frame in (20, 1)}
+    operators.keep_job(job_id=first.id)
+    for frame, worlds in was.items():
+        for child, world, now in zip(children, worlds, places(frame), strict=True):
+            assert all((a - b).length < 1e-4 for a, b in zip(now, world, strict=True)), (child, frame)
+    parents = [each.parent for each in children]
+    assert parents[0] is None
+    assert parents[1] == parents[2]
+    assert parents[1].type == "EMPTY"
+    assert parents[3:] == [carrier] * 3
+
+
+def test_what_is_not_shown_stays_where_it_was_put(group: list[Any], tmp_path: Path) -> None:
+    first, second, _ = group
+    operators.compare_job(job_id=first.id)
+    hidden = bpy.data.collections.new("off")
+    bpy.context.scene.collection.children.link(hidden)
+    child = bpy.data.objects.new("hat", None)
+    hidden.objects.link(child)
+    child.parent, child.location = standing(second), (1.0, 2.0, 3.0)
+    bpy.context.view_layer.update()
+    world = child.matrix_world.copy()
+    bpy.context.view_layer.layer_collection.children["off"].exclude = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "hidden.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "hidden.blend"))
+    backend: Any = state.backend
+    variations.keep(bpy.context, backend.jobs, first)
+    bpy.context.view_layer.layer_collection.children["off"].exclude = False
+    bpy.context.view_layer.update()
+    child = bpy.data.objects["hat"]
+    assert all((a - b).length < 1e-4 for a, b in zip(child.matrix_world, world, strict=True))
+
+
+def test_what_another_scene_has_too_stays_there(group: list[Any]) -> None:
+    first, second, third = group
+    operators.compare_job(job_id=first.id)
+    item, other = standing(second), bpy.data.scenes.new("Shot 2")
+    other.collection.objects.link(item)
+    wall = bpy.data.objects.new("wall", bpy.data.meshes.new("wall"))
+    other.collection.objects.link(wall)
+    wall.modifiers.new("cut", "BOOLEAN").object = item
+    gone = standing(third).name
+    operators.keep_job(job_id=first.id)
+    assert [len(found(each)) for each in group] == [1, 0, 0]
+    assert set(other.objects) == {item, wall}
+    assert wall.modifiers["cut"].object == item
+    assert gone not in bpy.data.objects
+
+
+def test_an_object_of_the_artist_s_that_waits_stays_and_so_does_an_override(
+    group: list[Any], backend: Any, tmp_path: Path
+) -> None:
+    first, _, third = group
+    operators.compare_job(job_id=first.id)
+    item = standing(third)
+    item.name = "Hero"
+    bpy.data.libraries.write(str(tmp_path / "hero.blend"), {item})
+    bpy.data.objects.remove(item)
+    libraries: Any = bpy.data.libraries  # the stubs know no context manager
+    with libraries.load(str(tmp_path / "hero.blend"), link=True) as (_, linked):
+        linked.objects = ["Hero"]
+    override = linked.objects[0].override_create()
+    bpy.context.scene.collection.objects.link(override)
+    bpy.ops.mesh.primitive_cube_add()
+    cube: Any = bpy.context.object
+    cube["maquette_awaits"] = third.id
+    assert not found(third)
+    assert variations.keep(bpy.context, backend.jobs, first) == 2
+    assert {cube, override} <= set(bpy.context.scene.objects)
+    assert "maquette_awaits" not in cube
+    assert [len(found(each)) for each in group] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("action", ["compare_job", "swap_job", "keep_job"])
