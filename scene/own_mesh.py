@@ -66,6 +66,8 @@ def _box_over(item: bpy.types.Object) -> bpy.types.Object:
         empty.parent = item.parent
         empty.parent_type = item.parent_type
         empty.parent_bone = item.parent_bone
+        if item.parent_type.startswith("VERTEX"):
+            empty.parent_vertices = item.parent_vertices
         empty.matrix_parent_inverse = item.matrix_parent_inverse
         empty.matrix_basis = item.matrix_basis @ box
     for collection in item.users_collection:

@@ -752,3 +752,15 @@ def test_a_linked_mesh_without_a_slot_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(shapes.scene_package.EditedError, match="is linked"):
         shapes.given(item, "MATERIAL", tmp_path)
     assert not shapes.scene_package.has_original(item)
+
+
+def test_a_new_object_stands_at_the_vertex_that_the_original_hangs_on() -> None:
+    holder, item = cube(), cube()
+    holder.location = (5, 5, 5)
+    item.parent = holder
+    item.parent_type = "VERTEX"
+    item.parent_vertices = (3, 0, 0)
+    shapes.scene_package.reserve(item, shapes.JOB, "OBJECT")
+    bpy.context.view_layer.update()
+    (empty,) = (each for each in bpy.data.objects if each.type == "EMPTY")
+    assert (empty.matrix_world.translation - item.matrix_world.translation).length < 1e-5
