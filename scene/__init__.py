@@ -6,7 +6,8 @@ from .arrive import arrive, mode_in_use
 from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .export_as import FORMS, TARGETS
-from .own_mesh import ONTO, EditedError, has_original, job_of, note_fit, put, reserve, restore, waiting_for
+from .original import has_original, job_of
+from .own_mesh import ONTO, EditedError, note_fit, put, reserve, waiting_for
 from .parts import edited_of, parts_of
 from .place import Placement, grid_locations, row_locations
 from .placeholder import (
@@ -23,6 +24,7 @@ from .placeholder import (
     wait_no_more,
 )
 from .render import render_preview, shown_in_srgb
+from .restore_original import restore
 from .thumbnails import write_thumbnail
 from .write import write_form
 

@@ -212,6 +212,26 @@ def arrived(answer: Mapping[str, Any], told: Mapping[str, Any], folder: Path) ->
     )
 
 
+def given(
+    item: bpy.types.Object, result: str, folder: Path, *, slots: int = 1, job: str = JOB, uv: str = ""
+) -> None:
+    """What came for the object, without a service: one material in the first slots, or a triangle with it."""
+    mesh: Any = bpy.data.meshes.new("made")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    material = bpy.data.materials.new("Texture")
+    for _ in range(slots):
+        mesh.materials.append(material)
+    made = bpy.data.objects.new("made", mesh)
+    made["maquette_min"], made["maquette_max"] = (0.0, 0.0, 0.0), (1.0, 1.0, 0.0)
+    bpy.data.libraries.write(str(folder / "own.blend"), {made})
+    bpy.data.batch_remove([made, mesh, material])
+    corners = len(item.data.loops)  # type: ignore[union-attr]
+    (folder / "own.uv").write_bytes(bytes(8 * corners))
+    info = {"result": result, "is_base": True, "uv": uv, "corners": corners}
+    scene_package.reserve(item, job, result)
+    scene_package.put(scene_package.Loading(folder / "own.blend"), info, job_id=job, provenance={})
+
+
 def world_points(item: bpy.types.Object) -> Any:
     """The vertices of it and of what is under it, in the world."""
     bpy.context.view_layer.update()

@@ -54,6 +54,21 @@ def test_two_meshes_are_two_jobs_and_each_gets_its_texture(scene: Any, backend: 
     assert not any(bpy.data.objects[name].material_slots for name in names)
 
 
+def test_linked_duplicates_without_a_material_have_none_again(scene: Any, backend: Any) -> None:
+    choose(backend, TEXTURE)
+    (name,) = monkeys(1)
+    twin = bpy.data.objects[name].copy()
+    scene.collection.objects.link(twin)
+    twin.location.x = 4
+    twin.select_set(True)
+    operators.generate(inputs=WORDS)
+    assert all(map(picture_of, (name, twin.name)))
+    for each in scene.objects:
+        each.select_set(True)
+    operators.restore_original()
+    assert not any(each.material_slots for each in scene.objects)
+
+
 def test_the_object_that_is_named_is_worked_on_whatever_is_selected(scene: Any, backend: Any) -> None:
     choose(backend, TEXTURE)
     first, second = monkeys(2)

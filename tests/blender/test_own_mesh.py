@@ -525,3 +525,242 @@ def test_each_picture_is_baked_and_a_normal_is_turned_with_the_uvs(tmp_path: Pat
     assert middle("roughness")[1:] == pytest.approx((0.25, 0.75), abs=0.02)
     lean = np.array((0.6, 0.0, 0.8)) / np.linalg.norm((0.6, 0.0, 0.8))
     assert middle("normal") * 2 - 1 == pytest.approx((lean[1], lean[0], lean[2]), abs=0.03)
+
+
+# What is restored of what the artist has changed since
+
+
+def cube(*materials: str) -> Any:
+    """Its faces have the slots in turn."""
+    bpy.ops.mesh.primitive_cube_add()
+    item: Any = shapes.active()
+    for name in materials:
+        item.data.materials.append(bpy.data.materials.new(name))
+    item.data.polygons.foreach_set("material_index", [face % max(1, len(materials)) for face in range(6)])
+    return item
+
+
+def twin_of(item: Any) -> Any:
+    """As Alt D makes it."""
+    twin = item.copy()
+    bpy.context.scene.collection.objects.link(twin)
+    return twin
+
+
+def copy_of(item: Any) -> Any:
+    """As Shift D makes it."""
+    copy = twin_of(item)
+    copy.data = item.data.copy()
+    return copy
+
+
+def slots_of(item: Any) -> list[tuple[str, str]]:
+    return [(slot.link, slot.material.name if slot.material else "") for slot in item.material_slots]
+
+
+def on_faces(item: Any) -> list[str]:
+    return [item.material_slots[each.material_index].material.name for each in item.data.polygons]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_twins_without_a_material_have_no_slot_again(order: int, tmp_path: Path) -> None:
+    twins = [first := cube(), twin_of(first)]
+    for number, each in enumerate(twins):
+        shapes.given(each, "MATERIAL", tmp_path, job=f"job_{number}")
+    twins.append(twin_of(first))
+    for each in twins[::order]:
+        shapes.scene_package.restore(each)
+    assert [slots_of(each) for each in twins] == [[], [], []]
+
+
+@pytest.mark.parametrize("replaced", [1, 3])
+def test_faces_have_their_materials_again_wherever_their_slots_are_now(replaced, tmp_path: Path) -> None:
+    item = cube("Red", "Green", "Blue")
+    before = on_faces(item)
+    shapes.given(item, "MATERIAL", tmp_path, slots=replaced)
+    item.active_material_index = 0
+    for _ in range(2):
+        bpy.ops.object.material_slot_move(direction="DOWN")
+    shapes.given(item, "MATERIAL", tmp_path, slots=3, job="job_2")
+    bpy.ops.object.material_slot_move(direction="UP")
+    assert on_faces(item) != before
+    shapes.scene_package.restore(item)
+    assert on_faces(item) == before
+    assert slots_of(item) == [("DATA", "Green"), ("DATA", "Red"), ("DATA", "Blue")]
+
+
+def test_materials_come_back_after_a_slot_was_removed(tmp_path: Path) -> None:
+    item = cube("Red", "Green", "Blue")
+    shapes.given(item, "MATERIAL", tmp_path)
+    item.active_material_index = 0
+    bpy.ops.object.material_slot_remove()
+    shapes.scene_package.restore(item)
+    assert slots_of(item) == [("DATA", "Green"), ("DATA", "Blue")]
+
+
+def test_a_material_that_was_put_there_since_stays(tmp_path: Path) -> None:
+    item = cube("Red", "Green")
+    shapes.given(item, "MATERIAL", tmp_path, slots=2)
+    item.material_slots[0].material = bpy.data.materials.new("Mine")
+    item.material_slots[1].material = None
+    shapes.scene_package.restore(item)
+    assert slots_of(item) == [("DATA", "Mine"), ("DATA", "Green")]
+    assert [bpy.data.materials[name].use_fake_user for name in ("Red", "Green")] == [True, False]
+
+
+def test_what_the_artist_did_between_two_textures_counts(tmp_path: Path) -> None:
+    item = cube("Red", "Green", "Blue")
+    shapes.given(item, "MATERIAL", tmp_path, slots=2)
+    item.material_slots[1].material = bpy.data.materials.new("Mine")
+    item.material_slots[2].material = item.material_slots[0].material
+    shapes.given(item, "MATERIAL", tmp_path, slots=3, job="job_2")
+    shapes.scene_package.restore(item)
+    assert slots_of(item) == [("DATA", "Red"), ("DATA", "Mine"), ("DATA", "Red")]
+
+
+def test_materials_come_back_after_the_texture_was_deleted(tmp_path: Path) -> None:
+    item = cube("Red", "Green")
+    shapes.given(item, "MATERIAL", tmp_path, slots=2)
+    bpy.data.materials.remove(bpy.data.materials["Texture"])
+    shapes.scene_package.restore(item)
+    assert slots_of(item) == [("DATA", "Red"), ("DATA", "Green")]
+
+
+def test_a_material_of_several_objects_has_no_fake_user_again(tmp_path: Path) -> None:
+    item = cube("Wood")
+    other = cube()
+    other.data.materials.append(item.data.materials[0])
+    for each in (item, other):
+        shapes.given(each, "MATERIAL", tmp_path)
+    for each in (item, other):
+        shapes.scene_package.restore(each)
+    assert not bpy.data.materials["Wood"].use_fake_user
+
+
+def test_what_shares_the_mesh_keeps_its_texture_until_it_is_restored_itself(tmp_path: Path) -> None:
+    item = cube("Red")
+    own_maps = len(item.data.uv_layers)
+    shapes.given(item, "MATERIAL", tmp_path, uv="Came")
+    twin = twin_of(item)
+    shapes.scene_package.restore(item)
+    assert (slots_of(item), slots_of(twin)) == ([("DATA", "Red")], [("OBJECT", "Texture")])
+    assert "Came" in item.data.uv_layers
+    shapes.scene_package.restore(twin)
+    assert slots_of(twin) == slots_of(item) == [("DATA", "Red")]
+    assert len(item.data.uv_layers) == own_maps
+
+
+def test_a_twin_that_got_a_texture_of_its_own_has_what_was_there_before_both(tmp_path: Path) -> None:
+    item = cube("Red")
+    shapes.given(item, "MATERIAL", tmp_path)
+    twin = twin_of(item)
+    shapes.given(twin, "MATERIAL", tmp_path, job="job_2")
+    shapes.scene_package.restore(twin)
+    assert (slots_of(item), slots_of(twin)) == ([("OBJECT", "Texture")], [("DATA", "Red")])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_copy_of_an_object_with_a_new_mesh_gets_a_mesh_of_its_own_back(order, tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    before = arrays(item)
+    shapes.given(item, "MESH", tmp_path)
+    copy = copy_of(item)
+    twin = twin_of(copy)
+    for each in (item, copy, twin)[::order]:
+        shapes.scene_package.restore(each)
+    assert copy.data == twin.data != item.data
+    assert {key for key, value in arrays(copy).items() if value != before[key]} <= {"mesh"}
+    assert {key for key, value in arrays(item).items() if value != before[key]} <= {"mesh"}
+
+
+def test_twins_that_got_a_mesh_each_share_one_again(tmp_path: Path) -> None:
+    item = cube("Red")
+    twin = twin_of(item)
+    mesh = item.data
+    for number, each in enumerate((item, twin)):
+        shapes.given(each, "MESH", tmp_path, job=f"job_{number}")
+    for each in (item, twin):
+        shapes.scene_package.restore(each)
+    assert item.data == twin.data == mesh
+    assert not mesh.use_fake_user
+
+
+def test_the_uv_map_of_a_mesh_that_came_takes_none_of_the_artists_away(tmp_path: Path) -> None:
+    item = shapes.suzanne()
+    before = arrays(item)
+    shapes.given(item, "MESH", tmp_path)
+    shapes.given(item, "MATERIAL", tmp_path, uv="UVMap")
+    shapes.scene_package.restore(item)
+    assert arrays(item) == before
+
+
+def raised(item: Any) -> None:
+    item.data.vertices[0].co.z += 5
+
+
+def shaded(item: Any) -> None:
+    item.material_slots[0].material = bpy.data.materials.new("Mine")
+
+
+def seen_in_edit_mode(_item: Any) -> None:
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+@pytest.mark.parametrize(
+    ("edit", "kept"), [(raised, "Cube (edited)"), (shaded, "Mine"), (seen_in_edit_mode, "")]
+)
+def test_what_was_edited_since_stays_in_the_file(edit: Any, kept: str, tmp_path: Path) -> None:
+    item = cube("Red")
+    shapes.given(item, "MESH", tmp_path)
+    edit(item)
+    shapes.scene_package.restore(item)
+    bpy.data.orphans_purge(do_recursive=True)  # as saving and opening do
+    found = {each.name for kind in (bpy.data.meshes, bpy.data.materials) for each in kind}
+    assert found - {"Texture"} == {"Cube", "Red", kept} - {""}
+
+
+def test_a_mesh_with_as_long_a_name_as_can_be_has_it_again(tmp_path: Path) -> None:
+    item, mesh = (made := cube()), made.data
+    mesh.name = "x" * 63
+    shapes.given(item, "MESH", tmp_path)
+    assert item.data.name == "x" * 63
+    shapes.scene_package.restore(item)
+    assert (item.data, mesh.name) == (mesh, "x" * 63)
+
+
+@pytest.mark.parametrize("result", ["MATERIAL", "MESH"])
+def test_a_library_override_has_its_linked_mesh_and_materials_again(result: str, tmp_path: Path) -> None:
+    library = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(library, {cube("Red")})
+    with bpy.data.libraries.load(library, link=True) as (_, wanted):  # pyright: ignore[reportGeneralTypeIssues]
+        wanted.objects = ["Cube"]
+    item = wanted.objects[0].override_create()
+    bpy.context.scene.collection.objects.link(item)
+    shapes.given(item, result, tmp_path)
+    assert slots_of(item)[0][1].startswith("Texture")
+    shapes.scene_package.restore(item)
+    assert (slots_of(item), bool(item.data.library)) == ([("DATA", "Red")], True)
+
+
+def test_a_linked_mesh_without_a_slot_is_left_alone(tmp_path: Path) -> None:
+    item = cube()
+    bpy.data.libraries.write(str(tmp_path / "library.blend"), {item.data})
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):  # pyright: ignore[reportGeneralTypeIssues]
+        wanted.meshes = [item.data.name]
+    (item.data,) = wanted.meshes
+    with pytest.raises(shapes.scene_package.EditedError, match="is linked"):
+        shapes.given(item, "MATERIAL", tmp_path)
+    assert not shapes.scene_package.has_original(item)
+
+
+def test_a_new_object_stands_at_the_vertex_that_the_original_hangs_on() -> None:
+    holder, item = cube(), cube()
+    holder.location = (5, 5, 5)
+    item.parent = holder
+    item.parent_type = "VERTEX"
+    item.parent_vertices = (3, 0, 0)
+    shapes.scene_package.reserve(item, shapes.JOB, "OBJECT")
+    bpy.context.view_layer.update()
+    (empty,) = (each for each in bpy.data.objects if each.type == "EMPTY")
+    assert (empty.matrix_world.translation - item.matrix_world.translation).length < 1e-5
