@@ -273,6 +273,20 @@ def test_a_refusal_for_too_many_jobs_is_waited_out_and_paid_once(scene: Scene) -
     assert len(scene.service.paid) == 1
 
 
+@pytest.mark.parametrize("wait_s", [None, 0.0])
+def test_a_service_that_refuses_for_now_and_does_not_say_for_how_long_is_asked_ever_more_seldom(
+    scene: Scene, wait_s: float | None
+) -> None:
+    scene.service.fail["generate"] = [RateLimitedError("Too many", retry_after_s=wait_s)] * 500
+    scene.add()
+    with pytest.raises(AssertionError, match="still uploading"):
+        scene.run(rounds=600)
+    assert 10 <= scene.service.calls["generate"] <= 16
+    scene.service.fail.clear()
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
 def test_a_request_that_never_left_this_machine_is_sent_later(scene: Scene) -> None:
     scene.service.fail["generate"] = [NetworkError("refused", kind="refused")]
     scene.add()
