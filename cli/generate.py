@@ -155,7 +155,7 @@ def _finish(
         else:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
-            ending = f" `{command}` pays for it anew." if store.is_unpaid(job) else ending
+            ending = f" `{command}` submits it, which is paid for." if store.is_unpaid(job) else ending
             files = [str(path) for path in delivered_files(session.store, job) if path.exists()]
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")

@@ -102,9 +102,17 @@ _REFUSALS: dict[int, tuple[type[ScenarioError], str]] = {
 
 
 def error_from_answer(
-    status: int, headers: Mapping[str, str], body: bytes, *, has_effect: bool, secrets: Iterable[str] = ()
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    has_effect: bool,
+    has_inputs: bool = True,
+    secrets: Iterable[str] = (),
 ) -> ScenarioError:
-    """The error for an HTTP `status` outside 2xx; `has_effect`: could the request have changed anything?"""
+    """The error for an HTTP `status` outside 2xx; `has_effect`: could the request have changed anything?
+    `has_inputs`: was anything sent that a person could correct?
+    """
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):  # not JSON: the raw text is shown instead
@@ -131,7 +139,8 @@ def error_from_answer(
         kind = RateLimitedError
         advice = f"Too many requests for this account. Try again {_when(wait_s)}."
     else:
-        usual = (InputError, "The service refuses the request. Correct the inputs and try again.")
+        mend = "Correct the inputs and try again." if has_inputs else "Try again later."
+        usual = (InputError, f"The service refuses the request. {mend}")
         kind, advice = _REFUSALS.get(status, usual)
     said = f" The service says: {text}" if text else ""
     trace = f" (trace id {number})" if number else ""

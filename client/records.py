@@ -45,6 +45,9 @@ class JobStatus(StrEnum):
 # What the guides have where the API has another word.
 _OTHER_WORDS = {
     "processing": JobStatus.IN_PROGRESS,
+    "running": JobStatus.IN_PROGRESS,
+    "succeeded": JobStatus.SUCCESS,
+    "completed": JobStatus.SUCCESS,
     "failed": JobStatus.FAILURE,
     "error": JobStatus.FAILURE,
     "cancelled": JobStatus.CANCELED,
@@ -52,7 +55,7 @@ _OTHER_WORDS = {
 
 
 def _status(job: Fields, name: str) -> JobStatus:
-    word = job.text(name).lower()
+    word = job.text(name).strip().casefold().replace("_", "-")
     return JobStatus(word) if word in set(JobStatus) else _OTHER_WORDS.get(word, JobStatus.UNKNOWN)
 
 
@@ -113,6 +116,7 @@ class Job(Record):
     id: str = json_field(Fields.text, "jobId")
     type: str = json_field(Fields.optional_text, "jobType", if_odd="", default="")
     status: JobStatus = json_field(_status, if_odd=JobStatus.UNKNOWN)
+    status_word: str = json_field(Fields.optional_text, "status", if_odd="", default="")
     progress: float | None = json_field(_progress, if_odd=None)
     asset_ids: tuple[str, ...] = json_field(Fields.texts, "metadata.assetIds", if_odd=())
     error: str = json_field(_error, if_odd="")

@@ -202,7 +202,7 @@ class Transport:
                 sent = data if is_safe or data is None else Body(data, before_send=before_send)
                 with self._exchange(adapter, method, url, headers, sent) as answer:
                     try:
-                        return self._understood(answer, has_effect=not is_safe)
+                        return self._understood(answer, has_effect=not is_safe, has_inputs=data is not None)
                     except NetworkError:  # an answer that broke off
                         if is_last:
                             raise
@@ -260,7 +260,7 @@ class Transport:
         with response:
             yield Answer(response, url, body, answer_timeout_s)
 
-    def _understood(self, answer: Answer, *, has_effect: bool) -> Fields:
+    def _understood(self, answer: Answer, *, has_effect: bool, has_inputs: bool) -> Fields:
         content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
             answered_at = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
@@ -279,7 +279,7 @@ class Transport:
                 raise AnswerError(text, may_have_arrived=has_effect) from None
             content = b""
         facts = (answer.status, answer.headers, content)
-        raise error_from_answer(*facts, has_effect=has_effect, secrets=self._secrets)
+        raise error_from_answer(*facts, has_effect=has_effect, has_inputs=has_inputs, secrets=self._secrets)
 
 
 def _unpacked(content: bytes, encoding: str) -> bytes:

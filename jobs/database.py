@@ -110,6 +110,10 @@ MIGRATIONS = (
     """
     ALTER TABLE jobs ADD COLUMN profile TEXT NOT NULL DEFAULT '{}';
     """,
+    # This machine's date of when a submission's answer was lost.
+    """
+    ALTER TABLE jobs ADD COLUMN lost_here_at REAL;
+    """,
 )
 _DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
 _MARK = "damaged"  # a file of this name: the database was found damaged while it was in use

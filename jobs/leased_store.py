@@ -15,6 +15,7 @@ from .transfers import MAX_ATTEMPTS
 
 log = logging.getLogger("maquette.worker")
 _TEMPORARY = (NetworkError, ServerError, RateLimitedError)
+_MOST_LIMITED = 5  # attempts that wishes to be left alone count for: with these the pause is the longest
 # Where a person's resume leads after a defect of ours, by the state that the job had.
 _RESUMES = {
     State.PREPARED: State.PREPARED,
@@ -77,19 +78,31 @@ class LeasedStore:
     def fail(self, job: JobRecord, text: str, kind: str, resume: State | None) -> JobRecord:
         return self.end(job, State.FAILED, message=text, error_kind=kind, resume_state=resume)
 
-    def postpone_or_fail(self, job: JobRecord, error: BaseException, resume: State) -> None:
-        """A step that spends nothing is tried again after a while; what will not get better fails."""
-        kind = type(error).__name__
-        if not isinstance(error, _TEMPORARY) or job.attempts >= self._max_attempts:
+    def has_attempts(self, job: JobRecord) -> bool:
+        """Whether a step of the job that spends nothing may be tried again."""
+        return job.attempts < self._max_attempts
+
+    def postpone_or_fail(
+        self, job: JobRecord, error: BaseException, resume: State, *, also: tuple[type[Exception], ...] = ()
+    ) -> None:
+        """A step that spends nothing is tried again after a while; what will not get better fails. That may
+        get better which is trouble of the network's or the service's, or one of `also`. A wish to be left
+        alone for a while is no failure.
+        """
+        kind, is_limited = type(error).__name__, isinstance(error, RateLimitedError)
+        is_temporary = isinstance(error, (*_TEMPORARY, *also))
+        if not is_temporary or not (is_limited or self.has_attempts(job)):
             if not isinstance(error, ScenarioError | OSError | StoreError):
                 log.error("job %s: a defect", job.id, exc_info=error)
             self.fail(job, words_of(error), kind, resume)
             return
-        delay = retry_delay_s(error, job.attempts)
+        delay, attempts = retry_delay_s(error, job.attempts), job.attempts + 1
+        if is_limited:
+            attempts = max(job.attempts, min(attempts, _MOST_LIMITED))
         log.info("job %s: again in %.0f s: %s", job.id, delay, error)
         self.update(
             job,
-            attempts=job.attempts + (not isinstance(error, RateLimitedError)),
+            attempts=attempts,
             not_before=self.store.clock() + min(delay, MAX_DELAY_S),
             message=str(error),
             error_kind=kind,

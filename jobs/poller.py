@@ -8,12 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..client import AnswerError, JobStatus, Model, ScenarioError, SignInError
+from ..client import AnswerError, JobStatus, Model, NotAllowedError, NotFoundError, ScenarioError, SignInError
 from ..client import Job as RemoteJob
-from .candidates import NOT_LISTED, doubt_text
-from .database import RemoteTakenError
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
-from .matching import Likeness, likeness
+from .lost_jobs import LOOKING, LostJobs
+from .matching import WINDOW_S
 from .poll_schedule import (
     END_SHARE,
     FIRST_SPARE,
@@ -26,17 +25,19 @@ from .poll_schedule import (
     with_mark,
 )
 from .record import JobRecord
-from .remote_claims import claim_remote
-from .remote_list import Alone, Look, look, settled_at
+from .remote_list import Alone, Look, Retries, look
 from .runs import Run, settings_of
 from .service import Service
 from .states import REMOTE, State
-from .store import ASKED_AGAIN, StaleError
+from .store import REFUSED, StaleError
 from .tasks import Tasks
 from .transfers import Progress
 
 _FOLLOWED = REMOTE | {State.UNCERTAIN}
 _SIGN_IN_DELAY_S = 30.0
+_CONFIRM_S = 5.0  # that a job has ended without a result is believed when it is told again so much later
+_SELDOM_S = 60.0  # between polls, where of all jobs nothing that is understood was told for _PUZZLED_S
+_PUZZLED_S = 300.0
 
 
 @dataclass(slots=True)
@@ -44,7 +45,12 @@ class _Watched:
     """What the service has told of a job that is followed. Its dates are the service's, 0 where unknown."""
 
     settings: str
-    seen_at: float = -math.inf  # of our clock
+    # Of our clock: when it was told of; since when nothing is told that is understood, and since when the
+    # service does not know it; and when it was first told to have ended without a result.
+    seen_at: float = -math.inf
+    puzzling_since: float | None = None
+    missing_since: float | None = None
+    ended_at: float | None = None
     created_at: float = 0.0
     started_at: float = 0.0
     marks: tuple[Mark, ...] = ()
@@ -52,9 +58,7 @@ class _Watched:
 
 
 class Poller:
-    """Polls when it is time. That the service does not have an uncertain job is believed when a list says so
-    that was asked for `grace_s` after the last moment at which the job can have come to be.
-    """
+    """Polls when it is time. `grace_s` is how late a job may come into the service's list."""
 
     def __init__(self, leased: LeasedStore, api: Service, tasks: Tasks, grace_s: float) -> None:
         self._leased = leased
@@ -64,6 +68,8 @@ class Poller:
         self._watched: dict[str, _Watched] = {}  # by job id
         self._told_s: dict[str, tuple[float, float] | None] = {}  # model id → `Model.typical_s`
         self._alone: dict[str, Alone] = {}  # written by the polling thread
+        self._retries = Retries(leased.clock)  # the same
+        self._lost = LostJobs(leased, api, grace_s, self.apply)
         self._synced_at: float | None = None  # service's clock, of the last complete list
         self._next_poll = self._polled_at = -math.inf
         self._put_off_until = -math.inf  # after a failure, by the service's wish or ours
@@ -122,6 +128,7 @@ class Poller:
                 claimed=claimed,
                 grace_s=self._grace_s,
                 alone=self._alone,
+                retries=self._retries,
             )
 
         self._tasks.start("poll", "poll", work, self._polled)
@@ -131,7 +138,8 @@ class Poller:
             error = future.exception()
             if error is None:
                 self._take_in(future.result())
-            else:
+                error = future.result().trouble
+            if error is not None:
                 self._put_off(error)
         except (StaleError, *STORE_TROUBLE):
             raise
@@ -149,7 +157,7 @@ class Poller:
 
     def _take_in(self, seen: Look) -> None:
         jobs = self._leased.list_working(_FOLLOWED)
-        if self._failures:
+        if self._failures and seen.trouble is None:
             self._failures = 0
             self._leased.set_trouble(None)
         if seen.is_complete:
@@ -158,15 +166,16 @@ class Poller:
         for remote in seen.jobs.values():
             if job := by_remote.get(remote.id):
                 self._guarded(job, lambda job=job, remote=remote: self.apply(job, remote))
-        if job := by_remote.get(seen.not_understood):
-            self.mark_seen(job)  # the next of the silent ones has its turn
         for job in jobs:
-            if error := seen.unknown.get(job.remote_id or ""):
-                self._guarded(job, lambda job=job, error=error: self._expire(job, error))
+            if error := seen.failed.get(job.remote_id or ""):
+                self._guarded(job, lambda job=job, error=error: self._tell_silence(job, error))
         # The first that was sent takes the first that was made.
-        lost = [job for job in jobs if job.state is State.UNCERTAIN and job.id in seen.lost]
+        lost = [job for job in jobs if job.state is State.UNCERTAIN]
         for job in sorted(lost, key=lambda job: job.submitted_at or 0.0):
-            self._guarded(job, lambda job=job: self._reconcile(job, seen))
+            if error := seen.lost_trouble:
+                self._guarded(job, lambda job=job, error=error: self._say(job, f"{LOOKING}. {error}", error))
+            elif job.id in seen.lost:
+                self._guarded(job, lambda job=job: self._lost.reconcile(job, seen))
         self._plan(seen.requests, {job.id for job in jobs})
 
     def _plan(self, requests: float, before: set[str]) -> None:
@@ -183,13 +192,22 @@ class Poller:
         self._spare = spare_after(self._spare, now - self._polled_at, requests)
         self._polled_at = now
         runs: dict[tuple[str, str], list[Run]] = {}
-        pause_s = next_poll_s((self._outlook(job, runs) for job in jobs), self._spare) if jobs else 0.0
+        usual = [job for job in jobs if not self._is_puzzling(job)]
+        pause_s = next_poll_s((self._outlook(job, runs) for job in usual), self._spare)
+        if not usual:
+            pause_s = _SELDOM_S if jobs else 0.0
+        if any(self._watch(job).ended_at is not None for job in jobs):
+            pause_s = min(pause_s, _CONFIRM_S)
         self._next_poll = now + pause_s
 
     def _watch(self, job: JobRecord) -> _Watched:
         if job.id not in self._watched:
             self._watched[job.id] = _Watched(settings_of(job.inputs))
         return self._watched[job.id]
+
+    def _is_puzzling(self, job: JobRecord) -> bool:
+        since = self._watch(job).puzzling_since
+        return since is not None and self._leased.clock() - since > _PUZZLED_S
 
     def _age_s(self, job: JobRecord) -> float:
         watched = self._watch(job)
@@ -224,14 +242,37 @@ class Poller:
     def _guarded(self, job: JobRecord, step: Callable[[], object]) -> None:
         self._leased.guarded(job.id, step)
 
+    def _tell_silence(self, job: JobRecord, error: ScenarioError) -> None:
+        """The request for this one job has failed. Where the service does not know it, it may yet."""
+        watched, now = self._watch(job), self._leased.clock()
+        if watched.puzzling_since is None:
+            watched.puzzling_since = now
+        text = f"The service does not tell how this job is doing; it is asked again. {error}"
+        if isinstance(error, NotFoundError | NotAllowedError):
+            if watched.missing_since is None:
+                watched.missing_since = now
+            if now - watched.missing_since > WINDOW_S + self._grace_s:
+                self._expire(job, error)
+                return
+            text = f"The service does not show this job yet; it is asked again. {error}"
+        self._say(job, text, error)
+
     def _expire(self, job: JobRecord, error: ScenarioError) -> None:
         text = f"The service does not show this job, which it was paid for, to this account. {error}"
         kind = type(error).__name__
         self._leased.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
 
-    def apply(self, job: JobRecord, remote: RemoteJob) -> None:
-        """Bring a queued or running job to where the service says it is."""
+    def _say(self, job: JobRecord, text: str, error: ScenarioError) -> None:
+        if words := _words(job, text, type(error).__name__):
+            self._leased.update(job, **words)
+
+    def apply(self, job: JobRecord, remote: RemoteJob, *, is_sure: bool = False) -> None:
+        """Bring a queued or running job to where the service says it is. That it has ended without a result,
+        for good, is believed if it `is_sure` or is told twice: what was paid for would be given up.
+        """
         self._note(job, remote)
+        if not (is_sure or self._is_confirmed(job, remote)):
+            return
         cost = {} if remote.cost_cu is None else {"cost_cu": remote.cost_cu}
         try:
             if remote.status is JobStatus.CANCELED:
@@ -249,18 +290,39 @@ class Poller:
         except StaleError as error:
             log.info("%s", error)
 
+    def _is_confirmed(self, job: JobRecord, remote: RemoteJob) -> bool:
+        watched, now = self._watch(job), self._leased.clock()
+        if remote.is_success or not remote.is_done:
+            watched.ended_at = None
+        elif watched.ended_at is None:
+            watched.ended_at = now
+        return watched.ended_at is None or now - watched.ended_at >= _CONFIRM_S
+
     def _tell_progress(self, job: JobRecord, remote: RemoteJob) -> None:
         is_running = remote.status in (JobStatus.IN_PROGRESS, JobStatus.FINALIZING)
         state = State.RUNNING if is_running else State.QUEUED
-        if remote.status is JobStatus.UNKNOWN:
+        watched, text = self._watch(job), ""
+        if remote.status is not JobStatus.UNKNOWN:
+            watched.puzzling_since = None
+        else:
             state = job.state
+            if watched.puzzling_since is None:
+                watched.puzzling_since = self._leased.clock()
+            text = f"The service says of this job “{remote.status_word[:40]}”, which is not understood."
+            text = f"{text} It is asked again, ever more seldom; a newer Maquette may understand it."
         if state is not job.state:
             self._leased.move(job, state, progress=remote.progress)
-        elif remote.progress != job.progress:
-            self._leased.update(job, progress=remote.progress)
+            return
+        changes = _words(job, text, "UnknownStatus" if text else "")
+        if remote.progress != job.progress:
+            changes["progress"] = remote.progress
+        if changes:
+            self._leased.update(job, **changes)
 
     def mark_seen(self, job: JobRecord) -> None:
-        self._watch(job).seen_at = self._leased.clock()
+        watched = self._watch(job)
+        watched.seen_at = self._leased.clock()
+        watched.missing_since = None
 
     def _note(self, job: JobRecord, remote: RemoteJob) -> None:
         """Remember what helps to guess when the job ends, and what of its result is told."""
@@ -284,53 +346,13 @@ class Poller:
         watched = self._watched.pop(job.id, None)
         return watched.asset_ids if watched else ()
 
-    # Of jobs whose submission's answer was lost.
 
-    def _reconcile(self, job: JobRecord, seen: Look) -> None:
-        """Find the service's job that the submission made, or say that there is none, or ask a person."""
-        alike = seen.alike(job, self._leased.store.remote_ids(job.service))
-        for remote in alike:
-            if likeness(job, remote) is Likeness.SAME and self._adopt(job, remote):
-                return
-        if job.lost_at is None:
-            if seen.answered_at is not None:
-                self._leased.update(job, lost_at=max(seen.answered_at, job.submitted_at or 0.0))
-            return
-        settled = settled_at(job, self._grace_s)
-        if seen.asked_at is None or seen.asked_at <= settled or not seen.was_each_asked(alike, settled):
-            return
-        if alike:
-            self._ask_a_person(job, alike)
-        elif job.cancel:
-            self._leased.end(job, State.CANCELED, message="The service does not list it: nothing was paid.")
-        elif job.attempts == ASKED_AGAIN:
-            self._leased.move(job, State.PREPARED, attempts=0)
-        else:
-            self._leased.update(job, message=NOT_LISTED, error_kind="", resume_state=State.PREPARED)
-
-    def _adopt(self, job: JobRecord, remote: RemoteJob) -> bool:
-        if job.claims and not claim_remote(job.claims, remote.id, job.id):
-            return False
-        try:
-            found = self._leased.move(job, State.QUEUED, remote_id=remote.id, cost_cu=remote.cost_cu)
-        except RemoteTakenError:  # since the list was read
-            return False
-        self.apply(found, remote)
-        return True
-
-    def _ask_a_person(self, job: JobRecord, alike: list[RemoteJob]) -> None:
-        doubts = [
-            {"id": remote.id, "url": self._api.job_url(remote.id), "created_at": remote.created_at}
-            for remote in alike
-        ]
-        refused = [entry for entry in job.candidates if entry not in job.doubts]
-        text = doubt_text(job.id, doubts)
-        log.warning("job %s: %s", job.id, text)
-        self._leased.update(
-            job,
-            candidates=[*refused, *doubts],
-            message=text,
-            error_kind="",
-            resume_state=State.PREPARED,
-            cancel="",
-        )
+def _words(job: JobRecord, text: str, kind: str) -> dict[str, Any]:
+    """The columns that say what keeps a job that is followed, or that nothing does any more; none where they
+    say that already.
+    """
+    if not kind and not job.error_kind:
+        return {}
+    refused = REFUSED if job.cancel == "refused" else ""
+    words = {"message": f"{refused} {text}".strip(), "error_kind": kind}
+    return {} if words == {"message": job.message, "error_kind": job.error_kind} else words

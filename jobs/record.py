@@ -163,6 +163,7 @@ class JobRecord:
     # lost. What the submission made was created after the first and not long after the second.
     submitted_at: float | None
     lost_at: float | None
+    lost_here_at: float | None  # this machine's date when `lost_at` was noted
     candidates: list[JsonValue]  # what it may be at the service: {"id", "url", "created_at", "is_refused"}
     claims: str  # see NewJob
     finished_at: float | None

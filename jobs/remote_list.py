@@ -5,14 +5,21 @@ Made by a thread of the worker's, which does not touch the store.
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
-from ..client import AnswerError, NotAllowedError, NotFoundError, ScenarioError
+from ..client import (
+    AnswerError,
+    NetworkError,
+    NotAllowedError,
+    NotFoundError,
+    RateLimitedError,
+    ScenarioError,
+    SignInError,
+)
 from ..client import Job as RemoteJob
-from .leased_store import log
+from .leased_store import log, retry_delay_s
 from .matching import WINDOW_S, Likeness, likeness
 from .poll_schedule import OVERLAP_S, requests_for
 from .record import JobRecord
@@ -20,6 +27,9 @@ from .remote_claims import is_anothers
 from .service import Service
 
 _MOST_ALONE = 20  # jobs in doubt that one look asks for by their ids
+_MOST_TRIES = 6  # of one in doubt, over about a minute: then what the list tells of it stands
+_NEW_JOBS = "new jobs"  # their list, among Retries
+_NO_WAY = (NetworkError, RateLimitedError, SignInError)  # no other request would be answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,32 @@ def settled_at(job: JobRecord, grace_s: float) -> float:
     return math.inf if job.lost_at is None else job.lost_at + WINDOW_S + grace_s
 
 
+class Retries:
+    """Requests that failed, by what they asked for: each waits by itself before it is tried again, ever
+    longer. `clock` is for intervals.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failures: dict[str, tuple[int, float, float]] = {}  # how many, the last one's time, the next's
+
+    def is_due(self, key: str) -> bool:
+        return key not in self._failures or self._clock() >= self._failures[key][2]
+
+    def tried_at(self, key: str) -> float:
+        return self._failures[key][1] if key in self._failures else -math.inf
+
+    def put_off(self, key: str, error: ScenarioError) -> int:
+        """How often it has failed by now."""
+        count, now = self._failures[key][0] if key in self._failures else 0, self._clock()
+        self._failures[key] = (count + 1, now, now + retry_delay_s(error, count))
+        log.info("%s: %s", key, error)
+        return count + 1
+
+    def forget(self, key: str) -> None:
+        self._failures.pop(key, None)
+
+
 @dataclass(slots=True)
 class Look:
     """What one look showed. Times are the service's; None while it has told none."""
@@ -45,16 +81,25 @@ class Look:
     is_complete: bool = False  # whether what is followed was listed
     lost: frozenset[str] = frozenset()  # our ids of those that it looked for: of others it tells nothing
     jobs: dict[str, RemoteJob] = field(default_factory=dict[str, RemoteJob])
-    unknown: dict[str, ScenarioError] = field(default_factory=dict[str, ScenarioError])
-    not_understood: str = ""  # one that was asked for by its id
+    trouble: ScenarioError | None = None  # what kept it from showing what is followed
+    lost_trouble: ScenarioError | None = None  # and what may be the lost ones', alone
+    failed: dict[str, ScenarioError] = field(default_factory=dict[str, ScenarioError])  # asked for by its id
     alone: dict[str, Alone] = field(default_factory=dict[str, Alone])  # also of earlier looks
     left_to_ask: int = _MOST_ALONE
     of_others: set[str] = field(default_factory=set[str])  # of other machines of a batch
 
-    def take_list(self, remotes: Iterable[RemoteJob]) -> None:
-        found = {remote.id: remote for remote in remotes}
+    def take_list(self, ask: Callable[[], Iterable[RemoteJob]]) -> ScenarioError | None:
+        """Take in what is listed, also where an error ends it, which is returned."""
+        found: dict[str, RemoteJob] = {}
+        error = None
+        try:
+            for remote in ask():
+                found[remote.id] = remote
+        except ScenarioError as ended:
+            error = ended
         self.requests += requests_for(len(found))
         self.jobs |= found
+        return error
 
     def alike(self, job: JobRecord, claimed: Collection[str]) -> list[RemoteJob]:
         """Those that may be the lost `job`'s and are nobody else's, first made first."""
@@ -83,34 +128,65 @@ def look(
     claimed: Collection[str],
     grace_s: float,
     alone: dict[str, Alone],
+    retries: Retries,
 ) -> Look:
-    """Ask for the jobs updated since, for the first of the `silent` that is not among them, and for what may
-    be the `lost` ones', of which `alone` is kept from look to look. Raises ScenarioError.
+    """Ask for the jobs updated since, for one of the `silent` that are not among them, and for what may be
+    the `lost` ones', of which `alone` is kept from look to look, as `retries` is.
+
+    What one job's request comes to is its own trouble: the others' news are taken in all the same.
     """
-    seen = Look(api.last_answer_at(), lost=frozenset(job.id for job in lost), alone=alone)
+    seen = Look(api.last_answer_at(), alone=alone)
     if updated_after is not None:
-        seen.take_list(api.list_jobs(updated_after=updated_after))
-        seen.is_complete = True
-    if lost:
-        since = min(job.submitted_at or job.created_at for job in lost) - OVERLAP_S
-        seen.take_list(api.list_new_jobs(created_after=since))
-    # One request more at most, however many jobs the list does not show.
-    for remote_id in islice((each for each in silent if each not in seen.jobs), 1):
-        seen.requests += 1
-        try:
-            seen.jobs[remote_id] = api.get_job(remote_id)
-        except (NotFoundError, NotAllowedError) as error:  # this one's trouble, not the others'
-            seen.unknown[remote_id] = error
-        except AnswerError as error:
-            log.warning("%s: %s", remote_id, error)
-            seen.not_understood = remote_id
-    for job in lost:
-        _ask_alone(api, seen, job, claimed, grace_s)
+        seen.trouble = seen.take_list(lambda: api.list_jobs(updated_after=updated_after))
+        seen.is_complete = seen.trouble is None
+    if lost and not isinstance(seen.trouble, _NO_WAY):
+        _look_for_lost(api, seen, lost, retries, is_alone=updated_after is None)
+    for remote_id in seen.jobs:
+        retries.forget(remote_id)
+    if seen.trouble is None:
+        _ask_silent(api, seen, [each for each in silent if each not in seen.jobs], retries)
+    for job in lost if seen.lost else ():
+        _ask_alone(api, seen, job, claimed, grace_s, retries)
     seen.answered_at = api.last_answer_at()
     return seen
 
 
-def _ask_alone(api: Service, seen: Look, job: JobRecord, claimed: Collection[str], grace_s: float) -> None:
+def _look_for_lost(
+    api: Service, seen: Look, lost: Sequence[JobRecord], retries: Retries, *, is_alone: bool
+) -> None:
+    """List what was made since the first of them was sent, unless that fails and is not to be tried now."""
+    if not (is_alone or retries.is_due(_NEW_JOBS)):
+        return
+    since = min(job.submitted_at or job.created_at for job in lost) - OVERLAP_S
+    error = seen.take_list(lambda: api.list_new_jobs(created_after=since))
+    if error is None:
+        retries.forget(_NEW_JOBS)
+        seen.lost = frozenset(job.id for job in lost)
+    elif is_alone:
+        seen.trouble = error
+    else:
+        retries.put_off(_NEW_JOBS, error)
+        seen.lost_trouble = error
+
+
+def _ask_silent(api: Service, seen: Look, silent: Sequence[str], retries: Retries) -> None:
+    """One request more at most, however many jobs the list does not show; each that fails has its turn."""
+    due = [remote_id for remote_id in silent if retries.is_due(remote_id)]
+    if not due:
+        return
+    remote_id = min(due, key=retries.tried_at)
+    seen.requests += 1
+    try:
+        seen.jobs[remote_id] = api.get_job(remote_id)
+        retries.forget(remote_id)
+    except ScenarioError as error:
+        retries.put_off(remote_id, error)
+        seen.failed[remote_id] = error
+
+
+def _ask_alone(
+    api: Service, seen: Look, job: JobRecord, claimed: Collection[str], grace_s: float, retries: Retries
+) -> None:
     """Ask by its id for each that the list leaves in doubt: alone it may tell more of itself. That is done at
     once, and again when no other can come any more.
     """
@@ -125,11 +201,25 @@ def _ask_alone(api: Service, seen: Look, job: JobRecord, claimed: Collection[str
             continue
         earlier = seen.alone.get(remote.id)
         is_due = earlier is None or earlier.asked_at <= settled_at(job, grace_s) < asked_at
-        if is_due and seen.left_to_ask > 0:
-            seen.left_to_ask -= 1
-            seen.requests += 1
-            with suppress(NotFoundError, NotAllowedError, AnswerError):  # then what the list told stands
-                remote = api.get_job(remote.id)
-            seen.alone[remote.id] = Alone(remote, asked_at)
+        if is_due and seen.left_to_ask > 0 and (told := _told_alone(api, seen, remote, retries)):
+            seen.alone[remote.id] = Alone(told, asked_at)
         if remote.id in seen.alone:
             seen.jobs[remote.id] = seen.alone[remote.id].job
+
+
+def _told_alone(api: Service, seen: Look, remote: RemoteJob, retries: Retries) -> RemoteJob | None:
+    """The job by its id, or as the list told it where that is all there is; None: to be asked for later."""
+    key = f"{remote.id} alone"
+    if not retries.is_due(key):
+        return None
+    seen.left_to_ask -= 1
+    seen.requests += 1
+    try:
+        told = api.get_job(remote.id)
+    except (NotFoundError, NotAllowedError, AnswerError):
+        return remote
+    except ScenarioError as error:
+        seen.left_to_ask = 0  # each may take long
+        return remote if retries.put_off(key, error) >= _MOST_TRIES else None
+    retries.forget(key)
+    return told

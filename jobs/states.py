@@ -31,7 +31,8 @@ MOVES: dict[State, frozenset[State]] = {
     _S.UNCERTAIN: frozenset({_S.QUEUED, _S.PREPARED, _S.CANCELED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
     _S.RUNNING: frozenset({_S.QUEUED, _S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.EXPIRED}),
-    _S.DOWNLOADING: frozenset({_S.CONVERTING, _S.FAILED, _S.EXPIRED}),
+    # Back to running where the service says that it is not done after all.
+    _S.DOWNLOADING: frozenset({_S.CONVERTING, _S.RUNNING, _S.FAILED, _S.EXPIRED}),
     _S.CONVERTING: frozenset({_S.READY, _S.FAILED, _S.DOWNLOADING}),
     # Back by a person's resume where the result's files are gone, which the service still has; or to finish
     # the result by another profile. Neither is paid for.

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..client import (
+    AnswerError,
     CancelRefusedError,
+    InputError,
+    JobStatus,
     JsonValue,
     NetworkError,
+    NotAllowedError,
     NotFoundError,
     RateLimitedError,
     ScenarioError,
@@ -24,6 +28,7 @@ from .finishing import make_result, message_of
 from .input_files import is_for_blender, is_prepared, prepare_files, upload_inputs
 from .lease import may_send
 from .leased_store import STORE_TROUBLE, LeasedStore, log
+from .lost_jobs import LOOKING
 from .poller import Poller
 from .record import JobRecord
 from .remote_claims import claim_remote
@@ -31,12 +36,24 @@ from .service import Service
 from .states import DONE, REMOTE, State
 from .store import REFUSED, LeaseLostError, StaleError
 from .tasks import Tasks
-from .transfers import Progress, SpoiltFileError, UnreadableResultError, download_results, set_aside
+from .transfers import (
+    BadDeliveryError,
+    Progress,
+    SpoiltFileError,
+    UnreadableResultError,
+    download_results,
+    set_aside,
+)
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked
 _TRIES = 3  # to write what a window is writing to, too
-_LOOKING = "Looking up whether the service got the request"
+# Answers to the fetching of what is paid for that may be of a gateway's, or too early.
+_MAY_PASS = (NotFoundError, NotAllowedError, AnswerError, InputError)
+
+
+class _NotDoneError(Exception):
+    """The service has told that a job is done, and tells now that it is not."""
 
 
 class Steps:
@@ -151,6 +168,7 @@ class Steps:
             State.SUBMITTING,
             submitted_at=self._api.now() if answered_at is None else answered_at,
             lost_at=None,
+            lost_here_at=None,
             candidates=[],
         )
 
@@ -190,8 +208,9 @@ class Steps:
             else:
                 self._leased.postpone_or_fail(job, error, State.PREPARED)
         else:
-            if isinstance(error, NotFoundError):  # perhaps an asset that was deleted there: upload it again
-                self._leased.store.uploads.remove(job.service, _texts(list(job.sent.values())))
+            sent = _texts(list(job.sent.values()))
+            if _is_of_asset(error, sent):  # a resume uploads them anew
+                self._leased.store.uploads.remove(job.service, sent)
             self._leased.fail(job, str(error), type(error).__name__, State.PREPARED)
 
     def _accept(self, job: JobRecord, answer: Submission) -> None:
@@ -207,7 +226,7 @@ class Steps:
         """Look at the service for what the submission has made."""
         log.warning("job %s: the answer to the submission is unknown: %s", job.id, error)
         if job.state is State.SUBMITTING:
-            self._leased.move(job, State.UNCERTAIN, message=_LOOKING)
+            self._leased.move(job, State.UNCERTAIN, message=LOOKING)
         self._poller.poll_soon()
 
     def _cancel(self, job: JobRecord) -> None:
@@ -223,7 +242,7 @@ class Steps:
         job = self._leased.since(job, *REMOTE)
         error = future.exception()
         if error is None:
-            self._poller.apply(self._leased.update(job, cancel=""), future.result())
+            self._poller.apply(self._leased.update(job, cancel=""), future.result(), is_sure=True)
         elif isinstance(error, CancelRefusedError):
             self._leased.update(job, cancel="refused", message=REFUSED)
         else:
@@ -234,10 +253,18 @@ class Steps:
         folder, told = self._folder(job), self._poller.take_asset_ids(job)
 
         def work(progress: Progress) -> Any:
-            asset_ids = told or self._api.get_job(job.remote_id or "").asset_ids
+            asset_ids = told or self._ask_asset_ids(job)
             return download_results(self._api, list(asset_ids), folder, progress, attempts=job.attempts)
 
         self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
+
+    def _ask_asset_ids(self, job: JobRecord) -> tuple[str, ...]:
+        remote = self._api.get_job(job.remote_id or "")
+        if remote.status not in (JobStatus.SUCCESS, JobStatus.UNKNOWN):
+            raise _NotDoneError
+        if not remote.asset_ids:
+            raise BadDeliveryError("The service does not tell yet which files the result has.")
+        return remote.asset_ids
 
     def _downloaded(self, job: JobRecord, future: Future[Any]) -> None:
         job = self._leased.since(job)
@@ -252,12 +279,13 @@ class Steps:
             # Without what an earlier result was: these files are converted.
             known = {name: value for name, value in job.result.items() if name == "rejected"}
             self._leased.move(job, State.CONVERTING, files=files, result=known, progress=None, attempts=0)
-        elif isinstance(error, NotFoundError):
-            text = f"The service no longer has the result. {error}"
-            kind = type(error).__name__
+        elif isinstance(error, _NotDoneError):
+            self._poller.follow(self._leased.move(job, State.RUNNING, progress=None, attempts=0))
+        elif isinstance(error, NotFoundError) and not self._leased.has_attempts(job):
+            text, kind = f"The result cannot be fetched. {error}", type(error).__name__
             self._leased.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
         else:
-            self._leased.postpone_or_fail(job, error, State.DOWNLOADING)
+            self._leased.postpone_or_fail(job, error, State.DOWNLOADING, also=_MAY_PASS)
 
     def _convert(self, job: JobRecord) -> None:
         folder, is_window = self._folder(job), not self._leased.session
@@ -295,9 +323,8 @@ class Steps:
             if isinstance(error, SpoiltFileError):
                 self._download_again(job, error)
                 return
-            text = (
-                str(error) if isinstance(error, ChildError) else f"The result could not be converted: {error}"
-            )
+            prefix = "" if isinstance(error, ChildError) else "The result could not be converted: "
+            text = f"{prefix}{error}"
             self._leased.fail(job, text, type(error).__name__, State.CONVERTING)
 
     def _reported(self, job: JobRecord, future: Future[Any]) -> None:
@@ -355,6 +382,15 @@ def _is_ours(job: JobRecord, remote_id: str) -> bool:
     except OSError as error:  # the answer counts more than the other machines' knowing of it
         log.warning("job %s: %s is not marked in %s: %s", job.id, remote_id, job.claims, error)
         return True
+
+
+def _is_of_asset(error: ScenarioError, sent: list[str]) -> bool:
+    """Whether the service may have refused because it no longer has a file among what was `sent`."""
+    if isinstance(error, NotFoundError):
+        return True
+    text = str(error).casefold()
+    words = ("asset", "not found", *(each.casefold() for each in sent if each))
+    return isinstance(error, InputError) and any(word in text for word in words)
 
 
 def _texts(value: JsonValue) -> list[str]:

@@ -219,6 +219,16 @@ def test_after_the_command_was_killed_resume_ends_with_the_model(
     assert sandbox.stats()["paidJobs"] == paid + 1
 
 
+def lose_long_ago(state: Path, job: Any) -> None:
+    """As if a worker had noted by this machine's clock, minutes ago, that the answer was lost."""
+    store = jobs.Store(state)
+    try:
+        lost = {"lost_at": job.submitted_at, "lost_here_at": time.time() - 400.0}
+        store.move(job, jobs.State.UNCERTAIN, **lost)
+    finally:
+        store.close()
+
+
 def test_a_submission_that_never_left_is_made_once_and_by_a_persons_wish_alone(
     sandbox: Sandbox, stopped: Run
 ) -> None:
@@ -229,10 +239,11 @@ def test_a_submission_that_never_left_is_made_once_and_by_a_persons_wish_alone(
     stopped.proxy.go_on()
     assert sandbox.stats()["paidJobs"] == paid
     (job,) = stopped.jobs()
+    lose_long_ago(stopped.state, job)
     stopped.proxy.hurry_s = 400.0
     looked = run("resume", env=stopped.env)
     assert looked.returncode == 1
-    assert f"maquette resume {job.id}` pays for it anew" in looked.stderr
+    assert f"maquette resume {job.id}` submits it, which is paid for." in looked.stderr
     assert sandbox.stats()["paidJobs"] == paid
     done = run("resume", job.id, env=stopped.env)
     assert done.returncode == 0, done.stderr

@@ -504,6 +504,12 @@ def test_a_refused_input_is_named(api: FakeApi) -> None:
     assert [name for name, _ in caught.value.problems] == ["faceLimit"]
 
 
+def test_a_question_that_is_refused_does_not_tell_a_person_to_correct_inputs(api: FakeApi) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "no such thing"}, 400))
+    with pytest.raises(InputError, match=r"refuses the request\. Try again later\..*no such thing"):
+        api.client().get_job("job_1")
+
+
 def test_a_cancel_that_is_refused_says_so(api: FakeApi) -> None:
     api.on("POST", "/v1/jobs/job_1/action", Say({"reason": "Cannot cancel this type of job."}, 400))
     with pytest.raises(CancelRefusedError, match="goes on and is paid for"):

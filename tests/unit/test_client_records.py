@@ -31,7 +31,12 @@ def job(**more: Any) -> Job:
         ("in-progress", JobStatus.IN_PROGRESS, False),
         ("processing", JobStatus.IN_PROGRESS, False),
         ("finalizing", JobStatus.FINALIZING, False),
+        ("running", JobStatus.IN_PROGRESS, False),
+        ("IN_PROGRESS", JobStatus.IN_PROGRESS, False),
         ("success", JobStatus.SUCCESS, True),
+        (" Success ", JobStatus.SUCCESS, True),
+        ("SUCCEEDED", JobStatus.SUCCESS, True),
+        ("completed", JobStatus.SUCCESS, True),
         ("failure", JobStatus.FAILURE, True),
         ("failed", JobStatus.FAILURE, True),
         ("error", JobStatus.FAILURE, True),
@@ -44,6 +49,7 @@ def job(**more: Any) -> Job:
 def test_both_vocabularies_of_the_job_status_are_read(word: str, status: JobStatus, is_done: bool) -> None:
     record = job(status=word)
     assert record.status is status
+    assert record.status_word == word
     assert record.is_done is is_done
     assert record.is_success is (status is JobStatus.SUCCESS)
 

@@ -7,13 +7,25 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from job_scene import Scene
-from maquette.client import Asset, Credentials, Download, RateLimitedError, ServerError
+from maquette.client import (
+    AnswerError,
+    Asset,
+    Credentials,
+    Download,
+    InputError,
+    Job,
+    NotAllowedError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+)
 from maquette.jobs import Backend, NewJob, State, Store, WorkerSettings, start_worker
 from maquette.jobs.process import end_at_once, let_go
 from maquette.jobs.store import MAX_DELAY_S
@@ -189,13 +201,43 @@ def test_a_file_that_is_missing_from_the_list_is_waited_for(scene: Scene) -> Non
     assert (job.state, len(calls)) == (State.READY, 4)
 
 
+def test_a_result_whose_files_are_told_of_minutes_later_is_waited_for(scene: Scene) -> None:
+    ends_at = scene.clock() + 240.0
+
+    def listed(job: Job) -> Job:
+        return job if scene.clock() > ends_at else replace(job, asset_ids=())
+
+    scene.service.listed = listed
+    scene.add()
+    assert scene.run().state is State.READY
+    assert scene.clock() > ends_at
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NotFoundError("gone"), NotAllowedError("A page"), AnswerError("A page"), InputError("Bad request")],
+)
+def test_one_refusal_of_the_files_is_not_the_last_word(scene: Scene, error: Exception) -> None:
+    scene.service.fail["get_assets"] = [error]
+    scene.add()
+    assert scene.run().state is State.READY
+
+
+def test_files_that_are_gone_for_good_are_told_so_once_and_can_be_asked_for_again(scene: Scene) -> None:
+    scene.service.get_assets = lambda _ids: []  # type: ignore[method-assign]
+    scene.add()
+    began = scene.clock()
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.EXPIRED, State.QUEUED)
+    assert job.message.count("no longer has") == 1
+    assert scene.clock() - began > 180.0
+
+
 def test_files_that_never_come_do_not_keep_back_those_that_are_there(scene: Scene) -> None:
     real = scene.service.get_job
     scene.service.list_jobs = lambda **_: iter([real(name) for name in scene.service.jobs])  # type: ignore[assignment,method-assign]
 
     def get_job(job_id: str) -> Any:
-        from dataclasses import replace
-
         return replace(real(job_id), asset_ids=("asset_of_mesh", "asset_of_texture"))
 
     scene.service.get_job = get_job  # type: ignore[method-assign]

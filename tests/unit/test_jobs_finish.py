@@ -31,6 +31,7 @@ from maquette.jobs import (
     reasons,
     report_of,
 )
+from maquette.jobs.database import MIGRATIONS
 from maquette.jobs.finish_words import Finish, finish_cells, finish_json, read_finish_facts
 from maquette.jobs.finishing import make_result
 from maquette.jobs.gate import read_requirements
@@ -205,14 +206,15 @@ def test_what_goes_onto_an_object_is_not_finished(made: Scene) -> None:
 def test_a_store_from_before_there_were_profiles_is_as_delivered(tmp_path: Path) -> None:
     store = Store(tmp_path, clock=Clock())
     store.close()
-    execute(tmp_path, "ALTER TABLE jobs DROP COLUMN profile")
-    ((version,),) = execute(tmp_path, "PRAGMA user_version")
+    for column in ("profile", "lost_here_at"):
+        execute(tmp_path, f"ALTER TABLE jobs DROP COLUMN {column}")
+    version = next(number for number, script in enumerate(MIGRATIONS) if "COLUMN profile" in script)
     execute(
         tmp_path,
         "INSERT INTO jobs (id, service, state, name, source, model_id, model_name, inputs, created_at,"
         " updated_at, change) VALUES ('a', 's', 'ready', 'n', '', 'm', '', '{}', 1, 1, 1)",
     )
-    execute(tmp_path, f"PRAGMA user_version={version - 1}")
+    execute(tmp_path, f"PRAGMA user_version={version}")
     job = Store(tmp_path, clock=Clock()).get("a")
     assert (job.profile, is_finished_by(job, AS_DELIVERED)) == ({}, True)
 

@@ -126,6 +126,45 @@ def test_nothing_was_paid_is_said_only_when_no_job_can_come_any_more(scene: Scen
     assert scene.clock.time > job.lost_at + WINDOW_S + GRACE_S
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_host_whose_clock_is_ahead_does_not_shorten_the_wait_for_a_lost_job(
+    scene: Scene, is_killed: bool
+) -> None:
+    """Its first list tells the right time, and the next ones ten minutes more."""
+    scene.step_s = 1.0
+    scene.service.fail["answer"] = [LOST]
+    scene.service.shows_after_s = 89.0
+    scene.add()
+    worker = scene.worker()
+    assert worker.take_lease()
+    while scene.store.list_jobs()[0].lost_at is None:
+        worker.round()
+        worker.tasks.drain()
+        scene.clock.time += 1.0
+    real = scene.service.last_answer_at
+    scene.service.last_answer_at = lambda: (real() or 0.0) + 600.0  # type: ignore[method-assign]
+    if is_killed:
+        scene.store.drop_lease("test", worker.name)
+        worker = scene.worker()
+    assert is_found(scene, scene.run(worker=worker))
+
+
+def test_a_wait_that_an_earlier_worker_has_begun_goes_on(scene: Scene) -> None:
+    scene.service.fail["generate"] = [LOST]
+    scene.add()
+    worker = scene.worker()
+    assert worker.take_lease()
+    while scene.store.list_jobs()[0].lost_at is None:
+        worker.round()
+        worker.tasks.drain()
+        scene.clock.time += 1.0
+    scene.store.drop_lease("test", worker.name)
+    scene.clock.time += WINDOW_S + GRACE_S
+    began = scene.clock()
+    assert scene.run().resume_state is State.PREPARED
+    assert scene.clock() - began < 60.0
+
+
 def test_a_new_worker_believes_no_list_before_the_service_has_told_its_time(scene: Scene) -> None:
     """Its own clock may be hours ahead, and the list older than the job."""
     scene.service.fail["answer"] = [LOST]

@@ -5,9 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from job_scene import Scene
-from maquette.client import JobStatus, Model, RateLimitedError, ServerError
-from maquette.jobs import InputFile, State, Store
+from job_scene import LOST, Scene
+from maquette.client import (
+    InputError,
+    Job,
+    JobStatus,
+    Model,
+    NetworkError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+)
+from maquette.jobs import InputFile, JobRecord, State, Store
 from maquette.jobs.poll_schedule import MOST_PAST
 from maquette.jobs.record import StoredFile
 from maquette.jobs.runs import Run, settings_of
@@ -159,6 +168,162 @@ def test_odd_progress_and_a_clock_that_is_set_back_do_not_stop_the_polling(
     scene.service.is_finishing = True
     assert scene.run(worker=worker).state is State.READY
     assert asked >= 5
+
+
+# One job's trouble is its own.
+
+
+def hide_from_lists(scene: Scene, remote_id: str | None) -> None:
+    real = scene.service.list_jobs
+    scene.service.list_jobs = lambda **since: [job for job in real(**since) if job.id != remote_id]
+
+
+def run_beside(scene: Scene, other: JobRecord) -> JobRecord:
+    """A job that lasts two minutes beside `other`, which does not get on; that one as it is then."""
+    scene.service.is_finishing, scene.service.lasts_s = True, 120.0
+    added, worker = scene.add(inputs={"prompt": "a cup"}), scene.worker()
+    assert worker.take_lease()
+    for _ in range(300):
+        worker.round()
+        worker.tasks.drain()
+        scene.clock.time += 1.0
+    scene.store.drop_lease("test", worker.name)
+    assert scene.store.get(added.id).state is State.READY
+    assert scene.store.get_trouble("test") == ("", "")
+    return scene.store.get(other.id)
+
+
+@pytest.mark.parametrize("kind", [ServerError, InputError, RateLimitedError, NetworkError, NotFoundError])
+def test_a_job_whose_own_request_fails_keeps_no_other_from_being_followed(
+    scene: Scene, kind: type[Exception]
+) -> None:
+    scene.service.is_finishing = False
+    scene.add(inputs={"prompt": "a horse"})
+    stuck = scene.run(until=State.QUEUED)
+    real = scene.service.list_jobs
+    hide_from_lists(scene, stuck.remote_id)
+    get_job, asked = scene.service.get_job, []
+
+    def broken(job_id: str) -> Job:
+        if job_id != stuck.remote_id:
+            return get_job(job_id)
+        asked.append(job_id)
+        raise kind("This one record is broken.")
+
+    scene.service.get_job = broken  # type: ignore[method-assign]
+    stuck = run_beside(scene, stuck)
+    assert (stuck.state, stuck.error_kind) == (State.QUEUED, kind.__name__)
+    assert "it is asked again. This one record is broken." in stuck.message
+    assert len(asked) <= 10
+    scene.service.list_jobs = real  # type: ignore[method-assign]
+    scene.run()
+    stuck = scene.store.get(stuck.id)
+    assert (stuck.state, stuck.message) == (State.READY, "")
+
+
+def test_of_several_jobs_whose_requests_fail_each_has_its_turn(scene: Scene) -> None:
+    scene.service.is_finishing = False
+    jobs = [scene.add(inputs={"prompt": str(number)}) for number in range(3)]
+    scene.service.list_jobs = lambda **_: []
+    scene.service.fail["get_job"] = [ServerError("broken")] * 500
+    with pytest.raises(AssertionError, match="still"):
+        scene.run(rounds=120)
+    assert all("broken" in scene.store.get(job.id).message for job in jobs)
+
+
+def lose_one(scene: Scene) -> JobRecord:
+    scene.service.fail["answer"] = [LOST]
+    scene.add(inputs={"prompt": "a horse"})
+    return scene.run(until=State.UNCERTAIN)
+
+
+def test_a_candidate_whose_own_request_fails_keeps_no_job_from_being_followed(scene: Scene) -> None:
+    scene.service.has_list_inputs = False
+    scene.service.fail["get_job"] = [ServerError("broken")] * 500
+    lost = run_beside(scene, lose_one(scene))
+    assert lost.state is State.UNCERTAIN
+    assert scene.run().state is State.READY
+    assert "job_1" in [doubt["id"] for doubt in scene.store.get(lost.id).doubts]
+
+
+def test_a_list_of_new_jobs_that_fails_keeps_no_job_from_being_followed(scene: Scene) -> None:
+    lost = lose_one(scene)
+    scene.service.fail["list_new_jobs"] = [ServerError("That list is broken.")] * 500
+    lost = run_beside(scene, lost)
+    assert lost.state is State.UNCERTAIN
+    assert "That list is broken." in lost.message
+    scene.service.fail.clear()
+    scene.run()
+    assert (scene.store.get(lost.id).state, scene.store.get(lost.id).remote_id) == (State.READY, "job_1")
+
+
+# What the service says is believed when it is sure.
+
+
+def says(scene: Scene, change: Any, *, for_s: float) -> None:
+    """From when a job has succeeded, the service tells it otherwise for a while."""
+    since: list[float] = []
+
+    def listed(job: Job) -> Job:
+        if job.is_success:
+            since.append(scene.clock())
+            return change(job) if scene.clock() - since[0] <= for_s else job
+        return job
+
+    scene.service.listed = listed
+
+
+@pytest.mark.parametrize("word", [JobStatus.FAILURE, JobStatus.CANCELED])
+def test_an_end_without_a_result_that_is_told_once_is_not_believed(scene: Scene, word: JobStatus) -> None:
+    says(scene, lambda job: replace(job, status=word, asset_ids=()), for_s=1.0)
+    scene.add()
+    assert scene.run().state is State.READY
+
+
+def test_a_job_that_is_in_progress_after_its_success_is_followed_until_it_is_done(scene: Scene) -> None:
+    told: list[JobStatus] = []
+
+    def change(job: Job) -> Job:
+        told.append(JobStatus.IN_PROGRESS if told else JobStatus.SUCCESS)
+        return replace(job, status=told[-1], asset_ids=(), progress=0.5)
+
+    says(scene, change, for_s=900.0)
+    scene.add()
+    with pytest.raises(AssertionError, match="still running"):
+        scene.run(rounds=600)
+    assert scene.run().state is State.READY
+
+
+def test_a_job_that_the_service_shows_only_after_minutes_is_not_given_up(scene: Scene) -> None:
+    scene.service.shows_after_s = 240.0
+    get_job = scene.service.get_job
+
+    def late(job_id: str) -> Job:
+        job = get_job(job_id)
+        if job.created_at + 240.0 > scene.clock():
+            raise NotFoundError("There is no such job.")
+        return job
+
+    scene.service.get_job = late  # type: ignore[method-assign]
+    scene.add()
+    assert scene.run().state is State.READY
+    assert scene.clock() > 240.0
+
+
+def test_a_word_for_a_status_that_is_not_understood_is_told_and_asked_about_seldom(scene: Scene) -> None:
+    word = "laminated" * 9
+    scene.service.listed = lambda job: replace(job, status=JobStatus.UNKNOWN, status_word=word)
+    scene.add()
+    with pytest.raises(AssertionError, match="still queued"):
+        scene.run(rounds=900)
+    job = scene.store.list_jobs()[0]
+    assert f"“{word[:40]}”, which is not understood" in job.message
+    asked = scene.service.calls["list_jobs"] + scene.service.calls["get_job"]
+    with pytest.raises(AssertionError, match="still queued"):
+        scene.run(rounds=900, worker=scene.workers[-1])
+    assert scene.service.calls["list_jobs"] + scene.service.calls["get_job"] - asked <= 32
+    scene.service.listed = lambda job: job
+    assert scene.run().message == ""
 
 
 # Runs.

@@ -14,6 +14,7 @@ from maquette.client import (
     NetworkError,
     NotFoundError,
     RateLimitedError,
+    ScenarioError,
     ServerError,
     SignInError,
     TransferError,
@@ -228,13 +229,12 @@ def test_a_job_that_the_service_does_not_know_holds_no_other_up(scene: Scene) ->
     lost = scene.run(until=State.QUEUED)
     del scene.service.jobs[lost.remote_id or ""]
     scene.add(inputs={"prompt": "a cup"})
-    scene.service.fail["get_job"] = [NotFoundError("Unknown job.")]
     scene.run(until=State.QUEUED)
     with pytest.raises(AssertionError, match="still queued"):
-        scene.run(rounds=60)
+        scene.run(rounds=500)
     lost = scene.store.get(lost.id)
     assert (lost.state, lost.resume_state) == (State.EXPIRED, State.QUEUED)
-    assert "Unknown job." in lost.message
+    assert "there is no job_1" in lost.message
     scene.service.is_finishing = True
     assert scene.run().state is State.READY
     # With the right account again it is there.
@@ -273,6 +273,20 @@ def test_a_refusal_for_too_many_jobs_is_waited_out_and_paid_once(scene: Scene) -
     assert len(scene.service.paid) == 1
 
 
+@pytest.mark.parametrize("wait_s", [None, 0.0])
+def test_a_service_that_refuses_for_now_and_does_not_say_for_how_long_is_asked_ever_more_seldom(
+    scene: Scene, wait_s: float | None
+) -> None:
+    scene.service.fail["generate"] = [RateLimitedError("Too many", retry_after_s=wait_s)] * 500
+    scene.add()
+    with pytest.raises(AssertionError, match="still uploading"):
+        scene.run(rounds=600)
+    assert 10 <= scene.service.calls["generate"] <= 16
+    scene.service.fail.clear()
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
 def test_a_request_that_never_left_this_machine_is_sent_later(scene: Scene) -> None:
     scene.service.fail["generate"] = [NetworkError("refused", kind="refused")]
     scene.add()
@@ -295,10 +309,21 @@ def test_a_refused_request_fails_with_the_services_words_and_can_be_resumed(
     assert scene.run().state is State.READY
 
 
-def test_an_upload_that_the_service_forgot_is_made_again_on_resume(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFoundError("unknown"),
+        InputError("Asset asset_x does not exist"),
+        InputError("image: asset_1 is none of yours"),
+        InputError("The image was not found"),
+    ],
+)
+def test_an_upload_that_the_service_forgot_is_made_again_on_resume(
+    scene: Scene, error: ScenarioError
+) -> None:
     scene.add()
     scene.run()
-    scene.service.fail["generate"] = [NotFoundError("unknown asset")]
+    scene.service.fail["generate"] = [error]
     scene.add()
     job = scene.run()
     assert job.state is State.FAILED
