@@ -156,13 +156,13 @@ class Store:
         )
 
     def list_actionable(self, service: str, limit: int, session: str = "") -> list[JobRecord]:
-        """The session's jobs with a step for its worker to take now, results before new requests, then
-        oldest first.
+        """The session's jobs with a step for its worker to take now: cancels, results, then new requests;
+        each oldest first.
         """
         return self._jobs(
             f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE} AND state IN {tuple(map(str, WORKING))}"
             " AND state != 'uncertain' AND (state NOT IN ('queued', 'running') OR cancel = 'requested')"
-            " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
+            " ORDER BY cancel != 'requested', state IN ('prepared', 'uploading'), rowid LIMIT ?3",
             *(service, self.clock(), limit, session),
         )
 
