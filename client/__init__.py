@@ -20,6 +20,7 @@ from .errors import (
     TransferError,
 )
 from .fields import Fields, JsonValue, has_reserved_name, without_controls
+from .file_lock import try_lock
 from .model_tasks import Task, makes_splats, tasks_of
 from .models import ASSET_ID, CAPABILITIES, Input, Model
 from .picture_damage import damage_of_picture, problem_of_picture
@@ -74,6 +75,7 @@ __all__ = [
     "parse_value",
     "problem_of_picture",
     "tasks_of",
+    "try_lock",
     "with_profile",
     "without_controls",
 ]

@@ -2,6 +2,7 @@
 """Downloads one asset: bytes go to a `.part` file beside the target, which becomes the target when whole.
 
 A kept `.part` is continued only where its end agrees with what the service sends: no other memory is needed.
+It is locked while it is written, so that no two processes write into one file, not even where one was frozen.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 
 from .errors import NetworkError, ServerError, TransferError
+from .file_lock import try_lock
 from .records import Asset, Download, Progress, Sleep
 from .transport import Answer, Transport
 
@@ -28,6 +30,7 @@ SLOW_S = 60.0  # in each of these
 SLOW_BYTES = 64 << 10  # at least so much has to come, or the connection counts as broken
 MAX_STALLS = 4  # tries in a row that bring nothing new
 MAX_REFETCHES = 3
+MAX_PARTS = 9  # of one file, by as many processes
 
 
 @dataclass
@@ -46,13 +49,12 @@ class Downloader:
 
     def run(self) -> Download:
         """Returns when the whole file is at its place; raises the client's errors, keeping what arrived."""
-        self._part = self.target.with_name(self.target.name + ".part")
         self._refetches = 0
         self._hashing: Future[None] | None = None
         if not self.asset.url:
             self._renew_address("has no file to download yet")
         with self._disk():
-            file = self._part.open("a+b", buffering=0)
+            self._part, file = self._open_part()
         with file:
             with self._disk():
                 file.seek(0)
@@ -60,10 +62,27 @@ class Downloader:
                 self._kept = file.tell()
             with ThreadPoolExecutor(1) as self._aside:
                 self._fetch(file)
-        # No fsync, which would halve the speed: whoever uses the file later compares its SHA-256.
+            # No fsync, which would halve the speed: whoever uses the file later compares its SHA-256.
+            if os.name != "nt":  # while the lock holds: nobody else has it open for writing then
+                self._take_place()
+        if os.name == "nt":  # which renames no file that is open
+            self._take_place()
+        return Download(self.target, self._kept, self._digest.hexdigest())
+
+    def _take_place(self) -> None:
         with self._disk():
             os.replace(self._part, self.target)
-        return Download(self.target, self._kept, self._digest.hexdigest())
+
+    def _open_part(self) -> tuple[Path, FileIO]:
+        """A part that nobody else has: the kept one, or another while a frozen process has that."""
+        for number in range(MAX_PARTS):
+            mark = f"~{number}" if number else ""  # which is in no name of a result's file
+            part = self.target.with_name(f"{self.target.name}{mark}.part")
+            file = part.open("a+b", buffering=0)
+            if try_lock(file) and _is_at(file, part):
+                return part, file
+            file.close()
+        raise TransferError(f"Other processes are still downloading {self.target.name}. Try again later.")
 
     @contextmanager
     def _disk(self) -> Generator[None]:
@@ -173,6 +192,11 @@ class Downloader:
             if self.asset.url:
                 return
         raise ServerError(f"The asset {self.asset.id} {otherwise}. Try again later.")
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    """Whether the file still has that name: before the lock was had, another may have renamed it."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _mb(size_bytes: int) -> str:

@@ -5,27 +5,15 @@ The operating system's own lock on a file keeps it, so it ends with a process th
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import IO
 
+from ..client import try_lock
 from .blender_pool import TIMEOUT_S, ChildError
 
 _FILE = ".at-work"
 _LOOK_S = 0.1
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(stream: IO[bytes]) -> None:
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(stream: IO[bytes]) -> None:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager
@@ -40,16 +28,9 @@ def at_work(
     end = time.monotonic() + timeout_s
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _FILE).open("ab") as stream:
-        while True:
-            try:
-                _lock(stream)
-            except (BlockingIOError, PermissionError):
-                if time.monotonic() > end:
-                    text = "Another process is still at work on this result. Do the same once it is done."
-                    raise ChildError(text) from None
-                sleep(_LOOK_S)
-            except OSError:
-                break
-            else:
-                break
+        while not try_lock(stream):
+            if time.monotonic() > end:
+                text = "Another process is still at work on this result. Do the same once it is done."
+                raise ChildError(text)
+            sleep(_LOOK_S)
         yield

@@ -108,7 +108,7 @@ class Steps:
         folder = self._folder(job)
         self._tasks.start(
             job.id,
-            "convert" if is_for_blender(job, folder) else "transfer",
+            "convert" if is_for_blender(job, folder) else "upload",
             lambda _: prepare_files(self._blenders, job, folder),
             lambda future: self._prepared(job, future),
         )
@@ -145,7 +145,7 @@ class Steps:
                 uploads.add(job.service, *key, known[key])
             self._uploaded(job, future)
 
-        self._tasks.start(job.id, "transfer", work, then)
+        self._tasks.start(job.id, "upload", work, then)
 
     def _uploaded(self, job: JobRecord, future: Future[Any]) -> None:
         job = self._leased.since(job)
@@ -233,7 +233,7 @@ class Steps:
         remote_id = job.remote_id or ""
         self._tasks.start(
             job.id,
-            "transfer",
+            "cancel",
             lambda _: self._api.cancel_job(remote_id),
             lambda future: self._canceled(job, future),
         )
@@ -256,7 +256,7 @@ class Steps:
             asset_ids = told or self._ask_asset_ids(job)
             return download_results(self._api, list(asset_ids), folder, progress, attempts=job.attempts)
 
-        self._tasks.start(job.id, "transfer", work, lambda future: self._downloaded(job, future))
+        self._tasks.start(job.id, "download", work, lambda future: self._downloaded(job, future))
 
     def _ask_asset_ids(self, job: JobRecord) -> tuple[str, ...]:
         remote = self._api.get_job(job.remote_id or "")

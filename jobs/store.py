@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+from ..client import elapsed_s
 from .damaged_store import DAMAGED, DamagedStore
 from .database import (
     InDoubtError,
@@ -30,6 +31,7 @@ from .expected_results import ExpectedResults
 from .files import as_text
 from .finishing import finished_key, result_blend
 from .input_files import keep_files
+from .lease_watch import LEASE_S, LeaseWatch
 from .lookups import LookupTable
 from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
@@ -38,7 +40,6 @@ from .states import UNPAID, WORKING, State, check_move
 from .transfers import is_result_gone
 from .uploads import UploadTable
 
-LEASE_S = 8.0  # a lease older than this is dead; the worker renews it every quarter of that
 MAX_DELAY_S = 3600.0  # a job waits no longer
 ASKED_AGAIN = -1  # `attempts` of an uncertain job that a person wants submitted if it is not found
 ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended is failed, to be resumed
@@ -68,8 +69,8 @@ class Store:
     """Jobs under `folder`: the database, and a folder `jobs/ID` each for inputs and results.
 
     Belongs to the thread that made it. An interactive one never waits long: it leaves large files to the
-    worker, and raises StoreError if another process holds the database. Raises StoreError also if the
-    folder cannot be used.
+    worker, and raises StoreError if another process holds the database, as all do if the folder cannot be
+    used. A test's own `clock` is for dates and for intervals.
     """
 
     def __init__(self, folder: Path, *, is_interactive: bool = False, clock: Clock = time.time) -> None:
@@ -83,6 +84,7 @@ class Store:
         self.uploads = UploadTable(self._db)
         self.runs = RunTable(self._db)
         self.expected = ExpectedResults(self._db, self.runs, clock)
+        self._leases = LeaseWatch(self._db, clock, elapsed_s if clock is time.time else clock)
 
     def close(self) -> None:
         self._db.close()
@@ -154,13 +156,13 @@ class Store:
         )
 
     def list_actionable(self, service: str, limit: int, session: str = "") -> list[JobRecord]:
-        """The session's jobs with a step for its worker to take now, results before new requests, then
-        oldest first.
+        """The session's jobs with a step for its worker to take now: cancels, results, then new requests;
+        each oldest first.
         """
         return self._jobs(
             f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE} AND state IN {tuple(map(str, WORKING))}"
             " AND state != 'uncertain' AND (state NOT IN ('queued', 'running') OR cancel = 'requested')"
-            " ORDER BY state IN ('prepared', 'uploading'), rowid LIMIT ?3",
+            " ORDER BY cancel != 'requested', state IN ('prepared', 'uploading'), rowid LIMIT ?3",
             *(service, self.clock(), limit, session),
         )
 
@@ -336,14 +338,13 @@ class Store:
     # The lease: one worker for each session of a service in a store.
 
     def adopt(self, service: str, session: str = "") -> None:
-        """Take over the jobs of ended sessions that cost nothing more. Those that nobody has paid for are not
-        taken: what waits for longer than ABANDONED_S is failed, for a person to resume.
-        """
-        where, now = f"WHERE service = ?1 AND {_IS_WORKING} AND session != ?3 AND {_IS_LEFT}", self.clock()
-        if not self._jobs(where, service, now, session):
+        """Take over ended sessions' jobs that are paid for; others fail after ABANDONED_S, to be resumed."""
+        now, others = self.clock(), json.dumps([session, *self._leases.alive(service)])
+        left = f"{_IS_WORKING} AND {_IS_LEFT} AND session NOT IN (SELECT value FROM json_each(?3))"
+        if not self._jobs(f"WHERE service = ?1 AND {left}", service, now, others):
             return
         with transaction(self._db):
-            for job in self._jobs(where, service, now, session):
+            for job in self._jobs(f"WHERE service = ?1 AND {left}", service, now, others):
                 # That a person asked to submit an uncertain job anew (ASKED_AGAIN) was for that session.
                 values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
                 if job.state in UNPAID:
@@ -370,13 +371,11 @@ class Store:
         self._db.execute("DELETE FROM lease WHERE service = ? AND owner = ?", (service, owner))
 
     def is_lease_alive(self, service: str, session: str = "") -> bool:
-        return self.alive_lease(service, session) is not None
+        return session in self._leases.alive(service)
 
     def alive_lease(self, service: str, session: str) -> float | None:
         """When the session's lease was renewed; None where there is none, or a dead one."""
-        where = "WHERE service = ? AND session = ?"
-        row = self._db.execute(f"SELECT renewed_at FROM lease {where}", (service, session)).fetchone()
-        return float(row[0]) if row and abs(self.clock() - float(row[0])) <= LEASE_S else None
+        return self._leases.alive(service).get(session)
 
     def _session_of(self, service: str, owner: str) -> str:
         """The session whose lease the worker `owner` holds; raises LeaseLostError."""

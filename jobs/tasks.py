@@ -12,13 +12,32 @@ from concurrent.futures import (  # not inside Blender
     ThreadPoolExecutor,
     wait,
 )
+from dataclasses import dataclass
 from typing import Any
 
 from .transfers import Progress, StoppedError
 
-# One POST that spends at a time, so that a crash leaves one outcome unknown at most.
-_POOLS = {"transfer": 4, "submit": 1, "poll": 1, "lookup": 2, "preview": 1, "asset": 1}
-_QUEUED = 4  # tasks that may wait for a thread
+# One POST that spends at a time, so that a crash leaves one outcome unknown at most. What is short, and what
+# a submission needs, does not wait behind files that come slowly.
+_POOLS = {
+    "download": 4,
+    "upload": 4,
+    "cancel": 1,
+    "submit": 1,
+    "poll": 1,
+    "lookup": 2,
+    "preview": 1,
+    "asset": 1,
+}
+_QUEUED = 4  # tasks that may wait for a thread of their pool
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    pool: str
+    future: "Future[Any]"
+    then: Callable[[Future[Any]], None]
+    progress: Progress
 
 
 class Tasks:
@@ -27,8 +46,9 @@ class Tasks:
     def __init__(self, converters: int) -> None:
         pools = {**_POOLS, "convert": converters}
         self._pools = {name: ThreadPoolExecutor(size, name) for name, size in pools.items()}
+        self._most = {name: size + _QUEUED for name, size in pools.items()}
         self.most = sum(pools.values()) + _QUEUED
-        self._running: dict[str, tuple[Future[Any], Callable[[Future[Any]], None], Progress]] = {}
+        self._running: dict[str, _Task] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._running
@@ -36,9 +56,9 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._running) >= self.most
+    def is_full(self, pool: str) -> bool:
+        """Whether as many tasks wait for a thread of `pool` as may."""
+        return sum(task.pool == pool for task in self._running.values()) >= self._most[pool]
 
     def start(
         self,
@@ -60,12 +80,12 @@ class Tasks:
             future.add_done_callback(
                 lambda done: None if first.done() else first.set_exception(_error_of(done))
             )
-        self._running[key] = (first or future, then, progress)
+        self._running[key] = _Task(pool, first or future, then, progress)
         return future
 
     def follow(self, key: str, future: "Future[Any]", then: Callable[[Future[Any]], None]) -> None:
         """Have `then(future)` called when what has been started before has finished."""
-        self._running[key] = (future, then, Progress())
+        self._running[key] = _Task("", future, then, Progress())
 
     def collect(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """The key of each task that has ended, and what is to be done about it.
@@ -73,23 +93,23 @@ class Tasks:
         Where the caller leaves the loop by an exception, it is to be done the next time: no result is lost.
         """
         for key, task in list(self._running.items()):
-            future, then, _ = task
-            if future.done():
-                if not isinstance(future.exception(), StoppedError):
-                    yield key, lambda then=then, future=future: then(future)
+            if task.future.done():
+                if not isinstance(task.future.exception(), StoppedError):
+                    yield key, lambda task=task: task.then(task.future)
                 if self._running.get(key) is task:
                     del self._running[key]
 
     def progress(self) -> Iterator[tuple[str, float]]:
         """Key and 0..1 of each transfer that has got on since the last call."""
-        for key, (_, _, progress) in self._running.items():
+        for key, task in self._running.items():
+            progress = task.progress
             if progress.value is not None and progress.value != progress.stored:
                 progress.stored = progress.value
                 yield key, progress.value
 
     def wait(self, timeout_s: float | None) -> bool:
         """Until a task ends or the time is up; False at once if there is none."""
-        futures = [future for future, _, _ in self._running.values()]
+        futures = [task.future for task in self._running.values()]
         if futures:
             wait(futures, timeout=timeout_s, return_when=FIRST_COMPLETED)
         return bool(futures)
@@ -97,16 +117,16 @@ class Tasks:
     def abort(self, key: str) -> None:
         """Have this task stop soon, if it is under way: nothing is done about it then."""
         if key in self._running:
-            self._running[key][2].is_stopped = True
+            self._running[key].progress.is_stopped = True
 
     def drain(self) -> None:
         """Until all that is under way has ended; what came of it, `collect` still has."""
-        wait([future for future, _, _ in self._running.values()])
+        wait([task.future for task in self._running.values()])
 
     def shutdown(self) -> None:
         """Abort transfers (what arrived is kept), and wait for what cannot be aborted."""
-        for _, _, progress in self._running.values():
-            progress.is_stopped = True
+        for task in self._running.values():
+            task.progress.is_stopped = True
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
 

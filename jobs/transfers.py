@@ -77,12 +77,14 @@ def download_results(
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 
     Returns one entry a file; role is mesh, companion (texture, MTL) or derived (another format of a mesh).
-    Where the service calls none of them a 3D model, their bytes say which are.
-    Raises BadDeliveryError where files are missing from the list or damaged; after MAX_ATTEMPTS what is there
-    has to do, but a damaged model never does.
+    Where the service calls none of them a 3D model, their bytes say which are. An entry's `notice` is for the
+    person who gets the result.
+    Raises BadDeliveryError where files are missing from the list or damaged, or are not as long as listed and
+    did not come so before; after MAX_ATTEMPTS what is there has to do, but a damaged model never does.
     """
     is_patient = attempts < MAX_ATTEMPTS
-    wanted = list(dict.fromkeys(asset_ids))[:MAX_RESULT_FILES]
+    listed = list(dict.fromkeys(asset_ids))
+    wanted = listed[:MAX_RESULT_FILES]
     assets = api.get_assets(wanted)
     if is_patient and len(assets) < len(wanted):
         raise BadDeliveryError(f"The service lists {len(assets)} of {len(wanted)} files of the result.")
@@ -93,39 +95,77 @@ def download_results(
     if not assets:
         raise NotFoundError("The service no longer has the result of this job.")
     assets.sort(key=lambda asset: (asset.output_index is None, asset.output_index or 0))
+    came, notices = _fetch(api, assets, folder, progress, whole=meshes, is_patient=is_patient)
+    if len(listed) > len(wanted):
+        text = f"The result has {len(listed)} files. Maquette fetches {MAX_RESULT_FILES} of them for one job."
+        notices[assets[0].id] = f"{text} {notices.get(assets[0].id, '')}".strip()
+    meshes |= _models_by_bytes({asset_id: came[asset_id].path for asset_id in unclear})
+    if attempts < MESH_ATTEMPTS and not meshes:
+        raise BadDeliveryError(_NO_MODEL)
+    return [_entry(asset, came[asset.id], meshes, notices.get(asset.id)) for asset in assets]
+
+
+def _fetch(
+    api: Service, assets: list[Asset], folder: Path, progress: Progress, *, whole: set[str], is_patient: bool
+) -> tuple[dict[str, Download], dict[str, str]]:
+    """What came of each asset, by its id, and what is to be said of some. Those in `whole` must be so."""
     total = sum(asset.size_bytes or 0 for asset in assets)
     if total > MAX_RESULT_BYTES:
         raise TransferError(f"The result has {total >> 20} MB, more than Maquette downloads for one job.")
     (folder / "result").mkdir(parents=True, exist_ok=True)
     came: dict[str, Download] = {}
+    notices: dict[str, str] = {}
+    doubts: list[str] = []
     taken: set[str] = set()
     left_bytes = MAX_RESULT_BYTES
     for asset in assets:
         name = file_name(asset, taken)
         taken |= _keys(name)
         path = folder / "result" / name
+        before = sha256_of(path) if path.is_file() else ""
         got = api.download(asset, path, max_bytes=left_bytes, progress=progress.part(asset.id, total or None))
         left_bytes -= got.size_bytes
         damage = damage_of(path)
-        if damage and (is_patient or asset.id in meshes):
+        if damage and (is_patient or asset.id in whole):
             set_aside(path)
             raise BadDeliveryError(f"{name} is {damage}. It is downloaded again.")
         came[asset.id] = Download(path, got.size_bytes, got.sha256)
-    meshes |= _models_by_bytes({asset_id: came[asset_id].path for asset_id in unclear})
-    if attempts < MESH_ATTEMPTS and not meshes:
-        raise BadDeliveryError(_NO_MODEL)
-    return [_entry(asset, came[asset.id], meshes) for asset in assets]
+        if doubt := _size_doubt(asset, path, got.size_bytes):
+            notices[asset.id] = doubt
+            if got.sha256 != before:
+                doubts.append(doubt)
+    if is_patient and doubts:
+        raise BadDeliveryError(f"{doubts[0]} It is downloaded again.")
+    return came, notices
 
 
-def _entry(asset: Asset, came: Download, meshes: set[str]) -> JsonValue:
+def _size_doubt(asset: Asset, path: Path, size_bytes: int) -> str:
+    """What to say of a file that has not the size that the service lists, and does not itself prove whole."""
+    if not asset.size_bytes or size_bytes == asset.size_bytes or _is_proven_whole(path, size_bytes):
+        return ""
+    return f"{path.name} came with {size_bytes:,} bytes, and the service lists {asset.size_bytes:,}."
+
+
+def _is_proven_whole(path: Path, size_bytes: int) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head.startswith((b"glTF\1\0\0\0", b"glTF\2\0\0\0")):
+        return int.from_bytes(head[8:12], "little") == size_bytes
+    return head.startswith(b"PK\3\4") and zipfile.is_zipfile(path)
+
+
+def _entry(asset: Asset, came: Download, meshes: set[str], notice: str | None) -> JsonValue:
     role = "companion" if asset.id not in meshes else "derived" if asset.parent_id in meshes else "mesh"
-    return {
+    entry: dict[str, JsonValue] = {
         "path": f"result/{came.path.name}",
         "role": role,
         "name": asset.file_name or came.path.name,
         "sha256": came.sha256,
         "size": came.size_bytes,
     }
+    if notice:
+        entry["notice"] = notice
+    return entry
 
 
 def damage_of(path: Path) -> str:
@@ -228,8 +268,10 @@ def convert_result(
     """
     remove_leftovers(folder)
     sources: list[JsonValue] = []
+    notices: list[JsonValue] = []
     for entry in job.files:
         assert isinstance(entry, dict)
+        notices += [entry["notice"]] if entry.get("notice") else []
         if entry["role"] != "derived":
             path = (folder / str(entry["path"])).resolve()
             if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
@@ -243,6 +285,8 @@ def convert_result(
     try:
         task = blenders.begin("convert", request, folder, "reading the result")
         answer = task.wait()
+        if notices:
+            answer["messages"] = [*notices, *_list(answer.get("messages"))]
         if answer.get("objects") and source:
             made = _put_back(blenders, job, source, folder)
             told = [*_list(answer.get("messages")), *_list(made.pop("messages"))]

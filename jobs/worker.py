@@ -22,6 +22,7 @@ from ..client import Credentials, Scenario, elapsed_s
 from .asset_maker import AssetMaker
 from .blender_pool import BlenderPool
 from .database import is_damage, mark_damaged
+from .input_files import is_for_blender
 from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .lookup_runner import LookupRunner
 from .matching import GRACE_S
@@ -29,7 +30,9 @@ from .poller import Poller
 from .previews import PreviewMaker
 from .process import open_sandbox, stop_sandbox
 from .rebuild import Rebuilder
+from .record import JobRecord
 from .service import Service
+from .states import State
 from .steps import Steps
 from .store import LEASE_S, LeaseLostError, Store
 from .tasks import Tasks
@@ -179,8 +182,8 @@ class Worker:
         if self._is_stopping.is_set():
             return len(self.tasks) > 0
         for job in self._store.list_actionable(self._service, 4 * self.tasks.most, self._session):
-            if job.id not in self.tasks and not self.tasks.is_full:
-                self._leased.guarded(job.id, lambda job=job: self._steps.advance(job))
+            if job.id not in self.tasks:
+                self._leased.guarded(job.id, lambda job=job: self._advance(job))
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             for job_id, value in self.tasks.progress():
@@ -203,6 +206,28 @@ class Worker:
         return self._store.has_work(self._service, self._session) or (
             not self._session and self._assets.has_work()
         )
+
+    def _advance(self, job: JobRecord) -> None:
+        """Begin the job's next step, unless many wait for the same threads: then it stays in the store."""
+        if not self.tasks.is_full(self._pool_of(job)):
+            self._steps.advance(job)
+
+    def _pool_of(self, job: JobRecord) -> str:
+        match job.state:
+            case State.QUEUED | State.RUNNING:
+                return "cancel"
+            case State.DOWNLOADING:
+                return "download"
+            case State.CONVERTING:
+                return "convert"
+            case _ if job.sent:
+                return "submit"
+            case _:
+                is_waiting = self.tasks.is_full(
+                    "upload"
+                )  # whatever its files are: they need not be looked at
+                folder = self._store.job_folder(job.id)
+                return "convert" if not is_waiting and is_for_blender(job, folder) else "upload"
 
     def _tell_progress(self, job_id: str, value: float) -> None:
         self._leased.update(self._store.get(job_id), progress=value)

@@ -233,7 +233,7 @@ def asset(asset_id: str, **values: Any) -> Asset:
         "url": "http://127.0.0.1/x",
         "kind": "3d",
         "mime_type": "model/gltf-binary",
-        "size_bytes": 10,
+        "size_bytes": None,
         "file_name": None,
         "parent_id": None,
         "output_index": None,

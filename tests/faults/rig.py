@@ -191,7 +191,7 @@ class Rig:
         return files + [f"process {pid}" for pid in ours] + self.threads()
 
     def threads(self) -> list[str]:
-        pools = ("transfer", "upload", "submit", "poll", "lookup", "convert", "ThreadPoolExecutor")
+        pools = ("download", "upload", "cancel", "submit", "poll", "lookup", "convert", "ThreadPoolExecutor")
         ours = [thread.name for thread in threading.enumerate() if thread.name.startswith(pools)]
         return [name for name in ours if name not in self._threads_before]
 

@@ -102,6 +102,46 @@ def test_a_part_kept_from_an_earlier_run_is_continued(api: FakeApi, tmp_path: Pa
     assert seen.headers["Range"] == f"bytes={(2 << 20) - download.OVERLAP_BYTES}-"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there a file that is open is not renamed")
+def test_a_worker_that_was_frozen_writes_into_no_file_that_another_has_brought(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    """Its handle outlives the other's download, as after a SIGSTOP in mid-download."""
+    target = tmp_path / "a"
+    api.on("GET", "/file", File(CONTENT))
+    got: list[Any] = []
+
+    def stand_still(done: int, _total: int | None) -> None:
+        if not got:
+            assert 0 < done < len(CONTENT)
+            got.append(get(api, target))
+        assert target.read_bytes() == CONTENT
+
+    assert get(api, target, progress=stand_still).sha256 == SHA256
+    assert got[0].sha256 == SHA256
+    assert target.read_bytes() == CONTENT
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_download_does_not_take_a_file_that_took_its_place_before_the_lock(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a"
+    part(target).write_bytes(CONTENT)
+    lock = download.try_lock
+
+    def finish_first(file: Any) -> bool:
+        if part(target).exists():
+            os.replace(part(target), target)  # as another process that has just let its lock go
+        return lock(file)
+
+    monkeypatch.setattr(download, "try_lock", finish_first)
+    api.on("GET", "/file", Say(CONTENT, cut_after=200_000))
+    with pytest.raises(NetworkError):
+        get(api, target)
+    assert target.read_bytes() == CONTENT
+
+
 def test_a_part_that_was_whole_already_only_needs_its_end(api: FakeApi, tmp_path: Path) -> None:
     part(tmp_path / "a").write_bytes(CONTENT)
     api.on("GET", "/file", File(CONTENT))

@@ -66,7 +66,7 @@ DEFECT = "Maquette met a defect (KeyError: 'kind'). worker.log tells more."
     [
         (steps_module, "is_prepared", (), State.PREPARED),
         (LeasedStore, "update", ("sent",), State.PREPARED),
-        (Tasks, "start", ("transfer", "downloading"), State.DOWNLOADING),
+        (Tasks, "start", ("download", "downloading"), State.DOWNLOADING),
         (LeasedStore, "move", ("converting",), State.DOWNLOADING),
         (Tasks, "start", ("convert",), State.CONVERTING),
         (LeasedStore, "end", ("ready",), State.CONVERTING),

@@ -30,7 +30,7 @@ from maquette.jobs import Backend, NewJob, State, Store, WorkerSettings, start_w
 from maquette.jobs.process import end_at_once, let_go
 from maquette.jobs.store import MAX_DELAY_S
 from maquette.jobs.supervisor import Supervisor
-from maquette.jobs.transfers import BAD_BYTES, MAX_ATTEMPTS, damage_of, file_name
+from maquette.jobs.transfers import BAD_BYTES, MAX_ATTEMPTS, MAX_RESULT_FILES, damage_of, file_name
 from maquette.session_state import SessionState
 from service import asset, fake_blender
 
@@ -281,6 +281,59 @@ def test_no_file_is_named_as_another_is_while_it_comes(scene: Scene) -> None:
     paths = [str(entry["path"]).lower() for entry in files]
     used = [path + end for path in paths for end in ("", ".part", ".bad")]
     assert len(set(used)) == len(used) == 3 * len(names)
+
+
+def announce(scene: Scene, **listed: Any) -> None:
+    scene.service.get_assets = lambda _: [asset("m", **listed)]  # type: ignore[method-assign]
+
+
+OBJ = {"file_name": "horse.obj", "mime_type": "model/obj", "size_bytes": 35_000}
+
+
+def test_a_file_shorter_than_the_service_lists_is_downloaded_again(scene: Scene) -> None:
+    announce(scene, **OBJ)
+    deliver(scene, b"v" * 5000, b"v" * 35_000)
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.message) == (State.READY, "")
+    assert (scene.store.job_folder(job.id) / "result" / "horse.obj").stat().st_size == 35_000
+
+
+@pytest.mark.parametrize("contents", [[b"v" * 5000], [bytes([n]) * 5000 for n in range(1, 60)]])
+def test_a_file_that_is_never_as_long_as_listed_is_taken_and_that_is_said(
+    scene: Scene, contents: list[bytes]
+) -> None:
+    announce(scene, **OBJ)
+    deliver(scene, *contents)
+    scene.add()
+    job = scene.run()
+    assert job.state is State.READY
+    assert job.message == "horse.obj came with 5,000 bytes, and the service lists 35,000."
+
+
+@pytest.mark.parametrize(("content", "size"), [(GLB, 15), (b"glTF short", None), (b"v" * 9, 0)])
+def test_nothing_is_said_of_a_size_that_proves_nothing(
+    scene: Scene, content: bytes, size: int | None
+) -> None:
+    announce(scene, size_bytes=size)
+    deliver(scene, content, b"another")
+    scene.add()
+    job = scene.run()
+    assert (job.state, job.message) == (State.READY, "")
+    assert (scene.store.job_folder(job.id) / "result" / "m.glb").read_bytes() == content
+
+
+def test_files_that_are_too_many_for_one_job_are_said(scene: Scene) -> None:
+    count = MAX_RESULT_FILES + 51
+    scene.service.get_assets = lambda ids: [asset(each) for each in ids]  # type: ignore[method-assign]
+    scene.service.listed = lambda job: (
+        replace(job, asset_ids=tuple(f"a{n}" for n in range(count))) if job.asset_ids else job
+    )
+    scene.add()
+    job = scene.run()
+    assert len(job.files) == MAX_RESULT_FILES
+    assert job.state is State.READY
+    assert job.message == "The result has 251 files. Maquette fetches 200 of them for one job."
 
 
 def test_no_wish_of_the_service_parks_a_job_for_long(scene: Scene) -> None:

@@ -21,8 +21,9 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "state", clock=Clock())
 
 
-def add(store: Store) -> JobRecord:
-    return store.add(NewJob(name="cup", model_id="model_x", inputs={"prompt": "a cup"}, service="s"))
+def add(store: Store, **values: Any) -> JobRecord:
+    values = {"inputs": {"prompt": "a cup"}, "service": "s", **values}
+    return store.add(NewJob(name="cup", model_id="model_x", **values))
 
 
 def test_every_state_has_its_moves_and_no_other_is_made(store: Store) -> None:
@@ -213,6 +214,13 @@ def test_a_step_is_taken_once(store: Store) -> None:
         store.move(job, State.UPLOADING)
 
 
+def watch(store: Store, clock: Clock, seconds: float) -> None:
+    """So long a process looks after the leases."""
+    for _ in range(round(seconds)):
+        clock.time += 1.0
+        store.is_lease_alive("s")
+
+
 def test_the_lease_is_one_workers_until_it_is_silent(tmp_path: Path) -> None:
     clock = Clock()
     one, two = Store(tmp_path, clock=clock), Store(tmp_path, clock=clock)
@@ -221,7 +229,8 @@ def test_the_lease_is_one_workers_until_it_is_silent(tmp_path: Path) -> None:
     assert two.take_lease("other", "b")
     clock.time += LEASE_S - 1
     assert one.take_lease("s", "a")
-    clock.time += LEASE_S + 1
+    assert one.is_lease_alive("s")
+    watch(one, clock, LEASE_S + 1)
     assert not one.is_lease_alive("s")
     assert two.take_lease("s", "b")
     job = add(one)
@@ -250,6 +259,57 @@ def test_a_clock_set_back_does_not_keep_a_dead_lease_alive(tmp_path: Path) -> No
     assert store.take_lease("s", "a")
     clock.time -= 86_400
     assert store.take_lease("s", "b")
+
+
+@pytest.mark.parametrize("step_s", [3600.0, 9.0, -3600.0])
+def test_a_worker_that_slept_or_whose_clock_was_set_leaves_the_others_time_to_renew_their_leases(
+    tmp_path: Path, step_s: float
+) -> None:
+    """The computer was suspended, or its clock set: the leases of all are old, whoever looks first."""
+    clock = Clock()
+    store, other = Store(tmp_path, clock=clock), Store(tmp_path, clock=clock)
+    paid, waits = add(store, session="alive"), add(store, session="alive")
+    for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED):
+        paid = store.move(paid, state)
+    assert other.take_lease("s", "a", "alive")
+    watch(store, clock, LEASE_S / 2)
+    clock.time += step_s
+    for _ in range(3):
+        store.adopt("s")
+        assert store.is_left(paid) is False
+        clock.time += 1.0
+    assert other.take_lease("s", "a", "alive")
+    watch(store, clock, 3)
+    store.adopt("s")
+    assert [store.get(job.id).session for job in (paid, waits)] == ["alive"] * 2
+    assert store.get(waits.id).state is State.PREPARED
+
+
+def test_a_worker_that_died_before_the_computer_slept_is_followed_within_two_lease_times(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    store = Store(tmp_path, clock=clock)
+    job = add(store, session="dead")
+    for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED):
+        job = store.move(job, state)
+    assert store.take_lease("s", "a", "dead")
+    clock.time += 3600.0
+    assert not store.is_left(job)
+    watch(store, clock, LEASE_S)
+    store.adopt("s")
+    assert store.get(job.id).session == ""
+
+
+def test_who_looks_seldom_sees_that_a_worker_is_dead_all_the_same(tmp_path: Path) -> None:
+    clock = Clock()
+    store = Store(tmp_path, clock=clock)
+    assert store.take_lease("s", "a")
+    looks = []
+    for _ in range(4):
+        clock.time += 60.0
+        looks.append(store.is_lease_alive("s"))
+    assert looks == [True, True, False, False]
 
 
 def test_changes_are_told_once_and_in_order(tmp_path: Path) -> None:

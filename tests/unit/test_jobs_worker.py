@@ -4,6 +4,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
+from threading import Event
 
 import pytest
 from job_scene import ANSWER, LOST, Scene
@@ -482,6 +483,43 @@ def test_a_list_of_three_pages_is_asked_for_more_seldom(
     assert each * scene.service.calls["list_jobs"] <= FIRST_SPARE + 400 * RATE + each
 
 
+@pytest.mark.parametrize("count", [4, 30])
+def test_neither_a_cancel_nor_a_submission_waits_behind_slow_downloads(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    goes_on = Event()
+    download = scene.service.download
+    monkeypatch.setattr(scene.service, "download", lambda *a, **k: (goes_on.wait(60), download(*a, **k))[1])
+    slow = [scene.add() for _ in range(count)]
+    for job in slow:
+        remote = scene.service.make("model_x", {"prompt": "a cup"})
+        for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING):
+            job = scene.store.move(job, state, **({"remote_id": remote.id} if state is State.QUEUED else {}))
+    running = scene.add()
+    for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED):
+        running = scene.store.move(running, state)
+    remote = scene.service.make("model_x", {"prompt": "a horse"}, created_at=scene.clock() + 1e6)
+    running = scene.store.move(running, State.RUNNING, remote_id=remote.id)
+    worker = scene.worker()
+    assert worker.take_lease()
+    worker.round()
+    new = scene.add()
+    scene.store.request_cancel(running)
+    try:
+        for _ in range(400):
+            worker.round()
+            worker.tasks.wait(0.01)
+            if scene.service.calls["cancel_job"] and scene.service.calls["generate"]:
+                break
+        assert scene.service.calls["cancel_job"] == 1
+        assert scene.service.calls["generate"] == 1
+    finally:
+        goes_on.set()
+    scene.run(worker=worker)
+    assert {scene.store.get(job.id).state for job in [*slow, new]} == {State.READY}
+    assert scene.store.get(running.id).state is State.CANCELED
+
+
 def test_a_second_worker_leaves_the_store_alone(scene: Scene) -> None:
     scene.add()
     first, second = scene.worker(), scene.worker()
@@ -568,7 +606,9 @@ def test_a_worker_that_was_frozen_does_not_write_about_a_job_that_another_sessio
     job = scene.run(until=State.QUEUED, worker=frozen)
     other = scene.worker()
     assert other.take_lease()
-    other.round()
+    for _ in range(round(LEASE_S) + 1):
+        scene.clock.time += 1.0
+        other.round()
     assert scene.store.get(job.id).session == ""
     with pytest.raises(StaleError) as raised:
         scene.store.move(job, State.DOWNLOADING, lease=frozen.name)
@@ -605,7 +645,10 @@ def test_an_unpaid_job_is_resumed_only_where_its_session_has_ended(scene: Scene)
     assert scene.store.take_lease("test", one.name, "one")
     with pytest.raises(StoreError, match="nothing to resume"):
         scene.store.resume(job, "two", may_spend=True)
-    scene.clock.time += LEASE_S + 1
+    for _ in range(round(LEASE_S) + 1):
+        scene.clock.time += 1.0
+        if scene.store.is_left(job):
+            break
     assert scene.store.resume(job, "two", may_spend=True).session == "two"
 
 
