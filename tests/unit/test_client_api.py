@@ -3,6 +3,7 @@
 
 import base64
 import gzip
+import html
 import itertools
 import json
 import time
@@ -32,7 +33,7 @@ from maquette.client import (
 from maquette.client.api import MAX_PAGES
 from maquette.client.elapsed import Timing
 
-from .fake_api import IMPATIENT, JOB, FakeApi, File, Say, Seen
+from .fake_api import IMPATIENT, JOB, KEY, FakeApi, File, Say, Seen
 
 
 def in_a_hurry(answer_timeout_s: float) -> Timing:
@@ -468,6 +469,60 @@ def test_a_secret_that_comes_back_is_not_repeated(api: FakeApi) -> None:
     shown = str(caught.value) + repr(caught.value)
     assert "s3cret" not in shown
     assert pair not in shown
+
+
+HUSH = KEY.secret
+PAIR = base64.b64encode(f"{KEY.key}:{HUSH}".encode()).decode()
+ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in HUSH)
+
+
+@pytest.mark.parametrize("form", [HUSH, PAIR, base64.b64encode(HUSH.encode()).decode(), ESCAPED])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '"%s"',
+        '["%s"]',
+        '{"job": "%s"}',
+        '{"job": {"jobId": "%s"}}',
+        '{"job": {"jobId": ["%s"]}}',
+        '{"job": {"jobId": "j", "status": {"%s": 1}}}',
+        '{"job": {"jobId": "j", "status": "%s", "jobType": "%s"}}',
+        '{"job": {"jobId": "j", "status": "failure", "metadata": {"error": "no: %s", "hint": "a %s b"}}}',
+        '{"job": {"jobId": "j", "status": "failure", "metadata": {"error": {"%s": ["%s"]}}}}',
+        '{"job": {"jobId": "j", "status": "queued", "metadata": {"input": {"%s": {"a": ["%s"]}}}}}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_whatever_an_answer_says_is_read_without_the_secret(
+    api: FakeApi, form: str, body: str, status: int
+) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(body.replace("%s", form).encode(), status, {"X-Echo": form}))
+    try:
+        said = repr(api.client().get_job("job_1"))
+    except ScenarioError as error:
+        said = f"{error} {error!r} {error.__context__!r}"
+    assert not any(one.rstrip("=") in said for one in (HUSH, PAIR, form))
+
+
+def test_neither_a_trace_id_nor_a_page_nor_a_files_server_tells_the_secret(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "no", "traceId": f"Root-{HUSH}"}, 401))
+    with pytest.raises(SignInError, match="trace id") as caught:
+        api.client().get_job("job_1")
+    assert HUSH not in str(caught.value)
+    odd = Credentials("key", "s3cret & <of> the test")
+    api.on("GET", "/v1/jobs/job_1", Say(f"<h1>bad: {html.escape(odd.secret)}</h1>".encode(), 401))
+    with pytest.raises(SignInError, match="bad") as caught:
+        api.client(credentials=odd).get_job("job_1")
+    assert odd.secret not in str(caught.value)
+    api.on(
+        "GET", "/file", Say({"reason": f"bad: {HUSH}"}, 400), Say(b"", 302, {"Location": f"https://{HUSH}/"})
+    )
+    for _ in range(2):
+        with pytest.raises(ScenarioError) as failed:
+            api.client().download(api.asset(f"{api.root}/file"), tmp_path / "a.glb")
+        assert HUSH not in str(failed.value)
 
 
 def test_a_plan_that_is_too_low_is_told_with_its_name(api: FakeApi) -> None:
