@@ -297,12 +297,13 @@ class Transport:
         with suppress(ValueError, RecursionError, zlib.error):
             plain = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:
-                return Fields(answer.value(plain))
+                return Fields(answer.value(plain), size_bytes=len(plain))
         if not is_good:
             raise answer.error(plain, has_effect=has_effect)
         text = (
-            f"The answer of {host_of(self.api_url)} is not understood: it is no proper JSON, or"
-            f" larger than {MAX_ANSWER_BYTES >> 20} MB. Check the API address, or try again later."
+            f"The answer of {host_of(self.api_url)} is not understood: it is no proper JSON, or larger than"
+            f" {MAX_ANSWER_BYTES >> 20} MB or {MAX_ANSWER_VALUES:,} values."
+            " Check the API address, or try again later."
         )
         raise AnswerError(text, may_have_arrived=has_effect)
 

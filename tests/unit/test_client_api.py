@@ -577,6 +577,47 @@ def test_assets_come_in_the_order_asked_for(api: FakeApi) -> None:
     assert [a.id for a in api.client().get_assets(wanted)] == [w for w in wanted if w != "a7"]
 
 
+def test_an_odd_asset_hides_no_other_and_what_is_odd_in_one_hides_nothing_else(api: FakeApi) -> None:
+    odd = {"id": "a1", "url": f"{api.root}/file", "properties": {"size": "12"}, "metadata": []}
+    api.on("POST", "/v1/assets/get-bulk", Say({"assets": [None, {"id": 5}, odd, {"id": "a2"}]}))
+    found = api.client().get_assets(["a1", "a2"])
+    assert [(asset.id, asset.url, asset.size_bytes) for asset in found] == [
+        ("a1", f"{api.root}/file", None),
+        ("a2", "", None),
+    ]
+    api.on("GET", "/v1/assets/a1", Say({"asset": odd}))
+    assert api.client().get_asset("a1") == found[0]
+    api.on("POST", "/v1/assets/get-bulk", Say({"assets": [None, {"id": 5}]}))
+    with pytest.raises(AnswerError, match="not understood"):
+        api.client().get_assets(["a1"])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        {"name": "no id"},
+        {"id": "m", "name": 7},
+        {"id": "m", "capabilities": "img23d"},
+        {"id": "m", "tags": [1]},
+        {"id": "m", "accessRestrictions": -1},
+        {"id": "m", "accessRestrictions": "pro"},
+        {"id": "m", "shortDescription": {"en": "x"}},
+        {"id": "m", "capabilities": ["txt2img"], "inputs": [{"name": "a", "type": "string", "min": "0"}]},
+    ],
+)
+def test_a_model_that_is_not_understood_is_left_out_and_said_in_the_log(
+    api: FakeApi, odd: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = {"id": "model_good", "capabilities": ["img23d"]}
+    api.on("GET", "/v1/models", Say({"models": [odd, good]}))
+    assert [model.id for model in api.client().list_models(capabilities=["img23d"])] == ["model_good"]
+    assert "Left out of the service's models: 1 of 2." in caplog.text
+    api.on("GET", "/v1/models", Say({"models": [odd]}))
+    with pytest.raises(AnswerError, match="not understood"):
+        list(api.client().list_models(capabilities=["img23d"]))
+
+
 def limits(**more: Any) -> dict[str, Any]:
     return {
         "plan": "cu-pro",
@@ -614,6 +655,33 @@ def test_no_balance_where_the_key_may_not_read_it(api: FakeApi, status: int) -> 
         Say({"reason": "API Keys cannot access protected resources"}, status),
     )
     assert api.client().get_balance() is None
+
+
+@pytest.mark.parametrize(
+    ("teams", "told"),
+    [
+        ({"teams": "many"}, {}),
+        ({"teams": [{"id": 5}]}, {}),
+        ({"teams": [{"id": "team_1"}]}, {"limits": {"creativeUnits": "many"}}),
+        ({"teams": [{"id": "team_1"}]}, {"limits": []}),
+        ({"teams": [{"id": "team_1"}]}, limits(values={"creativeUnits": "few"})),
+        ({"teams": [{"id": "team_1"}]}, limits(oneShotCreativeUnits=[{"remaining": "x"}])),
+    ],
+)
+def test_a_balance_that_is_not_understood_is_none_and_said_in_the_log(
+    api: FakeApi, teams: Any, told: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.on("GET", "/v1/teams", Say(teams))
+    api.on("GET", "/v1/teams/team_1/limits", Say(told))
+    assert api.client().get_balance() is None
+    assert "The balance is not known. The service's answer is not understood" in caplog.text
+
+
+def test_the_balance_is_known_also_where_how_many_jobs_may_run_is_odd(api: FakeApi) -> None:
+    api.on("GET", "/v1/teams", Say({"teams": [{"id": "team_1"}]}))
+    odd = {"creativeUnits": 100, "parallelCustomJobs": "4"}
+    api.on("GET", "/v1/teams/team_1/limits", Say(limits(limits=odd)))
+    assert api.client().get_balance() == client.Balance(69.5)
 
 
 def test_no_balance_where_no_limit_is_told(api: FakeApi) -> None:
@@ -675,6 +743,26 @@ def test_an_answer_that_is_too_long_is_refused(api: FakeApi) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(b" " * (transport.MAX_ANSWER_BYTES + 1)))
     with pytest.raises(AnswerError, match="larger"):
         api.client().get_job("job_1")
+
+
+def test_an_answer_of_more_values_than_memory_is_for_is_refused(api: FakeApi) -> None:
+    for many in (b"{}," * transport.MAX_ANSWER_VALUES, b"0," * (transport.MAX_ANSWER_VALUES + 1)):
+        packed = gzip.compress(b'{"jobs":[' + many + b"0]}", 1)
+        api.on("GET", "/v1/jobs", Say(packed, headers={"Content-Encoding": "gzip"}))
+        with pytest.raises(AnswerError, match="larger"):
+            list(api.client().list_jobs(updated_after=0))
+
+
+def test_a_list_of_pages_that_are_larger_than_memory_is_for_is_refused(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.api, "MAX_LIST_BYTES", 3 << 20)
+    tokens = itertools.count()
+    body = {"jobs": [{**JOB, "metadata": {"input": {"prompt": "x" * (1 << 20)}}}]}
+    api.on("GET", "/v1/jobs", lambda _: Say({**body, "nextPaginationToken": f"t{next(tokens)}"}))
+    with pytest.raises(AnswerError, match="larger than 3 MB"):
+        list(api.client().list_jobs(updated_after=0))
+    assert len(api.seen()) == 3
 
 
 def test_a_slow_drip_ends_at_the_deadline(api: FakeApi) -> None:
