@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from .elapsed import Timing
 from .errors import AnswerError, CancelRefusedError, InputError, NotAllowedError, NotFoundError
-from .fields import Fields, JsonValue
+from .fields import Fields, JsonValue, log
 from .models import Model
 from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission
 
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
+MAX_LIST_BYTES = 256 << 20  # of all its pages, 6 KB of which are a usual job
 MAX_FILE_BYTES = 16 << 30
 
 
@@ -68,7 +69,7 @@ class Scenario:
     def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
         """The public models that have any of `capabilities`, but deprecated ones; without inputs."""
         for page in self._pages("models", {"privacy": "public", "pageSize": "500"}):
-            for model in page.items("models", Model.from_json):
+            for model in page.understood("models", Model.from_json):
                 if model.replaced_by is None and not set(capabilities).isdisjoint(model.capabilities):
                     yield model
 
@@ -157,15 +158,15 @@ class Scenario:
             raise CancelRefusedError(
                 f"The service does not cancel this job: it goes on and is paid for. {error}"
             ) from None
-        return Job.from_json(answer.any("job"))
+        return Job.from_odd_json(answer.any("job"))
 
     def get_asset(self, asset_id: str) -> Asset:
-        return Asset.from_json(self._transport.ask("assets", asset_id).any("asset"))
+        return Asset.from_odd_json(self._transport.ask("assets", asset_id).any("asset"))
 
     def get_assets(self, asset_ids: Sequence[str]) -> list[Asset]:
         """Up to 200 assets in the order of their ids; those that the service does not know are absent."""
         answer = self._transport.ask("assets", "get-bulk", body={"assetIds": list(asset_ids)}, is_safe=True)
-        found = {asset.id: asset for asset in answer.items("assets", Asset.from_json)}
+        found = {asset.id: asset for asset in answer.understood("assets", Asset.from_odd_json)}
         return [found[asset_id] for asset_id in dict.fromkeys(asset_ids) if asset_id in found]
 
     def upload(
@@ -192,13 +193,15 @@ class Scenario:
         return work.run()
 
     def get_balance(self) -> Balance | None:
-        """What is left of the account's creative units, or None where the key may not read it."""
+        """What is left of the account's creative units, or None where that may not be read or is odd."""
         try:
             self._team_id = self._team_id or self._find_team()
             if self._team_id is None:
                 return None
             return Balance.from_json(self._transport.ask("teams", self._team_id, "limits"))
-        except (NotAllowedError, NotFoundError):
+        except (NotAllowedError, NotFoundError, AnswerError) as error:
+            if isinstance(error, AnswerError):
+                log.warning("The balance is not known. %s", error)
             self._team_id = None
             return None
 
@@ -212,8 +215,15 @@ class Scenario:
     def _pages(self, plural: str, query: Mapping[str, str]) -> Iterator[Fields]:
         """The list's pages; a short or empty page is not the end as long as a token comes with it."""
         asked = dict(query)
+        left_bytes = MAX_LIST_BYTES
         for _ in range(MAX_PAGES):
             page = self._transport.ask(plural, query=asked)
+            left_bytes -= page.size_bytes
+            if left_bytes < 0:
+                most = MAX_LIST_BYTES >> 20
+                raise AnswerError(
+                    f"The service's list of {plural} is larger than {most} MB. Try again later."
+                )
             yield page
             if not (token := page.optional_text("nextPaginationToken")):
                 return

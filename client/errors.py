@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can go wrong between here and the service, in words for the person who has to act.
 
-Every text says what happened and what to do next, and never holds a secret. The service has two error bodies
-({reason, trace_id, name} and {status, code, message}) and its gateways have theirs ({message}, or a page of
-HTML): all are read, and none is trusted.
+Every text says what happened and what to do next. None holds a secret: redaction.py took it out of what came.
+The service has two error bodies ({reason, trace_id, name} and {status, code, message}) and its gateways have
+theirs ({message}, or a page of HTML): all are read, and none is trusted.
 """
 
 import html
-import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import cast
 
 PLAN_NAMES = {0: "Free", 25: "Starter", 50: "Pro", 75: "Max", 100: "Enterprise"}
 MAX_TEXT = 400
-SHORTEST_SECRET = 8  # a shorter one is none, and its letters are part of any text
 _NO_CREDITS = re.compile(
     r"(insufficient|not enough|too few|out of|no more|exceed\w*)\b.{0,40}\b(credits?|creative units?|CU)\b"
     r"|\b(credits?|creative units?|CU)\b.{0,40}\b(insufficient|exhausted|exceeded|not enough|used up)",
@@ -104,22 +102,18 @@ _REFUSALS: dict[int, tuple[type[ScenarioError], str]] = {
 def error_from_answer(
     status: int,
     headers: Mapping[str, str],
-    body: bytes,
+    fields: Mapping[str, object],
+    text: str,
     *,
     has_effect: bool,
     has_inputs: bool = True,
-    secrets: Iterable[str] = (),
 ) -> ScenarioError:
-    """The error for an HTTP `status` outside 2xx; `has_effect`: could the request have changed anything?
-    `has_inputs`: was anything sent that a person could correct?
+    """The error for an HTTP `status` outside 2xx; the body is `text`, with `fields` if it is a JSON object.
+
+    `has_effect`: could the request have changed anything? `has_inputs`: was anything sent that a person
+    could correct?
     """
-    try:
-        value: object = json.loads(body)
-    except (ValueError, RecursionError):  # not JSON: the raw text is shown instead
-        value = None
-    fields = cast(dict[str, object], value) if isinstance(value, dict) else {}
-    text = _first_text(fields, "reason", "message", "error", "detail") or body.decode("utf-8", "replace")
-    text = readable(text, secrets)
+    text = readable(_first_text(fields, "reason", "message", "error", "detail") or text)
     number = re.sub(r"[^\w.:-]", "", _first_text(fields, "trace_id", "traceId", "requestId"))[:80]
     is_open, wait_s = False, None
     if not 400 <= status < 600:
@@ -159,12 +153,9 @@ def retry_after_s(headers: Mapping[str, str], fields: Mapping[str, object] | Non
         return None
 
 
-def readable(text: str, secrets: Iterable[str] = ()) -> str:
-    """Text from the network as one short line: without markup, control characters and our own secrets."""
+def readable(text: str) -> str:
+    """Text from the network as one short line: without markup and control characters."""
     text = text[: 64 * 1024]
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "***")
     if re.search(r"<(!doctype|html|head|body|title|h1|p|Error)\b", text, re.IGNORECASE):
         text = re.sub(r"<(script|style)\b[^>]*>.*?(</\1>|$)", " ", text, flags=re.IGNORECASE | re.DOTALL)
         text = html.unescape(re.sub(r"<[^<>]*>", " ", text))

@@ -6,6 +6,7 @@ A field that is missing or null gives its default; one of another type raises An
 
 import dataclasses
 import functools
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,10 @@ from .errors import AnswerError
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 T = TypeVar("T")
+log = logging.getLogger("maquette.client")
+MAX_WORDS = 2000  # characters of a text that people are to read
+MAX_TEXT = 16_384  # of any other: a signed address has two thousand or so
+_ID = re.compile(r"\w[\w.:~+=@-]{0,199}", re.ASCII)
 # What a terminal obeys, and what turns the direction of writing and so shows another text than is there.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -24,22 +29,47 @@ def without_controls(text: str) -> str:
     return _CONTROLS.sub("", text)
 
 
+def words(text: str) -> str:
+    """A text for people: no longer than they would read, without control characters."""
+    return without_controls(text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…")
+
+
+def is_id(value: object) -> bool:
+    """Whether it may be asked for: a word of usual length that is safe in an address and in a terminal."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 class Fields:
     """The fields of the JSON object `value`, which came from the service as `where`."""
 
-    def __init__(self, value: object, where: str = "answer") -> None:
+    def __init__(self, value: object, where: str = "answer", *, size_bytes: int = 0) -> None:
         if not isinstance(value, dict):
             _fail(where, "an object", value)
         self.raw = cast("dict[str, JsonValue]", value)
         self._where = where
+        self.size_bytes = size_bytes  # of a whole answer, as JSON
 
     def text(self, name: str) -> str:
         """A text that must be there and not be empty, without control characters."""
         return self.optional_text(name) or self._fail(name, "a text", None)
 
+    def id(self, name: str) -> str:
+        """What something can be asked for by."""
+        value = self._typed(name, str, "an id") or ""
+        return (
+            value if is_id(value) else self._fail(name, "an id of 1 to 200 letters, digits and signs", value)
+        )
+
     def optional_text(self, name: str) -> str:
         """A text without control characters, which would reach terminals; empty if there is none."""
-        return without_controls(self._typed(name, str, "a text") or "")
+        value = self._typed(name, str, "a text") or ""
+        if len(value) > MAX_TEXT:
+            self._fail(name, f"a text of {MAX_TEXT:,} characters at most", value)
+        return without_controls(value)
+
+    def words(self, name: str) -> str:
+        """A text for people, cut where it is longer than they would read."""
+        return words(self._typed(name, str, "a text") or "")
 
     def number(self, name: str) -> float | None:
         value = self._typed(name, (int, float), "a number")
@@ -72,6 +102,22 @@ class Fields:
     def items(self, name: str, parse: Callable[[object], T]) -> tuple[T, ...]:
         return tuple(parse(value) for value in self.array(name))
 
+    def understood(self, name: str, parse: Callable[[object], T]) -> list[T]:
+        """Those that are understood; the others are left out and said in the log. Raises if none is."""
+        found: list[T] = []
+        errors: list[AnswerError] = []
+        for value in self.array(name):
+            try:
+                found.append(parse(value))
+            except AnswerError as error:
+                errors.append(error)
+        if errors and not found:
+            raise errors[0]
+        if errors:
+            total = len(errors) + len(found)
+            log.warning("Left out of the service's %s: %d of %d. %s", name, len(errors), total, errors[0])
+        return found
+
     def nested_list(self, name: str) -> tuple["Fields", ...]:
         return self.items(name, lambda value: Fields(value, f"{self._where}.{name}"))
 
@@ -102,7 +148,10 @@ class Fields:
 def _fail(where: str, what: str, value: object) -> NoReturn:
     kinds: dict[type, str] = {dict: "an object", list: "a list", tuple: "a list", type(None): "nothing"}
     shown = kinds.get(type(value)) or repr(value)[:60]
-    raise AnswerError(f"The service's answer is not understood: {where} should be {what}, not {shown}.")
+    raise AnswerError(
+        f"The service's answer is not understood: {where} should be {what}, not {shown}."
+        " Try again later; if it stays so, look for a newer version of Maquette."
+    )
 
 
 def has_reserved_name(value: object) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from .errors import AnswerError, plan_name
-from .fields import Fields, JsonValue, Record, has_reserved_name, json_field, without_controls
+from .fields import Fields, JsonValue, Record, has_reserved_name, json_field, without_controls, words
 from .labels import readable_name
 
 ASSET_ID = re.compile(r"asset_[A-Za-z0-9_-]+")
@@ -31,7 +31,7 @@ def _table(value: JsonValue) -> Mapping[str, JsonValue]:
 def _words(rule: Fields, name: str) -> dict[str, str]:
     """Both spellings: {other: message} as the API's types have it, {other: {message}} as it was seen."""
     said = {other: _table(value).get("message", value) for other, value in rule.nested(name).raw.items()}
-    return {other: without_controls(text) if isinstance(text, str) else "" for other, text in said.items()}
+    return {other: words(text) if isinstance(text, str) else "" for other, text in said.items()}
 
 
 def _condition(rule: Fields, name: str) -> Condition | None:
@@ -104,11 +104,11 @@ class Input(Record):
     min_length: int | None = json_field(Fields.whole_number)
     max_length: int | None = json_field(Fields.whole_number)
     allowed_values: tuple[JsonValue, ...] = json_field(Fields.array)
-    label: str = json_field(Fields.optional_text)
-    description: str = json_field(Fields.optional_text)
-    hint: str = json_field(Fields.optional_text)
-    group: str = json_field(Fields.optional_text)
-    placeholder: str = json_field(Fields.optional_text)
+    label: str = json_field(Fields.words)
+    description: str = json_field(Fields.words)
+    hint: str = json_field(Fields.words)
+    group: str = json_field(Fields.words)
+    placeholder: str = json_field(Fields.words)
     is_prompt: bool = json_field(Fields.boolean, "prompt")
     is_color: bool = json_field(Fields.boolean, "color")
     is_parent: bool = json_field(Fields.boolean, "parent")
@@ -150,10 +150,7 @@ def _inputs(model: Fields, name: str) -> tuple[Input, ...]:
     labels = {name: _table(table) for name, table in selects.items()}
     return tuple(
         replace(
-            spec,
-            choice_labels={
-                key: without_controls(text) for key, text in found.items() if isinstance(text, str)
-            },
+            spec, choice_labels={key: words(text) for key, text in found.items() if isinstance(text, str)}
         )
         if (found := labels.get(spec.name))
         else spec
@@ -205,9 +202,9 @@ class Model(Record):
     model of again.
     """
 
-    id: str = json_field(Fields.text)
-    name: str = json_field(lambda it, name: it.optional_text(name) or it.text("id"))
-    short_description: str = json_field(Fields.optional_text)
+    id: str = json_field(Fields.id)
+    name: str = json_field(lambda it, name: it.words(name) or it.text("id"))
+    short_description: str = json_field(Fields.words)
     capabilities: tuple[str, ...] = json_field(Fields.texts)
     tags: tuple[str, ...] = json_field(Fields.texts)
     required_plan: int = json_field(lambda it, name: it.whole_number(name) or 0, "accessRestrictions")

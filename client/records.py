@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from .errors import AnswerError
-from .fields import Fields, JsonValue, Record, json_field, without_controls
+from .fields import Fields, JsonValue, Record, is_id, json_field, words
 
 # Called with the bytes that are through and the bytes in all, if known; may raise to stop a transfer.
 Progress = Callable[[int, int | None], None]
@@ -67,7 +67,12 @@ def _progress(job: Fields, name: str) -> float | None:
 
 def _error(job: Fields, name: str) -> str:
     error = job.nested("metadata").raw.get(name) or job.raw.get(name)
-    return "" if error is None else without_controls(str(error)[:2000])
+    return "" if error is None else words(str(error))
+
+
+def _asset_ids(metadata: Fields, name: str) -> tuple[str, ...]:
+    """Those that can be asked for; others are left out."""
+    return tuple(str(value) for value in metadata.array(name) if is_id(value))
 
 
 def _cost_cu(job: Fields, name: str) -> float | None:
@@ -113,14 +118,14 @@ def _model_id(given: Fields, name: str) -> str | None:
 class Job(Record):
     """A job as the service tells it; times are Unix seconds, 0 where unknown; progress is 0..1 or None."""
 
-    id: str = json_field(Fields.text, "jobId")
+    id: str = json_field(Fields.id, "jobId")
     type: str = json_field(Fields.optional_text, "jobType", if_odd="", default="")
     status: JobStatus = json_field(_status, if_odd=JobStatus.UNKNOWN)
     status_word: str = json_field(Fields.optional_text, "status", if_odd="", default="")
     progress: float | None = json_field(_progress, if_odd=None)
-    asset_ids: tuple[str, ...] = json_field(Fields.texts, "metadata.assetIds", if_odd=())
+    asset_ids: tuple[str, ...] = json_field(_asset_ids, "metadata.assetIds", if_odd=())
     error: str = json_field(_error, if_odd="")
-    hint: str = json_field(Fields.optional_text, "metadata.hint", if_odd="")
+    hint: str = json_field(Fields.words, "metadata.hint", if_odd="")
     input: Mapping[str, JsonValue] = json_field(_input, "metadata.input", if_odd=_NO_INPUT)
     model_id: str | None = json_field(_model_id, "metadata.input.modelId", if_odd=None)
     cost_cu: float | None = json_field(_cost_cu, if_odd=None)
@@ -164,24 +169,31 @@ def _output_index(asset: Fields, name: str) -> int | None:
     return index if index is not None else asset.nested("metadata").whole_number(name)
 
 
+def _kind(asset: Fields, name: str) -> str:
+    return asset.optional_text(name) or asset.nested("metadata").optional_text(name)
+
+
+def _file_name(metadata: Fields, name: str) -> str:
+    return metadata.optional_text(name)[-300:]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asset(Record):
     """A stored file. `url` is signed and expires: use it now or ask again.
 
-    `file_name` is untrusted: sanitise it before use.
+    `file_name` is untrusted: sanitise it before use. What is not understood counts as not told, but for the
+    id: the file is paid for.
     """
 
-    id: str = json_field(Fields.text)
-    url: str = json_field(Fields.optional_text)
-    kind: str = json_field(
-        lambda it, name: it.optional_text(name) or it.nested("metadata").optional_text(name)
-    )
-    mime_type: str = json_field(Fields.optional_text)
-    size_bytes: int | None = json_field(Fields.whole_number, "properties.size")
-    file_name: str = json_field(lambda it, name: it.optional_text(name)[-300:], "metadata.fileName")
-    parent_id: str = json_field(Fields.optional_text, "metadata.parentId")
-    output_index: int | None = json_field(_output_index)
-    type: str = json_field(Fields.optional_text, "metadata.type")
+    id: str = json_field(Fields.id)
+    url: str = json_field(Fields.optional_text, if_odd="")
+    kind: str = json_field(_kind, if_odd="")
+    mime_type: str = json_field(Fields.optional_text, if_odd="")
+    size_bytes: int | None = json_field(Fields.whole_number, "properties.size", if_odd=None)
+    file_name: str = json_field(_file_name, "metadata.fileName", if_odd="")
+    parent_id: str = json_field(Fields.optional_text, "metadata.parentId", if_odd="")
+    output_index: int | None = json_field(_output_index, if_odd=None)
+    type: str = json_field(Fields.optional_text, "metadata.type", if_odd="")
 
 
 @dataclass(frozen=True)
@@ -209,5 +221,7 @@ class Balance:
         for pack in answer.nested_list("oneShotCreativeUnits"):
             if not 0 < pack.time("expiration") < time.time():
                 left += pack.number("remaining") or 0.0
-        at_once = answer.nested("limits").number("parallelCustomJobs")
+        at_once = None
+        with suppress(AnswerError):  # the balance is known all the same
+            at_once = answer.nested("limits").number("parallelCustomJobs")
         return cls(left, int(at_once) if at_once and at_once >= 1 else None)

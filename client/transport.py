@@ -16,12 +16,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import quote, urlencode, urljoin
 
 import requests
 from requests import exceptions
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3 import exceptions as wire
 from urllib3.util.retry import Retry
 
@@ -42,6 +43,7 @@ from .errors import (
 )
 from .fields import Fields
 from .records import Credentials
+from .redaction import Redaction
 from .wire import TimedAdapter
 
 CONNECT_TIMEOUT_S = 5.0
@@ -50,7 +52,8 @@ BODY_TIMEOUT_S = 1800.0  # for all of them: a part of a file on a line of 0.1 Mb
 MAX_WAIT_S = 60.0  # a service that wants more patience than this is taken at its word
 RETRIES = 4
 BACKOFF_S = 0.5
-MAX_ANSWER_BYTES = 32 << 20
+MAX_ANSWER_BYTES = 12 << 20  # the service's gateway passes 10 MB
+MAX_ANSWER_VALUES = 300_000  # in these; a page of models has thirty thousand. In memory each takes 64 bytes
 MAX_REDIRECTS = 5
 MAX_KEPT = 16  # connections to one host: of lists, lookups, uploads and downloads beside each other
 PIECE_BYTES = 64 << 10
@@ -90,9 +93,12 @@ class Body:
 class Answer:
     """An HTTP answer whose body is read piece by piece, as it is on the wire."""
 
-    def __init__(self, response: requests.Response, url: str, body: object, timeout_s: float) -> None:
+    def __init__(
+        self, response: requests.Response, url: str, body: object, timeout_s: float, redaction: Redaction
+    ) -> None:
         self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+        plain = {name: redaction.of_text(value) for name, value in response.headers.items()}
+        self.headers: Mapping[str, str] = CaseInsensitiveDict(plain)
         # Past urllib3, whose reads wait for all that is asked for, however slowly it drips in.
         self._wire: Any = response.raw._original_response  # noqa: SLF001  # no other way
         self.length: int | None = self._wire.length
@@ -100,6 +106,7 @@ class Answer:
         self._url = url
         self._body = body
         self._timeout_s = timeout_s
+        self._redaction = redaction
 
     def read(self, most: int) -> bytes:
         """What comes next, `most` bytes at most and nothing at the end; raises NetworkError."""
@@ -124,10 +131,31 @@ class Answer:
 
     def refusal(self, doing: str) -> ScenarioError:
         """The error of a file's server: trouble that may pass as it is, all else as a TransferError."""
-        error = error_from_answer(self.status, self.headers, self.read_all(PIECE_BYTES), has_effect=False)
+        error = self.error(self.read_all(PIECE_BYTES), has_effect=False)
         if isinstance(error, ServerError | RateLimitedError):
             return error
         return TransferError(f"The file cannot be {doing} ({self.status}): {error}")
+
+    def value(self, content: bytes) -> object:
+        """The JSON value in `content`, without our secret; raises ValueError or RecursionError."""
+        text = content.decode("utf-8-sig")
+        if sum(map(text.count, ",[{")) > MAX_ANSWER_VALUES:
+            raise ValueError(len(text))
+        # For its `parse_constant`, NaN and Infinity are a ValueError.
+        return self._redaction.of_json(text, json.loads(text, parse_constant=int))
+
+    def error(self, content: bytes, *, has_effect: bool, has_inputs: bool = True) -> ScenarioError:
+        """What an answer with another status than 2xx means."""
+        fields: Mapping[str, object] = {}
+        try:
+            value = self.value(content)
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            if isinstance(value, dict):
+                fields = cast("dict[str, object]", value)
+        except (ValueError, RecursionError):  # not JSON: the raw text is shown instead
+            text = self._redaction.of_text(content.decode("utf-8", "replace"))
+        facts = (self.status, self.headers, fields, text)
+        return error_from_answer(*facts, has_effect=has_effect, has_inputs=has_inputs)
 
 
 class Transport:
@@ -146,12 +174,12 @@ class Transport:
         self._timing = timing
         self._is_here = is_loopback(api_url)
         self._project_id = project_id
-        self._authorization, self._secrets = "public-auth-token", tuple[str, ...]()
+        self._authorization, self._redaction = "public-auth-token", Redaction(credentials)
         if credentials is not None:
             if not (credentials.key and credentials.secret):
                 raise SignInError("The API key or its secret is empty. Enter both.")
             pair = base64.b64encode(f"{credentials.key}:{credentials.secret}".encode()).decode()
-            self._authorization, self._secrets = f"Basic {pair}", (pair, credentials.secret)
+            self._authorization = f"Basic {pair}"
         self._environment = requests.Session()  # asked for proxies and certificates alone
         patience = _Patience(
             total=RETRIES,
@@ -258,7 +286,7 @@ class Transport:
                 settings["proxies"] = {}
             response = adapter.send(request, timeout=timeout, **settings)
         with response:
-            yield Answer(response, url, body, answer_timeout_s)
+            yield Answer(response, url, body, answer_timeout_s, self._redaction)
 
     def _understood(self, answer: Answer, *, has_effect: bool, has_inputs: bool) -> Fields:
         content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
@@ -266,20 +294,19 @@ class Transport:
             answered_at = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
             self.last_answer_at = answered_at
             self.clock_offset_s = answered_at + 0.5 - self._timing.elapsed_s()  # the header has whole seconds
-        try:
-            content = _unpacked(content, answer.headers.get("Content-Encoding", ""))
+        plain = b""
+        with suppress(ValueError, RecursionError, zlib.error):
+            plain = _unpacked(content, answer.headers.get("Content-Encoding", ""))
             if is_good:
-                return Fields(_parsed(content))
-        except (ValueError, RecursionError, zlib.error):
-            if is_good:
-                text = (
-                    f"The answer of {host_of(self.api_url)} is not understood: it is no proper JSON, or"
-                    f" larger than {MAX_ANSWER_BYTES >> 20} MB. Check the API address, or try again later."
-                )
-                raise AnswerError(text, may_have_arrived=has_effect) from None
-            content = b""
-        facts = (answer.status, answer.headers, content)
-        raise error_from_answer(*facts, has_effect=has_effect, has_inputs=has_inputs, secrets=self._secrets)
+                return Fields(answer.value(plain), size_bytes=len(plain))
+        if not is_good:
+            raise answer.error(plain, has_effect=has_effect, has_inputs=has_inputs)
+        text = (
+            f"The answer of {host_of(self.api_url)} is not understood: it is no proper JSON, or larger than"
+            f" {MAX_ANSWER_BYTES >> 20} MB or {MAX_ANSWER_VALUES:,} values."
+            " Check the API address, or try again later."
+        )
+        raise AnswerError(text, may_have_arrived=has_effect)
 
 
 def _unpacked(content: bytes, encoding: str) -> bytes:
@@ -291,15 +318,6 @@ def _unpacked(content: bytes, encoding: str) -> bytes:
     if len(content) > MAX_ANSWER_BYTES:
         raise ValueError(len(content))
     return content
-
-
-def _parsed(content: bytes) -> object:
-    """The JSON value in `content`; raises ValueError or RecursionError."""
-    text = content.decode("utf-8-sig")
-    value: object = json.loads(text, parse_constant=int)  # for which NaN and Infinity are a ValueError
-    if "\\ud" in text.lower():  # half characters can be neither stored nor shown: replaced
-        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return value
 
 
 class _Patience(Retry):

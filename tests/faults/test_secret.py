@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from faults.proxy import FAULTS, Exchange, status_fault
+from faults.proxy import FAULTS, Exchange, Fault, status_fault
 from faults.rig import SECRET, SERVICE, Rig
 from leaks import find_in_files, find_in_processes
 from maquette.client import Credentials, ScenarioError
@@ -94,13 +94,21 @@ def test_no_error_holds_the_secret_even_where_the_service_sends_it_back(
     def echo(exchange: Exchange) -> None:
         exchange.send(400, json.dumps({"reason": f"bad: {exchange.headers.get('Authorization')}"}).encode())
 
-    for spoil in (FAULTS[fault], echo, status_fault(401, f"no such secret: {SECRET}")):
+    def in_words(exchange: Exchange) -> None:
+        failed = {"jobId": "job_x", "status": "failure", "metadata": {"error": SECRET, "hint": SECRET}}
+        exchange.send(200, json.dumps({"job": failed}).encode())
+
+    def misplaced(exchange: Exchange) -> None:
+        exchange.send(200, json.dumps({"job": {"jobId": [SECRET]}, "jobs": SECRET}).encode())
+
+    spoils = (FAULTS[fault], echo, status_fault(401, f"no such secret: {SECRET}"), in_words, misplaced)
+    for spoil in spoils:
         planted.api_proxy.arm("GET /v1/jobs/", spoil, 3)
         try:
-            planted.api().get_job("job_x")
+            shown = repr(planted.api().get_job("job_x"))
         except ScenarioError as error:
-            said = f"{error} {error!r} {error.__cause__!r} {error.__context__!r}"
-            assert not any(form.decode() in said for form in forms()), said
+            shown = f"{error} {error!r} {error.__cause__!r} {error.__context__!r}"
+        assert not any(form.decode() in shown for form in forms()), shown
         planted.lift()
     assert not any(form.decode() in caplog.text for form in forms())
 
@@ -120,6 +128,7 @@ def test_a_worker_and_its_children_keep_it_to_themselves(
     wait = f"    import time\n    while not os.path.exists({str(gate)!r}): time.sleep(0.02)\n"
     script.write_text(script.read_text().replace("    if answer is None", wait + "    if answer is None"))
     planted.api_proxy.arm(r"GET /v1/jobs\?", status_fault(500, f"the secret {SECRET} is wrong"), 1)
+    planted.api_proxy.arm(r"GET /v1/jobs\?", said({"jobs": f"the secret {SECRET} is wrong"}), 1)
     planted.add()
     settings = WorkerSettings(
         service=SERVICE, blender=blender, api_url=planted.api_proxy.url, credentials=planted.key
@@ -147,6 +156,25 @@ def test_a_worker_and_its_children_keep_it_to_themselves(
     assert not find_in_files(planted.store.folder, forms())
     output = capfd.readouterr()
     assert not any(form.decode() in output.out + output.err for form in forms())
+
+
+def said(answer: object) -> Fault:
+    return lambda exchange: exchange.send(200, json.dumps(answer).encode())
+
+
+def test_a_reason_that_has_the_secret_reaches_neither_the_store_nor_the_log(
+    planted: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    planted.add()
+    worker = planted.worker()
+    planted.run(worker, until=lambda: planted.job().state is State.QUEUED)
+    reason = {"error": f"bad credentials: {SECRET}", "hint": f"not {SECRET}"}
+    failed = {"jobId": planted.job().remote_id, "status": "failure", "metadata": reason}
+    planted.api_proxy.arm(r"GET /v1/jobs", said({"jobs": [failed], "job": failed}))
+    planted.run(worker, for_s=60)
+    assert planted.job().message == "bad credentials: ***. not ***"
+    assert not find_in_files(planted.folder, forms())
+    assert not any(form.decode() in caplog.text for form in forms())
 
 
 def find_children(pid: int) -> list[str]:

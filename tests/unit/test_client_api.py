@@ -3,6 +3,7 @@
 
 import base64
 import gzip
+import html
 import itertools
 import json
 import time
@@ -32,7 +33,7 @@ from maquette.client import (
 from maquette.client.api import MAX_PAGES
 from maquette.client.elapsed import Timing
 
-from .fake_api import IMPATIENT, JOB, FakeApi, File, Say, Seen
+from .fake_api import IMPATIENT, JOB, KEY, FakeApi, File, Say, Seen
 
 
 def in_a_hurry(answer_timeout_s: float) -> Timing:
@@ -470,6 +471,60 @@ def test_a_secret_that_comes_back_is_not_repeated(api: FakeApi) -> None:
     assert pair not in shown
 
 
+HUSH = KEY.secret
+PAIR = base64.b64encode(f"{KEY.key}:{HUSH}".encode()).decode()
+ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in HUSH)
+
+
+@pytest.mark.parametrize("form", [HUSH, PAIR, base64.b64encode(HUSH.encode()).decode(), ESCAPED])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '"%s"',
+        '["%s"]',
+        '{"job": "%s"}',
+        '{"job": {"jobId": "%s"}}',
+        '{"job": {"jobId": ["%s"]}}',
+        '{"job": {"jobId": "j", "status": {"%s": 1}}}',
+        '{"job": {"jobId": "j", "status": "%s", "jobType": "%s"}}',
+        '{"job": {"jobId": "j", "status": "failure", "metadata": {"error": "no: %s", "hint": "a %s b"}}}',
+        '{"job": {"jobId": "j", "status": "failure", "metadata": {"error": {"%s": ["%s"]}}}}',
+        '{"job": {"jobId": "j", "status": "queued", "metadata": {"input": {"%s": {"a": ["%s"]}}}}}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_whatever_an_answer_says_is_read_without_the_secret(
+    api: FakeApi, form: str, body: str, status: int
+) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say(body.replace("%s", form).encode(), status, {"X-Echo": form}))
+    try:
+        said = repr(api.client().get_job("job_1"))
+    except ScenarioError as error:
+        said = f"{error} {error!r} {error.__context__!r}"
+    assert not any(one.rstrip("=") in said for one in (HUSH, PAIR, form))
+
+
+def test_neither_a_trace_id_nor_a_page_nor_a_files_server_tells_the_secret(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.on("GET", "/v1/jobs/job_1", Say({"reason": "no", "traceId": f"Root-{HUSH}"}, 401))
+    with pytest.raises(SignInError, match="trace id") as caught:
+        api.client().get_job("job_1")
+    assert HUSH not in str(caught.value)
+    odd = Credentials("key", "s3cret & <of> the test")
+    api.on("GET", "/v1/jobs/job_1", Say(f"<h1>bad: {html.escape(odd.secret)}</h1>".encode(), 401))
+    with pytest.raises(SignInError, match="bad") as caught:
+        api.client(credentials=odd).get_job("job_1")
+    assert odd.secret not in str(caught.value)
+    api.on(
+        "GET", "/file", Say({"reason": f"bad: {HUSH}"}, 400), Say(b"", 302, {"Location": f"https://{HUSH}/"})
+    )
+    for _ in range(2):
+        with pytest.raises(ScenarioError) as failed:
+            api.client().download(api.asset(f"{api.root}/file"), tmp_path / "a.glb")
+        assert HUSH not in str(failed.value)
+
+
 def test_a_plan_that_is_too_low_is_told_with_its_name(api: FakeApi) -> None:
     body = {
         "name": "ModelAccessRestrictedError",
@@ -528,6 +583,47 @@ def test_assets_come_in_the_order_asked_for(api: FakeApi) -> None:
     assert [a.id for a in api.client().get_assets(wanted)] == [w for w in wanted if w != "a7"]
 
 
+def test_an_odd_asset_hides_no_other_and_what_is_odd_in_one_hides_nothing_else(api: FakeApi) -> None:
+    odd = {"id": "a1", "url": f"{api.root}/file", "properties": {"size": "12"}, "metadata": []}
+    api.on("POST", "/v1/assets/get-bulk", Say({"assets": [None, {"id": 5}, odd, {"id": "a2"}]}))
+    found = api.client().get_assets(["a1", "a2"])
+    assert [(asset.id, asset.url, asset.size_bytes) for asset in found] == [
+        ("a1", f"{api.root}/file", None),
+        ("a2", "", None),
+    ]
+    api.on("GET", "/v1/assets/a1", Say({"asset": odd}))
+    assert api.client().get_asset("a1") == found[0]
+    api.on("POST", "/v1/assets/get-bulk", Say({"assets": [None, {"id": 5}]}))
+    with pytest.raises(AnswerError, match="not understood"):
+        api.client().get_assets(["a1"])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        {"name": "no id"},
+        {"id": "m", "name": 7},
+        {"id": "m", "capabilities": "img23d"},
+        {"id": "m", "tags": [1]},
+        {"id": "m", "accessRestrictions": -1},
+        {"id": "m", "accessRestrictions": "pro"},
+        {"id": "m", "shortDescription": {"en": "x"}},
+        {"id": "m", "capabilities": ["txt2img"], "inputs": [{"name": "a", "type": "string", "min": "0"}]},
+    ],
+)
+def test_a_model_that_is_not_understood_is_left_out_and_said_in_the_log(
+    api: FakeApi, odd: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = {"id": "model_good", "capabilities": ["img23d"]}
+    api.on("GET", "/v1/models", Say({"models": [odd, good]}))
+    assert [model.id for model in api.client().list_models(capabilities=["img23d"])] == ["model_good"]
+    assert "Left out of the service's models: 1 of 2." in caplog.text
+    api.on("GET", "/v1/models", Say({"models": [odd]}))
+    with pytest.raises(AnswerError, match="not understood"):
+        list(api.client().list_models(capabilities=["img23d"]))
+
+
 def limits(**more: Any) -> dict[str, Any]:
     return {
         "plan": "cu-pro",
@@ -565,6 +661,33 @@ def test_no_balance_where_the_key_may_not_read_it(api: FakeApi, status: int) -> 
         Say({"reason": "API Keys cannot access protected resources"}, status),
     )
     assert api.client().get_balance() is None
+
+
+@pytest.mark.parametrize(
+    ("teams", "told"),
+    [
+        ({"teams": "many"}, {}),
+        ({"teams": [{"id": 5}]}, {}),
+        ({"teams": [{"id": "team_1"}]}, {"limits": {"creativeUnits": "many"}}),
+        ({"teams": [{"id": "team_1"}]}, {"limits": []}),
+        ({"teams": [{"id": "team_1"}]}, limits(values={"creativeUnits": "few"})),
+        ({"teams": [{"id": "team_1"}]}, limits(oneShotCreativeUnits=[{"remaining": "x"}])),
+    ],
+)
+def test_a_balance_that_is_not_understood_is_none_and_said_in_the_log(
+    api: FakeApi, teams: Any, told: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.on("GET", "/v1/teams", Say(teams))
+    api.on("GET", "/v1/teams/team_1/limits", Say(told))
+    assert api.client().get_balance() is None
+    assert "The balance is not known. The service's answer is not understood" in caplog.text
+
+
+def test_the_balance_is_known_also_where_how_many_jobs_may_run_is_odd(api: FakeApi) -> None:
+    api.on("GET", "/v1/teams", Say({"teams": [{"id": "team_1"}]}))
+    odd = {"creativeUnits": 100, "parallelCustomJobs": "4"}
+    api.on("GET", "/v1/teams/team_1/limits", Say(limits(limits=odd)))
+    assert api.client().get_balance() == client.Balance(69.5)
 
 
 def test_no_balance_where_no_limit_is_told(api: FakeApi) -> None:
@@ -626,6 +749,26 @@ def test_an_answer_that_is_too_long_is_refused(api: FakeApi) -> None:
     api.on("GET", "/v1/jobs/job_1", Say(b" " * (transport.MAX_ANSWER_BYTES + 1)))
     with pytest.raises(AnswerError, match="larger"):
         api.client().get_job("job_1")
+
+
+def test_an_answer_of_more_values_than_memory_is_for_is_refused(api: FakeApi) -> None:
+    for many in (b"{}," * transport.MAX_ANSWER_VALUES, b"0," * (transport.MAX_ANSWER_VALUES + 1)):
+        packed = gzip.compress(b'{"jobs":[' + many + b"0]}", 1)
+        api.on("GET", "/v1/jobs", Say(packed, headers={"Content-Encoding": "gzip"}))
+        with pytest.raises(AnswerError, match="larger"):
+            list(api.client().list_jobs(updated_after=0))
+
+
+def test_a_list_of_pages_that_are_larger_than_memory_is_for_is_refused(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.api, "MAX_LIST_BYTES", 3 << 20)
+    tokens = itertools.count()
+    body = {"jobs": [{**JOB, "metadata": {"input": {"prompt": "x" * (1 << 20)}}}]}
+    api.on("GET", "/v1/jobs", lambda _: Say({**body, "nextPaginationToken": f"t{next(tokens)}"}))
+    with pytest.raises(AnswerError, match="larger than 3 MB"):
+        list(api.client().list_jobs(updated_after=0))
+    assert len(api.seen()) == 3
 
 
 def test_a_slow_drip_ends_at_the_deadline(api: FakeApi) -> None:
