@@ -59,11 +59,11 @@ class Scenario:
 
     def now(self) -> float:
         """The service's clock in Unix seconds, to within one; until it has answered anything, ours."""
-        return self._timing.elapsed_s() + self._transport.clock_offset_s
+        return self._transport.clock.now()
 
     def last_answer_at(self) -> float | None:
         """The service's clock in its last answer, whole seconds: what it does from now on is no older."""
-        return self._transport.last_answer_at
+        return self._transport.clock.last_answer_at
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
         """The public models that have any of `capabilities`, but deprecated ones; without inputs."""

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from maquette.client import (
 )
 from maquette.client.api import MAX_PAGES
 from maquette.client.elapsed import Timing
+from maquette.client.service_clock import ServiceClock
 
 from .fake_api import IMPATIENT, JOB, FakeApi, File, Say, Seen
 
@@ -702,13 +704,64 @@ def test_the_clock_is_the_services(api: FakeApi) -> None:
             handler.date_time_string = lambda timestamp=None: "Fri, 15 Jan 2027 08:00:00 GMT"
             super().send(handler)
 
-    scenario = api.client()
-    assert abs(scenario.now() - time.time()) < 1
+    scenario = api.client(timing=Timing(now=lambda: 1_800_000_030.0))
+    assert abs(scenario.now() - 1_800_000_030) < 1
     assert scenario.last_answer_at() is None
     api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
     scenario.get_job("job_1")
     assert abs(scenario.now() - 1_800_000_000) < 3
     assert scenario.last_answer_at() == 1_800_000_000
+
+
+class Told:
+    """A service's clock that hears dates, and this computer's clocks, which a test turns."""
+
+    def __init__(self) -> None:
+        self.ours, self.elapsed_s = 1_800_000_000.0, 50.0
+        self.clock = ServiceClock(Timing(elapsed_s=lambda: self.elapsed_s, now=lambda: self.ours))
+
+    def hear(self, ahead_s: float, *, after_s: float = 10.0) -> float | None:
+        """What the clock is ahead of ours after an answer with that date."""
+        self.ours += after_s
+        self.elapsed_s += after_s
+        self.clock.hear(formatdate(self.ours + ahead_s, usegmt=True))
+        told_at = self.clock.last_answer_at
+        return None if told_at is None else round(told_at - self.ours)
+
+
+def test_one_answer_that_is_dated_wrong_does_not_set_the_clock() -> None:
+    told = Told()
+    assert told.hear(3600.0) is None
+    assert told.hear(20.0) == 20
+    assert told.hear(600.0) == 20
+    assert told.hear(3600.0) == 20
+    assert told.hear(-40.0) == -40
+
+
+def test_a_clock_of_this_computer_that_is_wrong_is_overruled_by_two_answers() -> None:
+    told = Told()
+    assert [told.hear(-7200.0), told.hear(-7201.0), told.hear(-7200.0)] == [None, -7201, -7200]
+
+
+def test_another_time_that_is_told_for_long_is_believed() -> None:
+    told = Told()
+    told.hear(0.0)
+    heard = [told.hear(600.0) for _ in range(40)]
+    assert heard == [0] * 30 + [600] * 10
+
+
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +0000", "soon", ""]
+)
+def test_a_date_that_is_absurd_is_none(date: str) -> None:
+    told = Told()
+    for _ in range(60):
+        told.elapsed_s += 10.0
+        told.clock.hear(date)
+    assert told.clock.last_answer_at is None
+    told.hear(0.0)
+    told.clock.hear(date)
+    assert told.clock.last_answer_at == told.ours
 
 
 @pytest.mark.parametrize("step_s", [-3600, 120, 200, 3600])
