@@ -14,7 +14,7 @@ from .elapsed import Timing
 from .errors import AnswerError, CancelRefusedError, InputError, NotAllowedError, NotFoundError
 from .fields import Fields, JsonValue
 from .models import Model
-from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission
+from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission, price_or_none
 
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
@@ -234,5 +234,5 @@ def _cost_or_none(answer: Fields) -> Cost | None:
 
 
 def _cost(answer: Fields) -> Cost | None:
-    units = answer.number("creativeUnitsCost")
+    units = price_or_none(answer.number("creativeUnitsCost"))
     return None if units is None else Cost(units)

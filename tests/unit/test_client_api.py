@@ -198,6 +198,17 @@ def test_a_price_without_a_number_is_an_error(api: FakeApi) -> None:
         api.client().estimate_cost("model_x", {})
 
 
+@pytest.mark.parametrize("units", [-100, -0.25, 1e10, 1e299, None])
+def test_a_price_that_cannot_be_is_not_known(api: FakeApi, units: float | None) -> None:
+    api.on("POST", "/v1/generate/custom/model_x", Say({"creativeUnitsCost": units}, 269))
+    with pytest.raises(AnswerError, match="price"):
+        api.client().estimate_cost("model_x", {})
+    told = {"job": {**JOB, "billing": {"cuCost": units}}, "creativeUnitsCost": units}
+    api.on("POST", "/v1/generate/custom/model_x", Say(told))
+    submission = api.client().generate("model_x", {})
+    assert (submission.cost, submission.job.cost_cu) == (None, None)
+
+
 def test_a_generation_is_sent_flat_and_gives_job_and_price(api: FakeApi) -> None:
     api.on("POST", "/v1/generate/custom/model_x", Say({"job": JOB, "creativeUnitsCost": 7.25}))
     submission = api.client().generate("model_x", {"image": "asset_1", "steps": 30})
