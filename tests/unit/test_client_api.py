@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from maquette import client
 from maquette.client import (
+    UNNAMED,
     AnswerError,
     CancelRefusedError,
     Credentials,
@@ -97,10 +98,37 @@ def test_the_list_of_models_follows_pages_and_leaves_out_the_deprecated(api: Fak
 
 
 def test_a_list_that_goes_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
-    tokens = itertools.count()
+    tokens = itertools.count()  # another one each time
     api.on("GET", "/v1/jobs", lambda _: Say({"jobs": [JOB], "nextPaginationToken": f"t{next(tokens)}"}))
     with pytest.raises(AnswerError, match=f"after {MAX_PAGES} pages"):
         list(api.client().list_jobs(updated_after=0))
+
+
+@pytest.mark.parametrize("back_to", ["t0", "t1"])
+def test_a_list_that_leads_back_to_a_page_ends_at_once(api: FakeApi, back_to: str) -> None:
+    pages = [Say({"jobs": [JOB], "nextPaginationToken": token}) for token in ("t0", "t1", back_to)]
+    api.on("GET", "/v1/jobs", *pages)
+    with pytest.raises(AnswerError, match="leads back"):
+        list(api.client().list_new_jobs(created_after=0))
+    assert len(api.seen()) == 3
+
+
+@pytest.mark.parametrize("page", [{}, {"jobs": None}, {"message": "Under maintenance"}, {"jobs": {}}])
+def test_what_is_no_list_is_not_an_empty_one(api: FakeApi, page: dict[str, Any]) -> None:
+    api.on("GET", "/v1/jobs", Say(page))
+    with pytest.raises(AnswerError, match="list"):
+        list(api.client().list_new_jobs(created_after=0))
+    with pytest.raises(AnswerError, match="list"):
+        list(api.client().list_jobs(updated_after=0))
+    api.on("GET", "/v1/jobs", Say({"jobs": []}))
+    assert list(api.client().list_new_jobs(created_after=0)) == []
+
+
+@pytest.mark.parametrize("moment", [253402300800.0, 1e18, -5.0])
+def test_a_list_is_asked_for_since_any_moment(api: FakeApi, moment: float) -> None:
+    api.on("GET", "/v1/jobs", Say({"jobs": []}))
+    list(api.client().list_jobs(updated_after=moment))
+    assert len(api.seen()[0].query["updatedAfter"]) == len("2027-01-15T08:00:00.250Z")
 
 
 def test_jobs_on_models_are_listed_by_time_over_empty_pages(api: FakeApi) -> None:
@@ -132,7 +160,23 @@ def test_a_job_in_the_list_that_is_not_understood_hides_no_other(api: FakeApi) -
     assert list(jobs) == ["job_odd", "job_half", "job_1"]
     assert (jobs["job_odd"].status, jobs["job_odd"].created_at, jobs["job_odd"].input) == ("unknown", 0, {})
     assert (jobs["job_half"].is_success, jobs["job_half"].asset_ids) == (True, ())
-    assert {job.id for job in api.client().list_new_jobs(created_after=0)} == jobs.keys()
+
+
+def test_a_new_job_without_an_id_is_listed_as_nobody_knows_whose_it_is(api: FakeApi) -> None:
+    told = {
+        "id": "job_real",
+        "jobType": "custom",
+        "createdAt": "2027-01-15T08:00:00Z",
+        "metadata": JOB["metadata"],
+    }
+    api.on("GET", "/v1/jobs", Say({"jobs": [None, told, {"jobId": 7}, JOB]}))
+    jobs = list(api.client().list_new_jobs(created_after=0))
+    assert [job.id.startswith(UNNAMED) for job in jobs] == [True, True, True, False]
+    assert len({job.id for job in jobs}) == 4
+    assert (jobs[1].created_at, jobs[1].model_id) == (1_800_000_000, "model_x")
+    assert [job.id for job in api.client().list_new_jobs(created_after=0)] == [job.id for job in jobs]
+    with pytest.raises(NotFoundError):
+        api.client().get_job(jobs[0].id)
 
 
 @pytest.mark.parametrize(
