@@ -10,7 +10,7 @@ from typing import Any
 
 from ..client import AnswerError, JobStatus, Model, ScenarioError, SignInError
 from ..client import Job as RemoteJob
-from .candidates import NOT_LISTED, doubt_text
+from .candidates import NOT_LISTED, Patience, doubt_text, without_others
 from .database import RemoteTakenError
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .matching import Likeness, likeness
@@ -70,6 +70,7 @@ class Poller:
         self._spare = FIRST_SPARE  # requests: see poll_schedule
         self._is_idle = True  # nothing was followed at the last look
         self._failures = 0
+        self._patience = Patience()
 
     def poll_soon(self) -> None:
         """Poll at the next round, if the service does not want to be left alone."""
@@ -105,6 +106,7 @@ class Poller:
             return
         known = [job for job in jobs if job.state is not State.UNCERTAIN]
         lost = [job for job in jobs if job.state is State.UNCERTAIN]
+        self._patience.look_after(self._leased, lost)
         updated_after = min((job.submitted_at or job.created_at for job in known), default=None)
         if updated_after is not None:
             updated_after = max(updated_after, self._synced_at or 0.0) - OVERLAP_S
@@ -289,6 +291,7 @@ class Poller:
     def _reconcile(self, job: JobRecord, seen: Look) -> None:
         """Find the service's job that the submission made, or say that there is none, or ask a person."""
         alike = seen.alike(job, self._leased.store.remote_ids(job.service))
+        alike = without_others(self._leased.store, job, alike)
         for remote in alike:
             if likeness(job, remote) is Likeness.SAME and self._adopt(job, remote):
                 return

@@ -13,7 +13,7 @@ from itertools import islice
 from ..client import AnswerError, NotAllowedError, NotFoundError, ScenarioError
 from ..client import Job as RemoteJob
 from .leased_store import log
-from .matching import WINDOW_S, Likeness, likeness
+from .matching import SKEW_S, WINDOW_S, Likeness, likeness
 from .poll_schedule import OVERLAP_S, requests_for
 from .record import JobRecord
 from .remote_claims import is_anothers
@@ -92,7 +92,7 @@ def look(
         seen.take_list(api.list_jobs(updated_after=updated_after))
         seen.is_complete = True
     if lost:
-        since = min(job.submitted_at or job.created_at for job in lost) - OVERLAP_S
+        since = min(job.submitted_at or job.created_at for job in lost) - SKEW_S - OVERLAP_S
         seen.take_list(api.list_new_jobs(created_after=since))
     # One request more at most, however many jobs the list does not show.
     for remote_id in islice((each for each in silent if each not in seen.jobs), 1):
