@@ -49,7 +49,8 @@ class Look:
     not_understood: str = ""  # one that was asked for by its id
     alone: dict[str, Alone] = field(default_factory=dict[str, Alone])  # also of earlier looks
     left_to_ask: int = _MOST_ALONE
-    of_others: set[str] = field(default_factory=set[str])  # of other machines of a batch
+    # Our id of a lost job, and the service's of one that another of a batch has.
+    of_others: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def take_list(self, remotes: Iterable[RemoteJob]) -> None:
         found = {remote.id: remote for remote in remotes}
@@ -63,7 +64,8 @@ class Look:
         found = [
             remote
             for remote in self.jobs.values()
-            if remote.id not in claimed and remote.id not in self.of_others and remote.id not in refused
+            if remote.id not in claimed and remote.id not in refused
+            if (job.id, remote.id) not in self.of_others
             if likeness(job, remote) is not Likeness.OTHER
         ]
         return sorted(found, key=lambda remote: remote.created_at)
@@ -119,7 +121,7 @@ def _ask_alone(api: Service, seen: Look, job: JobRecord, claimed: Collection[str
         if job.claims:
             with suppress(OSError):  # the share does not answer: it stays in doubt
                 if is_anothers(job.claims, remote.id, job.id):
-                    seen.of_others.add(remote.id)
+                    seen.of_others.add((job.id, remote.id))
                     continue
         if likeness(job, remote) is not Likeness.DOUBTFUL:
             continue

@@ -553,6 +553,22 @@ def test_another_machines_job_is_no_candidate(scene: Scene, tmp_path: Path) -> N
     assert (job.doubts, job.resume_state) == ([], State.PREPARED)
 
 
+def test_a_job_that_was_claimed_before_a_kill_is_hidden_from_the_others_alone(
+    scene: Scene, tmp_path: Path
+) -> None:
+    shared = str(tmp_path / "batch")
+    scene.service.fail["answer"] = [LOST]
+    first = scene.add(inputs={"prompt": "a cup"}, claims=shared)
+    scene.run(until=State.UNCERTAIN)
+    assert claim_remote(shared, "job_1", first.id)  # and then the worker is killed
+    scene.service.fail["generate"] = [LOST]
+    second = scene.add(inputs={"prompt": "a mug"}, claims=shared)
+    scene.run()
+    assert scene.store.get(first.id).remote_id == "job_1"
+    second = scene.store.get(second.id)
+    assert (second.doubts, second.resume_state) == ([], State.PREPARED)
+
+
 def test_a_share_that_does_not_answer_loses_no_answer(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "batch").write_text("no folder")
     scene.add(claims=str(tmp_path / "batch"))
