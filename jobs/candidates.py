@@ -5,6 +5,7 @@ While there is a candidate that nobody has refused, the job is not submitted aga
 prove nothing for long, that is said, and a person's cancel ends the search.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .leased_store import LeasedStore
 
 PATIENCE_S = 600.0  # for a search, which is over in half of that where the service's list can be read
+_LOOK_S = 60.0  # what one look counts at most
 NOT_LISTED = "The service does not list this job: nothing was paid for it. Resume it to submit it again."
 NOT_KNOWN = (
     "Whether the service got the request cannot be found out: its list, or its clock, cannot be read. It may"
@@ -35,17 +37,23 @@ _MAY_BE_THERE = (State.SUBMITTING, State.UNCERTAIN, State.CANCELED)  # of these 
 
 
 class Patience:
-    """Ends searches for lost jobs that come to no end, by the clock of one worker."""
+    """Ends searches for lost jobs that come to no end, by the clock of one worker. Only the time of looks
+    counts: a machine that slept for hours has looked for nothing.
+    """
 
     def __init__(self) -> None:
-        self._since: dict[str, float] = {}  # by job id
+        self._looked_s: dict[str, float] = {}  # by job id
+        self._last_look_at = -math.inf
 
     def look_after(self, leased: "LeasedStore", lost: Sequence[JobRecord]) -> None:
         """Say of those that are looked for in vain that it is not known, and end what is to be canceled."""
         now = leased.clock()
-        self._since = {job.id: self._since.get(job.id, now) for job in lost}
+        step_s = min(now - self._last_look_at, _LOOK_S)
+        self._last_look_at = now
+        looked_s = self._looked_s
+        self._looked_s = {job.id: looked_s[job.id] + step_s if job.id in looked_s else 0.0 for job in lost}
         for job in lost:
-            if now - self._since[job.id] > PATIENCE_S:
+            if self._looked_s[job.id] > PATIENCE_S:
                 leased.guarded(job.id, lambda job=job: _give_up(leased, job))
 
 

@@ -360,6 +360,19 @@ def test_a_search_that_proves_nothing_for_long_says_so_and_a_cancel_ends_it(scen
     scene.store.remove(job)
 
 
+def test_a_machine_that_sleeps_has_not_looked_in_vain(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST]
+    scene.add()
+    scene.service.shows_after_s = 1000.0
+    worker = scene.worker()
+    scene.run(until=State.UNCERTAIN, worker=worker)
+    scene.store.request_cancel(scene.store.list_jobs()[0])
+    worker.round()
+    worker.tasks.drain()
+    scene.clock.time += 4000.0
+    assert scene.run(worker=worker).remote_id == "job_1"
+
+
 def test_a_service_that_never_tells_its_time_proves_nothing(scene: Scene) -> None:
     scene.service.last_answer_at = lambda: None  # type: ignore[method-assign]
     scene.service.fail["generate"] = [LOST]
@@ -556,11 +569,15 @@ def test_another_machines_job_is_no_candidate(scene: Scene, tmp_path: Path) -> N
 def test_a_job_that_was_claimed_before_a_kill_is_hidden_from_the_others_alone(
     scene: Scene, tmp_path: Path
 ) -> None:
+    """The other one, for which it might be, is looked at first."""
     shared = str(tmp_path / "batch")
     scene.service.fail["answer"] = [LOST]
+    scene.service.shows_after_s = 60.0
     first = scene.add(inputs={"prompt": "a cup"}, claims=shared)
     scene.run(until=State.UNCERTAIN)
     assert claim_remote(shared, "job_1", first.id)  # and then the worker is killed
+    scene.clock.time -= 100  # what `run` lets its lease end by
+    scene.store.drop_lease("test", scene.workers[0].name)
     scene.service.fail["generate"] = [LOST]
     second = scene.add(inputs={"prompt": "a mug"}, claims=shared)
     scene.run()
