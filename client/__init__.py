@@ -2,7 +2,7 @@
 """The Scenario API as typed Python: no Blender, no state on disk, every byte from the network distrusted."""
 
 from .address import address_problem, is_loopback
-from .api import DEFAULT_API_URL, Scenario
+from .api import DEFAULT_API_URL, UNNAMED, Scenario
 from .content import content_type
 from .elapsed import elapsed_s
 from .errors import (
@@ -32,6 +32,7 @@ __all__ = [
     "ASSET_ID",
     "CAPABILITIES",
     "DEFAULT_API_URL",
+    "UNNAMED",
     "UPRIGHT",
     "AnswerError",
     "Asset",

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Scenario API's calls that 3D needs, one method each. No Blender, no state on disk."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 from urllib.parse import quote
 
 from .elapsed import Timing
 from .errors import AnswerError, CancelRefusedError, InputError, NotAllowedError, NotFoundError
 from .fields import Fields, JsonValue, log
 from .models import Model
-from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission
+from .records import Asset, Balance, Cost, Credentials, Download, Job, Progress, Submission, price_or_none
 
 DEFAULT_API_URL = "https://api.cloud.scenario.com/v1"
 MAX_PAGES = 200
 MAX_LIST_BYTES = 256 << 20  # of all its pages, 6 KB of which are a usual job
+UNNAMED = "unnamed-"  # how the made-up id of a job begins whose own is not understood
 MAX_FILE_BYTES = 16 << 30
 
 
@@ -60,11 +63,11 @@ class Scenario:
 
     def now(self) -> float:
         """The service's clock in Unix seconds, to within one; until it has answered anything, ours."""
-        return self._timing.elapsed_s() + self._transport.clock_offset_s
+        return self._transport.clock.now()
 
     def last_answer_at(self) -> float | None:
         """The service's clock in its last answer, whole seconds: what it does from now on is no older."""
-        return self._transport.last_answer_at
+        return self._transport.clock.last_answer_at
 
     def list_models(self, *, capabilities: Collection[str]) -> Iterator[Model]:
         """The public models that have any of `capabilities`, but deprecated ones; without inputs."""
@@ -125,6 +128,8 @@ class Scenario:
 
     def get_job(self, job_id: str) -> Job:
         """The job, as far as it is understood; AnswerError where not even its id is."""
+        if job_id.startswith(UNNAMED):
+            raise NotFoundError("The service's id of this job is not known.")
         return Job.from_odd_json(self._transport.ask("jobs", job_id).any("job"))
 
     def list_jobs(self, *, updated_after: float) -> Iterator[Job]:
@@ -132,19 +137,22 @@ class Scenario:
 
         Each is read as far as it is understood; one without an id, which can be nobody's, is left out.
         """
-        return self._list_jobs({"types": "custom", "updatedAfter": _date(updated_after)})
+        query = {"types": "custom", "updatedAfter": _date(updated_after)}
+        return (job for job in self._list_jobs(query) if not job.id.startswith(UNNAMED))
 
     def list_new_jobs(self, *, created_after: float) -> Iterator[Job]:
         """The same for all jobs created since then, of whatever type: the service takes this date only
-        without a type (and `updatedAfter` only with one).
+        without a type (and `updatedAfter` only with one). One without an id, which may be anybody's, has one
+        that begins with `UNNAMED`.
         """
         return self._list_jobs({"createdAfter": _date(created_after)})
 
     def _list_jobs(self, query: Mapping[str, str]) -> Iterator[Job]:
         for page in self._pages("jobs", {"pageSize": "100", **query}):
+            if page.any("jobs") is None:  # what is no list must not look like an empty one
+                raise AnswerError("The service's answer is not understood: it has no list of jobs.")
             for value in page.array("jobs"):
-                with suppress(AnswerError):
-                    yield Job.from_odd_json(value)
+                yield _listed_job(value)
 
     def job_url(self, job_id: str) -> str:
         """Where the service tells of this job, for a person with the key; the address does not expire."""
@@ -216,6 +224,7 @@ class Scenario:
         """The list's pages; a short or empty page is not the end as long as a token comes with it."""
         asked = dict(query)
         left_bytes = MAX_LIST_BYTES
+        tokens: set[str] = set()
         for _ in range(MAX_PAGES):
             page = self._transport.ask(plural, query=asked)
             left_bytes -= page.size_bytes
@@ -227,12 +236,25 @@ class Scenario:
             yield page
             if not (token := page.optional_text("nextPaginationToken")):
                 return
+            if token in tokens:
+                raise AnswerError(f"The service's list of {plural} leads back to a page that was there.")
+            tokens.add(token)
             asked["paginationToken"] = token
         raise AnswerError(f"The service's list of {plural} does not end after {MAX_PAGES} pages.")
 
 
+def _listed_job(value: JsonValue) -> Job:
+    """An entry of a list, as far as it is understood; the id that it gets if it has none is its content's."""
+    with suppress(AnswerError):
+        return Job.from_odd_json(value)
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+    table = cast("dict[str, JsonValue]", value if isinstance(value, dict) else {})
+    return Job.from_odd_json({**table, "jobId": f"{UNNAMED}{digest}"})
+
+
 def _date(moment: float) -> str:
-    text = datetime.fromtimestamp(max(0.0, moment), UTC).isoformat(timespec="milliseconds")
+    latest = 253402300799.0  # the end of the year 9999
+    text = datetime.fromtimestamp(min(max(0.0, moment), latest), UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
@@ -244,5 +266,5 @@ def _cost_or_none(answer: Fields) -> Cost | None:
 
 
 def _cost(answer: Fields) -> Cost | None:
-    units = answer.number("creativeUnitsCost")
+    units = price_or_none(answer.number("creativeUnitsCost"))
     return None if units is None else Cost(units)

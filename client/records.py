@@ -77,7 +77,12 @@ def _asset_ids(metadata: Fields, name: str) -> tuple[str, ...]:
 
 def _cost_cu(job: Fields, name: str) -> float | None:
     cost = job.nested("billing").number("cuCost")
-    return cost if cost is not None else job.number("creativeUnitsCost")
+    return price_or_none(cost if cost is not None else job.number("creativeUnitsCost"))
+
+
+def price_or_none(units: float | None) -> float | None:
+    """None also for what no job can cost: a limit must not be passed by a price below nothing."""
+    return units if units is not None and 0.0 <= units <= 1e9 else None
 
 
 def _is_refunded(billing: Fields, name: str) -> bool:

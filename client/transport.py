@@ -14,7 +14,6 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, Self, cast
 from urllib.parse import quote, urlencode, urljoin
@@ -44,6 +43,7 @@ from .errors import (
 from .fields import Fields
 from .records import Credentials
 from .redaction import Redaction
+from .service_clock import ServiceClock
 from .wire import TimedAdapter
 
 CONNECT_TIMEOUT_S = 5.0
@@ -168,9 +168,7 @@ class Transport:
         if problem:
             raise InputError(f"The API address cannot be used: {problem}.")
         self.api_url = api_url.rstrip("/")
-        self.last_answer_at: float | None = None  # the Date of the last answer that had one, in Unix seconds
-        # Of the service's clock to ours for intervals: no step of this computer's clock moves it.
-        self.clock_offset_s = timing.now() - timing.elapsed_s()
+        self.clock = ServiceClock(timing)
         self._timing = timing
         self._is_here = is_loopback(api_url)
         self._project_id = project_id
@@ -290,10 +288,7 @@ class Transport:
 
     def _understood(self, answer: Answer, *, has_effect: bool, has_inputs: bool) -> Fields:
         content, is_good = answer.read_all(MAX_ANSWER_BYTES + 1), 200 <= answer.status < 300
-        with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
-            answered_at = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-            self.last_answer_at = answered_at
-            self.clock_offset_s = answered_at + 0.5 - self._timing.elapsed_s()  # the header has whole seconds
+        self.clock.hear(answer.headers.get("Date", ""))
         plain = b""
         with suppress(ValueError, RecursionError, zlib.error):
             plain = _unpacked(content, answer.headers.get("Content-Encoding", ""))

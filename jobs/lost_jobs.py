@@ -8,7 +8,7 @@ moment at which the job can have come to be, by the service's clock and by this 
 from collections.abc import Callable
 
 from ..client import Job as RemoteJob
-from .candidates import NOT_LISTED, doubt_text
+from .candidates import NOT_LISTED, doubt_text, without_others
 from .database import RemoteTakenError
 from .leased_store import LeasedStore, log
 from .matching import WINDOW_S, Likeness, likeness
@@ -39,6 +39,7 @@ class LostJobs:
         if job.error_kind:
             job = self._leased.update(job, message=LOOKING, error_kind="")
         alike = seen.alike(job, self._leased.store.remote_ids(job.service))
+        alike = without_others(self._leased.store, job, alike)
         for remote in alike:
             if likeness(job, remote) is Likeness.SAME and self._adopt(job, remote):
                 return

@@ -2,6 +2,7 @@
 """Which of the service's jobs a submission made whose answer was lost. Dates are the service's.
 
 A job that cannot be told from ours is DOUBTFUL: it is never taken for ours, and never for somebody else's.
+What it was made of proves nothing: the service may tell a file by another address, or a number within bounds.
 """
 
 import math
@@ -15,6 +16,8 @@ from ..client import JsonValue
 from .record import JobRecord
 
 EARLY_S = 5.0  # the service's dates have whole seconds, and its hosts a clock each
+# By how much the clock that dates the service's answers, perhaps a proxy's, may differ from its jobs'.
+SKEW_S = 300.0
 WINDOW_S = 180.0  # how long after its answer was lost a submission's job may come to be
 GRACE_S = 90.0  # how long after it came to be a job may come into the list
 # Types that no submission of ours can have.
@@ -42,19 +45,30 @@ class Likeness(IntEnum):
 
 
 def likeness(job: JobRecord, remote: RemoteJob) -> Likeness:
-    """Whether `remote` is what `job` sent: same model and inputs, made when it was sent."""
+    """Whether `remote` is what `job` sent: same model and inputs, made when it was sent. Only another type,
+    another model and a time that cannot be prove that it is not.
+    """
     if remote.type in _OTHER_TYPES or remote.model_id not in (None, job.model_id):
         return Likeness.OTHER
-    inputs = compare(cast("JsonValue", job.sent), remote.input)
-    return max(_timing(job, remote), inputs, Likeness.DOUBTFUL if remote.model_id is None else inputs)
+    timing = _timing(job, remote)
+    is_same = remote.model_id is not None and is_alike(job, remote)
+    return timing if is_same else max(timing, Likeness.DOUBTFUL)
+
+
+def is_alike(job: JobRecord, remote: RemoteJob) -> bool:
+    """Whether `remote` is told to be made of what `job` sent."""
+    return compare(cast("JsonValue", job.sent), remote.input) is Likeness.SAME
 
 
 def _timing(job: JobRecord, remote: RemoteJob) -> Likeness:
     if not remote.created_at or job.submitted_at is None:
         return Likeness.DOUBTFUL
+    earliest = job.submitted_at - EARLY_S
     latest = math.inf if job.lost_at is None else job.lost_at + WINDOW_S
-    is_in_time = job.submitted_at - EARLY_S <= remote.created_at <= latest
-    return Likeness.SAME if is_in_time else Likeness.OTHER
+    if earliest <= remote.created_at <= latest:
+        return Likeness.SAME
+    is_near = earliest - SKEW_S <= remote.created_at <= latest + SKEW_S
+    return Likeness.DOUBTFUL if is_near else Likeness.OTHER
 
 
 def compare(ours: JsonValue, theirs: object) -> Likeness:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..client import AnswerError, JobStatus, Model, NotAllowedError, NotFoundError, ScenarioError, SignInError
 from ..client import Job as RemoteJob
+from .candidates import Patience
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .lost_jobs import LOOKING, LostJobs
 from .matching import WINDOW_S
@@ -76,6 +77,7 @@ class Poller:
         self._spare = FIRST_SPARE  # requests: see poll_schedule
         self._is_idle = True  # nothing was followed at the last look
         self._failures = 0
+        self._patience = Patience()
 
     def poll_soon(self) -> None:
         """Poll at the next round, if the service does not want to be left alone."""
@@ -111,6 +113,7 @@ class Poller:
             return
         known = [job for job in jobs if job.state is not State.UNCERTAIN]
         lost = [job for job in jobs if job.state is State.UNCERTAIN]
+        self._patience.look_after(self._leased, lost)
         updated_after = min((job.submitted_at or job.created_at for job in known), default=None)
         if updated_after is not None:
             updated_after = max(updated_after, self._synced_at or 0.0) - OVERLAP_S

@@ -20,7 +20,7 @@ from ..client import (
 )
 from ..client import Job as RemoteJob
 from .leased_store import log, retry_delay_s
-from .matching import WINDOW_S, Likeness, likeness
+from .matching import SKEW_S, WINDOW_S, Likeness, likeness
 from .poll_schedule import OVERLAP_S, requests_for
 from .record import JobRecord
 from .remote_claims import is_anothers
@@ -86,7 +86,8 @@ class Look:
     failed: dict[str, ScenarioError] = field(default_factory=dict[str, ScenarioError])  # asked for by its id
     alone: dict[str, Alone] = field(default_factory=dict[str, Alone])  # also of earlier looks
     left_to_ask: int = _MOST_ALONE
-    of_others: set[str] = field(default_factory=set[str])  # of other machines of a batch
+    # Our id of a lost job, and the service's of one that another of a batch has.
+    of_others: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def take_list(self, ask: Callable[[], Iterable[RemoteJob]]) -> ScenarioError | None:
         """Take in what is listed, also where an error ends it, which is returned."""
@@ -108,7 +109,8 @@ class Look:
         found = [
             remote
             for remote in self.jobs.values()
-            if remote.id not in claimed and remote.id not in self.of_others and remote.id not in refused
+            if remote.id not in claimed and remote.id not in refused
+            if (job.id, remote.id) not in self.of_others
             if likeness(job, remote) is not Likeness.OTHER
         ]
         return sorted(found, key=lambda remote: remote.created_at)
@@ -157,7 +159,7 @@ def _look_for_lost(
     """List what was made since the first of them was sent, unless that fails and is not to be tried now."""
     if not (is_alone or retries.is_due(_NEW_JOBS)):
         return
-    since = min(job.submitted_at or job.created_at for job in lost) - OVERLAP_S
+    since = min(job.submitted_at or job.created_at for job in lost) - SKEW_S - OVERLAP_S
     error = seen.take_list(lambda: api.list_new_jobs(created_after=since))
     if error is None:
         retries.forget(_NEW_JOBS)
@@ -195,7 +197,7 @@ def _ask_alone(
         if job.claims:
             with suppress(OSError):  # the share does not answer: it stays in doubt
                 if is_anothers(job.claims, remote.id, job.id):
-                    seen.of_others.add(remote.id)
+                    seen.of_others.add((job.id, remote.id))
                     continue
         if likeness(job, remote) is not Likeness.DOUBTFUL:
             continue

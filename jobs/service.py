@@ -63,7 +63,9 @@ class Service(Protocol):
         ...
 
     def list_new_jobs(self, *, created_after: float) -> Iterable[Job]:
-        """All jobs created since `created_after`, of whatever type, or an error."""
+        """All jobs created since `created_after`, of whatever type, or an error. What the list has is not
+        left out, however little of it is understood; one without an id has one that begins with `UNNAMED`.
+        """
         ...
 
     def get_job(self, job_id: str) -> Job: ...

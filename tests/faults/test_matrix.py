@@ -69,7 +69,7 @@ page_with_200      fails   fails   fails   fails   asks    arrives waits   fails
 307                fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
 huge_JSON          fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
 deep_JSON          fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
-other_JSON         fails   fails   fails   fails   asks    arrives arrives fails   fails   fails
+other_JSON         fails   fails   fails   fails   asks    arrives waits   fails   fails   fails
 list_repeats       -       -       -       -       -       -       arrives -       arrives -
 list_reordered     -       -       -       -       -       -       arrives -       arrives -
 list_empty         -       -       -       -       -       -       arrives -       fails   -

@@ -9,12 +9,14 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 from maquette import client
 from maquette.client import (
+    UNNAMED,
     AnswerError,
     CancelRefusedError,
     Credentials,
@@ -32,6 +34,7 @@ from maquette.client import (
 )
 from maquette.client.api import MAX_PAGES
 from maquette.client.elapsed import Timing
+from maquette.client.service_clock import ServiceClock
 
 from .fake_api import IMPATIENT, JOB, KEY, FakeApi, File, Say, Seen
 
@@ -96,10 +99,37 @@ def test_the_list_of_models_follows_pages_and_leaves_out_the_deprecated(api: Fak
 
 
 def test_a_list_that_goes_on_for_ever_ends_with_an_error(api: FakeApi) -> None:
-    tokens = itertools.count()
+    tokens = itertools.count()  # another one each time
     api.on("GET", "/v1/jobs", lambda _: Say({"jobs": [JOB], "nextPaginationToken": f"t{next(tokens)}"}))
     with pytest.raises(AnswerError, match=f"after {MAX_PAGES} pages"):
         list(api.client().list_jobs(updated_after=0))
+
+
+@pytest.mark.parametrize("back_to", ["t0", "t1"])
+def test_a_list_that_leads_back_to_a_page_ends_at_once(api: FakeApi, back_to: str) -> None:
+    pages = [Say({"jobs": [JOB], "nextPaginationToken": token}) for token in ("t0", "t1", back_to)]
+    api.on("GET", "/v1/jobs", *pages)
+    with pytest.raises(AnswerError, match="leads back"):
+        list(api.client().list_new_jobs(created_after=0))
+    assert len(api.seen()) == 3
+
+
+@pytest.mark.parametrize("page", [{}, {"jobs": None}, {"message": "Under maintenance"}, {"jobs": {}}])
+def test_what_is_no_list_is_not_an_empty_one(api: FakeApi, page: dict[str, Any]) -> None:
+    api.on("GET", "/v1/jobs", Say(page))
+    with pytest.raises(AnswerError, match="list"):
+        list(api.client().list_new_jobs(created_after=0))
+    with pytest.raises(AnswerError, match="list"):
+        list(api.client().list_jobs(updated_after=0))
+    api.on("GET", "/v1/jobs", Say({"jobs": []}))
+    assert list(api.client().list_new_jobs(created_after=0)) == []
+
+
+@pytest.mark.parametrize("moment", [253402300800.0, 1e18, -5.0])
+def test_a_list_is_asked_for_since_any_moment(api: FakeApi, moment: float) -> None:
+    api.on("GET", "/v1/jobs", Say({"jobs": []}))
+    list(api.client().list_jobs(updated_after=moment))
+    assert len(api.seen()[0].query["updatedAfter"]) == len("2027-01-15T08:00:00.250Z")
 
 
 def test_jobs_on_models_are_listed_by_time_over_empty_pages(api: FakeApi) -> None:
@@ -131,7 +161,23 @@ def test_a_job_in_the_list_that_is_not_understood_hides_no_other(api: FakeApi) -
     assert list(jobs) == ["job_odd", "job_half", "job_1"]
     assert (jobs["job_odd"].status, jobs["job_odd"].created_at, jobs["job_odd"].input) == ("unknown", 0, {})
     assert (jobs["job_half"].is_success, jobs["job_half"].asset_ids) == (True, ())
-    assert {job.id for job in api.client().list_new_jobs(created_after=0)} == jobs.keys()
+
+
+def test_a_new_job_without_an_id_is_listed_as_nobody_knows_whose_it_is(api: FakeApi) -> None:
+    told = {
+        "id": "job_real",
+        "jobType": "custom",
+        "createdAt": "2027-01-15T08:00:00Z",
+        "metadata": JOB["metadata"],
+    }
+    api.on("GET", "/v1/jobs", Say({"jobs": [None, told, {"jobId": 7}, JOB]}))
+    jobs = list(api.client().list_new_jobs(created_after=0))
+    assert [job.id.startswith(UNNAMED) for job in jobs] == [True, True, True, False]
+    assert len({job.id for job in jobs}) == 4
+    assert (jobs[1].created_at, jobs[1].model_id) == (1_800_000_000, "model_x")
+    assert [job.id for job in api.client().list_new_jobs(created_after=0)] == [job.id for job in jobs]
+    with pytest.raises(NotFoundError):
+        api.client().get_job(jobs[0].id)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +241,17 @@ def test_a_price_without_a_number_is_an_error(api: FakeApi) -> None:
     api.on("POST", "/v1/generate/custom/model_x", Say({"job": {}}, 269))
     with pytest.raises(AnswerError, match="price"):
         api.client().estimate_cost("model_x", {})
+
+
+@pytest.mark.parametrize("units", [-100, -0.25, 1e10, 1e299, None])
+def test_a_price_that_cannot_be_is_not_known(api: FakeApi, units: float | None) -> None:
+    api.on("POST", "/v1/generate/custom/model_x", Say({"creativeUnitsCost": units}, 269))
+    with pytest.raises(AnswerError, match="price"):
+        api.client().estimate_cost("model_x", {})
+    told = {"job": {**JOB, "billing": {"cuCost": units}}, "creativeUnitsCost": units}
+    api.on("POST", "/v1/generate/custom/model_x", Say(told))
+    submission = api.client().generate("model_x", {})
+    assert (submission.cost, submission.job.cost_cu) == (None, None)
 
 
 def test_a_generation_is_sent_flat_and_gives_job_and_price(api: FakeApi) -> None:
@@ -851,13 +908,64 @@ def test_the_clock_is_the_services(api: FakeApi) -> None:
             handler.date_time_string = lambda timestamp=None: "Fri, 15 Jan 2027 08:00:00 GMT"
             super().send(handler)
 
-    scenario = api.client()
-    assert abs(scenario.now() - time.time()) < 1
+    scenario = api.client(timing=Timing(now=lambda: 1_800_000_030.0))
+    assert abs(scenario.now() - 1_800_000_030) < 1
     assert scenario.last_answer_at() is None
     api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
     scenario.get_job("job_1")
     assert abs(scenario.now() - 1_800_000_000) < 3
     assert scenario.last_answer_at() == 1_800_000_000
+
+
+class Told:
+    """A service's clock that hears dates, and this computer's clocks, which a test turns."""
+
+    def __init__(self) -> None:
+        self.ours, self.elapsed_s = 1_800_000_000.0, 50.0
+        self.clock = ServiceClock(Timing(elapsed_s=lambda: self.elapsed_s, now=lambda: self.ours))
+
+    def hear(self, ahead_s: float, *, after_s: float = 10.0) -> float | None:
+        """What the clock is ahead of ours after an answer with that date."""
+        self.ours += after_s
+        self.elapsed_s += after_s
+        self.clock.hear(formatdate(self.ours + ahead_s, usegmt=True))
+        told_at = self.clock.last_answer_at
+        return None if told_at is None else round(told_at - self.ours)
+
+
+def test_one_answer_that_is_dated_wrong_does_not_set_the_clock() -> None:
+    told = Told()
+    assert told.hear(3600.0) is None
+    assert told.hear(20.0) == 20
+    assert told.hear(600.0) == 20
+    assert told.hear(3600.0) == 20
+    assert told.hear(-40.0) == -40
+
+
+def test_a_clock_of_this_computer_that_is_wrong_is_overruled_by_two_answers() -> None:
+    told = Told()
+    assert [told.hear(-7200.0), told.hear(-7201.0), told.hear(-7200.0)] == [None, -7201, -7200]
+
+
+def test_another_time_that_is_told_for_long_is_believed() -> None:
+    told = Told()
+    told.hear(0.0)
+    heard = [told.hear(600.0) for _ in range(40)]
+    assert heard == [0] * 30 + [600] * 10
+
+
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +0000", "soon", ""]
+)
+def test_a_date_that_is_absurd_is_none(date: str) -> None:
+    told = Told()
+    for _ in range(60):
+        told.elapsed_s += 10.0
+        told.clock.hear(date)
+    assert told.clock.last_answer_at is None
+    told.hear(0.0)
+    told.clock.hear(date)
+    assert told.clock.last_answer_at == told.ours
 
 
 @pytest.mark.parametrize("step_s", [-3600, 120, 200, 3600])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from job_scene import LOST, Scene
-from maquette.client import Job, NotFoundError
+from maquette.client import UNNAMED, AnswerError, Job, NotFoundError
 from maquette.jobs import JobRecord, State, StoreError
 from maquette.jobs.candidates import refuse_candidate, take_candidate
 from maquette.jobs.database import InDoubtError, WouldSpendError
@@ -280,7 +280,6 @@ def test_our_uploads_and_jobs_of_others_are_no_candidates(scene: Scene) -> None:
     scene.clock.time -= 100
     scene.service.make("?", {}, has_model=False, type="upload")
     scene.service.make("model_y", {"prompt": "a cup"})
-    scene.service.make("?", {"targetFaceNum": 9}, has_model=False)
     scene.clock.time += 100
     job = scene.run()
     assert (job.doubts, job.resume_state) == ([], State.PREPARED)
@@ -299,6 +298,133 @@ def test_many_jobs_in_doubt_are_each_asked_for_alone_twice_at_most(scene: Scene)
     job = scene.run()
     assert len(job.doubts) == 50
     assert scene.service.calls["get_job"] <= 100
+
+
+def image_as_url(job: Job) -> Job:
+    return replace(job, input={**job.input, "image": f"https://cdn.test/{job.input['image']}.png?sig=1"})
+
+
+def number_clamped(job: Job) -> Job:
+    return replace(job, input={**job.input, "targetFaceNum": 5000})
+
+
+def minute_behind(job: Job) -> Job:
+    return replace(job, created_at=job.created_at - 60.0)
+
+
+def without_id(job: Job) -> Job:
+    return replace(job, id=f"{UNNAMED}1", input={}, model_id=None)
+
+
+@pytest.mark.parametrize("told", [image_as_url, number_clamped, minute_behind, without_id])
+def test_a_paid_job_that_is_told_otherwise_is_shown_and_not_called_unpaid(
+    scene: Scene, told: Callable[[Job], Job]
+) -> None:
+    scene.service.listed = told
+    job = lose_answer(scene)
+    assert (job.state, len(job.doubts)) == (State.UNCERTAIN, 1)
+    assert "nothing was paid" not in job.message
+    with pytest.raises(InDoubtError):
+        scene.store.resume(job, may_spend=True)
+
+
+def test_an_entry_without_an_id_can_be_refused_and_not_be_taken(scene: Scene) -> None:
+    scene.service.listed = without_id
+    job = lose_answer(scene)
+    assert f"--refuse {job.id} {UNNAMED}1" in job.message
+    assert "--take" not in job.message
+    with pytest.raises(StoreError, match="does not tell its id"):
+        take_candidate(scene.store, job, f"{UNNAMED}1")
+    assert refuse_candidate(scene.store, job, f"{UNNAMED}1").doubts == []
+
+
+def lose_two(scene: Scene) -> tuple[JobRecord, JobRecord]:
+    """Of two jobs with inputs of their own the first never arrives, and of the second the answer is lost."""
+    scene.service.fail["generate"] = [LOST]
+    first = scene.add(inputs={"prompt": "a cup"})
+    scene.run(until=State.UNCERTAIN)
+    scene.clock.time -= 100  # what `run` lets a dead worker's lease end by
+    scene.store.drop_lease("test", scene.workers[0].name)
+    scene.service.fail["answer"] = [LOST]
+    second = scene.add(inputs={"prompt": "a mug"})
+    scene.run()
+    return scene.store.get(first.id), scene.store.get(second.id)
+
+
+def test_lost_jobs_of_one_store_are_told_apart_by_what_they_were_made_of(scene: Scene) -> None:
+    first, second = lose_two(scene)
+    assert (second.state, second.remote_id) == (State.READY, "job_1")
+    assert (first.doubts, first.resume_state) == ([], State.PREPARED)
+    assert "nothing was paid" in first.message
+
+
+def test_a_job_that_is_just_what_another_lost_one_sent_is_no_candidate(scene: Scene) -> None:
+    """Neither can be taken by itself, as the service's dates do not fit; each is shown for its own."""
+    scene.service.listed = minute_behind
+    first, second = lose_two(scene)
+    assert [doubt["id"] for doubt in second.doubts] == ["job_1"]
+    assert (first.doubts, first.resume_state) == ([], State.PREPARED)
+
+
+def test_the_likeliest_candidate_is_named_first(scene: Scene) -> None:
+    scene.service.listed = minute_behind
+    scene.service.fail["answer"] = [LOST]
+    scene.add()
+    job = scene.run(until=State.UNCERTAIN)
+    scene.service.make(
+        "model_x", {"prompt": "another's"}, created_at=scene.service.jobs["job_1"].created_at - 9
+    )
+    job = scene.run()
+    assert [doubt["id"] for doubt in job.doubts] == ["job_1", "job_2"]
+    assert f"--take {job.id} job_1" in job.message
+
+
+def look_in_vain(scene: Scene) -> JobRecord:
+    with pytest.raises(AssertionError, match="still uncertain"):
+        scene.run(rounds=400)
+    job = scene.store.list_jobs()[0]
+    assert "cannot be found out" in job.message
+    return job
+
+
+def test_a_search_that_proves_nothing_for_long_says_so_and_a_cancel_ends_it(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST]
+    scene.service.fail["list_new_jobs"] = [AnswerError("no list")] * 9999
+    scene.add()
+    look_in_vain(scene)
+    scene.store.request_cancel(scene.store.list_jobs()[0])
+    job = scene.run()
+    assert job.state is State.CANCELED
+    assert "may be paid for" in job.message
+    scene.store.remove(job)
+
+
+def test_a_machine_that_sleeps_has_not_looked_in_vain(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST]
+    scene.add()
+    scene.service.shows_after_s = 1000.0
+    worker = scene.worker()
+    scene.run(until=State.UNCERTAIN, worker=worker)
+    scene.store.request_cancel(scene.store.list_jobs()[0])
+    worker.round()
+    worker.tasks.drain()
+    scene.clock.time += 4000.0
+    assert scene.run(worker=worker).remote_id == "job_1"
+
+
+def test_a_service_that_never_tells_its_time_proves_nothing(scene: Scene) -> None:
+    scene.service.last_answer_at = lambda: None  # type: ignore[method-assign]
+    scene.service.fail["generate"] = [LOST]
+    scene.add()
+    assert look_in_vain(scene).resume_state is None
+
+
+def test_a_cancel_does_not_cut_a_search_short_that_comes_to_an_end(scene: Scene) -> None:
+    scene.service.fail["answer"] = [LOST]
+    scene.service.shows_after_s = 80.0
+    scene.add()
+    scene.store.request_cancel(scene.run(until=State.UNCERTAIN))
+    assert scene.run().remote_id == "job_1"
 
 
 # Nothing that spends without a person.
@@ -477,6 +603,26 @@ def test_another_machines_job_is_no_candidate(scene: Scene, tmp_path: Path) -> N
     assert claim_remote(str(shared), made.id, "a job of another machine's")
     job = scene.run()
     assert (job.doubts, job.resume_state) == ([], State.PREPARED)
+
+
+def test_a_job_that_was_claimed_before_a_kill_is_hidden_from_the_others_alone(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """The other one, for which it might be, is looked at first."""
+    shared = str(tmp_path / "batch")
+    scene.service.fail["answer"] = [LOST]
+    scene.service.shows_after_s = 60.0
+    first = scene.add(inputs={"prompt": "a cup"}, claims=shared)
+    scene.run(until=State.UNCERTAIN)
+    assert claim_remote(shared, "job_1", first.id)  # and then the worker is killed
+    scene.clock.time -= 100  # what `run` lets its lease end by
+    scene.store.drop_lease("test", scene.workers[0].name)
+    scene.service.fail["generate"] = [LOST]
+    second = scene.add(inputs={"prompt": "a mug"}, claims=shared)
+    scene.run()
+    assert scene.store.get(first.id).remote_id == "job_1"
+    second = scene.store.get(second.id)
+    assert (second.doubts, second.resume_state) == ([], State.PREPARED)
 
 
 def test_a_share_that_does_not_answer_loses_no_answer(scene: Scene, tmp_path: Path) -> None:

@@ -123,6 +123,11 @@ def test_a_job_made_long_before_or_after_the_submission_is_not_ours(tmp_path: Pa
     assert likeness(ours, service.make("m", {}, has_model=False, type="upload")) is OTHER
     assert likeness(ours, service.make("m", {"image": "a"}, type="splat")) is SAME
     assert likeness(ours, service.make("other", {"image": "a"})) is OTHER
+    assert likeness(ours, service.make("m", {"image": "b"})) is DOUBTFUL
+    assert likeness(ours, service.make("m", {"image": "b"}, has_model=False)) is DOUBTFUL
+    for ahead_s in (-300.0, -60.0, 60.0 + 200.0, 60.0 + 470.0):
+        made = service.make("m", {"image": "a"}, created_at=clock() + ahead_s)
+        assert likeness(ours, made) is DOUBTFUL
     clock.time += 600
     assert likeness(ours, service.make("m", {"image": "a"})) is OTHER
     clock.time -= 1200
