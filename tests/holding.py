@@ -8,9 +8,7 @@ import http.client
 import json
 import re
 import threading
-import time
 from collections.abc import Mapping
-from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +22,6 @@ class HoldingProxy:
         self._pattern: re.Pattern[str] | None = None
         self._point = ""
         self.is_held = threading.Event()
-        self.hurry_s = 0.0  # by how much each answer is dated later than the last: the service's time flies
-        self.ahead_s = 0.0
         self.refusals: dict[str, tuple[int, str]] = {}  # pattern → the status and reason of the answer
         self.refused = 0  # requests so far
         self._go_on = threading.Event()
@@ -86,9 +82,7 @@ class HoldingProxy:
                 content = answer.read()
                 upstream.close()
                 proxy.wait(line, "answer")
-                proxy.ahead_s += proxy.hurry_s
-                date = formatdate(time.time() + proxy.ahead_s, usegmt=True)
-                self._send(answer.status, content, {**answer.headers, "Date": date})
+                self._send(answer.status, content, dict(answer.headers))
 
             def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
                 self.send_response_only(status)

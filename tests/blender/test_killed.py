@@ -220,10 +220,11 @@ def test_after_the_command_was_killed_resume_ends_with_the_model(
 
 
 def lose_long_ago(state: Path, job: Any) -> None:
-    """As if a worker had noted by this machine's clock, minutes ago, that the answer was lost."""
+    """As if it had been sent some minutes ago, and a worker had noted then that the answer was lost."""
     store = jobs.Store(state)
     try:
-        lost = {"lost_at": job.submitted_at, "lost_here_at": time.time() - 400.0}
+        sent_at = job.submitted_at - 400.0
+        lost = {"submitted_at": sent_at, "lost_at": sent_at, "lost_here_at": time.time() - 400.0}
         store.move(job, jobs.State.UNCERTAIN, **lost)
     finally:
         store.close()
@@ -240,7 +241,6 @@ def test_a_submission_that_never_left_is_made_once_and_by_a_persons_wish_alone(
     assert sandbox.stats()["paidJobs"] == paid
     (job,) = stopped.jobs()
     lose_long_ago(stopped.state, job)
-    stopped.proxy.hurry_s = 400.0
     looked = run("resume", env=stopped.env)
     assert looked.returncode == 1
     assert f"maquette resume {job.id}` submits it, which is paid for." in looked.stderr
