@@ -25,6 +25,7 @@ pytestmark = [
     ),
 ]
 
+LONG_AGO_S = 7200.0
 SUBMIT = r"POST /v1/generate/custom/[^?]*$"
 UPLOAD = (r"POST /v1/assets\?|POST /v1/assets$", "answer")
 POINTS = {
@@ -220,11 +221,11 @@ def test_after_the_command_was_killed_resume_ends_with_the_model(
 
 
 def lose_long_ago(state: Path, job: Any) -> None:
-    """As if it had been sent some minutes ago, and a worker had noted then that the answer was lost."""
+    """As if it had been sent hours ago, before what the sandbox has made since, and its answer been lost."""
     store = jobs.Store(state)
     try:
-        sent_at = job.submitted_at - 400.0
-        lost = {"submitted_at": sent_at, "lost_at": sent_at, "lost_here_at": time.time() - 400.0}
+        sent_at = job.submitted_at - LONG_AGO_S
+        lost = {"submitted_at": sent_at, "lost_at": sent_at, "lost_here_at": time.time() - LONG_AGO_S}
         store.move(job, jobs.State.UNCERTAIN, **lost)
     finally:
         store.close()
