@@ -10,7 +10,7 @@ from .custom_properties import SHAPE, bounds_or_none, numbers_or_none
 from .placeholder import box_of
 
 Children = Mapping[bpy.types.Object, Sequence[bpy.types.Object]]
-_SAMPLES = 1000  # vertices of a result that are compared: a millisecond
+_SAMPLES = 300  # vertices of a result that are compared: what the window is held for as it comes
 _SAME_SHAPE = 1e-5  # of a mesh's size: what the mean of these may differ by, single precision and all
 _SAME_BOX = 1e-3  # what the factors of a box's edges may differ by
 
