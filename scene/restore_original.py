@@ -45,6 +45,7 @@ def restore(item: bpy.types.Object) -> None:
         shown = [slot.material for each in (item, *twins) for slot in each.material_slots]
         if has_added_slot(item) and len(mesh.materials) == 1 and not any(shown):
             mesh.materials.clear()
+        mesh.update()  # else views go on showing the material that came
     del item[BEFORE]
 
 
