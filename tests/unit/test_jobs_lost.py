@@ -126,6 +126,17 @@ def test_nothing_was_paid_is_said_only_when_no_job_can_come_any_more(scene: Scen
     assert scene.clock.time > job.lost_at + WINDOW_S + GRACE_S
 
 
+def until_lost(scene: Scene) -> Any:
+    """A worker that has just noted that the answer was lost."""
+    worker = scene.worker()
+    assert worker.take_lease()
+    while scene.store.list_jobs()[0].lost_at is None:
+        worker.round()
+        worker.tasks.drain()
+        scene.clock.time += 1.0
+    return worker
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_host_whose_clock_is_ahead_does_not_shorten_the_wait_for_a_lost_job(
     scene: Scene, is_killed: bool
@@ -135,12 +146,7 @@ def test_a_host_whose_clock_is_ahead_does_not_shorten_the_wait_for_a_lost_job(
     scene.service.fail["answer"] = [LOST]
     scene.service.shows_after_s = 89.0
     scene.add()
-    worker = scene.worker()
-    assert worker.take_lease()
-    while scene.store.list_jobs()[0].lost_at is None:
-        worker.round()
-        worker.tasks.drain()
-        scene.clock.time += 1.0
+    worker = until_lost(scene)
     real = scene.service.last_answer_at
     scene.service.last_answer_at = lambda: (real() or 0.0) + 600.0  # type: ignore[method-assign]
     if is_killed:
@@ -152,12 +158,7 @@ def test_a_host_whose_clock_is_ahead_does_not_shorten_the_wait_for_a_lost_job(
 def test_a_wait_that_an_earlier_worker_has_begun_goes_on(scene: Scene) -> None:
     scene.service.fail["generate"] = [LOST]
     scene.add()
-    worker = scene.worker()
-    assert worker.take_lease()
-    while scene.store.list_jobs()[0].lost_at is None:
-        worker.round()
-        worker.tasks.drain()
-        scene.clock.time += 1.0
+    worker = until_lost(scene)
     scene.store.drop_lease("test", worker.name)
     scene.clock.time += WINDOW_S + GRACE_S
     began = scene.clock()

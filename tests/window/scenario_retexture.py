@@ -52,8 +52,11 @@ def steps(w: Window) -> Steps:
     w.check(is_textured(), "redo brings it back")
     yield 8.0  # by now Blender has compiled what draws it
     w.picture("retexture")
+    textured = w.picture("textured", w.region("WINDOW"))
     yield from w.press("maquette.restore_original")
     yield 0.5
+    _, _, width, height = w.appeared(textured)
+    w.check(min(width, height) > 100, "and that is what the view shows", (width, height))
     w.check(fingerprint("Suzanne") == before, "Restore Original gives her back what she had")
     w.picture("retexture-restored")
     yield from w.move(w.view_point(0.3, 0.3))
