@@ -39,7 +39,7 @@ from .custom_properties import (
 )
 from .parts import children_of_all, edited_of, note_parts, parts_of
 from .place import corners_of
-from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, full_basis, version_within
+from .placeholder import PLACEHOLDER_KEYS, find_placeholders, fitted, full_basis, is_animated, version_within
 from .stand_in import keep_channels, keep_own, stand_in
 
 _POINT_PARENTS = ("BONE", "VERTEX", "VERTEX_3")  # where a child hangs on a point of its parent
@@ -267,10 +267,8 @@ def _stands(root: bpy.types.Object, item: bpy.types.Object, place: Matrix) -> Ma
     has no scale otherwise: it is made as large as it is to be, unless that would hold the window (40 ns a
     vertex).
     """
-    animation = item.animation_data
-    is_moved = animation and (animation.action or animation.drivers or len(animation.nla_tracks))
     basis = full_basis(item)
-    if (is_moved or item.constraints) and abs(basis.determinant()) > 1e-12:
+    if (is_animated(item) or item.constraints) and abs(basis.determinant()) > 1e-12:
         return basis
     if not isinstance(root.data, bpy.types.Mesh) or len(root.data.vertices) > _QUICK_VERTICES:
         return place

@@ -79,7 +79,7 @@ def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
 
 def drop_placeholder(item: bpy.types.Object) -> None:
     """It waits no more: an empty made for it goes, unless the artist has built on it; an own object stays."""
-    if _MADE in item and not _is_built_on(item):
+    if is_made(item) and not _is_built_on(item):
         bpy.data.objects.remove(item)
     else:
         for key in PLACEHOLDER_KEYS:
@@ -183,15 +183,25 @@ def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
 
 def full_basis(item: bpy.types.Object) -> Matrix:
     """The object's transform, in which it has a size of 1 where animation has shrunk it to nothing."""
-    data, basis = item.animation_data, item.matrix_basis.copy()
-    is_moved = data and (data.action or data.drivers or len(data.nla_tracks))
-    if not is_moved or abs(basis.determinant()) > 1e-12:
+    basis = item.matrix_basis.copy()
+    if not is_animated(item) or abs(basis.determinant()) > 1e-12:
         return basis
     scale = item.scale.copy()
     item.scale = [math.copysign(1.0, factor) for factor in scale]
     basis = item.matrix_basis.copy()
     item.scale = scale
     return basis
+
+
+def is_animated(item: bpy.types.Object) -> bool:
+    """Whether an action, a driver or a track may move the object."""
+    data = item.animation_data
+    return data is not None and bool(data.action or data.drivers or len(data.nla_tracks))
+
+
+def is_made(item: bpy.types.Object) -> bool:
+    """Whether the object is an empty that was made to wait, not one of the artist's."""
+    return _MADE in item
 
 
 def _stretch_of_parent(item: bpy.types.Object) -> Matrix:

@@ -168,7 +168,7 @@ def keep(context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> int:
         for item in placeholders.objects_of(job_id, context.scene.objects)
         if _is_of_this_file(item) and item.get("maquette_job") != job.id and not scene.job_of(item)
     ]
-    own = {each for each in roots if not placeholders.is_root(each) and "maquette_placeholder" not in each}
+    own = {each for each in roots if not placeholders.is_root(each) and not scene.is_made(each)}
     for item in own:  # the artist's, which was to be replaced
         scene.drop_placeholder(item)
     leaving = {each for root in roots if root not in own for each in (root, *scene.parts_of(root))}
@@ -197,7 +197,7 @@ def _let_go(gone: Collection[bpy.types.Object]) -> None:
         while above in gone:
             above = above.parent
         place = held @ child.matrix_basis
-        if above is None and (_is_moved(child) or _is_sheared(place)):
+        if above is None and (child.constraints or scene.is_animated(child) or _is_sheared(place)):
             if before not in empties:
                 empties[before] = _empty_for(child, _world(before).translation)
             above = empties[before]
@@ -222,11 +222,6 @@ def _world(item: bpy.types.Object) -> Matrix:
     """Where the object is in the world: Blender knows it only of what the view layer shows."""
     is_known = item.visible_get() or item.constraints or (item.parent and item.parent_type != "OBJECT")
     return item.matrix_world.copy() if is_known else _held(item) @ item.matrix_basis
-
-
-def _is_moved(item: bpy.types.Object) -> bool:
-    data = item.animation_data
-    return bool(item.constraints or (data and (data.action or data.drivers or len(data.nla_tracks))))
 
 
 def _is_sheared(place: Matrix) -> bool:
