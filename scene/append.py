@@ -18,6 +18,7 @@ from .conversion.sidecar import GoneError
 from .custom_properties import HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .export import alone
 from .place import Placement, place
+from .prefault import prefault
 
 COLLECTION = "Maquette"
 _MARK = "maquette_collection"
@@ -148,6 +149,7 @@ class Loading:
         self._names.clear()
 
     def _load(self) -> Iterator[None]:
+        yield from prefault(self._path.stat().st_size)
         objects, incomplete, self._taken = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]

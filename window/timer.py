@@ -36,6 +36,7 @@ class LastTicks:
     revision: int = -1
     began_at: float = 0.0
     worked_at: float = 0.0
+    followed_at: float = 0.0
     was_loading: bool = False
     sidebar_at: float = 0.0
     view_at: float = 0.0
@@ -88,7 +89,9 @@ def _work(now: float) -> float:
         return _go_on_loading(backend)
     is_quiet = backend.is_quiet and backend.revision == last.revision and bool(state.price_keys)
     if is_seen and is_quiet and not placer.is_busy and now - last.worked_at < SLOW_S:
-        in_scene.tracker.follow()  # what the artist selects is shown at once
+        if state.drawn_at > last.followed_at or state.clicked_job or state.clicked_model:
+            last.followed_at = now  # a panel is drawn anew when the artist selects something
+            in_scene.tracker.follow()
         return FAST_S
     last.worked_at = now
     changed = backend.tick()

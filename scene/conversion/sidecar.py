@@ -18,11 +18,14 @@ from typing import IO, Any, Literal
 
 import bpy
 
+from ..prefault import prefault
+
 PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
 PROPERTY = "maquette_parts"  # of a mesh or an image that is not whole yet
 LARGE_BYTES = 4 << 20  # of a mesh or a texture; less comes quickly enough within the .blend
 SLICE_BYTES = 2 << 20  # 1 ms; on a virtual machine 4
 PAGE_BYTES = 4096
+_ELEMENT_BYTES = {"vertices": 12, "edges": 8}
 _PLAIN_NAME = re.compile(r"\d{1,6}(\.\w{1,10})?", re.ASCII)  # of a file beside the .blend
 _DOMAINS = ("POINT", "EDGE", "FACE", "CORNER")
 _TOPOLOGY = ("position", ".edge_verts", ".corner_vert", ".corner_edge")
@@ -148,11 +151,13 @@ def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[None]:
     """
     if kind == "images":
         yield
+        yield from prefault(_size_of_file(_incomplete(kind, name), folder))
         _restore_image(_incomplete(kind, name), folder)
         return
     record = _checked(_incomplete(kind, name), folder)
     for elements, count in zip(("vertices", "edges"), record["counts"], strict=True):
         yield
+        yield from prefault(count * _ELEMENT_BYTES[elements])
         held = getattr(_incomplete(kind, name), elements)
         held.add(count - len(held))
     for file, attribute, data_type, domain in record["arrays"]:
@@ -265,9 +270,14 @@ def _restore_array(attribute: bpy.types.Attribute, folder: Path, file: str) -> N
         attribute.data.foreach_set(name, values)
 
 
+def _size_of_file(image: bpy.types.Image, folder: Path) -> int:
+    with _opened(folder, image[PROPERTY]) as file:
+        return os.fstat(file.fileno()).st_size
+
+
 def _restore_image(image: bpy.types.Image, folder: Path) -> None:
     """Blender reads the file as it is, without looking into it."""
-    _opened(folder, image[PROPERTY]).close()
+    _size_of_file(image, folder)
     name = image.filepath_raw
     image.filepath_raw = str(folder / image[PROPERTY])
     image.pack()

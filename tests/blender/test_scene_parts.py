@@ -4,6 +4,7 @@
 import importlib
 import math
 import os
+import sys
 from pathlib import Path
 
 import bpy
@@ -14,8 +15,13 @@ from wavy_sheet import TEXTURE_PX, convert, wavy
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
 
+if sys.platform == "linux":
+    import resource
+
 scene_package = importlib.import_module(PACKAGE + ".scene")
 parts = importlib.import_module(PACKAGE + ".scene.conversion.sidecar")
+
+memory = importlib.import_module(PACKAGE + ".scene.prefault")
 
 
 @pytest.fixture(autouse=True)
@@ -100,10 +106,26 @@ def test_it_comes_in_many_steps_and_nothing_is_in_the_scene_before_the_last(larg
     assert count > 5
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="counts page faults")
+def test_the_memory_for_a_texture_is_there_before_blender_packs_it(tmp_path):
+    file = tmp_path / "skin.png"
+    file.write_bytes(bytes(17 << 20))
+    image = bpy.data.images.new("skin", 4, 4)
+    image.filepath_raw = str(file)
+    image.source = "FILE"
+    steps = list(memory.prefault(17 << 20))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    image.pack()
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert len(steps) == 17
+    assert faults < 400  # of 4,352 pages
+
+
 def test_a_result_that_is_undone_half_way_says_so_and_leaves_nothing(large):
     loading = scene_package.Loading(large)
-    for _ in range(4):
+    while not bpy.data.meshes:
         loading.step()
+    loading.step()
     bpy.data.batch_remove(list(bpy.data.meshes))  # as undo does
     with pytest.raises(scene_package.GoneError):
         loading.finish()

@@ -93,7 +93,10 @@ def deliver(file: Path, delivered: Path) -> None:
 
 def idle(w: Window) -> Generator[float, None, dict[str, float]]:
     """Nothing goes on: first with the sidebar in sight, for the ticks; then without, for the heartbeat."""
-    yield IDLE_S * 2  # what is learned of the models is read
+    seen, end = -1, time.monotonic() + 120
+    while seen != expected.backend(w).revision and time.monotonic() < end:
+        seen = expected.backend(w).revision  # two models a second are learned of at first
+        yield 3.0
     recorder.holds.clear()
     recorder.watch_alone("window.timer.tick")
     yield from w.move(w.view_point())
