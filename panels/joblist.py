@@ -96,9 +96,28 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
 
 
 def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord) -> None:
-    name = state.in_scene.get(job.id, job.name)
     if icon_value := icon_of_result(jobs, job):
         layout.template_icon(icon_value, scale=_PICTURE_UNITS)
+    beside = placeholders.is_beside(bpy.context, job.id)
+    _draw_facts(layout, ruler, jobs, job, beside)
+    if job.is_working:
+        if beside:
+            layout.operator("maquette.put_at_cursor", icon="PIVOT_CURSOR").job_id = job.id
+        row = layout.row()
+        row.enabled = not job.cancel
+        text = "Cancel Asked For" if job.cancel else "Cancel"
+        row.operator("maquette.cancel_job", text=text, icon="X").job_id = job.id
+        return
+    if job.state is State.UNCERTAIN:
+        _draw_doubts(layout, ruler, job)
+    _draw_actions(layout.column(align=True), job, is_beside=bool(beside))
+
+
+def _draw_facts(
+    layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job: JobRecord, beside: str
+) -> None:
+    """What is known of the job, and what it waits for."""
+    name = state.in_scene.get(job.id, job.name)
     draw_text(layout, ruler, name, icon=state_of(job)[1], inset=0.8)
     draw_text(layout, ruler, " · ".join(facts_of(jobs, job)), inset=0.8)
     if job.is_working and not state.online:
@@ -113,43 +132,17 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
     if job.state is State.READY and (mode := placeholders.mode_in_use(job.id)):
         draw_text(layout, ruler, f"It comes once you leave {mode}", icon="INFO", inset=0.8)
     draw_sentence(layout, ruler, job)
-    beside = placeholders.is_beside(bpy.context, job.id)
     if beside:
         text = f"Stands beside {beside}, which is at the 3D cursor"
         draw_text(layout, ruler, text, icon="INFO", inset=0.8)
-    if job.is_working and beside:
-        layout.operator("maquette.put_at_cursor", icon="PIVOT_CURSOR").job_id = job.id
-    if job.is_working:
-        row = layout.row()
-        row.enabled = not job.cancel
-        row.operator(
-            "maquette.cancel_job", text="Cancel" if not job.cancel else "Cancel Asked For", icon="X"
-        ).job_id = job.id
-        return
-    if job.state is State.UNCERTAIN:
-        _draw_doubts(layout, ruler, job)
-    price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
-    is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
-    again = "Run Again, New Seed" if any(map(is_seed, job.inputs)) else "Run Again"
-    actions = [
-        ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
-        ("select_job", "Select", job.state in DONE),
-        ("finish_job", "Finish…", job.state in DONE and bool(job.result.get("objects"))),
-        ("export_job", "Export…", job.id in state.in_scene),
-        ("put_at_cursor", "Put at Cursor", bool(beside)),
-        ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),
-        ("use_settings", "Use Settings", True),
-        ("copy_message", "Copy Message", bool(job.message)),
-        ("show_folder", "Show Folder", True),
-        ("vary_job", "Run Again…", True),
-        ("repeat_job", f"{again}{price}", True),
-        ("remove_job", "Remove", True),
-    ]
-    offered = [(name, text) for name, text, is_offered in actions if is_offered]
-    column = layout.column(align=True)
+
+
+def _draw_actions(column: bpy.types.UILayout, job: JobRecord, *, is_beside: bool) -> None:
+    """The buttons of a job that is over: two in a row, but those with a price, and the last."""
+    has_seed = any(map(is_seed, job.inputs))
     row = column
     room = 0  # for so many buttons more in this row
-    for name, text in offered:
+    for name, text in _actions(job, has_seed=has_seed, is_beside=is_beside):
         is_wide = " · " in text or name == "remove_job"
         if is_wide or not room:
             row = column.row(align=True)
@@ -158,10 +151,32 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
         if name == "export_job":
             chosen = row.operator_menu_enum("maquette.export_job", "format", text="", icon="DOWNARROW_HLT")
             chosen.job_id = job.id
-        if name == "repeat_job" and any(map(is_seed, job.inputs)):
+        if name == "repeat_job" and has_seed:
             same = row.operator("maquette.repeat_job", text="", icon="LOCKED")
             same.job_id, same.keeps_seed = job.id, True
         room = 0 if is_wide else room - 1
+
+
+def _actions(job: JobRecord, *, has_seed: bool, is_beside: bool) -> list[tuple[str, str]]:
+    """What can be done about a job that is over: the operator's name, and the button's text."""
+    price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
+    is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
+    again = "Run Again, New Seed" if has_seed else "Run Again"
+    actions = (
+        ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
+        ("select_job", "Select", job.state in DONE),
+        ("finish_job", "Finish…", job.state in DONE and bool(job.result.get("objects"))),
+        ("export_job", "Export…", job.id in state.in_scene),
+        ("put_at_cursor", "Put at Cursor", is_beside),
+        ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),
+        ("use_settings", "Use Settings", True),
+        ("copy_message", "Copy Message", bool(job.message)),
+        ("show_folder", "Show Folder", True),
+        ("vary_job", "Run Again…", True),
+        ("repeat_job", f"{again}{price}", True),
+        ("remove_job", "Remove", True),
+    )
+    return [(name, text) for name, text, is_offered in actions if is_offered]
 
 
 def _draw_doubts(layout: bpy.types.UILayout, ruler: Ruler, job: JobRecord) -> None:

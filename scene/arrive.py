@@ -204,12 +204,20 @@ def _put(
     twins |= {each.name: each for each in objects if each != root}
     for child, owner, inverse in held:
         _hang(child, new, moved @ inverse, _twin(owner, twins))
-    for each in earlier:
+    _put_away(earlier, new, twins)
+    return new, applied
+
+
+def _put_away(
+    parts: Sequence[bpy.types.Object], new: bpy.types.Object, twins: Mapping[str, bpy.types.Object]
+) -> None:
+    """Takes the earlier parts out of the scene; what pointed to one points to that of the same name, such as
+    LOD0, else to the whole.
+    """
+    for each in parts:
         for collection in each.users_collection:
             collection.objects.unlink(each)
-        # What pointed to a part points to that of the same name, such as LOD0, else to the whole.
         each.user_remap(_twin(each, twins) or new)
-    return new, applied
 
 
 def _held(

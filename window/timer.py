@@ -94,6 +94,11 @@ def _work(now: float) -> float:
             in_scene.tracker.follow()
         return FAST_S
     last.worked_at = now
+    return _read_and_place(backend, now, is_seen=is_seen)
+
+
+def _read_and_place(backend: Backend, now: float, *, is_seen: bool) -> float:
+    """A whole tick: what has changed in the store, what is asked for, what has to be placed or drawn anew."""
     changed = backend.tick()
     if backend.revision != last.revision:
         properties.sync_jobs(bpy.context.window_manager, backend.jobs)
