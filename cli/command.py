@@ -7,7 +7,7 @@ import sys
 import bpy
 
 _handles: list[object] = []
-_INTERRUPTED = 130  # exits.Exit, which is not loaded yet when Ctrl-C is to end the command already
+_INTERRUPTED = 130  # headless.Exit, which is not loaded yet when Ctrl-C may come
 
 
 def _run(arguments: list[str]) -> int:

@@ -5,7 +5,6 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import cast
 
 from ..batches import OUTPUTS
 from ..headless import Exit, MaquetteError, Session, add_to_library, check_finishable, finish
@@ -49,6 +48,5 @@ def _write(session: Session, job: JobRecord, outputs: list[str]) -> None:
     if not outputs:
         return
     result = session.store.result_blend(job)
-    size_m = cast("float | None", job.placement.get("size_m", 1.0))
-    request = write_request(job, result, [Path(name) for name in outputs], size_m)
+    request = write_request(job, result, [Path(name) for name in outputs], job.size_m)
     session.blenders.run("write", request, result.parent, "writing the outputs")

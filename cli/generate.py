@@ -7,7 +7,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
 from ..batches import OUTPUTS, delivered_files
 from ..client import JsonValue
@@ -250,7 +250,7 @@ def job_json(
 def _report_of(job: JobRecord) -> Report | None:
     """At the size that its files have."""
     report = report_of(job.result)
-    return report and report.at_size(cast("float | None", job.placement.get("size_m")))
+    return report and report.at_size(job.size_m)
 
 
 def _read(session: Session, arguments: Namespace, out: TextIO) -> GenerateRequest:

@@ -2,7 +2,7 @@
 """`blender --background --command maquette …`: the words it knows, and how it ends.
 
 Exit codes: 0 done, 1 a job failed, 2 wrong usage, 3 not signed in or not allowed, 4 over the cost
-limit, 5 network or server, 130 interrupted.
+limit, 5 network or server, 6 made but rejected by --require, 130 interrupted.
 """
 
 import argparse

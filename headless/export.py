@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from ..client import JsonValue
 from ..jobs import DONE, BlenderPool, JobRecord, Store, provenance_outside, read_size, safe_name
@@ -86,10 +86,9 @@ def export_jobs(
         raise MaquetteError(f"{output} is one file and there are {len(jobs)} jobs. Give a folder.")
     paths = [output] if is_file else _paths_in(output, jobs, form.ending)
     for job, path in zip(jobs, paths, strict=True):
-        own_size_m = cast("float | None", job.placement.get("size_m"))
         result = session.store.result_blend(job)
-        source = Source(result, job.name, own_size_m, provenance_outside(job))
-        request = _request(source, path, form, own_size_m if size_m == "as the job" else size_m)
+        source = Source(result, job.name, job.size_m, provenance_outside(job))
+        request = _request(source, path, form, job.size_m if size_m == "as the job" else size_m)
         session.blenders.run("export_as", request, result.parent, f"exporting {job.name}")
     return paths
 

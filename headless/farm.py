@@ -34,10 +34,10 @@ def machine_of_rows(manifest: Manifest, rows: tuple[int, int]) -> str:
     return stem_of(f"row-{by_number[first].key or first}" if first == last else f"rows-{first}-{last}")
 
 
-def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
-    """What a task ends with that is to fail only where another host, or a later time, may do better.
+def record_failures(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
+    """Writes down why rows failed for good, which `--assemble` tells; returns the exit code of the task.
 
-    What has failed for a reason in the row is written down instead, and `--assemble` tells it.
+    That is not 0 only if another host, or a later time, may do better.
     """
     code = Exit.DONE
     for row in run.rows:
@@ -48,9 +48,8 @@ def recorded(run: Run, claims: Claims, problems: Sequence[Problem]) -> Exit:
         elif row.stage is RowStatus.WAITING:
             message = row.message
         elif row.stage is RowStatus.FAILED:
-            is_kept = (
-                row.outcome is not None and row.outcome.is_kept
-            )  # what this Blender cannot read, that of no host can
+            # What this Blender cannot read, that of no host can.
+            is_kept = row.outcome is not None and row.outcome.is_kept
             code = code if is_kept else max(code, _task_code(job))
             message = row.message
         claims.set_failure(row.item.row.stem, message)
@@ -69,8 +68,8 @@ def _task_code(job: JobRecord | None) -> Exit:
     return code if code in (Exit.NOT_ALLOWED, Exit.NO_SERVICE) else Exit.DONE
 
 
-def tell_failures(claims: Claims, rows: Sequence[RowState]) -> None:
-    """What tasks have written down of rows that are not done, else how far those are."""
+def mark_unmade_as_failed(claims: Claims, rows: Sequence[RowState]) -> None:
+    """Gives rows that are not done the reason that their task wrote down, else how far they are."""
     for row in rows:
         if row.stage not in (RowStatus.WAITING, RowStatus.RUNNING):
             continue

@@ -43,7 +43,7 @@ from ..scene import can_export
 from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text
-from .farm import assemble, machine_folder, machine_of_rows, recorded, tell_failures
+from .farm import assemble, machine_folder, machine_of_rows, mark_unmade_as_failed, record_failures
 from .outputs import TICK_S, OutageTimer
 from .request import check_space, price_or_none
 from .resume import stop_unpaid
@@ -180,7 +180,7 @@ class Batch:
             return Exit.USAGE if self.problems else self._dry_code(run)
         try:
             if options.assemble:
-                tell_failures(claims, run.rows)
+                mark_unmade_as_failed(claims, run.rows)
             else:
                 self._follow(run, session, host_lock, delivery)
         finally:
@@ -207,7 +207,7 @@ class Batch:
         reporter = self._reporter
         passed = Exit.REJECTED if any(row.rejections for row in run.rows) else Exit.DONE
         if self._options.record_failures:
-            return recorded(run, claims, self.problems)
+            return record_failures(run, claims, self.problems)
         if self._options.assemble:
             for row in self.rows:
                 if row.state != RowStatus.DONE:

@@ -121,9 +121,8 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
 
 
 def _write(session: Session, job: JobRecord, result: Path, outputs: list[Path]) -> None:
-    size_m = cast("float | None", job.placement.get("size_m"))
     library = wanted_library(job)
-    request = write_request(job, result, outputs[:-1] if library else outputs, size_m)
+    request = write_request(job, result, outputs[:-1] if library else outputs, job.size_m)
     problem: Exception | None = None
     try:
         request["asset"] = asset_request(job, library) if library else None
@@ -145,6 +144,6 @@ def add_to_library(session: Session, job: JobRecord, library: Path) -> Path:
     if job.state not in DONE or not result.exists():
         raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: it has no 3D model that can be kept.")
     path = asset_path(job, library)
-    only = replace(job, placement={"size_m": job.placement.get("size_m"), LIBRARY: str(library)})
+    only = replace(job, placement={"size_m": job.size_m, LIBRARY: str(library)})
     _write(session, only, result, [path])
     return path

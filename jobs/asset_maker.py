@@ -6,7 +6,7 @@ What there is to write follows from the jobs' rows alone, so it is written also 
 
 from concurrent.futures import Future  # of the worker process, which is plain Python
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from .blender_pool import BlenderPool
 from .database import JobGoneError
@@ -84,8 +84,7 @@ class AssetMaker:
         return None
 
     def _write(self, job: JobRecord, result: Path, library: Path) -> Path:
-        size_m = cast("float | None", job.placement.get("size_m"))
-        request = write_request(job, result, [], size_m)
+        request = write_request(job, result, [], job.size_m)
         asset = request["asset"] = asset_request(job, library)
         picture = result.parent / PREVIEW  # one for both, whoever comes first
         if job.result.get(HAS_PREVIEW) is not True:

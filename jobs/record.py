@@ -193,6 +193,11 @@ class JobRecord:
         return group if isinstance(group, str) else self.id
 
     @property
+    def size_m(self) -> float | None:
+        """The longest side, in metres, of what is written of its result; None: as delivered."""
+        return cast("float | None", self.placement.get("size_m"))
+
+    @property
     def price_cu(self) -> float | None:
         """What it was charged, else the estimate; None while neither is known."""
         return self.estimate_cu if self.cost_cu is None else self.cost_cu

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generate: the one action that spends. What it does is in window/start_jobs.py."""
+"""Generate: starts paid jobs by the settings of the sidebar. The work is in window/start_jobs.py."""
 
 import bpy
 

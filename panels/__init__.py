@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the user sees: draws from memory alone, changes nothing."""
+"""What the user sees. Draws from memory alone; `state` notes what is to be fetched for the next draw."""

@@ -2,7 +2,7 @@
 """Draws over a 3D view what its placeholders wait for, what is compared, and where a dropped image's 3D model
 would stand.
 
-Reads objects by the names that the timer has found, and allocates nothing.
+Reads objects by the names that the timer has found: it looks through none.
 """
 
 import blf

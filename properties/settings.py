@@ -354,11 +354,15 @@ def _first_model_id(catalogue: Catalogue) -> str:
     return next((m.id for m in (*featured, *free, *known.values())), "")
 
 
-def _default_size(scene: bpy.types.Scene) -> float:
-    prefs = preferences.get()
+def metres_per_unit(scene: bpy.types.Scene) -> float:
+    """How long a unit of the scene is; 1 m if it has no units."""
     units = scene.unit_settings
-    metres_per_unit = units.scale_length if units.system != "NONE" else 1.0
-    return (prefs.size_m if prefs else 1.0) / metres_per_unit
+    return units.scale_length if units.system != "NONE" else 1.0
+
+
+def _default_size(scene: bpy.types.Scene) -> float:
+    chosen = preferences.get()
+    return (chosen.size_m if chosen else 1.0) / metres_per_unit(scene)
 
 
 @bpy.app.handlers.persistent

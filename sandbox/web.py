@@ -3,8 +3,10 @@
 
 import json
 import os
+import sys
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -28,8 +30,9 @@ class LoopbackServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), type("Bound", (handler,), shared))
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # the client went away in mid-answer: its business, and no traceback of ours
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):  # the client went away
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -25,7 +25,7 @@ from steps import BUILD, IS_CI, ROOT, fail, quietly, say, step
 
 PACKAGE = "bl_ext.user_default.maquette"
 TIMEOUT_S = 3600
-# These start processes (commands, workers, batches), which are the same in every Blender, or read documents:
+# These start processes (commands, workers, batches), which are the same in every Blender, or measure:
 # `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
 SAME_EVERYWHERE = (
     ("test_batch.py", "test_farm.py", "test_secrets.py", "test_odd_deliveries.py"),
@@ -36,7 +36,6 @@ SAME_EVERYWHERE = (
         "test_python_api.py",
         "test_scripts.py",
         "test_sandbox_geometry.py",
-        "test_corpus.py",
     ),
 )  # parts of much the same length
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens and closes the window's backend: which account, which service, may its worker go online.
+"""Opens and closes the window's backend: for which account and service, and whether its worker may go online.
 
 What was in the way stands in `state`, see blockers.py.
 """
@@ -25,6 +25,7 @@ from ..jobs import (
 from ..session_state import state
 from .blockers import service_blocker
 
+SIGNED_OUT = "signed_out"
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
 
 
@@ -32,14 +33,14 @@ def open_backend() -> None:
     """Opens the backend that preferences and environment name; the one before is closed."""
     close_backend()
     folder = preferences.state_folder()
-    state.account = "signed_out"
+    state.account = SIGNED_OUT
     state.problem = ""
     properties.read_profiles()
     try:
-        settings = _settings()
+        settings, state.account = _settings()
         state.opened_with = settings
         state.online = is_online(settings.service)
-        can_work = state.account != "signed_out" and state.online
+        can_work = state.account != SIGNED_OUT and state.online
         start = (lambda: start_worker(folder, settings)) if can_work else None
         state.backend = Backend(folder, settings.service, start)
     except (AccountError, StoreError) as error:
@@ -52,7 +53,8 @@ def current_backend() -> Backend | None:
     is_same = False
     if backend and not service_blocker():
         with contextlib.suppress(AccountError):  # opening says why
-            is_same = _settings() == state.opened_with and preferences.state_folder() == backend.store.folder
+            is_same = _settings()[0] == state.opened_with
+            is_same &= preferences.state_folder() == backend.store.folder
     if not is_same:
         open_backend()
     return state.backend
@@ -78,19 +80,21 @@ def choose_sandbox(is_wanted: bool) -> None:
         bpy.context.preferences.is_dirty = True
 
 
-def _settings() -> WorkerSettings:
-    """What the worker needs to know; says in `state` whose account it is. Raises AccountError."""
+def _settings() -> tuple[WorkerSettings, str]:
+    """What the worker needs to know, and whose account it is, as `state` has it. Raises AccountError."""
     chosen = preferences.get()
     api_url = (os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL).rstrip("/")
     project_id = (chosen.project_id if chosen else "") or None
-    service, credentials = service_name(api_url, project_id), None
+    service = service_name(api_url, project_id)
+    credentials = None
+    account = SIGNED_OUT
     if chosen and chosen.is_sandbox:
-        service, state.account = SANDBOX, "sandbox"
+        service = account = SANDBOX
     elif credentials := read_credentials(preferences.user_folder()):
-        state.account = "environment" if os.environ.get(KEY_VARIABLE) else "key"
+        account = "environment" if os.environ.get(KEY_VARIABLE) else "key"
     if not bpy.app.binary_path:
         raise AccountError("Blender's own path is not known. Start it as `blender`.")
-    return WorkerSettings(
+    settings = WorkerSettings(
         service=service,
         blender=bpy.app.binary_path,
         api_url=api_url,
@@ -101,3 +105,4 @@ def _settings() -> WorkerSettings:
         linger_s=_LINGER_S,
         converters=max(1, (os.cpu_count() or 1) // 2),  # the artist works meanwhile
     )
+    return settings, account

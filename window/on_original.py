@@ -48,8 +48,7 @@ def own_of(
     if item == target:
         result = {"ORIGINAL": settings.result, "SELECTED": "REPLACE"}.get(mode, "")
         result = "OBJECT" if result in scene.ONTO and item.type != "MESH" else result
-    units = context.scene.unit_settings
-    metres = units.scale_length if units.system != "NONE" else 1.0
+    metres = properties.metres_per_unit(context.scene)
     stretch = [abs(value) * metres for value in item.matrix_world.to_scale()]
     is_base = settings.shape == "BASE"
     return {"own": {"object": item.name, "stretch": stretch, "is_base": is_base, "result": result}}

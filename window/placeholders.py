@@ -135,8 +135,9 @@ def _kept(
     folder = preferences.library_folder()
     if folder:
         placement[LIBRARY] = bpy.path.abspath(folder)
-        size_m = spot.size if spot else properties.get(context.scene).size
-        placement |= {} if target else {"size_m": size_m}
+        size = spot.size if spot else properties.get(context.scene).size
+        metres = properties.metres_per_unit(context.scene)
+        placement |= {} if target else {"size_m": size * metres}
     return replace(new, placement=placement)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For scripts in `blender --background`, where no timer runs: waits, and calls the timer\'s tick itself.
+"""For scripts in `blender --background`, where no timer runs: waits, and calls the timer's tick itself.
 
 Each wait ends in bounded time and says how to go on: no job is lost, none is paid twice.
 """

@@ -422,11 +422,12 @@ def test_library_settings_are_written_for_all_who_use_it(no_library: Any, tmp_pa
     assert jobs.read_library(tmp_path) == jobs.LibrarySettings(author="Ann", prices=False)
 
 
-def test_a_result_of_the_window_becomes_an_asset_by_itself(
+def test_a_result_of_the_window_becomes_an_asset_of_its_size_by_itself(
     scene: Any, backend: Any, no_library: Any, tmp_path: Path
 ) -> None:
     operators.add_library(directory=str(tmp_path / "ours"))
-    scene.maquette.size = 1.5
+    scene.unit_settings.scale_length = 0.01
+    scene.maquette.size = 150.0
     operators.generate(inputs=json.dumps({"image": HORSE, "targetFaceNum": 500}))
     job = newest(backend)
     until(lambda: jobs.asset_of(backend.jobs.by_id[job.id]))
