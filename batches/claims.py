@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from ..client import AnswerError, InputError, JsonValue
+from ..jobs import take_folder, write_whole
 from .outcome import Outcome
 
 _BYTES_MAX = 16_000_000  # of one file
@@ -43,16 +44,8 @@ class Claims:
         """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
         if (holder := self.owner(job_id)) is not None:  # one look: of many machines, most come too late
             return holder == self.machine
-        target, part = self.folder / "claims" / job_id, self.folder / f"new-{secrets.token_hex(6)}"
-        part.mkdir()
-        try:
-            _write(part / "claim.json", {"machine": self.machine, "price_cu": price_cu})
-            os.rename(part, target)  # fails where another folder with content is
-        except OSError:
-            if not target.exists():
-                raise
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        claim = json.dumps({"machine": self.machine, "price_cu": price_cu})
+        take_folder(self.folder / "claims" / job_id, {"claim.json": claim}, place=self.folder)
         self._others.pop(job_id, None)  # whose it was before
         return self.owner(job_id) == self.machine
 
@@ -149,9 +142,4 @@ def _unreadable(path: Path) -> str:
 
 
 def _write(path: Path, facts: Mapping[str, JsonValue]) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump(facts, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
+    write_whole(path, json.dumps(facts).encode())

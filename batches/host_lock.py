@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..client import InputError
+from ..jobs import take_folder
 
 STILL_S = 120.0  # a busy machine, or a page of many rows, may keep a batch from a heartbeat for that long
 _HEARTBEAT_S = 5.0
@@ -62,18 +63,10 @@ class HostLock:
             raise InputError(_AT_WORK)
 
     def _take_over(self, before: int, heartbeats: dict[str, float]) -> None:
-        part = self._folder / f"new-{secrets.token_hex(6)}"
-        part.mkdir()
-        (part / "host").write_text(self._host, encoding="utf-8")
-        (part / self._heartbeat).touch()
         target = self._path(before + 1)
-        try:
-            os.rename(part, target)  # fails where another folder with content is
-        except OSError:
-            shutil.rmtree(part, ignore_errors=True)
-            if target.exists():
-                raise InputError(_AT_WORK) from None
-            raise
+        files = {"host": self._host, self._heartbeat: ""}
+        if not take_folder(target, files, place=self._folder):
+            raise InputError(_AT_WORK)
         self._number = before + 1
         is_late = self._latest() != self._number
         if is_late or _has_news(heartbeats, self._heartbeats(before)):  # or it has come back

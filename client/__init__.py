@@ -24,7 +24,7 @@ from .file_lock import try_lock
 from .model_tasks import Task, makes_splats, tasks_of
 from .models import ASSET_ID, CAPABILITIES, Input, Model
 from .picture_damage import damage_of_picture, problem_of_picture
-from .pictures import UPRIGHT, colour_profile, is_cut_short, orientation_of, with_profile
+from .pictures import UPRIGHT, colour_profile, orientation_of, with_profile
 from .records import Asset, Balance, Cost, Credentials, Download, Job, JobStatus, Progress, Submission
 from .schema import check_inputs, describe_input, parse_value
 
@@ -69,7 +69,6 @@ __all__ = [
     "describe_input",
     "elapsed_s",
     "has_reserved_name",
-    "is_cut_short",
     "is_loopback",
     "makes_splats",
     "orientation_of",

@@ -102,7 +102,7 @@ class Scenario:
         try:
             answer = self._run(model_id, inputs, is_dry=False, before_send=before_send)
             job = answer.any("job")
-            return Submission(Job.from_odd_json(answer.raw if job is None else job), _cost_or_none(answer))
+            return Submission(Job.from_json(answer.raw if job is None else job), _cost_or_none(answer))
         except AnswerError as error:
             error.may_have_arrived = True  # whatever was answered, the request was there
             raise
@@ -130,7 +130,7 @@ class Scenario:
         """The job, as far as it is understood; AnswerError where not even its id is."""
         if job_id.startswith(UNNAMED):
             raise NotFoundError("The service's id of this job is not known.")
-        return Job.from_odd_json(self._transport.ask("jobs", job_id).any("job"))
+        return Job.from_json(self._transport.ask("jobs", job_id).any("job"))
 
     def list_jobs(self, *, updated_after: float) -> Iterator[Job]:
         """The jobs on models updated since `updated_after` (Unix seconds): all of them, or AnswerError.
@@ -166,15 +166,15 @@ class Scenario:
             raise CancelRefusedError(
                 f"The service does not cancel this job: it goes on and is paid for. {error}"
             ) from None
-        return Job.from_odd_json(answer.any("job"))
+        return Job.from_json(answer.any("job"))
 
     def get_asset(self, asset_id: str) -> Asset:
-        return Asset.from_odd_json(self._transport.ask("assets", asset_id).any("asset"))
+        return Asset.from_json(self._transport.ask("assets", asset_id).any("asset"))
 
     def get_assets(self, asset_ids: Sequence[str]) -> list[Asset]:
         """Up to 200 assets in the order of their ids; those that the service does not know are absent."""
         answer = self._transport.ask("assets", "get-bulk", body={"assetIds": list(asset_ids)}, is_safe=True)
-        found = {asset.id: asset for asset in answer.understood("assets", Asset.from_odd_json)}
+        found = {asset.id: asset for asset in answer.understood("assets", Asset.from_json)}
         return [found[asset_id] for asset_id in dict.fromkeys(asset_ids) if asset_id in found]
 
     def upload(
@@ -246,10 +246,10 @@ class Scenario:
 def _listed_job(value: JsonValue) -> Job:
     """An entry of a list, as far as it is understood; the id that it gets if it has none is its content's."""
     with suppress(AnswerError):
-        return Job.from_odd_json(value)
+        return Job.from_json(value)
     digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
     table = cast("dict[str, JsonValue]", value if isinstance(value, dict) else {})
-    return Job.from_odd_json({**table, "jobId": f"{UNNAMED}{digest}"})
+    return Job.from_json({**table, "jobId": f"{UNNAMED}{digest}"})
 
 
 def _date(moment: float) -> str:

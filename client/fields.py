@@ -171,7 +171,7 @@ _NEEDED = object()
 def json_field(read: Reader, path: str = "", *, if_odd: object = _NEEDED, **options: Any) -> Any:
     """A field of a record, read by `read` from `path`: names joined by dots, the field's own if not given.
 
-    `if_odd` is its value in a record that is read as far as it is understood, if it is not.
+    `if_odd` is its value where it is not understood; without one the whole record is not.
     """
     return dataclasses.field(metadata={"read": read, "path": path, "if_odd": if_odd}, **options)
 
@@ -182,15 +182,7 @@ class Record:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        return cls._read(value, is_odd_allowed=False)
-
-    @classmethod
-    def from_odd_json(cls, value: object) -> Self:
         """As far as it is understood: another field has its `if_odd`; AnswerError where there is none."""
-        return cls._read(value, is_odd_allowed=True)
-
-    @classmethod
-    def _read(cls, value: object, *, is_odd_allowed: bool) -> Self:
         whole = Fields(value, cls.__name__.lower())
         values: dict[str, object] = {}
         for field, sections, name, read, if_odd in _plan(cls):
@@ -200,7 +192,7 @@ class Record:
                     place = place.nested(section)
                 values[field] = read(place, name)
             except AnswerError:
-                if not is_odd_allowed or if_odd is _NEEDED:
+                if if_odd is _NEEDED:
                     raise
                 values[field] = if_odd
         return cls(**values)

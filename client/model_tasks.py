@@ -24,7 +24,6 @@ class Task(StrEnum):
     WORLDS = "Worlds and Splats"
 
 
-OF_MESHES = frozenset({Task.TEXTURE, Task.TOPOLOGY, Task.PARTS, Task.RIG, Task.MOTION})
 _SPLATS = re.compile(r"splat|gaussian|skybox|panorama|\bworld\b", re.IGNORECASE)
 _MOTION = re.compile(r"motion|animat", re.IGNORECASE)
 _RIG = re.compile(r"\brig", re.IGNORECASE)

@@ -43,7 +43,7 @@ def upload(
         answer = transport.ask("assets", body={"name": name, "image": image})
         if progress:
             progress(size, size)
-        return Asset.from_odd_json(answer.any("asset")).id
+        return Asset.from_json(answer.any("asset")).id
     count = -(-size // PART_BYTES)
     body = {"fileName": name, "contentType": mime, "fileSize": size, "kind": kind, "parts": count}
     parts = transport.ask("uploads", body=body).nested("upload")

@@ -12,7 +12,7 @@ from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .candidates import date_text, refuse_candidate, take_candidate
 from .catalogue import Catalogue
 from .database import StoreError
-from .files import as_text, cut, safe_name, sha256_of
+from .files import as_text, cut, safe_name, sha256_of, take_folder, write_whole
 from .finish_words import (
     FINISH_COLUMNS,
     Finish,
@@ -69,7 +69,7 @@ from .process import (
     start_worker,
     stop_sandbox,
 )
-from .profile import LABELS, PROFILES, Profile, key, override
+from .profile import PROFILES, Profile, key, override
 from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, source_of, view_in
 from .record import (
     LEFT_KIND,
@@ -101,7 +101,6 @@ __all__ = [
     "DONE",
     "FINISH_COLUMNS",
     "KEY_VARIABLE",
-    "LABELS",
     "LEFT_KIND",
     "LIBRARY",
     "OWN_FILE",
@@ -209,6 +208,7 @@ __all__ = [
     "start_worker",
     "stop_sandbox",
     "take_candidate",
+    "take_folder",
     "take_up",
     "takes",
     "untouched",
@@ -218,4 +218,5 @@ __all__ = [
     "write_credentials",
     "write_library",
     "write_request",
+    "write_whole",
 ]

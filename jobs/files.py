@@ -5,9 +5,11 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
+import shutil
 import stat
 import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -73,6 +75,39 @@ def replacing(path: Path) -> Generator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """The content at `path`, in one step: other machines see what was there, or all of it. Raises OSError."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def take_folder(target: Path, files: Mapping[str, str], *, place: Path) -> bool:
+    """Make the folder `target` with these files; False: it is there. Of all machines one alone makes it.
+
+    It is filled in the folder `place`, where nobody takes it for another. Raises OSError.
+    """
+    part = place / f"new-{secrets.token_hex(6)}"
+    part.mkdir()
+    try:
+        for name, text in files.items():
+            write_whole(part / name, text.encode())
+        os.rename(part, target)  # fails where another folder with content is
+    except OSError:
+        if not target.exists():
+            raise
+        return False
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return True
 
 
 def sha256_of(path: Path) -> str:

@@ -10,7 +10,6 @@ what stands in an asset along into files that the asset is appended to or packed
 import hashlib
 import json
 import re
-import secrets
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..client import InputError, JsonValue, without_controls
-from .files import as_text, cut, safe_name
+from .files import as_text, cut, safe_name, write_whole
 from .finishing import provenance_outside, stripped_of
 from .library_catalogues import add_catalogue, catalogue_path
 from .library_prices import PRICES, forget_price, note_price
@@ -81,12 +80,7 @@ def write_library(folder: Path, settings: LibrarySettings) -> None:
     if not settings.prices:
         (folder / PRICES).unlink(missing_ok=True)
     lines = [f"{name} = {_toml(value)}\n" for name, value in asdict(settings).items()]
-    part = folder / f".{SETTINGS}.{secrets.token_hex(6)}"
-    try:
-        part.write_text("".join(lines), "utf-8")
-        part.replace(folder / SETTINGS)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(folder / SETTINGS, "".join(lines).encode())
 
 
 def _toml(value: object) -> str:

@@ -4,13 +4,10 @@
 Whoever else of ours writes to it, here or on another machine, loses nothing.
 """
 
-import os
-import secrets
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from .files import safe_name
+from .files import safe_name, write_whole
 from .library_catalogues import locked
 from .record import JobRecord
 
@@ -19,30 +16,23 @@ _HEAD = b"job,model,cost_cu,made_at\n"
 _LOCK = f".{PRICES}.lock"
 
 
-def note_price(
-    library: Path, job: JobRecord, made_at: str, sleep: Callable[[float], None] = time.sleep
-) -> None:
+def note_price(library: Path, job: JobRecord, made_at: str) -> None:
     """A line for the job in the library's table, once. Raises OSError."""
     path = library / PRICES
     line = f"{job.id},{safe_name(job.model_id)},{job.committed_cu:g},{made_at}\n".encode()
-    with locked(library / _LOCK, sleep):
+    with locked(library / _LOCK, time.sleep):
         known = path.read_bytes() if path.exists() else b""
         if f"\n{job.id},".encode() not in known:
             with path.open("ab") as file:
                 file.write(line if known else _HEAD + line)
 
 
-def forget_price(library: Path, job_id: str, sleep: Callable[[float], None] = time.sleep) -> None:
+def forget_price(library: Path, job_id: str) -> None:
     """The job's line goes; the others stay as they are. Raises OSError."""
     path = library / PRICES
     if not path.exists():
         return
-    with locked(library / _LOCK, sleep):
+    with locked(library / _LOCK, time.sleep):
         lines = path.read_bytes().splitlines(keepends=True)
         left = [each for each in lines if not each.startswith(f"{job_id},".encode())]
-        part = path.with_name(f".{PRICES}.{secrets.token_hex(6)}")
-        try:
-            part.write_bytes(b"".join(left))
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, b"".join(left))

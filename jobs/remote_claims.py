@@ -4,11 +4,10 @@
 Without them two machines whose requests are equal could take each other's job for their own.
 """
 
-import os
-import secrets
-import shutil
 from pathlib import Path
 from urllib.parse import quote
+
+from .files import take_folder
 
 _FOLDER = "remotes"
 
@@ -17,16 +16,7 @@ def claim_remote(claims: str, remote_id: str, job_id: str) -> bool:
     """Mark the service's job `remote_id` as that of our `job_id`; False: it is another's. Raises OSError."""
     target = _path(claims, remote_id)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"new-{secrets.token_hex(6)}")
-    part.mkdir()
-    try:
-        (part / "job").write_text(job_id, encoding="utf-8")
-        os.rename(part, target)  # with its content: one alone gets it
-    except OSError:
-        if not target.exists():
-            raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    take_folder(target, {"job": job_id}, place=target.parent)
     return not is_anothers(claims, remote_id, job_id)
 
 

@@ -174,10 +174,6 @@ def named_mesh(settings: bpy.types.PropertyGroup, model: Model) -> bpy.types.Obj
     return getattr(group, field.attribute) if group and field else None
 
 
-def takes_meshes(model: Model) -> bool:
-    return any(spec.is_file and spec.kind == "3d" for spec in model.inputs)
-
-
 def missing(
     settings: bpy.types.PropertyGroup, model: Model, *, has_mesh: bool, own: Values | None = None
 ) -> str:

@@ -117,12 +117,24 @@ def test_the_error_and_price_are_found_where_the_guides_have_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "name"),
     [
-        {"jobId": 5},
-        {"jobId": ""},
-        {"status": None},
-        {"status": ["queued"]},
+        ({"id": 5}, "model.id"),
+        ({"id": ""}, "model.id"),
+        ({"capabilities": "img23d"}, "model.capabilities"),
+        ({"inputs": {}}, "model.inputs"),
+        ({"inputs": [{"type": ["file"]}]}, "input.type"),
+        ({"inputs": [{"type": "number", "min": 10**400}]}, "input.min"),
+    ],
+)
+def test_a_field_of_the_wrong_type_is_an_answer_error_that_names_it(wrong: dict[str, Any], name: str) -> None:
+    with pytest.raises(AnswerError, match=rf"{name} should be"):
+        Model.from_json({"id": "model_x", **wrong})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
         {"progress": "half"},
         {"progress": float("inf")},
         {"progress": 10**400},
@@ -132,9 +144,12 @@ def test_the_error_and_price_are_found_where_the_guides_have_them() -> None:
         {"createdAt": 5},
     ],
 )
-def test_a_field_of_the_wrong_type_is_an_answer_error_that_names_it(wrong: dict[str, Any]) -> None:
-    with pytest.raises(AnswerError, match=r"job[.\w]* should be"):
-        job(**wrong)
+def test_what_is_not_understood_of_a_job_counts_as_not_told(odd: dict[str, Any]) -> None:
+    assert job(**odd) == job()
+
+
+def test_a_status_that_is_not_understood_is_unknown() -> None:
+    assert job(status=["queued"]).status is job(status=None).status is JobStatus.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -194,14 +209,14 @@ ODD_ASSETS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("odd", ODD_ASSETS)
 def test_what_is_not_understood_of_an_asset_counts_as_not_told(odd: dict[str, Any]) -> None:
-    assert Asset.from_odd_json({"id": "asset_1", **odd}) == Asset.from_odd_json({"id": "asset_1"})
+    assert Asset.from_json({"id": "asset_1", **odd}) == Asset.from_json({"id": "asset_1"})
 
 
 @pytest.mark.parametrize(
     "odd", [None, 5, "", "a b", "a/b", "..", "-rf", "a\x1b[2J", "ä", "a\n", "j" * 201, ["a"]]
 )
 def test_what_cannot_be_asked_for_is_no_id(odd: Any) -> None:
-    for read, name in ((Job.from_odd_json, "jobId"), (Asset.from_odd_json, "id"), (Model.from_json, "id")):
+    for read, name in ((Job.from_json, "jobId"), (Asset.from_json, "id"), (Model.from_json, "id")):
         with pytest.raises(AnswerError, match=rf"{name} should be an id"):
             read({name: odd, "status": "queued"})
     assert job(metadata={"assetIds": [odd, "asset_1", odd]}).asset_ids == ("asset_1",)
