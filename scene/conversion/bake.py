@@ -31,10 +31,6 @@ class Baked:
     gaps: int
     overlap: float
 
-    @property
-    def coverage(self) -> float:
-        return 1.0 - self.gaps / self.texels if self.texels else 0.0
-
 
 @dataclass(frozen=True)
 class Whole:

@@ -74,15 +74,15 @@ def mesh_of(solid: Solid, edges: Sequence[tuple[int, int]] = ()) -> bpy.types.Me
     return mesh
 
 
-def numbers_of(*data: bpy.types.ID | Solid, textures: Any = None, **options: int) -> dict[str, Any]:
+def numbers_of(*data: bpy.types.ID | Solid, textures: Any = None) -> dict[str, Any]:
     """The report of one object for each; all that is 0, empty or unknown is left out."""
     objects = [new_object("item", mesh_of(each) if isinstance(each, tuple) else each) for each in data]
-    return told_of(objects, textures, **options)
+    return told_of(objects, textures)
 
 
-def told_of(objects: list[bpy.types.Object], textures: Any = None, **options: int) -> dict[str, Any]:
+def told_of(objects: list[bpy.types.Object], textures: Any = None) -> dict[str, Any]:
     box = bounds.Bounds(np.zeros(3), np.ones(3), [])
-    found = report.report_on(objects, box, textures or {}, **options)
+    found = report.report_on(objects, box, textures or {})
     assert found.pop("version") == 1
     assert found.pop("dimensions_m") == [1.0, 1.0, 1.0]
     return {name: value for name, value in found.items() if value}
@@ -487,8 +487,9 @@ def test_coordinates_of_any_size_are_measured(size: float) -> None:
         assert found == OF_CUBE
 
 
-def test_what_is_too_large_is_named_and_the_rest_is_measured() -> None:
-    found = numbers_of(cube(), max_faces=5)
+def test_what_is_too_large_is_named_and_the_rest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MAX_FACES", 5)
+    found = numbers_of(cube())
     assert found["not_measured"] == ["shape: over 5 faces", "UVs: over 5 faces"]
     assert (found["faces"], found["vertices"]) == (6, 8)
 
