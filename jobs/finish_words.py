@@ -58,9 +58,8 @@ def read_finish_facts(value: object) -> Finish | None:
             values[one.name] = without_controls(found)[:_MAX_TEXT] if isinstance(found, str) else ""
         elif one.name == "lods":
             listed = cast("list[object]", found)[:_MAX_LODS] if isinstance(found, list) else []
-            values[one.name] = tuple(
-                int(number) for each in listed if (number := number_or_none(each)) is not None
-            )
+            numbers = map(number_or_none, listed)
+            values[one.name] = tuple(int(each) for each in numbers if each is not None)
         else:
             number = number_or_none(found)
             is_whole = number is not None and one.name in ("faces_before", "faces_after", "hulls")

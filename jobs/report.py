@@ -87,16 +87,13 @@ def read_report(value: object) -> Report | None:
     values: dict[str, Any] = {}
     for one in fields(Report):
         found = table.get(one.name)
+        listed = cast("list[object]", found) if isinstance(found, list) else []
         if one.name == "dimensions_m":
-            sides = (
-                [number_or_none(side) for side in cast("list[object]", found)]
-                if isinstance(found, list)
-                else []
-            )
+            sides = [number_or_none(side) for side in listed]
             values[one.name] = tuple(side for side in sides if side is not None) if len(sides) == 3 else ()
         elif one.default == ():
-            texts = cast("list[object]", found)[:_MAX_TEXTS] if isinstance(found, list) else []
-            values[one.name] = tuple(without_controls(text) for text in texts if isinstance(text, str))
+            texts = [text for text in listed[:_MAX_TEXTS] if isinstance(text, str)]
+            values[one.name] = tuple(map(without_controls, texts))
         else:
             number = number_or_none(found)
             values[one.name] = number if one.name in SHARES or number is None else int(number)
