@@ -95,7 +95,7 @@ def read_report(value: object) -> Report | None:
             texts = [text for text in listed[:_MAX_TEXTS] if isinstance(text, str)]
             values[one.name] = tuple(map(without_controls, texts))
         else:
-            number = number_or_none(found)
+            number = number_or_none(table.get(one.name))
             values[one.name] = number if one.name in SHARES or number is None else int(number)
     return Report(**values)
 

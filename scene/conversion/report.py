@@ -17,6 +17,7 @@ from .bounds import Bounds
 from .mesh_shape import MeshArrays, ShapeCounts, count_shape
 from .same_content import count_copies
 from .uv_coverage import UvFaces, measure_uv
+from .values import values_of
 
 MAX_FACES = 4_000_000  # of all meshes: shape and UVs of more are not measured
 MAX_MATERIALS = 200  # that are compared: a millisecond each
@@ -120,7 +121,7 @@ def _read_meshes(uses: list[_Use]) -> Report:
             slots = [numbers.setdefault(each, len(numbers)) for each in use.materials or [None]]
             of_slots, of_faces = np.array(slots, np.int32), _slots_of_faces(use.mesh)
             use.material_numbers = of_slots[np.clip(of_faces, 0, len(slots) - 1)]
-            use.uv = _read(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
+            use.uv = values_of(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
     return {}
 
 
@@ -169,14 +170,7 @@ def arrays_of(mesh: bpy.types.Mesh) -> MeshArrays:
 def _attribute(mesh: bpy.types.Mesh, name: str, part: str, kind: type, width: int = 1) -> np.ndarray:
     """Blender copies attributes as a whole, but edges and loops one by one. What is not there is empty."""
     attribute = mesh.attributes.get(name)
-    return _read(attribute.data if attribute else (), part, kind, width)
-
-
-def _read(collection: Any, part: str, kind: type, width: int = 1) -> np.ndarray:
-    found = np.empty(len(collection) * width, kind)
-    if len(found):
-        collection.foreach_get(part, found)
-    return found
+    return values_of(attribute.data if attribute else (), part, kind, width)
 
 
 def _starts(mesh: bpy.types.Mesh) -> np.ndarray:
@@ -184,7 +178,7 @@ def _starts(mesh: bpy.types.Mesh) -> np.ndarray:
     count = len(mesh.polygons)
     if len(mesh.loops) == 3 * count:  # triangles alone: Blender would be asked for each
         return np.arange(0, 3 * count, 3, dtype=np.int32)
-    return _read(mesh.polygons, "loop_start", np.int32)
+    return values_of(mesh.polygons, "loop_start", np.int32)
 
 
 def _uvs(uses: list[_Use]) -> Report:
@@ -212,7 +206,7 @@ def _slots_of_faces(mesh: bpy.types.Mesh) -> np.ndarray:
     attribute = mesh.attributes.get("material_index")
     if attribute is None or attribute.domain != "FACE" or attribute.data_type != "INT":
         return np.zeros(len(mesh.polygons), np.int32)
-    return _read(attribute.data, "value", np.int32)
+    return values_of(attribute.data, "value", np.int32)
 
 
 def _textures(sizes: Sizes) -> Report:
