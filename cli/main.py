@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
@@ -27,7 +27,7 @@ from ..headless import (
     error_text,
     read_count,
 )
-from ..jobs import PROFILES, Requirement, read_requirements, read_size, start_sandbox, stop_sandbox
+from ..jobs import PROFILES, read_requirements, read_size, start_sandbox, stop_sandbox
 from ..scene import TARGETS
 from .batch import run_batch
 from .export import run_export
@@ -35,6 +35,8 @@ from .finish import run_finish
 from .generate import run_cost, run_generate, run_resume
 from .library import add_words, run_library
 from .listing import run_jobs, run_models
+
+T = TypeVar("T")
 
 
 def run(words: list[str]) -> int:
@@ -105,7 +107,13 @@ def _parser() -> argparse.ArgumentParser:
         add("--param", "-p", metavar="NAME=VALUE", help="one of the model's inputs; repeatable", **repeatable)
     add = generate.add_argument
     add("--name", help="name of the object")
-    add("--size", type=_size, default=1.0, metavar="M", help="longest side in metres (1), or `original`")
+    add(
+        "--size",
+        type=_by(read_size),
+        default=1.0,
+        metavar="M",
+        help="longest side in metres (1), or `original`",
+    )
     add(
         "-o",
         "--output",
@@ -133,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("id", nargs="?", metavar="ID")
     models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
     jobs = command("jobs", run_jobs, "List the jobs.")
-    jobs.add_argument("--limit", type=_count, default=50, metavar="N")
+    jobs.add_argument("--limit", type=_by(read_count), default=50, metavar="N")
     jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
     jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
     jobs.add_argument("--with-asset", action="store_true", help="with --remove: its asset in a library, too")
@@ -163,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "with the axes and the unit that this program expects"
     add("--target", metavar="|".join(TARGETS), choices=tuple(TARGETS), help=words)
     words = "longest side in metres, or `original`; else as the job said"
-    add("--size", type=_size, default=argparse.SUPPRESS, metavar="M", help=words)
+    add("--size", type=_by(read_size), default=argparse.SUPPRESS, metavar="M", help=words)
     words = "Keep results in an asset library of Blender's, and publish it."
     kept = add_words(command("library", run_library, words))
     for it in (generate, cost, batch, models, jobs, resume, finish, export, kept):
@@ -189,7 +197,7 @@ def _add_finish(parser: argparse.ArgumentParser, *, is_required: bool = False) -
     add("--finish", metavar="PROFILE", required=is_required, help=words)
     add("--faces", metavar="N", help="the profile's budget of faces")
     words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
-    add("--require", type=_require, default=(), metavar="TERMS", help=words)
+    add("--require", type=_by(read_requirements), default=(), metavar="TERMS", help=words)
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
@@ -206,28 +214,19 @@ def _version() -> str:
     return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
 
 
-def _count(text: str) -> int:
-    try:
-        return read_count(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _by(read: Callable[[str], T]) -> Callable[[str], T]:
+    """What argparse calls: it tells what is wrong only by an error of its own."""
+
+    def read_or_tell(text: str) -> T:
+        try:
+            return read(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read_or_tell
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("give a number from 1 to 65535")
     return int(text)
-
-
-def _require(text: str) -> tuple[Requirement, ...]:
-    try:
-        return read_requirements(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _size(text: str) -> float | None:
-    try:
-        return read_size(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

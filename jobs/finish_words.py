@@ -7,9 +7,8 @@ from typing import Any, cast
 
 from ..client import JsonValue, without_controls
 from .profile import LABELS
-from .report import Report
+from .report import Report, number_or_none
 
-_LARGEST = 2**63 - 1
 _MAX_TEXT = 500
 _MAX_LODS = 10
 
@@ -59,9 +58,10 @@ def read_finish_facts(value: object) -> Finish | None:
             values[one.name] = without_controls(found)[:_MAX_TEXT] if isinstance(found, str) else ""
         elif one.name == "lods":
             listed = cast("list[object]", found)[:_MAX_LODS] if isinstance(found, list) else []
-            values[one.name] = tuple(int(number) for each in listed if (number := _number(each)) is not None)
+            numbers = map(number_or_none, listed)
+            values[one.name] = tuple(int(each) for each in numbers if each is not None)
         else:
-            number = _number(found)
+            number = number_or_none(found)
             is_whole = number is not None and one.name in ("faces_before", "faces_after", "hulls")
             values[one.name] = int(number) if is_whole and number is not None else number
     return Finish(**values)
@@ -109,9 +109,3 @@ def _length(mm: float) -> str:
     if mm >= 1000:
         return f"{mm / 1000:,.3g} m"
     return f"{max(mm, 0.01):.2g} mm" if 0 < mm < 10 else f"{mm:.0f} mm"
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if 0 <= value <= _LARGEST else None

@@ -5,7 +5,8 @@ Everything is checked before anything is sent; what is wrong raises InputError i
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeGuard, cast
 from unicodedata import normalize
@@ -47,25 +48,17 @@ def gather_inputs(
     wrong: list[str] = []
     for name, value in parameters.items():
         spec = known.get(name)  # without one, the check below says so, with a suggestion
-        try:
+        with _noted(wrong):
             values[name] = _value(spec, value, base) if spec else value
-        except InputError as error:
-            wrong.append(str(error))
-    try:
-        if prompt is not None:
+    if prompt is not None:
+        with _noted(wrong):
             values[_prompt_input(model, values)] = prompt
-    except InputError as error:
-        wrong.append(str(error))
     found = list[InputFile]()
     for file in files:
-        try:
+        with _noted(wrong):
             found.append(_file(file, base))
-        except InputError as error:
-            wrong.append(str(error))
-    try:
+    with _noted(wrong):
         _give_files(model, found, values)
-    except InputError as error:
-        wrong.append(str(error))
     checked: dict[str, InputValue] = {}
     try:
         checked = check_inputs(model, values)
@@ -78,6 +71,15 @@ def gather_inputs(
     if wrong:
         raise InputError(" ".join(wrong))
     return checked, values.keys() & checked.keys()
+
+
+@contextmanager
+def _noted(wrong: list[str]) -> Generator[None]:
+    """Notes what is wrong, instead of raising it."""
+    try:
+        yield
+    except InputError as error:
+        wrong.append(str(error))
 
 
 def _value(spec: Input, value: JsonValue, base: Path) -> InputValue:

@@ -87,19 +87,21 @@ def read_report(value: object) -> Report | None:
     values: dict[str, Any] = {}
     for one in fields(Report):
         found = table.get(one.name)
+        listed = cast("list[object]", found) if isinstance(found, list) else []
         if one.name == "dimensions_m":
-            sides = [_number(side) for side in cast("list[object]", found)] if isinstance(found, list) else []
+            sides = [number_or_none(side) for side in listed]
             values[one.name] = tuple(side for side in sides if side is not None) if len(sides) == 3 else ()
         elif one.default == ():
-            texts = cast("list[object]", found)[:_MAX_TEXTS] if isinstance(found, list) else []
-            values[one.name] = tuple(without_controls(text) for text in texts if isinstance(text, str))
+            texts = [text for text in listed[:_MAX_TEXTS] if isinstance(text, str)]
+            values[one.name] = tuple(map(without_controls, texts))
         else:
-            number = _number(found)
+            number = number_or_none(table.get(one.name))
             values[one.name] = number if one.name in SHARES or number is None else int(number)
     return Report(**values)
 
 
-def _number(value: object) -> float | None:
+def number_or_none(value: object) -> float | None:
+    """A number of a report, as it may be; None for anything else that stands in its place."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if 0 <= value <= _LARGEST else None

@@ -45,7 +45,7 @@ class MAQUETTE_OT_swap_job(GroupOperator, bpy.types.Operator):
             return f"{variations.why_not_swap(jobs, job) or 'That one is not ready'}."
         if context.mode != "OBJECT":
             return "Go to Object Mode first."
-        coming = variations.swap(context, jobs, job, other)
+        coming = variations.swap(context, job, other)
         if not coming:
             return f"{job.name} is not in this scene. Place it first."
         variations.place(jobs, coming)

@@ -129,14 +129,13 @@ def set_picture(
     model: Model,
     image: bpy.types.Image,
     input_name: str = "",
-    index: int = -1,
     *,
     can_replace: bool = True,
 ) -> str:
     """Put an image into this input, else into the first free one; its name, or "" if there is none.
 
     Where none is free it takes the place of the first, if it can. In an input that takes a list it fills an
-    empty item or becomes one more, or takes the place of item `index`.
+    empty item or becomes one more.
     """
     group, places = inputs_of(settings, model.id), _sources(model, "picture")
     named = [f for f in places if f.spec.name == input_name]
@@ -145,8 +144,6 @@ def set_picture(
         held = getattr(group, field.attribute)
         if field.role == "picture":
             setattr(group, field.attribute, image)
-        elif 0 <= index < len(held):
-            held[index].image = image
         elif _has_room(field, group):
             (next((item for item in held if not item.image), None) or held.add()).image = image
         else:

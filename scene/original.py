@@ -175,13 +175,17 @@ def _first_faces(mesh: bpy.types.Mesh) -> dict[int, int]:
     return {number: values.index(number) for number in set(values)}
 
 
-def names_in(text: object) -> list[str]:
-    """The names of a JSON list."""
+def list_in(text: object) -> list[Any]:
+    """A list that was noted as JSON; a file from elsewhere may hold anything."""
     try:
         found = json.loads(text) if isinstance(text, str) else []
     except ValueError:
         return []
-    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    return found if isinstance(found, list) else []
+
+
+def names_in(text: object) -> list[str]:
+    return [each for each in list_in(text) if isinstance(each, str)]
 
 
 def materials_in(group: object) -> set[bpy.types.Material]:

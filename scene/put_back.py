@@ -18,10 +18,11 @@ from mathutils import Matrix
 from .append import Loading
 from .conversion import result, sidecar
 from .conversion.alignment import alignment, matching_triangles
-from .conversion.bake import Baked, Baker
+from .conversion.bake import Baked, Baker, area_of
 from .conversion.raster import texels_of
 from .conversion.shading import channels_of, show_in_solid, use_uv_map
 from .conversion.surface import Finder, Surface, surface_from
+from .conversion.values import values_of
 from .custom_properties import HIGHEST, LOWEST
 from .own_mesh import marks_of
 from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
@@ -61,7 +62,7 @@ class _Sent:
         if layer is None:
             return ""
         uv = surface_from([(self.base, Matrix())], uv=layer.name).uv
-        return layer.name if uv is not None and _area(uv) > _LEAST_UV_AREA else ""
+        return layer.name if uv is not None and area_of(uv) > _LEAST_UV_AREA else ""
 
 
 def put_back(request: dict[str, Any]) -> dict[str, object]:
@@ -252,8 +253,7 @@ def _take_over_uv(
     triangle, corner = match
     base = sent.base
     sent.mesh.calc_loop_triangles()
-    loops = np.empty(len(sent.mesh.loop_triangles) * 3, np.int32)
-    sent.mesh.loop_triangles.foreach_get("loops", loops)
+    loops = values_of(sent.mesh.loop_triangles, "loops", np.int32, width=3)
     values = np.zeros((len(base.loops), 2), np.float32)
     values[loops] = came.uv[triangle[:, None], corner].reshape(-1, 2)
     return _write_uv(base, values, target, answer)
@@ -345,8 +345,7 @@ def _use_own_slots(sent: _Sent, mesh: bpy.types.Mesh) -> None:
     mesh.materials.clear()
     slots = np.zeros(len(mesh.polygons), np.int32)
     if len(sent.surface.materials) > 1:
-        centres = np.empty(len(mesh.polygons) * 3, np.float32)
-        mesh.polygons.foreach_get("center", centres)
+        centres = values_of(mesh.polygons, "center", width=3)
         stretch = np.array(sent.stretch, np.float32)[:3, :3]
         finder = Finder(sent.surface)
         slots = sent.surface.material[finder.nearest(centres.reshape(-1, 3) @ stretch.T).triangle]
@@ -365,8 +364,3 @@ def _write(item: bpy.types.Object, target: Path) -> None:
         bpy.data.libraries.write(str(target), {item}, fake_user=False, compress=False)
     except RuntimeError as error:  # Blender tells no reason
         raise OSError("Blender could not write what goes onto the object") from error
-
-
-def _area(uv: np.ndarray) -> float:
-    one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    return float(np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum() / 2)

@@ -5,7 +5,6 @@ What the artist has made since is not taken away: a material that was put into a
 mesh stays in the file, and other objects of the same mesh keep their look.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from .original import (
     copies_of,
     has_added_slot,
     held,
+    list_in,
     material_or_none,
     materials_in,
     names_in,
@@ -32,11 +32,11 @@ def restore(item: bpy.types.Object) -> None:
     group = held(item)
     if isinstance(group.get("mesh"), bpy.types.Mesh):
         _restore_mesh(item, group, group["mesh"])
-    for name, is_rendered in _list(group.get("off")):
-        modifier = item.modifiers.get(name)
-        if modifier:
-            modifier.show_viewport = True
-            modifier.show_render = bool(is_rendered)
+    for noted in list_in(group.get("off")):
+        match noted:
+            case [str(name), is_rendered] if modifier := item.modifiers.get(name):
+                modifier.show_viewport = True
+                modifier.show_render = bool(is_rendered)
     twins = twins_of(item)
     _restore_slots(item, twins)
     mesh: Any = item.data
@@ -136,13 +136,3 @@ def _remove_uv_maps(item: bpy.types.Object, names: Sequence[str], twins: Sequenc
         layer = mesh.uv_layers.get(name)
         if layer and name not in needed and not is_shown:
             mesh.uv_layers.remove(layer)
-
-
-def _list(text: object) -> list[Any]:
-    """The modifiers that were switched off, as they were noted; a file from elsewhere may hold anything."""
-    try:
-        found = json.loads(text) if isinstance(text, str) else []
-    except ValueError:
-        return []
-    is_right = isinstance(found, list) and all(isinstance(each, list) and len(each) == 2 for each in found)
-    return [each for each in found if isinstance(each[0], str)] if is_right else []

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small files for tests of the converter, made by code, and the converter's answer to them."""
 
-import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -126,13 +125,19 @@ def obj_box(head: str = "", *, has_colours: bool = False, has_uvs: bool = True) 
     return "\n".join([head, *lines, ""]).encode()
 
 
-def glb(document: object, binary: bytes = b"") -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text
-    if binary:
-        body += struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
+def bare_triangle(**changes: object) -> dict[str, Any]:
+    """A glTF of one face, whose data are POINTS."""
+    return {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 3}],
+        "bufferViews": [{"buffer": 0, "byteLength": len(POINTS)}],
+        "buffers": [{"byteLength": len(POINTS)}],
+        **changes,
+    }
 
 
 def triangle(picture: bytes = b"", **changes: object) -> tuple[dict[str, Any], bytes]:

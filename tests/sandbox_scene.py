@@ -53,6 +53,16 @@ def empty_scene() -> Any:
     return scene
 
 
+def choose_model(model_id: str) -> None:
+    """The model is chosen in the open file, once the service has told its inputs."""
+    catalogue = session_state.state.catalogue
+    catalogue.ask_model(model_id)
+    until(lambda: catalogue.schema(model_id))
+    settings: Any = bpy.context.scene
+    settings.maquette.model_id = model_id
+    properties.ensure_inputs(catalogue.schema(model_id))
+
+
 def until(is_done: Callable[[], object], timeout_s: float = 90.0) -> None:
     """Ticks as a window that is seen does."""
     end = time.monotonic() + timeout_s

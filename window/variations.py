@@ -136,7 +136,7 @@ def _bounds(job: JobRecord) -> tuple[Sequence[float], Sequence[float]] | None:
     return None
 
 
-def swap(context: bpy.types.Context, jobs: JobCache, job: JobRecord, other: JobRecord) -> list[str]:
+def swap(context: bpy.types.Context, job: JobRecord, other: JobRecord) -> list[str]:
     """Has what stands of the job wait for the other result: what is selected of it, or else all in the scene.
 
     While they are compared the two change places, so that the row stays whole. Returns the ids of the jobs

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from .cutout import Array
 
+_LARGEST_PX = 2048  # a side
 
-def load_picture(path: str, largest: int = 2048) -> Array:
-    """Return a picture as (height, width, RGBA) in 0..1, rows from the top, scaled down to `largest` pixels.
+
+def load_picture(path: str) -> Array:
+    """Return a picture as (height, width, RGBA) in 0..1, rows from the top, scaled down if it is large.
 
     ValueError if Blender can't read it.
     """
@@ -27,7 +29,7 @@ def load_picture(path: str, largest: int = 2048) -> Array:
     width, height = image.size  # pyright: ignore[reportGeneralTypeIssues] - the stub knows no iteration
     if not width:
         raise ValueError("Blender can't read this picture")
-    shrink = min(1.0, largest / max(width, height))
+    shrink = min(1.0, _LARGEST_PX / max(width, height))
     width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
     image.scale(width, height)
     pixels = np.empty(width * height * 4, np.float32)

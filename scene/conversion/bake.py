@@ -31,10 +31,6 @@ class Baked:
     gaps: int
     overlap: float
 
-    @property
-    def coverage(self) -> float:
-        return 1.0 - self.gaps / self.texels if self.texels else 0.0
-
 
 @dataclass(frozen=True)
 class Whole:
@@ -106,7 +102,7 @@ class Baker:
         """Pixels a side, so that a place has about as many as it came with: a power of two."""
         largest = max((max(each.size) for each in self._look.images()), default=1024)
         if self._came.uv is not None and self._came.uv.size:
-            ratio = math.sqrt(max(_area(self._came.uv), 1e-6) / max(_area(uv), 1e-6))
+            ratio = math.sqrt(max(area_of(self._came.uv), 1e-6) / max(area_of(uv), 1e-6))
             largest *= min(max(ratio, 0.5), 4.0)
         return int(min(max(2 ** round(math.log2(max(largest, 1))), SMALLEST), LARGEST))
 
@@ -196,6 +192,7 @@ def _frame(tangent: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndar
     return across, np.cross(normal, across) * np.sign(tangent[:, 3:4])
 
 
-def _area(uv: np.ndarray) -> float:
+def area_of(uv: np.ndarray) -> float:
+    """Of triangles in the square of the UVs."""
     one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
     return float(np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum() / 2)

@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from .unpack import UnreadableError
+from .values import values_of
 
 MAX_METRES = 1e9  # beyond it single precision leaves nothing of a shape
 MAX_POINTS = 100_000_000  # instances of a large mesh may be more; from there on the boxes of meshes serve
@@ -116,14 +117,11 @@ def _used_points(data: bpy.types.ID | None) -> np.ndarray:
     """The points of a point cloud, or those of a mesh that its faces use, if they are at any place."""
     assert isinstance(data, bpy.types.Mesh | bpy.types.PointCloud)
     places = data.attributes["position"].data
-    points = np.empty(len(places) * 3, np.float32)
-    places.foreach_get("vector", points)
-    points = points.reshape(-1, 3)
+    points = values_of(places, "vector", width=3).reshape(-1, 3)
     if isinstance(data, bpy.types.Mesh):
         if not data.polygons:
             return points[:0]
-        corners = np.empty(len(data.loops), np.int32)
-        data.attributes[".corner_vert"].data.foreach_get("value", corners)
+        corners = values_of(data.attributes[".corner_vert"].data, "value", np.int32)
         is_used = np.zeros(len(points), np.bool_)
         is_used[corners] = True
         points = points if is_used.all() else points[is_used]

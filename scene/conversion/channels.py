@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from .animated import Use
+from .values import values_of
 
 
 def curve_lists(use: Use) -> Iterator[Any]:
@@ -39,8 +40,7 @@ def multiply(curve: bpy.types.FCurve, factor: float) -> None:
 def constant_or_none(curve: bpy.types.FCurve) -> float | None:
     """The value that the curve always has; None if it changes, or has none."""
     points: Any = curve.keyframe_points
-    pairs = np.empty(len(points) * 2, np.float32)
-    points.foreach_get("co", pairs)
+    pairs = values_of(points, "co", width=2)
     values = pairs[1::2]
     if not len(values) or not np.isfinite(values).all():
         return None

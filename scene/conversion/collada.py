@@ -41,15 +41,7 @@ def clean_collada(path: Path, name: str, folder: Path) -> list[str]:
     """Takes out what leads elsewhere; returns the files that were meant. Raises UnreadableError."""
     before = read_text(path)
     content = _plain(before, name)
-    pieces: list[bytes] = []
-    found: list[str] = []
-    done = 0
-    spaces = [match.span() for match in _NAMESPACE.finditer(content)]
-    for start, end in [*spaces, (len(content), len(content))]:
-        text, named = neutralised(content[done:start])
-        pieces += [text, content[start:end]]
-        found += named
-        done = end
+    content, found = neutralised(content, [match.span() for match in _NAMESPACE.finditer(content)])
 
     def kept(match: re.Match[bytes]) -> bytes:
         asset = match[2].strip() if match[3] else b""  # none of it stays where another element follows
@@ -68,7 +60,7 @@ def clean_collada(path: Path, name: str, folder: Path) -> list[str]:
         leads_away = b"#" in value[1:] if match[1] == b"target" else value[:1] not in (b"#", b"")
         return match[1] + match[2] + b'"#left-out"' if leads_away else match[0]
 
-    content = _LINK.sub(inner, _PICTURE.sub(kept, b"".join(pieces)))
+    content = _LINK.sub(inner, _PICTURE.sub(kept, content))
     if content != before:
         replace_content(path, content)
     return found

@@ -4,6 +4,8 @@
 import bpy
 import numpy as np
 
+from .values import values_of
+
 _UNSAID = (0.8, 0.8, 0.8)  # Blender's own base colour: of a material that was not delivered, say
 
 
@@ -57,8 +59,7 @@ def _layer(mesh: bpy.types.Mesh) -> str:
         return ""
     index = layers.render_color_index
     layer = layers[index if 0 <= index < len(layers) else 0]
-    values = np.empty(len(layer.data) * 4, np.float32)
-    layer.data.foreach_get("color", values)
+    values = values_of(layer.data, "color", width=4)
     colours = values.reshape(-1, 4)[:, :3]
     is_black = not colours.any()
     return "" if is_black or (colours >= 1.0).all() else layer.name

@@ -20,15 +20,7 @@ def clean_fbx_text(path: Path, name: str) -> list[str]:
     before = read_text(path)
     if sum(int(count) for count in _COUNT.findall(before)) > len(before):  # each number takes two bytes
         raise UnreadableError(f"Blender could not read {name}: it claims more numbers than it holds.")
-    pieces: list[bytes] = []
-    found: list[str] = []
-    done = 0
-    for start, end in [*_embedded(before), (len(before), len(before))]:
-        text, named = neutralised(before[done:start])
-        pieces += [text, before[start:end]]
-        found += named
-        done = end
-    content = b"".join(pieces)
+    content, found = neutralised(before, _embedded(before))
     if content != before:
         replace_content(path, content)
     return found

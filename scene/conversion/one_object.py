@@ -9,6 +9,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from .values import values_of
+
 _UNTURNED = ("SUBSURF", "TRIANGULATE", "WEIGHTED_NORMAL", "EDGE_SPLIT")  # do the same whatever the transform
 
 
@@ -66,9 +68,7 @@ def _transform(mesh: bpy.types.Mesh, place: Matrix) -> None:
 
 
 def _corners(mesh: bpy.types.Mesh) -> np.ndarray:
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
-    return corners
+    return values_of(mesh.loops, "vertex_index", np.int32)
 
 
 def _order(mesh: bpy.types.Mesh, corners: np.ndarray) -> np.ndarray:

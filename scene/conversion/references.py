@@ -7,6 +7,7 @@ of a path stays, so that it is looked for among the delivered files.
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from .unpack import UnreadableError, link, replace_content
@@ -25,13 +26,25 @@ _FILE = re.compile(
 _LINE_START = re.compile(rb"[\0-\x08\x0a-\x1f]")
 
 
-def neutralised(content: bytes) -> tuple[bytes, list[str]]:
-    """The content with the last name alone of what looks like a path in a network; those of files."""
+def neutralised(content: bytes, kept: Iterable[tuple[int, int]] = ()) -> tuple[bytes, list[str]]:
+    """The content with the last name alone of what looks like a path in a network; those of files.
+
+    The spans `kept`, in their order, stay as they are.
+    """
+    pieces: list[bytes] = []
     found: list[str] = []
+    done = 0
+    for start, end in [*kept, (len(content), len(content))]:
+        pieces += [_neutralised(content[done:start], found), content[start:end]]
+        done = end
+    return b"".join(pieces), found
+
+
+def _neutralised(content: bytes, found: list[str]) -> bytes:
     for _ in range(MAX_ROUNDS):
         content, is_changed = _once_neutralised(content, found)
         if not is_changed:
-            return content, found
+            return content
     raise UnreadableError("A file hides paths within paths; it is not imported.")
 
 

@@ -17,8 +17,9 @@ from .bounds import Bounds
 from .mesh_shape import MeshArrays, ShapeCounts, count_shape
 from .same_content import count_copies
 from .uv_coverage import UvFaces, measure_uv
+from .values import values_of
 
-MAX_FACES = 4_000_000  # of all meshes
+MAX_FACES = 4_000_000  # of all meshes: shape and UVs of more are not measured
 MAX_MATERIALS = 200  # that are compared: a millisecond each
 _MIPMAPS = 4 / 3  # of the memory that a texture takes by itself
 _HALF_FLOATS = (b"v/1\x01", b"#?")  # how files of more than 8 bits begin: OpenEXR, Radiance
@@ -27,19 +28,12 @@ Report = dict[str, Any]
 Sizes = Mapping[bpy.types.Image, tuple[int, int]]
 
 
-def report_on(
-    objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes, max_faces: int = MAX_FACES
-) -> Report:
-    """The report of these objects, which are in the scene at its current frame, with these textures.
-
-    Shape and UVs of more than `max_faces` are not measured.
-    """
-    return begin_report(objects, bounds, textures, max_faces)()
+def report_on(objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes) -> Report:
+    """The report of these objects, which are in the scene at its current frame, with these textures."""
+    return begin_report(objects, bounds, textures)()
 
 
-def begin_report(
-    objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes, max_faces: int = MAX_FACES
-) -> Callable[[], Report]:
+def begin_report(objects: list[bpy.types.Object], bounds: Bounds, textures: Sizes) -> Callable[[], Report]:
     """What makes the report, which takes longest for large meshes. It may be called when these objects are no
     longer there: what it needs of them is read now.
     """
@@ -51,12 +45,12 @@ def begin_report(
     _measure(report, "materials", lambda: _materials(uses))
     _measure(report, "duplicates", lambda: _copies(uses, textures))
     _measure(report, "rig", lambda: _rig(objects))
-    is_read = _measure(report, "meshes", lambda: _read_meshes(uses, max_faces))
+    is_read = _measure(report, "meshes", lambda: _read_meshes(uses))
 
     def finish() -> Report:
         if is_read:
-            _measure(report, "shape", lambda: _shape(uses, max_faces))
-            _measure(report, "UVs", lambda: _uvs(uses, max_faces))
+            _measure(report, "shape", lambda: _shape(uses))
+            _measure(report, "UVs", lambda: _uvs(uses))
         return report
 
     return finish
@@ -114,9 +108,9 @@ def _uses(objects: list[bpy.types.Object]) -> list[_Use]:
     return list(found.values())
 
 
-def _read_meshes(uses: list[_Use], max_faces: int) -> Report:
+def _read_meshes(uses: list[_Use]) -> Report:
     """Reads what shape and UVs are measured by, and adds nothing to the report."""
-    if _are_too_many(uses, max_faces):
+    if _are_too_many(uses):
         return {}
     numbers: dict[bpy.types.Material | None, int] = {}
     for use in uses:
@@ -127,7 +121,7 @@ def _read_meshes(uses: list[_Use], max_faces: int) -> Report:
             slots = [numbers.setdefault(each, len(numbers)) for each in use.materials or [None]]
             of_slots, of_faces = np.array(slots, np.int32), _slots_of_faces(use.mesh)
             use.material_numbers = of_slots[np.clip(of_faces, 0, len(slots) - 1)]
-            use.uv = _read(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
+            use.uv = values_of(layer.uv, "vector", np.float32, 2).reshape(-1, 2)
     return {}
 
 
@@ -142,17 +136,17 @@ def _counts(objects: list[bpy.types.Object], uses: list[_Use]) -> Report:
     }
 
 
-def _are_too_many(uses: list[_Use], max_faces: int) -> bool:
-    return sum(each.faces for each in uses) > max_faces
+def _are_too_many(uses: list[_Use]) -> bool:
+    return sum(each.faces for each in uses) > MAX_FACES
 
 
-def _check_size(uses: list[_Use], max_faces: int) -> None:
-    if _are_too_many(uses, max_faces):
-        raise _TooMuchError(f"over {max_faces:,} faces")
+def _check_size(uses: list[_Use]) -> None:
+    if _are_too_many(uses):
+        raise _TooMuchError(f"over {MAX_FACES:,} faces")
 
 
-def _shape(uses: list[_Use], max_faces: int) -> Report:
-    _check_size(uses, max_faces)
+def _shape(uses: list[_Use]) -> Report:
+    _check_size(uses)
     total = dict.fromkeys(asdict(ShapeCounts()), 0)
     for use in uses:
         assert use.arrays is not None
@@ -176,14 +170,7 @@ def arrays_of(mesh: bpy.types.Mesh) -> MeshArrays:
 def _attribute(mesh: bpy.types.Mesh, name: str, part: str, kind: type, width: int = 1) -> np.ndarray:
     """Blender copies attributes as a whole, but edges and loops one by one. What is not there is empty."""
     attribute = mesh.attributes.get(name)
-    return _read(attribute.data if attribute else (), part, kind, width)
-
-
-def _read(collection: Any, part: str, kind: type, width: int = 1) -> np.ndarray:
-    found = np.empty(len(collection) * width, kind)
-    if len(found):
-        collection.foreach_get(part, found)
-    return found
+    return values_of(attribute.data if attribute else (), part, kind, width)
 
 
 def _starts(mesh: bpy.types.Mesh) -> np.ndarray:
@@ -191,11 +178,11 @@ def _starts(mesh: bpy.types.Mesh) -> np.ndarray:
     count = len(mesh.polygons)
     if len(mesh.loops) == 3 * count:  # triangles alone: Blender would be asked for each
         return np.arange(0, 3 * count, 3, dtype=np.int32)
-    return _read(mesh.polygons, "loop_start", np.int32)
+    return values_of(mesh.polygons, "loop_start", np.int32)
 
 
-def _uvs(uses: list[_Use], max_faces: int) -> Report:
-    _check_size(uses, max_faces)
+def _uvs(uses: list[_Use]) -> Report:
+    _check_size(uses)
     pieces: list[UvFaces] = []
     for use in uses:
         if use.arrays is None or use.uv is None or use.material_numbers is None:
@@ -219,7 +206,7 @@ def _slots_of_faces(mesh: bpy.types.Mesh) -> np.ndarray:
     attribute = mesh.attributes.get("material_index")
     if attribute is None or attribute.domain != "FACE" or attribute.data_type != "INT":
         return np.zeros(len(mesh.polygons), np.int32)
-    return _read(attribute.data, "value", np.int32)
+    return values_of(attribute.data, "value", np.int32)
 
 
 def _textures(sizes: Sizes) -> Report:

@@ -15,6 +15,7 @@ from mathutils import Matrix, Vector
 from ..conversion.bake import Baker, Whole
 from ..conversion.shading import channels_of, show_in_solid
 from ..conversion.surface import surface_from
+from ..conversion.values import values_of
 from .unwrap import NAME, unwrap
 from .work import CannotError, Work
 
@@ -76,8 +77,7 @@ def _is_dressed(material: bpy.types.Material | None) -> bool:
 
 def _extent(mesh: bpy.types.Mesh) -> float:
     """The longest side of its box."""
-    points = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", points)
+    points = values_of(mesh.vertices, "co", width=3)
     return float(np.ptp(points.reshape(-1, 3), axis=0).max()) or 1.0
 
 

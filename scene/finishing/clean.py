@@ -7,6 +7,7 @@ import bmesh
 import bpy
 import numpy as np
 
+from ..conversion.values import values_of
 from .work import Work, edited, shown
 
 USUAL_ANGLE = 60.0  # degrees: of what got other faces, where the profile says none
@@ -62,6 +63,4 @@ def _normals(mesh: bpy.types.Mesh) -> np.ndarray | None:
 
 
 def _of_faces(mesh: bpy.types.Mesh) -> np.ndarray:
-    found = np.empty(len(mesh.polygons) * 3, np.float32)
-    mesh.polygons.foreach_get("normal", found)
-    return found.reshape(-1, 3)
+    return values_of(mesh.polygons, "normal", width=3).reshape(-1, 3)

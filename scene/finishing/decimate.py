@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..conversion.values import values_of
 from .clean import drop_own_normals
 from .work import CannotError, Work, evaluated, put_in_place, shown
 
@@ -92,8 +93,7 @@ def at_seams(mesh: bpy.types.Mesh) -> np.ndarray:
         return is_seam
     uv = np.empty(len(mesh.loops) * 2, np.float32)
     mesh.uv_layers.active.uv.foreach_get("vector", uv)
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
+    corners = values_of(mesh.loops, "vertex_index", np.int32)
     first = np.zeros((len(mesh.vertices), 2), np.float32)
     first[corners] = uv.reshape(-1, 2)
     is_seam[corners[(np.abs(first[corners] - uv.reshape(-1, 2)) > 1e-5).any(axis=1)]] = True

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..conversion.mesh_shape import parts_of_faces
 from ..conversion.report import arrays_of
+from ..conversion.values import values_of
 from .work import CannotError, Work, edited
 
 MOST = 0.2  # of the surface: parts that are more of it than this are meant
@@ -48,8 +49,7 @@ def _bits(mesh: bpy.types.Mesh, share: float) -> tuple[np.ndarray, int, float]:
     sides = (high - low).max(axis=1)
     longest = float((high.max(axis=0) - low.min(axis=0)).max())
     is_small = sides < share * longest
-    areas = np.empty(len(mesh.polygons), np.float32)
-    mesh.polygons.foreach_get("area", areas)
+    areas = values_of(mesh.polygons, "area")
     is_bit = is_small[parts]
     whole = float(areas.sum(dtype=np.float64))
     gone = float(areas[is_bit].sum(dtype=np.float64))

@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 
 from ..conversion.same_content import copies_of_images, copies_of_materials
+from ..conversion.values import values_of
 from .work import Work
 
 MAX_MATERIALS = 2_000  # that are compared: a millisecond each
@@ -31,8 +32,7 @@ def merge(work: Work) -> None:
 def _merge_slots(mesh: bpy.types.Mesh) -> None:
     """One slot for each material that faces have."""
     slots: list[Any] = list(mesh.materials)
-    numbers = np.empty(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("material_index", numbers)
+    numbers = values_of(mesh.polygons, "material_index", np.int32)
     used = [slots[number] if number < len(slots) else None for number in np.unique(numbers).tolist()]
     kept = list(dict.fromkeys(used))
     if len(slots) < 2 or kept == slots:

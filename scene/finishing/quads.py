@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..conversion.values import values_of
 from .clean import drop_own_normals
 from .decimate import fewer
 from .watertight import REACH, keeps_sheets, voxels
@@ -80,11 +81,9 @@ def _quadriflow(mesh: bpy.types.Mesh, wanted: int, limit_s: float) -> tuple[bpy.
 
 
 def _arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray]:
-    points = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", points)
+    points = values_of(mesh.vertices, "co", width=3)
     mesh.calc_loop_triangles()
-    corners = np.empty(len(mesh.loop_triangles) * 3, np.int32)
-    mesh.loop_triangles.foreach_get("vertices", corners)
+    corners = values_of(mesh.loop_triangles, "vertices", np.int32, width=3)
     return points.reshape(-1, 3), corners.reshape(-1, 3)
 
 
@@ -99,8 +98,7 @@ def _of_voxels(mesh: bpy.types.Mesh, wanted: int) -> bpy.types.Mesh | None:
     """At most so many quads, all of one size; None where sheets would be lost."""
     source = mesh.copy()
     drop_own_normals(source)
-    areas = np.empty(len(source.polygons), np.float32)
-    source.polygons.foreach_get("area", areas)
+    areas = values_of(source.polygons, "area")
     size = float(np.sqrt(areas.sum(dtype=np.float64) / wanted))
     made: bpy.types.Mesh | None = None
     for _ in range(_TRIES):

@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 
 from ..conversion.mesh_parts import components
+from ..conversion.values import values_of
 from .work import CannotError, Work
 
 NAME = "UVMap"
@@ -67,10 +68,8 @@ def _project(work: Work, gap: float) -> None:
 
 def _count_islands(mesh: bpy.types.Mesh) -> int:
     """Faces hang together in the map where they share a vertex at the same place of it."""
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
-    starts = np.empty(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("loop_start", starts)
+    corners = values_of(mesh.loops, "vertex_index", np.int32)
+    starts = values_of(mesh.polygons, "loop_start", np.int32)
     places = np.column_stack([corners, _uv_of(mesh).view(np.int32)])
     _, vertices = np.unique(places, axis=0, return_inverse=True)
     vertices = vertices.ravel().astype(np.int32)

@@ -11,6 +11,7 @@ from mathutils import Matrix
 from ..conversion.mesh_shape import count_shape, parts_of_faces
 from ..conversion.report import arrays_of
 from ..conversion.surface import Finder, surface_from
+from ..conversion.values import values_of
 from .deviation import sampled
 from .work import CannotError, Work, bends, edited, evaluated, put_in_place, shown
 
@@ -88,8 +89,7 @@ def keeps_sheets(mesh: bpy.types.Mesh, made: bpy.types.Mesh, reach: float) -> bo
     parts = parts_of_faces(arrays)
     open_parts = np.repeat(parts, arrays.sizes)[is_rim]
     surface = surface_from([(mesh, Matrix())])
-    faces = np.empty(len(mesh.loop_triangles), np.int32)
-    mesh.loop_triangles.foreach_get("polygon_index", faces)
+    faces = values_of(mesh.loop_triangles, "polygon_index", np.int32)
     surface.corners = surface.corners[np.isin(parts, open_parts)[faces]]
     if not len(surface.corners):
         return True

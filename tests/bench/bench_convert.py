@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from glb_files import glb_of
 from png_files import png_of
 
 CONVERTER = Path(__file__).resolve().parents[2] / "scene" / "background_main.py"
@@ -62,8 +63,6 @@ def write_glb(path: Path, faces: int, texture_px: int = TEXTURE_PX, unused_bytes
     positions, normals, uvs, triangles = sphere(faces)
     blobs = [each.astype("<f4").tobytes() for each in (positions, normals, uvs)]
     blobs += [triangles.astype("<u4").tobytes(), png(texture(texture_px)), b"\1" * unused_bytes]
-    blobs = [blob + b"\0" * (-len(blob) % 4) for blob in blobs]
-    starts = np.cumsum([0, *map(len, blobs)])
     kinds = (
         ("VEC3", 5126, positions),
         ("VEC3", 5126, normals),
@@ -86,21 +85,8 @@ def write_glb(path: Path, faces: int, texture_px: int = TEXTURE_PX, unused_bytes
         "textures": [{"source": 0}],
         "images": [{"bufferView": 4, "mimeType": "image/png"}],
         "accessors": accessors,
-        "bufferViews": [
-            {"buffer": 0, "byteOffset": int(start), "byteLength": len(blob)}
-            for start, blob in zip(starts, blobs, strict=False)
-        ],
-        "buffers": [{"byteLength": int(starts[-1])}],
     }
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = (
-        struct.pack("<I4s", len(text), b"JSON")
-        + text
-        + struct.pack("<I4s", starts[-1], b"BIN\0")
-        + b"".join(blobs)
-    )
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, len(body) + 12) + body)
+    path.write_bytes(glb_of(document, *blobs))
     return len(triangles) // 3
 
 

@@ -49,6 +49,16 @@ def pytest_sessionfinish() -> None:
         background_tasks.blenders.end()
 
 
+@pytest.fixture
+def empty_file() -> Iterator[None]:
+    """The test begins in an empty scene of metres, without data, and leaves none."""
+    import bpy
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    yield
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """On a sandbox that its worker starts; the usual model's inputs are known."""

@@ -9,7 +9,17 @@ import bpy
 import pytest
 from answers import answer
 from layouts import Layout
-from sandbox_scene import cancel_all, operators, part, properties, session_state, timer, until, wait
+from sandbox_scene import (
+    cancel_all,
+    choose_model,
+    operators,
+    part,
+    properties,
+    session_state,
+    timer,
+    until,
+    wait,
+)
 
 TEXTURE = "model_meshy-retexture"
 ADVICE = "Write a prompt or choose the Image Style"
@@ -22,14 +32,10 @@ generate_dialog, generate = map(part, ("operators.generate_dialog", "operators.g
 @pytest.fixture
 def scene(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A cube is selected, and the dialog for its texture is open."""
-    catalogue = session_state.state.catalogue
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.mesh.primitive_cube_add()
     monkeypatch.setattr(wait, "wait_for_jobs", lambda _jobs: None)
-    catalogue.ask_model(TEXTURE)
-    until(lambda: catalogue.schema(TEXTURE))
-    bpy.context.scene.maquette.model_id = TEXTURE  # type: ignore[attr-defined]
-    properties.ensure_inputs(catalogue.schema(TEXTURE))
+    choose_model(TEXTURE)
     operators.use_task(task="TEXTURE")
     dialog.opened(bpy.context)
     yield bpy.context.scene
@@ -219,11 +225,7 @@ def test_what_was_typed_into_a_dialog_has_its_price_asked_for_at_once(scene: Any
 
 
 def test_an_object_s_own_words_are_told(scene: Any) -> None:
-    scene.maquette.model_id = "model_tripo-v3-0-texturing"
-    catalogue = session_state.state.catalogue
-    catalogue.ask_model(scene.maquette.model_id)
-    until(lambda: catalogue.schema(scene.maquette.model_id))
-    properties.ensure_inputs(catalogue.schema(scene.maquette.model_id))
+    choose_model("model_tripo-v3-0-texturing")
     assert any(text.startswith("Write a prompt or") for text in drawn())
     scene.objects["Cube"].maquette.prompt = "moss"
     said = drawn()

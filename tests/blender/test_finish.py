@@ -4,7 +4,6 @@
 import importlib
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,8 @@ from finish_scene import (
 )
 from mathutils import Matrix, Vector
 
+pytestmark = pytest.mark.usefixtures("empty_file")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
-
-
-@pytest.fixture(autouse=True)
-def _empty_file() -> Iterator[None]:
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    yield
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 # Faces that are stored twice, bits, normals.

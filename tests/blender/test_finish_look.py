@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a finished result looks like: new UVs with everything baked over, textures, materials."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,7 @@ import pytest
 from finish_scene import cube, finished, loaded, look, made, painted_ball, shading, surfaces, wrong_share
 from mathutils import Matrix
 
-
-@pytest.fixture(autouse=True)
-def _empty_file() -> Iterator[None]:
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    yield
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+pytestmark = pytest.mark.usefixtures("empty_file")
 
 
 # New UVs, and everything baked over.

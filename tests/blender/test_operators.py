@@ -16,6 +16,7 @@ from sandbox_scene import (
     MODEL,
     PACKAGE,
     cancel_all,
+    choose_model,
     connection,
     newest,
     operators,
@@ -130,11 +131,7 @@ def test_a_new_result_replaces_an_earlier_one_with_all_that_came_with_it(scene: 
 
 
 def test_a_mesh_of_the_scene_can_be_sent(scene: Any, backend: Any) -> None:
-    model_id = "model_meshy-remesh"
-    backend.catalogue.ask_model(model_id)
-    until(lambda: backend.catalogue.schema(model_id))
-    scene.maquette.model_id = model_id
-    properties.ensure_inputs(backend.catalogue.schema(model_id))
+    choose_model("model_meshy-remesh")
     bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 5))
     scene.maquette.mesh_place_mode = "SELECTED"
     operators.generate()
@@ -314,11 +311,8 @@ def test_a_job_that_cannot_have_its_place_is_not_written_down_and_the_other_way_
 
 
 def test_nothing_is_started_unless_all_can_be(scene: Any, backend: Any, no_waiting: None) -> None:
-    known, model_id = set(backend.jobs.by_id), "model_meshy-remesh"
-    backend.catalogue.ask_model(model_id)
-    until(lambda: backend.catalogue.schema(model_id))
-    scene.maquette.model_id = model_id
-    properties.ensure_inputs(backend.catalogue.schema(model_id))
+    known = set(backend.jobs.by_id)
+    choose_model("model_meshy-remesh")
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.object.empty_add()
     for each in scene.objects:
@@ -331,11 +325,7 @@ def test_nothing_is_started_unless_all_can_be(scene: Any, backend: Any, no_waiti
 
 
 def test_a_mesh_is_sent_without_what_it_is_parented_to(scene: Any, backend: Any) -> None:
-    model_id = "model_meshy-remesh"
-    backend.catalogue.ask_model(model_id)
-    until(lambda: backend.catalogue.schema(model_id))
-    scene.maquette.model_id = model_id
-    properties.ensure_inputs(backend.catalogue.schema(model_id))
+    choose_model("model_meshy-remesh")
     bpy.ops.mesh.primitive_cube_add()
     bpy.context.object.name = "Parent"
     bpy.ops.mesh.primitive_monkey_add()

@@ -12,6 +12,7 @@ import pytest
 from commands import EXAMPLES
 from sandbox_scene import (
     cancel_all,
+    choose_model,
     operators,
     part,
     placeholders,
@@ -40,11 +41,7 @@ def scene(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def choose(scene: Any, model_id: str) -> Any:
     """Has the model chosen, and returns the group of its inputs."""
-    catalogue = session_state.state.catalogue
-    catalogue.ask_model(model_id)
-    until(lambda: catalogue.schema(model_id))
-    scene.maquette.model_id = model_id
-    properties.ensure_inputs(catalogue.schema(model_id))
+    choose_model(model_id)
     return properties.inputs_of(scene.maquette, model_id)
 
 

@@ -4,17 +4,19 @@
 import importlib
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+from glb_files import glb
 from model_files import converted, obj_box, triangle
 from own_shapes import new_object
 from png_files import png
 
+pytestmark = pytest.mark.usefixtures("empty_file")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 report: Any = importlib.import_module(PACKAGE + ".scene.conversion.report")
 bounds: Any = importlib.import_module(PACKAGE + ".scene.conversion.bounds")
@@ -23,13 +25,6 @@ Solid = tuple[list[Point], list[tuple[int, ...]]]
 CUBE = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
 # What a closed cube of quads has; the other numbers are 0.
 OF_CUBE = {"faces": 6, "tris": 12, "quads": 6, "vertices": 8, "objects": 1, "parts": 1, "faces_without_uv": 6}
-
-
-@pytest.fixture(autouse=True)
-def _empty_file() -> Iterator[None]:
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    yield
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 def cube(size: float = 1.0, low: Point = (0.0, 0.0, 0.0)) -> Solid:
@@ -74,15 +69,15 @@ def mesh_of(solid: Solid, edges: Sequence[tuple[int, int]] = ()) -> bpy.types.Me
     return mesh
 
 
-def numbers_of(*data: bpy.types.ID | Solid, textures: Any = None, **options: int) -> dict[str, Any]:
+def numbers_of(*data: bpy.types.ID | Solid, textures: Any = None) -> dict[str, Any]:
     """The report of one object for each; all that is 0, empty or unknown is left out."""
     objects = [new_object("item", mesh_of(each) if isinstance(each, tuple) else each) for each in data]
-    return told_of(objects, textures, **options)
+    return told_of(objects, textures)
 
 
-def told_of(objects: list[bpy.types.Object], textures: Any = None, **options: int) -> dict[str, Any]:
+def told_of(objects: list[bpy.types.Object], textures: Any = None) -> dict[str, Any]:
     box = bounds.Bounds(np.zeros(3), np.ones(3), [])
-    found = report.report_on(objects, box, textures or {}, **options)
+    found = report.report_on(objects, box, textures or {})
     assert found.pop("version") == 1
     assert found.pop("dimensions_m") == [1.0, 1.0, 1.0]
     return {name: value for name, value in found.items() if value}
@@ -487,8 +482,9 @@ def test_coordinates_of_any_size_are_measured(size: float) -> None:
         assert found == OF_CUBE
 
 
-def test_what_is_too_large_is_named_and_the_rest_is_measured() -> None:
-    found = numbers_of(cube(), max_faces=5)
+def test_what_is_too_large_is_named_and_the_rest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MAX_FACES", 5)
+    found = numbers_of(cube())
     assert found["not_measured"] == ["shape: over 5 faces", "UVs: over 5 faces"]
     assert (found["faces"], found["vertices"]) == (6, 8)
 
@@ -517,7 +513,7 @@ def test_a_report_that_fails_costs_no_result(
 
 def test_the_converter_tells_the_report_of_what_it_has_made(tmp_path: Path) -> None:
     document, binary = triangle(png(8))
-    files = {"model.glb": importlib.import_module("model_files").glb(document, binary)}
+    files = {"model.glb": glb(document, binary)}
     answer = converted(tmp_path, files)
     found = answer["report"]
     assert (found["faces"], found["triangles"], found["boundary_edges"]) == (1, 1, 3)
@@ -530,7 +526,7 @@ def test_the_converter_tells_the_report_of_what_it_has_made(tmp_path: Path) -> N
 def test_a_report_that_comes_later_is_the_same(tmp_path: Path) -> None:
     document, binary = triangle(png(8))
     model = tmp_path / "model.glb"
-    model.write_bytes(importlib.import_module("model_files").glb(document, binary))
+    model.write_bytes(glb(document, binary))
     request = {"sources": [{"path": str(model), "role": "mesh", "name": "model.glb"}], "name": "it"}
     convert = importlib.import_module(f"{PACKAGE}.scene.convert").convert
     told: list[list[dict[str, Any]]] = []

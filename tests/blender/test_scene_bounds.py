@@ -2,9 +2,7 @@
 """The size and the place of a result are those of what is seen: deformed, of the default scene, in metres."""
 
 import importlib
-import json
 import os
-import struct
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -15,7 +13,9 @@ import bpy
 import numpy as np
 import pytest
 from background_tasks import run_task
+from glb_files import glb
 
+pytestmark = pytest.mark.usefixtures("empty_file")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 maquette: Any = importlib.import_module(PACKAGE)
 scene_package = importlib.import_module(PACKAGE + ".scene")
@@ -110,20 +110,8 @@ class Gltf:
 
     def write(self, path: Path) -> Path:
         self.document["buffers"] = [{"byteLength": len(self._binary)}]
-        text = json.dumps(self.document).encode()
-        text += b" " * (-len(text) % 4)
-        body = struct.pack("<I4s", len(text), b"JSON") + text
-        body += struct.pack("<I4s", len(self._binary), b"BIN\0") + self._binary
-        path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body)
+        path.write_bytes(glb(self.document, self._binary))
         return path
-
-
-@pytest.fixture(autouse=True)
-def nothing_else():
-    """Each test begins in an empty scene of metres, and leaves none of its data."""
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    yield
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 def export_fbx(path: Path, **options: Any) -> None:

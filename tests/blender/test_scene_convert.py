@@ -12,7 +12,8 @@ from pathlib import Path
 import bpy
 import pytest
 from background_tasks import run_task
-from model_files import glb
+from glb_files import glb
+from model_files import POINTS, bare_triangle, operator_exists
 from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
@@ -33,15 +34,6 @@ EXPORTS = {
 }
 COMPANIONS = (".mtl", ".png", ".bin")
 TEXTURED = {"model.glb", "model.gltf", "model.fbx", "model.obj", "model.usdz", "model.usdc", "model.usda"}
-
-
-def exists(operator: str) -> bool:
-    group, _, verb = operator.partition(".")
-    try:
-        getattr(getattr(bpy.ops, group), verb).get_rna_type()
-    except KeyError:
-        return False
-    return True
 
 
 def export(operator: str, path: Path, **options: object) -> None:
@@ -78,7 +70,7 @@ def exported(tmp_path_factory):
     textured_box(texture)
     folders: dict[str, Path] = {}
     for name, (operator, options) in EXPORTS.items():
-        if exists(operator):
+        if operator_exists(operator):
             folders[name] = base / name.replace(".", "-")
             folders[name].mkdir()
             export(operator, folders[name] / name, **options)
@@ -103,20 +95,6 @@ def converted(folder: Path, *files: Path | tuple[Path, str]) -> dict:
     left = {each.name for each in folder.iterdir()} - {path.name for path, _ in named}
     assert left == {"convert.log"} | ({"result.blend"} if found.get("objects") else set())
     return found
-
-
-def triangle(points: bytes, **changes: object) -> dict[str, object]:
-    return {
-        "asset": {"version": "2.0"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
-        "accessors": [{"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 3}],
-        "bufferViews": [{"buffer": 0, "byteLength": len(points)}],
-        "buffers": [{"byteLength": len(points)}],
-        **changes,
-    }
 
 
 @pytest.mark.parametrize("name", EXPORTS)
@@ -259,7 +237,6 @@ def test_textures_are_found_by_name_whatever_machine_wrote_their_path(exported, 
     assert (answer["textures"], answer["messages"]) == (1, [])
 
 
-POINTS = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
 TRIANGLE_PLY = (
     b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\n"
     b"property float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n"
@@ -271,36 +248,36 @@ SPLAT = b"ply\nformat binary_little_endian 1.0\nelement vertex 1\n" + b"".join(
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "empty.glb": (b"", "is empty"),
     "noise.glb": (bytes(range(7, 256)) * 9, "no 3D file"),
-    "short.glb": (glb(triangle(POINTS), POINTS)[:-8], "cut short"),
+    "short.glb": (glb(bare_triangle(), POINTS)[:-8], "cut short"),
     "stub.glb": (b"glTF\2\0\0\0", "cut short"),
     "json.gltf": (b'{"error": "expired"}', "no glTF model"),
     "list.gltf": (b'{"asset": 3', "no JSON"),
     "page.glb": (b"<!DOCTYPE html><html>expired</html>", "web page"),
     "scene.blend": (b"BLENDER-v402", "can carry scripts"),
     "outside.gltf": (
-        json.dumps(triangle(POINTS, buffers=[{"uri": "../../etc/passwd", "byteLength": 36}])).encode(),
+        json.dumps(bare_triangle(buffers=[{"uri": "../../etc/passwd", "byteLength": 36}])).encode(),
         "outside its folder",
     ),
     "escaped.gltf": (
-        json.dumps(triangle(POINTS, buffers=[{"uri": "%2e%2e/%2e%2e/passwd", "byteLength": 36}])).encode(),
+        json.dumps(bare_triangle(buffers=[{"uri": "%2e%2e/%2e%2e/passwd", "byteLength": 36}])).encode(),
         "outside its folder",
     ),
     "missing.gltf": (
-        json.dumps(triangle(POINTS, buffers=[{"uri": "data.bin", "byteLength": 36}])).encode(),
+        json.dumps(bare_triangle(buffers=[{"uri": "data.bin", "byteLength": 36}])).encode(),
         "was not delivered",
     ),
     "vast.glb": (
-        glb(triangle(POINTS, accessors=[{"type": "VEC3", "componentType": 5126, "count": 10**12}]), POINTS),
+        glb(bare_triangle(accessors=[{"type": "VEC3", "componentType": 5126, "count": 10**12}]), POINTS),
         "more vertices",
     ),
     "deep.gltf": (b'{"asset":' + b"[" * 100_000, "no JSON"),
     "offrange.glb": (
-        glb(triangle(POINTS, bufferViews=[{"buffer": 7, "byteLength": 36}]), POINTS),
+        glb(bare_triangle(bufferViews=[{"buffer": 7, "byteLength": 36}]), POINTS),
         "could not read",
     ),
-    "nowhere.glb": (glb(triangle(POINTS), struct.pack("<9f", *[float("nan")] * 9)), "vertices"),
+    "nowhere.glb": (glb(bare_triangle(), struct.pack("<9f", *[float("nan")] * 9)), "vertices"),
     "endless.ply": (TRIANGLE_PLY + struct.pack("<9f", *[float("inf")] * 9) + FACE, "vertices"),
-    "far.glb": (glb(triangle(POINTS), struct.pack("<9f", *[1e30, 0, 0, 0, 1e30, 0, 0, 0, 1])), "far away"),
+    "far.glb": (glb(bare_triangle(), struct.pack("<9f", *[1e30, 0, 0, 0, 1e30, 0, 0, 0, 1])), "far away"),
     "point.obj": (b"v 1 1 1\nv 1 1 1\nv 1 1 1\nf 1 2 3\n", "one point"),
     "short.ply": (
         b"ply\nformat binary_little_endian 1.0\nelement vertex 900000\nproperty float x\n"
@@ -335,7 +312,7 @@ KEPT: dict[str, tuple[bytes, str]] = {
     "splat.spz": (gzip.compress(b"NGSP" + b"\0" * 60), "Gaussian splat"),
     "house.vox": (b"VOX \x96\0\0\0MAIN", "voxel"),
     "points.glb": (
-        glb(triangle(POINTS, meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": 0}]}]), POINTS),
+        glb(bare_triangle(meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": 0}]}]), POINTS),
         "no faces",
     ),
 }
@@ -365,7 +342,7 @@ def test_an_archive_that_swells_beyond_reason_is_refused(tmp_path):
 
 
 def test_a_usd_without_an_importer_is_kept_and_said_so(tmp_path):
-    if exists("wm.usd_import"):
+    if operator_exists("wm.usd_import"):
         pytest.skip("this Blender imports USD")
     (tmp_path / "model.usda").write_text('#usda 1.0\ndef Mesh "m" {}\n')
     answer = converted(tmp_path / "work", tmp_path / "model.usda")

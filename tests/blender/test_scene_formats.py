@@ -11,11 +11,11 @@ from typing import Any
 
 import bpy
 import pytest
+from glb_files import glb
 from model_files import (
     FBX,
     NETWORK,
     converted,
-    glb,
     looked_into,
     obj_box,
     operator_exists,

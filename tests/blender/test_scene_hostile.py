@@ -9,7 +9,7 @@ import struct
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ import bpy
 import numpy as np
 import pytest
 from background_tasks import run_in_new_blender, run_task
-from model_files import NETWORK, glb
+from glb_files import glb
+from model_files import NETWORK, POINTS, bare_triangle
 
 with_usd = pytest.mark.skipif(not bpy.app.build_options.usd, reason="this Blender was built without USD")
+pytestmark = pytest.mark.usefixtures("empty_file")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
-POINTS = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
 LIE = json.dumps({"counts": [2_000_000_000] * 2, "arrays": [["/etc/passwd", "position", "FLOAT", "POINT"]]})
 EXTRAS = {"maquette_parts": LIE, "maquette_min": "x", "maquette_awaits": [1], "maquette_x": 1, "other": 2}
 
@@ -32,28 +33,6 @@ def part(name: str) -> Any:
 
 scene_package = part("scene")
 parts = part("scene.conversion.sidecar")
-
-
-@pytest.fixture(autouse=True)
-def nothing_else() -> Iterator[None]:
-    """Each test begins without data, and leaves none."""
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    yield
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-
-
-def triangle(**changes: object) -> dict[str, Any]:
-    return {
-        "asset": {"version": "2.0"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
-        "accessors": [{"bufferView": 0, "type": "VEC3", "componentType": 5126, "count": 3}],
-        "bufferViews": [{"buffer": 0, "byteLength": len(POINTS)}],
-        "buffers": [{"byteLength": len(POINTS)}],
-        **changes,
-    }
 
 
 def convert(
@@ -89,7 +68,7 @@ def keys_of_everything() -> set[str]:
 
 
 def test_no_custom_property_of_ours_comes_with_a_file_on_whatever_it_sits(tmp_path: Path) -> None:
-    document = triangle(
+    document = bare_triangle(
         nodes=[{"mesh": 0, "extras": EXTRAS, "children": [1]}, {"extras": EXTRAS, "name": "bone"}],
         materials=[{"extras": EXTRAS}],
         scenes=[{"nodes": [0], "extras": EXTRAS}],
@@ -109,7 +88,7 @@ def test_no_custom_property_of_ours_comes_with_a_file_on_whatever_it_sits(tmp_pa
 
 
 def test_a_model_that_maquette_exported_comes_back_like_any_other(tmp_path: Path) -> None:
-    assert convert(tmp_path, written(tmp_path / "a.glb", glb(triangle(), POINTS)))["ok"]
+    assert convert(tmp_path, written(tmp_path / "a.glb", glb(bare_triangle(), POINTS)))["ok"]
     first = scene_package.append_result(
         tmp_path / "result.blend",
         name="first",
@@ -404,7 +383,7 @@ def test_names_and_comments_are_no_references(tmp_path: Path) -> None:
     seen, said = looked_through(tmp_path / "files", model, written(tmp_path / "m.mtl", material))
     assert said == []
     assert b"newmtl a//b" in seen["m.mtl"]
-    document = triangle(images=[{"uri": "data:image/png;base64,//8=", "name": "http://host/a.png"}])
+    document = bare_triangle(images=[{"uri": "data:image/png;base64,//8=", "name": "http://host/a.png"}])
     document["asset"] |= {"generator": "https://example.com/tool", "copyright": "//example.com"}
     file = written(tmp_path / "a.glb", glb(document, POINTS))
     seen, said = looked_through(tmp_path / "more", file)
@@ -428,7 +407,7 @@ URIS = [
 def test_a_gltf_comes_without_an_image_from_elsewhere_and_says_so(
     tmp_path: Path, uri: str, form: str
 ) -> None:
-    document = triangle(
+    document = bare_triangle(
         images=[{"uri": uri}], extensions={"X": {"uri": uri}}, materials=[{}], textures=[{"source": 0}]
     )
     document["materials"][0]["pbrMetallicRoughness"] = {"baseColorTexture": {"index": 0}}
@@ -625,7 +604,7 @@ def instanced(count: int, **more: object) -> bytes:
     blobs = [POINTS, uvs, places.tobytes(), scales.tobytes()]
     starts = np.cumsum([0, *map(len, blobs)]).tolist()
     attributes = {"TRANSLATION": 2, "SCALE": 3}
-    document = triangle(
+    document = bare_triangle(
         extensionsUsed=["EXT_mesh_gpu_instancing"],
         nodes=[{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": attributes}}}],
         meshes=[{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0}]}],
@@ -679,7 +658,7 @@ def test_animated_objects_without_number_come_as_one_without_their_animation(tmp
     moves = struct.pack("<6f", 0, 0, 0, 1, 0, 0)
     nodes = [{"mesh": 0, "translation": [2.0 * number, 0, 0]} for number in range(count)]
     channels = [{"sampler": 0, "target": {"node": number, "path": "translation"}} for number in range(count)]
-    document = triangle(
+    document = bare_triangle(
         scenes=[{"nodes": list(range(count))}],
         nodes=nodes,
         animations=[{"channels": channels, "samplers": [{"input": 1, "output": 2}]}],
@@ -729,7 +708,7 @@ def test_a_small_file_that_claims_much_is_refused_before_anything_is_allocated(
     tmp_path: Path, claim: str
 ) -> None:
     changes, fragment = CLAIMS[claim]
-    answer = convert(tmp_path, written(tmp_path / "a.glb", glb(triangle(**changes), POINTS)))
+    answer = convert(tmp_path, written(tmp_path / "a.glb", glb(bare_triangle(**changes), POINTS)))
     assert answer["ok"] is False
     assert fragment in answer["error"]
 
@@ -831,7 +810,7 @@ def test_an_animated_usd_comes_as_the_shape_it_shows_and_points_to_no_file(tmp_p
 
 def test_names_in_a_file_reach_no_terminal_as_commands(tmp_path: Path) -> None:
     odd = "\x1b]0;x\x07\x9b2J\u202eevil"
-    document = triangle(images=[{"uri": f"//host/{odd}.png", "name": odd}], textures=[{"source": 0}])
+    document = bare_triangle(images=[{"uri": f"//host/{odd}.png", "name": odd}], textures=[{"source": 0}])
     document["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
     document["meshes"][0]["primitives"][0]["material"] = 0
     answer = convert(tmp_path, written(tmp_path / "a\u202eb.glb", glb(document, POINTS)))

@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 import pytest
 from background_tasks import run_task
+from glb_files import glb_of
 from mathutils import Vector
 from png_files import png
 
@@ -26,19 +27,12 @@ scene_package = importlib.import_module(PACKAGE + ".scene")
 Placement = scene_package.Placement
 
 
-def glb(path: Path) -> None:
+def write_box(path: Path) -> None:
     """A closed box of 2 x 4 x 6 m (width, depth, height), red by texture, its corner at the origin."""
     corners = np.array([(x, y, z) for x in (0, 2) for y in (0, 6) for z in (0, 4)], "<f4")
     quads = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
     index = np.array([each for a, b, c, d in quads for each in (a, b, c, a, c, d)], "<u2")
-    picture = png(4, color=RED)
-    blobs = [
-        corners.tobytes(),
-        np.full((8, 2), 0.5, "<f4").tobytes(),
-        index.tobytes(),
-        picture + b"\0" * (-len(picture) % 4),
-    ]
-    starts = np.cumsum([0, *map(len, blobs)]).tolist()
+    blobs = [corners.tobytes(), np.full((8, 2), 0.5, "<f4").tobytes(), index.tobytes(), png(4, color=RED)]
     document = {
         "asset": {"version": "2.0"},
         "scene": 0,
@@ -62,28 +56,15 @@ def glb(path: Path) -> None:
             {"bufferView": 1, "type": "VEC2", "componentType": 5126, "count": 8},
             {"bufferView": 2, "type": "SCALAR", "componentType": 5123, "count": 36},
         ],
-        "bufferViews": [
-            {"buffer": 0, "byteOffset": start, "byteLength": len(blob)}
-            for start, blob in zip(starts, blobs, strict=False)
-        ],
-        "buffers": [{"byteLength": starts[-1]}],
     }
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = (
-        struct.pack("<I4s", len(text), b"JSON")
-        + text
-        + struct.pack("<I4s", starts[-1], b"BIN\0")
-        + b"".join(blobs)
-    )
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body)
+    path.write_bytes(glb_of(document, *blobs))
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory) -> Path:
     """The box, converted by the real child."""
     folder = tmp_path_factory.mktemp("result")
-    glb(folder / "box.glb")
+    write_box(folder / "box.glb")
     request = {
         "sources": [{"path": str(folder / "box.glb"), "role": "mesh", "name": "box.glb"}],
         "name": "box",

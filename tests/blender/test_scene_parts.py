@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from wavy_sheet import TEXTURE_PX, convert, wavy
 
+pytestmark = pytest.mark.usefixtures("empty_file")
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")
 BLENDER = os.environ.get("MAQUETTE_BLENDER") or bpy.app.binary_path
 
@@ -22,14 +23,6 @@ scene_package = importlib.import_module(PACKAGE + ".scene")
 parts = importlib.import_module(PACKAGE + ".scene.conversion.sidecar")
 
 memory = importlib.import_module(PACKAGE + ".scene.prefault")
-
-
-@pytest.fixture(autouse=True)
-def nothing_else():
-    """Each test begins without data, and leaves none."""
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    yield
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from typing import Any
 
 import bpy
 import pytest
-from model_files import COLOURS, converted, glb, looked_into, obj_box, surface, triangle
+from glb_files import glb
+from model_files import COLOURS, converted, looked_into, obj_box, surface, triangle
 from png_files import png
 
 PACKAGE = os.environ.get("MAQUETTE_PACKAGE", "bl_ext.user_default.maquette")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from background_tasks import run_in_new_blender
-from model_files import glb, triangle
+from glb_files import glb
+from model_files import triangle
 
 _pool = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs.blender_pool")
 
