@@ -26,12 +26,12 @@ from .append import (
     take_name,
     without_number,
 )
-from .conversion.sidecar import PART
 from .custom_properties import (
     BESIDE,
     HIGHEST,
     LOWEST,
     NAMED,
+    PART,
     PREFIX,
     awaited_job,
     bounds_or_none,

@@ -124,9 +124,9 @@ def can_export(ending: str) -> bool:
 
 @contextlib.contextmanager
 def alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """The same with all of them shown, current, and in metres whatever the unit of the roots' own scene.
+    """`alone`, with all shown and scaled to metres, the only unit that glTF has.
 
-    glTF has no other unit.
+    The passing scene is the current one.
     """
     factors = [metres_per_unit(root) for root in roots]
     kept = [(root.location.copy(), root.scale.copy()) for root in roots]

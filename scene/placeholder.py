@@ -17,6 +17,7 @@ from .custom_properties import (
     ARRIVES,
     AWAITS,
     FIT,
+    MADE_TO_WAIT,
     OWN,
     VERSION,
     awaited_job,
@@ -26,8 +27,7 @@ from .custom_properties import (
 )
 from .place import bounds_of
 
-_MADE = "maquette_placeholder"  # an empty of ours, not one of the artist's that is to be replaced
-PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES, VERSION)
+PLACEHOLDER_KEYS = (AWAITS, MADE_TO_WAIT, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
 _FLAT = 1e-6  # of the longest edge
 _LAST_BIT = 2.0**-23  # of a number in single precision, at most
@@ -58,7 +58,7 @@ def add_placeholder(
     empty.location = Vector(location) + middle
     empty.rotation_euler = rotation
     empty.scale = edges
-    empty[AWAITS], empty[_MADE] = job_id, True
+    empty[AWAITS], empty[MADE_TO_WAIT] = job_id, True
     collection_of(scene).objects.link(empty)
     return empty
 
@@ -79,7 +79,7 @@ def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
 
 def drop_placeholder(item: bpy.types.Object) -> None:
     """It waits no more: an empty made for it goes, unless the artist has built on it; an own object stays."""
-    if is_made(item) and not _is_built_on(item):
+    if is_made_to_wait(item) and not _is_built_on(item):
         bpy.data.objects.remove(item)
     else:
         for key in PLACEHOLDER_KEYS:
@@ -95,7 +95,7 @@ def _is_built_on(item: bpy.types.Object) -> bool:
 def wait_no_more(item: bpy.types.Object) -> None:
     """What it has waited for does not come: another job may have it."""
     for key in PLACEHOLDER_KEYS:
-        if key != _MADE:
+        if key != MADE_TO_WAIT:
             item.pop(key, None)
 
 
@@ -103,8 +103,7 @@ def await_version(item: bpy.types.Object, job_id: str, longest: float) -> None:
     """The result waits for another version of itself, or for another result of the same input, which gets its
     transform and its size.
 
-    `longest` is the longest side as it was converted of what has to be made as large as this one: the version
-    that it is now, for one in the same measure, or what comes.
+    `longest` is the longest side, before placing, of the version whose size is to be kept.
     """
     low, high = _own_box(item)
     size = max(high - low) / longest if longest > 0 else 1.0
@@ -137,9 +136,9 @@ def _middle_of_floor(low: Vector, high: Vector) -> Vector:
     return Vector([value if abs(value) > least else 0.0 for value in middle])
 
 
-def mark_made(item: bpy.types.Object) -> None:
+def mark_made_to_wait(item: bpy.types.Object) -> None:
     """The empty was made to wait, and goes if nothing is waited for any more."""
-    item[_MADE] = True
+    item[MADE_TO_WAIT] = True
 
 
 def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
@@ -199,9 +198,9 @@ def is_animated(item: bpy.types.Object) -> bool:
     return data is not None and bool(data.action or data.drivers or len(data.nla_tracks))
 
 
-def is_made(item: bpy.types.Object) -> bool:
+def is_made_to_wait(item: bpy.types.Object) -> bool:
     """Whether the object is an empty that was made to wait, not one of the artist's."""
-    return _MADE in item
+    return MADE_TO_WAIT in item
 
 
 def _stretch_of_parent(item: bpy.types.Object) -> Matrix:

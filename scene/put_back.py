@@ -23,7 +23,7 @@ from .conversion.raster import texels_of
 from .conversion.shading import channels_of, show_in_solid, use_uv_map
 from .conversion.surface import Finder, Surface, surface_from
 from .custom_properties import HIGHEST, LOWEST
-from .own_mesh import marks_of
+from .own_mesh import ONTO, marks_of
 from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
 
 Parts = list[tuple[bpy.types.Mesh, Matrix]]
@@ -41,11 +41,11 @@ class _OwnObjectError(Exception):
 
 @dataclass
 class _Sent:
-    """The object as it was sent; `surface` is its shape there."""
+    """The artist's object; `mesh` and `surface` are its shape as it was sent."""
 
     item: bpy.types.Object
     surface: Surface
-    mesh: bpy.types.Mesh  # the same
+    mesh: bpy.types.Mesh
     stretch: Matrix
     is_base: bool
 
@@ -97,7 +97,7 @@ def put_back(request: dict[str, Any]) -> dict[str, object]:
         one = _Sent(owner, whole, parts[0], stretch, is_base)
         placed = [(mesh, place @ matrix) for mesh, matrix in came_parts]
         target = Path(request["target"])
-        if own.get("result") in ("MATERIAL", "MESH") and (sent != [owner] or owner.type != "MESH"):
+        if own.get("result") in ONTO and (sent != [owner] or owner.type != "MESH"):
             raise _OwnObjectError(f"{owner.name} is no single mesh")
         if own.get("result") == "MATERIAL":
             answer |= _material(one, placed, target, messages)

@@ -13,15 +13,18 @@ import numpy as np
 from .export import ExportError, replacing
 from .render import studio
 
+_THUMBNAIL_PX = 320  # the longer side, at most
+_VIEWS = 8  # of a turntable
+_VIEW_PX = 192  # a side
 _LINEAR = ("OPEN_EXR", "OPEN_EXR_MULTILAYER", "HDR")
 
 
-def write_thumbnail(picture: Path, target: Path, *, orientation: int = 1, size: int = 320) -> None:
-    """The picture as a JPEG of `size` pixels at most, on white where transparent. Raises ExportError.
+def write_thumbnail(picture: Path, target: Path, *, orientation: int = 1) -> None:
+    """The picture as a small JPEG, on white where transparent. Raises ExportError.
 
     `orientation` says how it lies, as EXIF numbers it.
     """
-    _save_on_white(load_upright(picture, orientation, size=size), target)
+    _save_on_white(load_upright(picture, orientation, size=_THUMBNAIL_PX), target)
 
 
 def try_thumbnail(request: dict[str, Any]) -> bool:
@@ -82,15 +85,13 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def render_turntable(
-    roots: Sequence[bpy.types.Object], target: Path, *, views: int = 8, size: int = 192
-) -> None:
-    """The roots from `views` sides, side by side in one JPEG. Raises ExportError."""
+def render_turntable(roots: Sequence[bpy.types.Object], target: Path) -> None:
+    """The roots from eight sides, side by side in one JPEG. Raises ExportError."""
     strip: list[np.ndarray] = []
-    with tempfile.TemporaryDirectory() as folder, studio(roots, (size, size), samples=4) as shoot:
-        for number in range(views):
+    with tempfile.TemporaryDirectory() as folder, studio(roots, (_VIEW_PX, _VIEW_PX), samples=4) as shoot:
+        for number in range(_VIEWS):
             path = Path(folder, f"{number}.png")
-            shoot(path, 2 * math.pi * number / views)
+            shoot(path, 2 * math.pi * number / _VIEWS)
             image = bpy.data.images.load(str(path))
             strip.append(_pixels(image))
             bpy.data.images.remove(image)

@@ -30,7 +30,7 @@ def settle_clips(objects: Sequence[bpy.types.Object]) -> None:
     labels: dict[bpy.types.Action, str] = {}
     clips = {owner: list(_labelled(owner, parts, labels)) for owner in owners}
     order = list(dict.fromkeys(label for found in clips.values() for label, _ in found))
-    _name_actions(labels, clips)
+    _name_actions(clips)
     for owner, found in clips.items():
         found.sort(key=lambda each: order.index(each[0]))
         _lay_tracks(owner, found)
@@ -79,7 +79,7 @@ def _clean(name: str, parts: set[str]) -> str:
     return within(" ".join(dict.fromkeys(told)), MOST_BYTES) or UNNAMED
 
 
-def _name_actions(labels: dict[bpy.types.Action, str], clips: dict[Animated, list[_Clip]]) -> None:
+def _name_actions(clips: dict[Animated, list[_Clip]]) -> None:
     """Before 4.4 each owner has an action of its own of a clip: the first is called after the clip alone."""
     names: dict[bpy.types.Action, str] = {}
     taken: set[str] = set()

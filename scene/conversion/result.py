@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..custom_properties import HIGHEST, LOWEST, PREFIX
+from ..custom_properties import HIGHEST, LOWEST, PART, PREFIX
 from .animated import uses_of
 from .clips import settle_clips
 from .importers import run_importer
@@ -22,7 +22,7 @@ from .names import make_readable
 from .one_object import can_be_one, make_one
 from .rig_scale import fold_scale
 from .shown import hidden_words, include_all_collections, shown_meshes
-from .sidecar import PART, extract_arrays
+from .sidecar import extract_arrays
 from .takes import keep_takes
 from .unpack import Format, Model, UnreadableError, UnsupportedError
 

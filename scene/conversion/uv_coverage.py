@@ -40,7 +40,6 @@ class UvCoverage:
     overlap: float | None = None  # of that, under more than one
     outside_faces: int = 0  # that reach out of the square
     invalid_faces: int = 0  # with a corner at no place: not a number, or absurdly far away
-    side: int = 0  # texels of a square's side
 
 
 def measure_uv(pieces: list[UvFaces]) -> UvCoverage:
@@ -72,7 +71,6 @@ def measure_uv(pieces: list[UvFaces]) -> UvCoverage:
         overlap=twice / covered if covered else 0.0,
         outside_faces=outside,
         invalid_faces=invalid,
-        side=side,
     )
 
 

@@ -52,9 +52,8 @@ def fewer(mesh: bpy.types.Mesh, wanted: int, *, keeps_uv: bool) -> bpy.types.Mes
             _mark_seams(item, source)
         modifier: Any = item.modifiers.new("fewer", "DECIMATE")
         modifier.use_collapse_triangulate = True
-        for group in (
-            [_GROUP, ""] if _GROUP in item.vertex_groups else [""]
-        ):  # the seams alone may be too many
+        # Without the group in the end: the seams alone may be too many.
+        for group in [_GROUP, ""] if _GROUP in item.vertex_groups else [""]:
             modifier.vertex_group = group
             modifier.ratio = wanted / max(_triangles(source), 1)
             for _ in range(TRIES):
