@@ -6,6 +6,7 @@ from .arrive import arrive, mode_in_use
 from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .export_as import FORMS, TARGETS
+from .free_space import free_place, free_point, reach_of, row_place
 from .original import has_original, job_of
 from .own_mesh import ONTO, EditedError, await_result, note_fit, put_onto_objects, waiting_for
 from .parts import edited_of, parts_of
@@ -16,13 +17,9 @@ from .placeholder import (
     box_of,
     drop_placeholder,
     find_placeholders,
-    free_place,
-    free_point,
     is_animated,
     is_made_to_wait,
     move_foot,
-    reach_of,
-    row_place,
     wait_no_more,
 )
 from .render import render_preview, shown_in_srgb

@@ -18,7 +18,7 @@ from .conversion.animated import uses_of, within
 from .conversion.sidecar import GoneError
 from .custom_properties import ARRAYS_BESIDE, FOR_RESULTS, HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .export import alone
-from .place import Placement, place
+from .place import Placement, floor_centre, place
 from .prefault import prefault
 
 COLLECTION = "Maquette"
@@ -84,7 +84,7 @@ def _measure(root: bpy.types.Object, objects: list[bpy.types.Object]) -> None:
         except UnreadableError:  # there is nothing to be seen at this frame: that of the conversion counts
             return
     low, high = Vector(bounds.low), Vector(bounds.high)
-    pivot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+    pivot = floor_centre(low, high)
     root[LOWEST], root[HIGHEST] = low - pivot, high - pivot
     for child in [each for each in objects if each.parent == root]:
         child.matrix_parent_inverse = Matrix.Translation(-pivot) @ child.matrix_parent_inverse

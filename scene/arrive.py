@@ -158,46 +158,19 @@ def _put(
 ) -> tuple[bpy.types.Object, Matrix]:
     """Puts the result in the item's place; returns its root there, and what has been done to its mesh.
 
-    Where the root is an empty and the item is one, the item becomes the root. So does a result that is one
-    mesh and gets another version of itself: its modifiers stay. Else the root stands in for the item.
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
-    was, collections = full_basis(item), _collections(item)
+    was = full_basis(item)
     held = _held(item, earlier)
-    inner = version_within(root, item)
-    is_version = inner is not None
-    if inner is None:
-        place = fitted(root, item)
-        stands = _stands(root, item, place)
-        inner = stands.inverted_safe() @ place
-    else:  # another version of what is there stands as the artist has put that
-        stands = item.matrix_basis.copy()
+    stands, inner = _where(root, item)
     applied = _shift(root, objects, inner, applied)
     for each in earlier:
         each.parent = None  # else it would count to the new one
-    is_same = item.type == root.type == "EMPTY" or (
-        is_version and _is_mesh_alone(root) and item.type == "MESH"
-    )
-    for child in [each for each in objects if each.parent == root] if is_same else ():
-        inverse = child.matrix_parent_inverse.copy()
-        child.parent = item
-        child.matrix_parent_inverse = inverse
-    for collection in collections:
-        for each in [each for each in objects if not (is_same and each == root)]:
-            collection.objects.link(each)
-    new = item if is_same else root
-    if is_version:
-        keep_own(root, item)
-    if is_same:
-        _become(item, root)
-    else:
-        stand_in(root, item, is_version=is_version)
-        for key in PLACEHOLDER_KEYS:
-            item.pop(key, None)
+    new = _swapped(item, root, objects)
     if stands != was:
         new.matrix_basis = stands
-    elif not is_same:
+    elif new != item:
         keep_channels(new, item)
     moved = Matrix() if stands == was else stands.inverted_safe() @ was
     twins = {without_number(each.name): each for each in objects if each != root}
@@ -206,6 +179,42 @@ def _put(
         _hang(child, new, moved @ inverse, _twin(owner, twins))
     _put_away(earlier, new, twins)
     return new, applied
+
+
+def _where(root: bpy.types.Object, item: bpy.types.Object) -> tuple[Matrix, Matrix]:
+    """The transform of the result's root in the item's place, and how the result is moved within its root."""
+    inner = version_within(root, item)
+    if inner is not None:  # another version of what is there stands as the artist has put that
+        return item.matrix_basis.copy(), inner
+    place = fitted(root, item)
+    stands = _stands(root, item, place)
+    return stands, stands.inverted_safe() @ place
+
+
+def _swapped(
+    item: bpy.types.Object, root: bpy.types.Object, objects: Sequence[bpy.types.Object]
+) -> bpy.types.Object:
+    """Links the result where the item is, and returns its root there.
+
+    Where the root is an empty and the item is one, the item becomes the root. So does a result that is one
+    mesh and gets another version of itself: its modifiers stay. Else the root stands in for the item.
+    """
+    is_version = bool(version_size(item))
+    is_same = item.type == root.type == "EMPTY" or (
+        is_version and _is_mesh_alone(root) and item.type == "MESH"
+    )
+    for collection in _collections(item):
+        for each in [each for each in objects if not (is_same and each == root)]:
+            collection.objects.link(each)
+    if is_version:
+        keep_own(root, item)
+    if is_same:
+        _become(item, root, objects)
+        return item
+    stand_in(root, item, is_version=is_version)
+    for key in PLACEHOLDER_KEYS:
+        item.pop(key, None)
+    return root
 
 
 def _put_away(
@@ -315,11 +324,15 @@ def _is_same(one: Matrix, other: Matrix) -> bool:
     return all((a - b).length < 1e-6 for a, b in zip(one, other, strict=True))
 
 
-def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
+def _become(item: bpy.types.Object, root: bpy.types.Object, objects: Sequence[bpy.types.Object]) -> None:
     """Turns the placeholder into the result's root.
 
-    Gives it the root's mesh and properties, and deletes the root, which was never shown.
+    Gives it the root's mesh, properties and children, and deletes the root, which was never shown.
     """
+    for child in [each for each in objects if each.parent == root]:
+        inverse = child.matrix_parent_inverse.copy()
+        child.parent = item
+        child.matrix_parent_inverse = inverse
     for key in [each for each in item.keys() if each.startswith(PREFIX) and each != BESIDE]:  # noqa: SIM118 # no dict
         del item[key]
     for key, value in root.items():

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from .conversion.shading import to_srgb
 from .export import ExportError, replacing
 from .render import studio
 
@@ -62,16 +63,11 @@ def load_upright(picture: Path, orientation: int, *, size: int | None = None) ->
         if share < 1.0:
             image.scale(max(1, round(width * share)), max(1, round(height * share)))
         pixels = _turned(_pixels(image), orientation)
-        return _encoded(pixels) if image.file_format in _LINEAR else pixels
+        if image.file_format in _LINEAR:
+            pixels[..., :3] = to_srgb(pixels[..., :3].clip(0.0, 1.0))
+        return pixels
     finally:
         bpy.data.images.remove(image)
-
-
-def _encoded(pixels: np.ndarray) -> np.ndarray:
-    """Linear colours as sRGB has them (IEC 61966-2-1)."""
-    linear = pixels[..., :3].clip(0.0, 1.0)
-    curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.concatenate([curve, pixels[..., 3:]], axis=2)
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

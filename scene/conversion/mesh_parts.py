@@ -42,7 +42,7 @@ def components(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def count_flipped(links: FaceLinks) -> tuple[int, int]:
-    """How many faces look the wrong way; of how many that means nothing, as their surface has one side alone."""
+    """How many faces look the wrong way; of how many that means nothing: their surface has one side alone."""
     shells, signs, is_one_sided = _shells(links)
     count = int(shells.max()) + 1
     ahead, back = (np.bincount(shells[signs == sign], minlength=count) for sign in (1, -1))

@@ -51,6 +51,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, 1e-20)
 
 
+def uv_area(uv: np.ndarray) -> float:
+    """How much of the UV map triangles take, (n, 3, 2): 1 is the square of the picture."""
+    one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    return float(np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum() / 2)
+
+
 def surface_from(
     parts: Sequence[tuple[bpy.types.Mesh, Matrix]], *, uv: str = "", has_tangents: bool = False
 ) -> Surface:
