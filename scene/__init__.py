@@ -4,8 +4,9 @@
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, mode_in_use
 from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
-from .export import ExportError, can_export, export_glb, save_blend
-from .export_as import FORMS, TARGETS
+from .export import ExportError, can_export, save_blend
+from .export_as import TARGETS
+from .export_formats import EXPORT_FORMATS
 from .free_space import free_place, free_point, reach_of, row_place
 from .original import has_original, job_of
 from .own_mesh import ONTO, EditedError, await_result, note_fit, put_onto_objects, waiting_for
@@ -25,12 +26,12 @@ from .placeholder import (
 from .render import render_preview, shown_in_srgb
 from .restore_original import restore_original
 from .thumbnails import write_thumbnail
-from .write import write_form
+from .write import write_output
 
 __all__ = [
     "AWAITS",
     "BESIDE",
-    "FORMS",
+    "EXPORT_FORMATS",
     "ONTO",
     "PREFIX",
     "TARGETS",
@@ -50,7 +51,6 @@ __all__ = [
     "can_export",
     "drop_placeholder",
     "edited_of",
-    "export_glb",
     "find_placeholders",
     "free_place",
     "free_point",
@@ -73,6 +73,6 @@ __all__ = [
     "shown_in_srgb",
     "wait_no_more",
     "waiting_for",
-    "write_form",
+    "write_output",
     "write_thumbnail",
 ]

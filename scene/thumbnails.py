@@ -111,16 +111,16 @@ def _save_on_white(pixels: np.ndarray, target: Path) -> None:
     alpha = pixels[..., 3:]
     flat = np.concatenate([pixels[..., :3] * alpha + (1.0 - alpha), np.ones_like(alpha)], axis=2)
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_image(flat, target, form="JPEG", quality=82)
+    save_image(flat, target, file_format="JPEG", quality=82)
 
 
-def save_image(pixels: np.ndarray, target: Path, *, form: str, quality: int) -> None:
+def save_image(pixels: np.ndarray, target: Path, *, file_format: str, quality: int) -> None:
     """Rows from the bottom, RGBA. Raises ExportError."""
     height, width = pixels.shape[:2]
     image = bpy.data.images.new("Maquette picture", width, height, alpha=True)
     try:
         image.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
-        image.file_format = form
+        image.file_format = file_format
         with replacing(target) as part:
             image.save(filepath=str(part), quality=quality)
     finally:

@@ -209,7 +209,7 @@ def root_over(
     else:
         root = bpy.data.objects.new(name, None)
         root.empty_display_size = float((high - low).max()) * 0.25
-    root[LOWEST], root[HIGHEST] = Vector(low) - pivot, Vector(high) - pivot
+    root[LOWEST], root[HIGHEST] = list(Vector(low) - pivot), list(Vector(high) - pivot)
     collection = bpy.data.collections.new(RESULT_COLLECTION)
     for each in {root: None, **dict.fromkeys(objects)}:
         collection.objects.link(each)
