@@ -159,6 +159,18 @@ class Places:
         return found
 
 
+def places_by_area(surface: Surface, count: int, chance: np.random.Generator) -> Places | None:
+    """So many places, as many everywhere by area, without distances; None if the surface has no area."""
+    a, b, c = (surface.corners[:, corner].astype(np.float64) for corner in range(3))
+    ends = np.cumsum(np.nan_to_num(np.linalg.norm(np.cross(b - a, c - a), axis=1)))
+    if not len(ends) or not ends[-1] > 0:
+        return None
+    triangle = np.searchsorted(ends, chance.random(count) * ends[-1], "right").clip(0, len(ends) - 1)
+    first, second = np.sqrt(chance.random(count)), chance.random(count)
+    weights = np.stack([1 - first, first * (1 - second), first * second], axis=1).astype(np.float32)
+    return Places(triangle, weights, np.empty(0))
+
+
 class Finder:
     """Looks for places on one surface."""
 
