@@ -133,7 +133,7 @@ class Loading:
         return objects[0], objects
 
     def own_names(self) -> dict[bpy.types.ID, str]:
-        """Of what has another name here, since that was taken: the name in its file."""
+        """The name in its file of all that has another one here, because that was taken."""
         found = {
             getattr(bpy.data, kind).get((name, None)): own for (kind, name), own in self._renamed.items()
         }
@@ -241,7 +241,7 @@ def name_data(
 
 
 def take_name(item: bpy.types.ID, name: str, going: Going) -> None:
-    """Names it so, also where that is the name of something that is `going`."""
+    """Gives it that name. If something that is `going` has the name, it gives that up."""
     holder = going.get((item.id_type, name))
     if holder is not None and holder != item:
         give_up_name(holder)
@@ -249,12 +249,12 @@ def take_name(item: bpy.types.ID, name: str, going: Going) -> None:
 
 
 def give_up_name(item: bpy.types.ID) -> None:
-    """It has been replaced: another gets its name."""
+    """Puts REPLACED behind the name, which another gets."""
     item.name = f"{within(item.name, _MOST_BYTES - len(REPLACED))}{REPLACED}"
 
 
 def without_number(name: str) -> str:
-    """The name without what Blender puts behind one that is taken."""
+    """The name without the number that Blender puts behind one that is taken."""
     return _NUMBER.sub("", name)
 
 

@@ -90,9 +90,9 @@ def arrive(
 def _going(
     waiting: Mapping[bpy.types.Object, Iterable[bpy.types.Object]], coming: Iterable[bpy.types.Object]
 ) -> Going:
-    """Has the parts of the results that are replaced give up their names; the data that goes with them.
+    """Has the parts of the results that are replaced give up their names; returns what data goes with them.
 
-    So does what only objects have that nothing has. What anything else has, too, stays.
+    It goes if only these results use it, or objects that nothing uses. What anything else uses stays.
     """
     parts = dict.fromkeys(part for of_one in waiting.values() for part in of_one)
     for part in parts:
@@ -113,14 +113,14 @@ def _going(
 
 
 def _unused(kind: "bpy.types.bpy_prop_collection[Any]") -> list[bpy.types.ID]:
-    """What nothing in the file has. The numbers are read in one piece: a file may have thousands."""
+    """What has no users in the file. The numbers are read in one piece: a file may have thousands."""
     users = array("i", bytes(len(kind) * 4))
     kind.foreach_get("users", users)
     return [each for each in compress(kind, map(not_, users)) if each.library is None] if 0 in users else []
 
 
 def _uses(item: bpy.types.ID) -> list[bpy.types.ID]:
-    """What it has of what a result has, as often as it has that."""
+    """The mesh, materials, images and actions that it uses, each as often as it does."""
     found: list[bpy.types.ID | None] = []
     owners = [item]
     if isinstance(item, bpy.types.Object):
@@ -232,8 +232,8 @@ def _put_away(
 def _held(
     item: bpy.types.Object, parts: Sequence[bpy.types.Object]
 ) -> list[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
-    """What the artist has put under the item or a part of it: with that one, and its parent's place in the
-    item's space.
+    """What the artist has put under the item or a part of it: each object, its parent, and the parent's place
+    in the item's space.
     """
     children, world = children_of_all(), item.matrix_world.inverted_safe()
     known = {item, *parts}
@@ -271,7 +271,7 @@ def _hang(
 
 
 def _twin(part: bpy.types.Object, twins: Mapping[str, bpy.types.Object]) -> bpy.types.Object | None:
-    """What came under the name that the part came under, before it had to give that up."""
+    """The new part with the name that the earlier one came under."""
     name = part.get(PART)
     name = name if isinstance(name, str) else without_number(part.name).removesuffix(REPLACED)
     return twins.get(name) or twins.get(without_number(name))
@@ -356,7 +356,7 @@ def _collections(item: bpy.types.Object) -> list[bpy.types.Collection]:
 def _copied(
     root: bpy.types.Object, objects: Iterable[bpy.types.Object]
 ) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
-    """The same once more, with the same meshes."""
+    """A copy of the result, with the same meshes."""
     twins = {each: each.copy() for each in objects}
     for twin in twins.values():
         inverse = twin.matrix_parent_inverse.copy()

@@ -58,14 +58,14 @@ def matrix_or_none(value: object) -> Matrix | None:
 
 
 def version_size(item: bpy.types.Object) -> float:
-    """How many times its own size a result was made that waits for another version of itself, or 0."""
+    """How many times its own size a result was made, if it waits for another version of itself; else 0."""
     value = item.get(VERSION)
     is_usual = isinstance(value, int | float) and 1.0 / MAX_COORDINATE < value < MAX_COORDINATE
     return float(value) if is_usual else 0.0
 
 
 def numbers_or_none(value: object, count: int) -> list[float] | None:
-    """So many numbers, none of them without bounds."""
+    """The value as that many numbers, if it is that and none is absurdly large."""
     try:
         numbers = list(value)  # pyright: ignore[reportCallIssue, reportArgumentType] # whatever it is
     except TypeError:

@@ -108,7 +108,8 @@ def usd_options(roots: Sequence[bpy.types.Object]) -> dict[str, bool]:
 def save_blend(path: Path, **options: bool) -> None:
     """Saves a copy of the open file, without a path of this disk; results carry their textures packed.
 
-    Data-blocks may become others (disk_paths.py). `options` are more of Blender's own. Raises ExportError.
+    Data-blocks may be replaced by others (see disk_paths.py). `options` are more of Blender's own. Raises
+    ExportError.
     """
     forget_disk()
     with replacing(path) as part:

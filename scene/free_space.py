@@ -28,9 +28,10 @@ def free_place(
     *,
     offsets: Collection[Vector] = (Vector(),),
 ) -> tuple[Vector, str]:
-    """Where a box of that size stands in nothing that is seen: there, else along X; and beside what.
+    """The place, or the next along X, where a box of that size stands in nothing that is seen.
 
-    With `offsets` from the place, one box stands at each, and all of them are free.
+    Also the name of what it then stands beside, "" where the place itself is free. With `offsets` from the
+    place, one box stands at each, and all of them are free.
     What is far larger in both directions, a room or a landscape, is no hindrance.
     """
     free, beside = Vector(place), ""
@@ -88,9 +89,9 @@ def _is_near(
 
 
 def free_point(point: Iterable[float], step: Vector, layer: bpy.types.ViewLayer) -> Vector:
-    """The point, or so many steps from it that nothing of ours has its foot there.
+    """The point, or the first of steps from it where no result or placeholder stands.
 
-    What else is there is no hindrance: the point was chosen on it.
+    Other objects are no hindrance: the artist has chosen the point on one.
     """
     feet = [
         _placed(each) @ floor_centre(*box_of(each))

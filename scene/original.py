@@ -190,14 +190,14 @@ def materials_in(group: object) -> set[bpy.types.Material]:
 
 
 def note_came(item: bpy.types.Object, materials: Iterable[bpy.types.Material | None]) -> None:
-    """These are none that the artist has put into the mesh that came."""
+    """Notes materials that came: the artist has not put these into the mesh."""
     group = notes_of(item)
     known = materials_in(group.get("came")) | {each for each in materials if each}
     group["came"] = {str(number): each for number, each in enumerate(known)}
 
 
 def note_uv(item: bpy.types.Object, name: str) -> None:
-    """The object's mesh has got this UV map; one that is not the artist's own is none to be restored."""
+    """Notes a UV map that the artist's own mesh has got; a mesh that came goes with its UV maps."""
     group = notes_of(item)
     if "mesh" not in group:
         group["uv"] = json.dumps([*names_in(group.get("uv")), name])
@@ -210,8 +210,10 @@ def has_added_slot(item: bpy.types.Object) -> bool:
 
 
 def shape_of(item: bpy.types.Object) -> str:
-    """By what it is seen whether the object's mesh was edited: counts, names, and a checksum of places, UVs,
-    colours and the like; of a large mesh, which would hold the window, of a thousand places.
+    """A text that becomes another when the object's mesh is edited.
+
+    It has counts, and a checksum of names, places, UVs, colours and the like; of a large mesh, which would
+    hold the window, of a thousand places.
     """
     mesh: Any = item.data
     keys = mesh.shape_keys.key_blocks.keys() if mesh.shape_keys else []
@@ -231,5 +233,5 @@ def shape_of(item: bpy.types.Object) -> str:
 
 
 def set_name(item: bpy.types.ID, name: str, suffix: str) -> None:
-    """Names it so, with what it is in brackets behind, in full."""
+    """Gives it the name and the suffix; what is too long is cut off the name."""
     item.name = f"{within(name, _MOST_BYTES - len(suffix) - 1)} {suffix}"

@@ -79,9 +79,9 @@ def _box_over(item: bpy.types.Object) -> bpy.types.Object:
 
 
 def note_fit(job_id: str, result: str, fit: object) -> None:
-    """What waits for the job in a place of its own learns where in it the result lies.
+    """Notes on each object that waits for the job where the result stands in it.
 
-    Objects that wait for something else than `result`, which is what there is, get it as another object.
+    `result` is what has come. An object that waits for another of ONTO gets it as a separate object.
     """
     matrix = matrix_or_none(fit)
     for name in find_placeholders([job_id]).get(job_id, []):

@@ -63,7 +63,7 @@ def row_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple
 
 
 def grid_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple[float, float, float]]:
-    """The same in several rows one before the other, as many as each holds."""
+    """As `row_locations`, but in several rows one before the other, about as many as each has."""
     across = math.ceil(math.sqrt(len(roots)))
     places: list[tuple[float, float, float]] = []
     edge = 0.0

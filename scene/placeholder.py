@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Placeholders: objects that wait for a job's result, which will be fitted into their box.
 
-Any object with the property is one: an empty made for it, or what is to be replaced, be it an earlier result.
-The property is the permission to place: a file without it gets nothing.
+Any object with the property AWAITS is one: an empty that was made to wait, or an object that the result will
+replace, such as an earlier result. The property is the permission to place: a file without it gets nothing.
 """
 
 import math
@@ -29,7 +29,13 @@ from .place import bounds_of, box_round, floor_centre
 PLACEHOLDER_KEYS = (AWAITS, MADE_TO_WAIT, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
 _FLAT = 1e-6  # of the longest edge
-_HOLDERS = ("COLLECTION", "SCENE", "SCREEN", "WINDOWMANAGER", "WORKSPACE")  # they have an object, no more
+_HOLDERS = (
+    "COLLECTION",
+    "SCENE",
+    "SCREEN",
+    "WINDOWMANAGER",
+    "WORKSPACE",
+)  # they list an object, and build nothing on it
 
 
 def add_placeholder(
@@ -61,7 +67,7 @@ def add_placeholder(
 def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
     """Names of the objects of scenes that wait for these jobs (None: for any), by job id.
 
-    Not of those that are linked: they wait in their own file.
+    Linked objects are left out: they wait in their own file.
     """
     found: dict[str, list[str]] = {}
     for item in bpy.data.objects:
@@ -73,7 +79,10 @@ def find_placeholders(job_ids: Collection[str] | None) -> dict[str, list[str]]:
 
 
 def drop_placeholder(item: bpy.types.Object) -> None:
-    """It waits no more: an empty made for it goes, unless the artist has built on it; an own object stays."""
+    """Ends the waiting. An empty that was made to wait is removed, unless the artist has built on it.
+
+    Any other object stays.
+    """
     if is_made_to_wait(item) and not _is_built_on(item):
         bpy.data.objects.remove(item)
     else:
@@ -88,7 +97,7 @@ def _is_built_on(item: bpy.types.Object) -> bool:
 
 
 def wait_no_more(item: bpy.types.Object) -> None:
-    """What it has waited for does not come: another job may have it."""
+    """Ends the waiting, and keeps the object: another job may have it."""
     for key in PLACEHOLDER_KEYS:
         if key != MADE_TO_WAIT:
             item.pop(key, None)
@@ -120,7 +129,7 @@ def version_within(root: bpy.types.Object, item: bpy.types.Object) -> Matrix | N
 
 
 def _own_box(item: bpy.types.Object) -> tuple[Vector, Vector]:
-    """Of a result that may have been edited since; modifiers do not count."""
+    """The box of a result, also if it was edited since it came; modifiers do not count."""
     own = bounds_or_none(item)
     return own if own and item.modifiers else box_of(item)
 
@@ -132,7 +141,7 @@ def _steady_floor_centre(low: Vector, high: Vector) -> Vector:
 
 
 def mark_made_to_wait(item: bpy.types.Object) -> None:
-    """The empty was made to wait, and goes if nothing is waited for any more."""
+    """Marks an empty that was made to wait: it is removed once it waits for nothing."""
     item[MADE_TO_WAIT] = True
 
 
@@ -147,9 +156,11 @@ def box_of(item: bpy.types.Object) -> tuple[Vector, Vector]:
 
 
 def fitted(root: bpy.types.Object, item: bpy.types.Object) -> Matrix:
-    """Where the root stands: where what was sent stood, exactly; else on the floor of the placeholder's
-    box, as large as fits, turned alike. What is there is measured as it is seen, also under a parent that
-    stretches it.
+    """The transform of the root in the placeholder's place.
+
+    If FIT says where what was sent stood, the root stands just there. Else it stands on the floor of the
+    placeholder's box, as large as fits into that, turned as that is. The box is measured as it is seen, also
+    under a parent that stretches it.
     """
     place = matrix_or_none(item.get(FIT))
     if place is not None:

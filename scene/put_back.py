@@ -28,8 +28,8 @@ from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
 
 Parts = list[tuple[bpy.types.Mesh, Matrix]]
 LEAST_COVERAGE = 0.5  # with less the material is none of the object's
-TOLD_COVERAGE = 0.995
-TOLD_OVERLAP = 0.02
+TOLD_COVERAGE = 0.995  # with less the artist is told
+TOLD_OVERLAP = 0.02  # of the UVs: with more the artist is told
 _LEAST_UV_AREA = 1e-3
 _SAME_UV = 2e-3  # less than four texels of 2048
 _LOOK = 512  # pixels a side, to see which UVs overlap
@@ -66,7 +66,7 @@ class _Sent:
 
 
 def put_back(request: dict[str, Any]) -> dict[str, object]:
-    """Of the converter's file `result`, and the `objects` of the .blend `source` that were sent.
+    """Fits the converter's file `result` to the `objects` of the .blend `source` that were sent.
 
     `own` is what the job's placement says of it. The answer's `fit` is a matrix, by rows, from the result's
     root to the object; `result` is what the file `target` has, else OBJECT.
@@ -346,7 +346,7 @@ def _use_own_slots(sent: _Sent, mesh: bpy.types.Mesh) -> None:
 
 
 def _write(item: bpy.types.Object, target: Path) -> None:
-    """As a result of one object, so that it is loaded like any."""
+    """Writes the object as a result, so that it is loaded like any other."""
     corners = np.array(item.bound_box)
     item[LOWEST], item[HIGHEST] = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     sidecar.extract_arrays([item], target.with_suffix(".parts"))

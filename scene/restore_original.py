@@ -28,11 +28,11 @@ from .original import (
 
 
 def restore_original(item: bpy.types.Object) -> None:
-    """The object's own mesh, materials and UV maps again, as they were before the first result."""
+    """Gives the object its own mesh, materials and UV maps again, as they were before the first result."""
     group = notes_of(item)
     if isinstance(group.get("mesh"), bpy.types.Mesh):
         _restore_mesh(item, group, group["mesh"])
-    for name, is_rendered in _list(group.get("off")):
+    for name, is_rendered in _switched_off(group.get("off")):
         modifier = item.modifiers.get(name)
         if modifier:
             modifier.show_viewport = True
@@ -138,7 +138,7 @@ def _remove_uv_maps(item: bpy.types.Object, names: Sequence[str], twins: Sequenc
             mesh.uv_layers.remove(layer)
 
 
-def _list(text: object) -> list[Any]:
+def _switched_off(text: object) -> list[Any]:
     """The modifiers that were switched off, as they were noted; a file from elsewhere may hold anything."""
     try:
         found = json.loads(text) if isinstance(text, str) else []

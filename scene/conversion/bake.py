@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bakes what one surface looks like onto the UV map of another: pictures of the same size a texel.
+"""Bakes what one surface looks like onto the UV map of another, in texels about as large as those that came.
 
 Each texel asks once for its place on the other surface, and takes every channel from there. Where there is no
 place near enough it is marked in a colour that nobody takes for the texture, and counted.

@@ -14,7 +14,7 @@ NEAR = 1e-6  # of the size: vertices so near to each other are one
 
 
 def weld(work: Work) -> None:
-    """Joins vertices at the same place; takes away faces without area that then are none, and loose edges."""
+    """Joins vertices at the same place, and takes away edges and vertices that then have no face."""
     for mesh in work.users():
         weld_mesh(mesh, keeps_normals=not work.profile["smooth_angle"], keeps_loose=False)
 

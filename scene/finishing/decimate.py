@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fewer faces: Blender's Decimate, to a number of them, what lies at the seams of UVs last."""
+"""Fewer faces by Blender's Decimate; what lies at the seams of UVs goes last."""
 
 from typing import Any
 
