@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..client import JsonValue
 from ..jobs import DONE, BlenderPool, JobRecord, Store, provenance_outside, read_size, safe_name
-from ..scene import FORMS, TARGETS, can_export
+from ..scene import EXPORT_FORMATS, TARGETS, can_export
 from .errors import EXPECTED, MaquetteError, code_of, error_text, refuse_in_window
 from .place import Source, source_of
 from .results import BatchRow, Result
@@ -42,8 +42,8 @@ def read_form(file: Path | None, wanted: str | None, textures: str | None, targe
     if wanted == "3mf" or (file and file.suffix.lower() == ".3mf"):
         raise MaquetteError(_NO_3MF)
     ending = file.suffix.lower() if file else ""
-    if ending and ending not in FORMS:
-        raise MaquetteError(f"{file}: an export's name ends in {' or '.join(FORMS)}.")
+    if ending and ending not in EXPORT_FORMATS:
+        raise MaquetteError(f"{file}: an export's name ends in {' or '.join(EXPORT_FORMATS)}.")
     ending = ".usdc" if ending == ".usd" else ending  # what Blender writes under that name, too
     usual = TARGETS[target].endings[0] if target else ".glb"
     name = wanted or _format_of(ending or usual)
@@ -81,7 +81,7 @@ def export_jobs(
     """
     for job in jobs:
         _check_made(session.store, job)
-    is_file = output.suffix.lower() in FORMS and not output.is_dir()
+    is_file = output.suffix.lower() in EXPORT_FORMATS and not output.is_dir()
     if is_file and len(jobs) > 1:
         raise MaquetteError(f"{output} is one file and there are {len(jobs)} jobs. Give a folder.")
     paths = [output] if is_file else _paths_in(output, jobs, form.ending)

@@ -22,7 +22,8 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
     format: bpy.props.EnumProperty(
         name="Format",
         items=[
-            (key, scene.FORMS[ending].title, f"Export it as {ending}") for key, ending in _ENDINGS.items()
+            (key, scene.EXPORT_FORMATS[ending].title, f"Export it as {ending}")
+            for key, ending in _ENDINGS.items()
         ],
         options={"SKIP_SAVE"},
     )
@@ -36,7 +37,7 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
         if context.mode != "OBJECT" or not found:
             return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
         ending = _ENDINGS[self.format]
-        form = scene.FORMS[ending]
+        form = scene.EXPORT_FORMATS[ending]
         if not scene.can_export(ending):
             return f"This Blender was made without {form.title}. Choose another format."
         placeholders.select_alone(context, found)

@@ -25,7 +25,7 @@ class MAQUETTE_OT_restore_original(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         chosen = [each for each in context.selected_editable_objects if scene.has_original(each)]
         for each in chosen:
-            scene.restore(each)
+            scene.restore_original(each)
         count = f"{len(chosen)} objects are" if len(chosen) > 1 else f"{chosen[0].name} is"
         self.report({"INFO"}, f"{count} as before")
         return {"FINISHED"}

@@ -4,10 +4,12 @@
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, mode_in_use
 from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
-from .export import ExportError, can_export, export_glb, save_blend
-from .export_as import FORMS, TARGETS
+from .export import ExportError, can_export, save_blend
+from .export_as import TARGETS
+from .export_formats import EXPORT_FORMATS
+from .free_space import free_place, free_point, reach_of, row_place
 from .original import has_original, job_of
-from .own_mesh import ONTO, EditedError, note_fit, put, reserve, waiting_for
+from .own_mesh import ONTO, EditedError, await_result, note_fit, put_onto_objects, waiting_for
 from .parts import edited_of, parts_of
 from .place import Placement, grid_locations, row_locations
 from .placeholder import (
@@ -16,24 +18,20 @@ from .placeholder import (
     box_of,
     drop_placeholder,
     find_placeholders,
-    free_place,
-    free_point,
     is_animated,
-    is_made,
+    is_made_to_wait,
     move_foot,
-    reach_of,
-    row_place,
     wait_no_more,
 )
 from .render import render_preview, shown_in_srgb
-from .restore_original import restore
+from .restore_original import restore_original
 from .thumbnails import write_thumbnail
-from .write import write_form
+from .write import write_output
 
 __all__ = [
     "AWAITS",
     "BESIDE",
-    "FORMS",
+    "EXPORT_FORMATS",
     "ONTO",
     "PREFIX",
     "TARGETS",
@@ -45,6 +43,7 @@ __all__ = [
     "add_placeholder",
     "append_result",
     "arrive",
+    "await_result",
     "await_version",
     "awaited_job",
     "bounds_or_none",
@@ -52,30 +51,28 @@ __all__ = [
     "can_export",
     "drop_placeholder",
     "edited_of",
-    "export_glb",
     "find_placeholders",
     "free_place",
     "free_point",
     "grid_locations",
     "has_original",
     "is_animated",
-    "is_made",
+    "is_made_to_wait",
     "job_of",
     "mode_in_use",
     "move_foot",
     "note_fit",
     "parts_of",
-    "put",
+    "put_onto_objects",
     "reach_of",
     "render_preview",
-    "reserve",
-    "restore",
+    "restore_original",
     "row_locations",
     "row_place",
     "save_blend",
     "shown_in_srgb",
     "wait_no_more",
     "waiting_for",
-    "write_form",
+    "write_output",
     "write_thumbnail",
 ]

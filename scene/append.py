@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import bpy
 from mathutils import Matrix, Vector
@@ -15,18 +16,18 @@ from mathutils import Matrix, Vector
 from .conversion import sidecar
 from .conversion.animated import uses_of, within
 from .conversion.sidecar import GoneError
-from .custom_properties import HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
+from .custom_properties import ARRAYS_BESIDE, FOR_RESULTS, HIGHEST, LOWEST, NAMED, PREFIX, bounds_or_none
 from .export import alone
-from .place import Placement, place
+from .place import Placement, floor_centre, place
 from .prefault import prefault
 
 COLLECTION = "Maquette"
-_MARK = "maquette_collection"
 _MOST_BYTES = 60  # of a name: Blender holds 63
 REPLACED = " (replaced)"
 _NUMBER = re.compile(r"\.\d{3,}$")  # that Blender puts behind a name which is taken
 
-Going = Mapping[tuple[str, str], bpy.types.ID]  # what nothing has any more soon, by kind and name
+DataKey = tuple[str, str]  # ("meshes", name) in bpy.data
+Going = Mapping[tuple[str, str], bpy.types.ID]  # what soon nothing has any more: by ("MESH", name)
 
 
 def append_result(
@@ -83,7 +84,7 @@ def _measure(root: bpy.types.Object, objects: list[bpy.types.Object]) -> None:
         except UnreadableError:  # there is nothing to be seen at this frame: that of the conversion counts
             return
     low, high = Vector(bounds.low), Vector(bounds.high)
-    pivot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+    pivot = floor_centre(low, high)
     root[LOWEST], root[HIGHEST] = low - pivot, high - pivot
     for child in [each for each in objects if each.parent == root]:
         child.matrix_parent_inverse = Matrix.Translation(-pivot) @ child.matrix_parent_inverse
@@ -102,7 +103,7 @@ class Loading:
     def __init__(self, blend_path: Path) -> None:
         self._path = Path(blend_path)
         self._names: list[str] = []  # of the objects, the root first
-        self._taken: dict[tuple[str, str], str] = {}  # what has another name here than in its file
+        self._renamed: dict[DataKey, str] = {}
         self._steps = self._load()
 
     @property
@@ -132,8 +133,10 @@ class Loading:
         return objects[0], objects
 
     def own_names(self) -> dict[bpy.types.ID, str]:
-        """Of what has another name here, since that was taken: the name in its file."""
-        found = {getattr(bpy.data, kind).get((name, None)): own for (kind, name), own in self._taken.items()}
+        """The name in its file of all that has another one here, because that was taken."""
+        found = {
+            getattr(bpy.data, kind).get((name, None)): own for (kind, name), own in self._renamed.items()
+        }
         return {each: own for each, own in found.items() if each is not None}
 
     def _found(self) -> list[bpy.types.Object]:
@@ -150,7 +153,7 @@ class Loading:
 
     def _load(self) -> Iterator[None]:
         yield from prefault(self._path.stat().st_size)
-        objects, incomplete, self._taken = _append(self._path)
+        objects, incomplete, self._renamed = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]
         if len(roots) != 1 or bounds_or_none(roots[0]) is None:
@@ -164,10 +167,16 @@ class Loading:
         yield
 
 
-def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]], dict[tuple[str, str], str]]:
-    """The objects of the file; what has to be made whole: `bpy.data.KIND[name]`; and of what has another
-    name than in the file, that name. Raises OSError.
-    """
+class Appended(NamedTuple):
+    """What came of a file."""
+
+    objects: list[bpy.types.Object]
+    incomplete: list[DataKey]  # has to be made whole, see sidecar.py
+    renamed: dict[DataKey, str]  # what has another name here than in its file: that name
+
+
+def _append(path: Path) -> Appended:
+    """Appends all of the file, which stays in no scene. Raises OSError."""
     libraries = set(bpy.data.libraries)
     names: dict[str, list[str]] = {}
     try:
@@ -185,15 +194,15 @@ def _append(path: Path) -> tuple[list[bpy.types.Object], list[tuple[str, str]], 
         (kind, each.name)
         for kind in ("meshes", "images")
         for each in getattr(target, kind)
-        if each is not None and sidecar.PROPERTY in each
+        if each is not None and ARRAYS_BESIDE in each
     ]
-    taken = {
+    renamed = {
         (kind, each.name): own
         for kind, owns in names.items()
         for each, own in zip(getattr(target, kind), owns, strict=True)
         if each is not None and each.name != own
     }
-    return [each for each in target.objects if each is not None], incomplete, taken
+    return Appended([each for each in target.objects if each is not None], incomplete, renamed)
 
 
 def note_provenance(root: bpy.types.Object, provenance: Mapping[str, str | int | float]) -> None:
@@ -232,7 +241,7 @@ def name_data(
 
 
 def take_name(item: bpy.types.ID, name: str, going: Going) -> None:
-    """Names it so, also where that is the name of something that is `going`."""
+    """Gives it that name. If something that is `going` has the name, it gives that up."""
     holder = going.get((item.id_type, name))
     if holder is not None and holder != item:
         give_up_name(holder)
@@ -240,12 +249,12 @@ def take_name(item: bpy.types.ID, name: str, going: Going) -> None:
 
 
 def give_up_name(item: bpy.types.ID) -> None:
-    """It has been replaced: another gets its name."""
+    """Puts REPLACED behind the name, which another gets."""
     item.name = f"{within(item.name, _MOST_BYTES - len(REPLACED))}{REPLACED}"
 
 
 def without_number(name: str) -> str:
-    """The name without what Blender puts behind one that is taken."""
+    """The name without the number that Blender puts behind one that is taken."""
     return _NUMBER.sub("", name)
 
 
@@ -257,10 +266,10 @@ def collection_of(scene: bpy.types.Scene) -> bpy.types.Collection:
     """
     shown = {each.collection for layer in scene.view_layers for each in _shown(layer.layer_collection)}
     for each in scene.collection.children_recursive:
-        if each.get(_MARK) and each in shown and each.library is None and each.override_library is None:
+        if each.get(FOR_RESULTS) and each in shown and each.library is None and each.override_library is None:
             return each
     made = bpy.data.collections.new(COLLECTION)
-    made[_MARK] = True
+    made[FOR_RESULTS] = True
     scene.collection.children.link(made)
     return made
 

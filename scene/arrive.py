@@ -26,12 +26,12 @@ from .append import (
     take_name,
     without_number,
 )
-from .conversion.sidecar import PART
 from .custom_properties import (
     BESIDE,
     HIGHEST,
     LOWEST,
     NAMED,
+    PART,
     PREFIX,
     awaited_job,
     bounds_or_none,
@@ -90,9 +90,9 @@ def arrive(
 def _going(
     waiting: Mapping[bpy.types.Object, Iterable[bpy.types.Object]], coming: Iterable[bpy.types.Object]
 ) -> Going:
-    """Has the parts of the results that are replaced give up their names; the data that goes with them.
+    """Has the parts of the results that are replaced give up their names; returns what data goes with them.
 
-    So does what only objects have that nothing has. What anything else has, too, stays.
+    It goes if only these results use it, or objects that nothing uses. What anything else uses stays.
     """
     parts = dict.fromkeys(part for of_one in waiting.values() for part in of_one)
     for part in parts:
@@ -113,14 +113,14 @@ def _going(
 
 
 def _unused(kind: "bpy.types.bpy_prop_collection[Any]") -> list[bpy.types.ID]:
-    """What nothing in the file has. The numbers are read in one piece: a file may have thousands."""
+    """What has no users in the file. The numbers are read in one piece: a file may have thousands."""
     users = array("i", bytes(len(kind) * 4))
     kind.foreach_get("users", users)
     return [each for each in compress(kind, map(not_, users)) if each.library is None] if 0 in users else []
 
 
 def _uses(item: bpy.types.ID) -> list[bpy.types.ID]:
-    """What it has of what a result has, as often as it has that."""
+    """The mesh, materials, images and actions that it uses, each as often as it does."""
     found: list[bpy.types.ID | None] = []
     owners = [item]
     if isinstance(item, bpy.types.Object):
@@ -158,46 +158,19 @@ def _put(
 ) -> tuple[bpy.types.Object, Matrix]:
     """Puts the result in the item's place; returns its root there, and what has been done to its mesh.
 
-    Where the root is an empty and the item is one, the item becomes the root. So does a result that is one
-    mesh and gets another version of itself: its modifiers stay. Else the root stands in for the item.
     No object that the artist knows is freed: a field of it that is being edited would crash Blender. What
     goes is in no scene any more, and is not saved.
     """
-    was, collections = full_basis(item), _collections(item)
+    was = full_basis(item)
     held = _held(item, earlier)
-    inner = version_within(root, item)
-    is_version = inner is not None
-    if inner is None:
-        place = fitted(root, item)
-        stands = _stands(root, item, place)
-        inner = stands.inverted_safe() @ place
-    else:  # another version of what is there stands as the artist has put that
-        stands = item.matrix_basis.copy()
+    stands, inner = _where(root, item)
     applied = _shift(root, objects, inner, applied)
     for each in earlier:
         each.parent = None  # else it would count to the new one
-    is_same = item.type == root.type == "EMPTY" or (
-        is_version and _is_mesh_alone(root) and item.type == "MESH"
-    )
-    for child in [each for each in objects if each.parent == root] if is_same else ():
-        inverse = child.matrix_parent_inverse.copy()
-        child.parent = item
-        child.matrix_parent_inverse = inverse
-    for collection in collections:
-        for each in [each for each in objects if not (is_same and each == root)]:
-            collection.objects.link(each)
-    new = item if is_same else root
-    if is_version:
-        keep_own(root, item)
-    if is_same:
-        _become(item, root)
-    else:
-        stand_in(root, item, is_version=is_version)
-        for key in PLACEHOLDER_KEYS:
-            item.pop(key, None)
+    new = _swapped(item, root, objects)
     if stands != was:
         new.matrix_basis = stands
-    elif not is_same:
+    elif new != item:
         keep_channels(new, item)
     moved = Matrix() if stands == was else stands.inverted_safe() @ was
     twins = {without_number(each.name): each for each in objects if each != root}
@@ -206,6 +179,42 @@ def _put(
         _hang(child, new, moved @ inverse, _twin(owner, twins))
     _put_away(earlier, new, twins)
     return new, applied
+
+
+def _where(root: bpy.types.Object, item: bpy.types.Object) -> tuple[Matrix, Matrix]:
+    """The transform of the result's root in the item's place, and how the result is moved within its root."""
+    inner = version_within(root, item)
+    if inner is not None:  # another version of what is there stands as the artist has put that
+        return item.matrix_basis.copy(), inner
+    place = fitted(root, item)
+    stands = _stands(root, item, place)
+    return stands, stands.inverted_safe() @ place
+
+
+def _swapped(
+    item: bpy.types.Object, root: bpy.types.Object, objects: Sequence[bpy.types.Object]
+) -> bpy.types.Object:
+    """Links the result where the item is, and returns its root there.
+
+    Where the root is an empty and the item is one, the item becomes the root. So does a result that is one
+    mesh and gets another version of itself: its modifiers stay. Else the root stands in for the item.
+    """
+    is_version = bool(version_size(item))
+    is_same = item.type == root.type == "EMPTY" or (
+        is_version and _is_mesh_alone(root) and item.type == "MESH"
+    )
+    for collection in _collections(item):
+        for each in [each for each in objects if not (is_same and each == root)]:
+            collection.objects.link(each)
+    if is_version:
+        keep_own(root, item)
+    if is_same:
+        _become(item, root, objects)
+        return item
+    stand_in(root, item, is_version=is_version)
+    for key in PLACEHOLDER_KEYS:
+        item.pop(key, None)
+    return root
 
 
 def _put_away(
@@ -223,8 +232,8 @@ def _put_away(
 def _held(
     item: bpy.types.Object, parts: Sequence[bpy.types.Object]
 ) -> list[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
-    """What the artist has put under the item or a part of it: with that one, and its parent's place in the
-    item's space.
+    """What the artist has put under the item or a part of it: each object, its parent, and the parent's place
+    in the item's space.
     """
     children, world = children_of_all(), item.matrix_world.inverted_safe()
     known = {item, *parts}
@@ -262,7 +271,7 @@ def _hang(
 
 
 def _twin(part: bpy.types.Object, twins: Mapping[str, bpy.types.Object]) -> bpy.types.Object | None:
-    """What came under the name that the part came under, before it had to give that up."""
+    """The new part with the name that the earlier one came under."""
     name = part.get(PART)
     name = name if isinstance(name, str) else without_number(part.name).removesuffix(REPLACED)
     return twins.get(name) or twins.get(without_number(name))
@@ -315,11 +324,15 @@ def _is_same(one: Matrix, other: Matrix) -> bool:
     return all((a - b).length < 1e-6 for a, b in zip(one, other, strict=True))
 
 
-def _become(item: bpy.types.Object, root: bpy.types.Object) -> None:
+def _become(item: bpy.types.Object, root: bpy.types.Object, objects: Sequence[bpy.types.Object]) -> None:
     """Turns the placeholder into the result's root.
 
-    Gives it the root's mesh and properties, and deletes the root, which was never shown.
+    Gives it the root's mesh, properties and children, and deletes the root, which was never shown.
     """
+    for child in [each for each in objects if each.parent == root]:
+        inverse = child.matrix_parent_inverse.copy()
+        child.parent = item
+        child.matrix_parent_inverse = inverse
     for key in [each for each in item.keys() if each.startswith(PREFIX) and each != BESIDE]:  # noqa: SIM118 # no dict
         del item[key]
     for key, value in root.items():
@@ -343,7 +356,7 @@ def _collections(item: bpy.types.Object) -> list[bpy.types.Collection]:
 def _copied(
     root: bpy.types.Object, objects: Iterable[bpy.types.Object]
 ) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
-    """The same once more, with the same meshes."""
+    """A copy of the result, with the same meshes."""
     twins = {each: each.copy() for each in objects}
     for twin in twins.values():
         inverse = twin.matrix_parent_inverse.copy()

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A background Blender that does one task after the other: convert, send, write.
+"""A background Blender that does one task after the other.
 
 Run by path (`blender -b --factory-startup --python background_main.py`), never imported. Each line on
 stdin is a task: a JSON object with `command`, the paths `log` and `answer`, and what the task itself needs.
-Arguments name the tasks that are expected: their modules are loaded before one comes. What a person should
-know goes into the answer's file, what a task has to say later into one with ".more" behind its name. An error
-that nobody foresaw ends the process; so does the end of stdin.
+`command` names a module in scene/, and the function of the same name in it. Arguments name the tasks that are
+expected: their modules are loaded before one comes. What a person should know goes into the answer's file,
+what a task has to say later into one with ".more" behind its name. An error that nobody foresaw ends the
+process; so does the end of stdin.
 """
 
 import contextlib
@@ -21,7 +22,8 @@ import bpy
 
 
 def main() -> None:
-    package = types.ModuleType("maquette")  # under its plain name, and nothing else of its folder's
+    # The package as `maquette`, without running its __init__.py.
+    package = types.ModuleType("maquette")
     package.__path__ = [str(Path(__file__).resolve().parents[1])]
     sys.modules["maquette"] = package
     if hasattr(os, "nice"):
@@ -38,7 +40,7 @@ def main() -> None:
             os.dup2(log.fileno(), 2)
         # The user's preferences stay away, and nothing is left of the startup file or the last task.
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-        name = request["command"]  # a module here, with a function of the same name
+        name = request["command"]
         made = getattr(importlib.import_module(f"maquette.scene.{name}"), name)(request)
         for number, answer in enumerate(made if isinstance(made, Iterator) else [made]):
             part = Path(request["answer"] + ".part")

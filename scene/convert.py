@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The converter: in a background Blender of its own, delivered files become one clean .blend to append.
 
-An task of background_main.py, never imported elsewhere: the artist's Blender parses no downloaded file.
+A task of background_main.py, never imported elsewhere: the artist's Blender parses no downloaded file.
 """
 
 import tempfile
@@ -115,10 +115,10 @@ def _imported(models: list[Model], folder: Path, problems: list[Problem]) -> lis
         try:
             left_out = preflight.check(model, folder)
             images = set(bpy.data.images)
-            objects, baked = result.import_model(model)
-            baked += use_picture_beside(model, objects, folder)
-            baked += pack_textures(set(bpy.data.images) - images, folder)
-            found = Imported(model, objects, left_out + baked, _measured(objects))
+            objects, messages = result.import_model(model)
+            messages += use_picture_beside(model, objects, folder)
+            messages += pack_textures(set(bpy.data.images) - images, folder)
+            found = Imported(model, objects, left_out + messages, _measured(objects))
         except (UnreadableError, UnsupportedError) as why:
             problems.append((model.name, why))
             continue

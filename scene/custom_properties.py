@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the custom properties that Maquette leaves on objects: typed and bounded.
+"""The custom properties that Maquette leaves in a .blend: their names, and reading them typed and bounded.
 
 A .blend may come from anybody, so what is not of the kind that we write counts as not there.
 """
@@ -13,13 +13,17 @@ PREFIX = "maquette_"  # of the name of each custom property of ours
 LOWEST, HIGHEST = "maquette_min", "maquette_max"  # of a result's root: the corners of its bounds
 UNIT = "maquette_unit"  # of a result's root: of files whose numbers have no unit of their own
 NAMED = "maquette_named"  # of a result's root: its parts have the names that they are to have
+PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
+ARRAYS_BESIDE = "maquette_parts"  # of a mesh or an image that is not whole yet: what of it is in which file
 AWAITS = "maquette_awaits"  # of a placeholder: the id of a job
+MADE_TO_WAIT = "maquette_placeholder"  # of an empty of ours, not of an object of the artist's that waits
 OWN = "maquette_own"  # of a placeholder: from its space to that of the object that was sent
 FIT = "maquette_fit"  # of a placeholder: where in it the result's root stands
 VERSION = "maquette_version"  # of a result that waits for another version of itself: how large it was made
 ARRIVES = "maquette_arrives"  # of an object that waits for a material or a mesh of its own
 BEFORE = "maquette_before"  # of an object: what was taken from it, to be restored
 BESIDE = "maquette_beside"  # of what was put beside another object, not at the 3D cursor: that one's name
+FOR_RESULTS = "maquette_collection"  # of a collection: results come into it
 SHAPE = "maquette_shape"  # of an object that came with a result: what its mesh was like, see parts.py
 MAX_COORDINATE = 1e10  # beyond it single precision leaves nothing of a shape
 MAX_ID_LENGTH = 200
@@ -54,14 +58,14 @@ def matrix_or_none(value: object) -> Matrix | None:
 
 
 def version_size(item: bpy.types.Object) -> float:
-    """How many times its own size a result was made that waits for another version of itself, or 0."""
+    """How many times its own size a result was made, if it waits for another version of itself; else 0."""
     value = item.get(VERSION)
     is_usual = isinstance(value, int | float) and 1.0 / MAX_COORDINATE < value < MAX_COORDINATE
     return float(value) if is_usual else 0.0
 
 
 def numbers_or_none(value: object, count: int) -> list[float] | None:
-    """So many numbers, none of them without bounds."""
+    """The value as that many numbers, if it is that and none is absurdly large."""
     try:
         numbers = list(value)  # pyright: ignore[reportCallIssue, reportArgumentType] # whatever it is
     except TypeError:

@@ -9,11 +9,13 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import addon_utils
 import bpy
 
 from .disk_paths import forget_disk
+from .export_formats import EXPORT_FORMATS
 from .place import metres_per_unit
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TARGA": ".tga", "TIFF": ".tif", "BMP": ".bmp"}
@@ -24,39 +26,35 @@ class ExportError(RuntimeError):
     """Blender could not write the file; the text says why."""
 
 
-def export_glb(roots: Sequence[bpy.types.Object], path: Path) -> None:
-    """Writes the hierarchies under the roots, and nothing else, as one GLB (Y up, metres, textures inside).
+def export_file(roots: Sequence[bpy.types.Object], path: Path) -> None:
+    """Writes the hierarchies under the roots, and nothing else, as GLB, FBX or USD, by the name's ending.
 
-    The roots' custom properties go along as glTF extras. Raises ExportError.
+    Textures are inside; those of a .usd are in a folder beside it, each with the file's name before its own:
+    what others have there stays. In a GLB, custom properties become glTF extras. Raises ExportError.
     """
-    with alone_in_metres(roots), named_textures(), replacing(path) as part:
-        enable("io_scene_gltf2")
-        run(
-            bpy.ops.export_scene.gltf,
-            filepath=str(part),
-            use_active_scene=True,
-            export_extras=True,
-            export_rest_position_armature=False,  # at rest a rig's scale, and so the size, would be lost
-        )
+    ending = path.suffix.lower()
+    if ending in (".glb", ".fbx"):
+        with replacing(path) as part:
+            export_alone(roots, part)
+        return
+    prefix = "" if ending == ".usdz" else path.stem
+    with staged(path) as part:
+        export_alone(roots, part, texture_prefix=prefix, **usd_options(roots))
 
 
-def export_fbx(roots: Sequence[bpy.types.Object], path: Path) -> None:
-    """Writes the hierarchies under the roots, and nothing else, as one FBX, textures inside."""
-    with alone_in_metres(roots), named_textures(), replacing(path) as part:
-        enable("io_scene_fbx")
-        run(bpy.ops.export_scene.fbx, filepath=str(part), path_mode="COPY", embed_textures=True)
+def export_alone(
+    roots: Sequence[bpy.types.Object], path: Path, *, texture_prefix: str = "", **options: Any
+) -> None:
+    """Has the exporter of the name's ending write the hierarchies under the roots, and nothing else.
 
-
-def export_usd(roots: Sequence[bpy.types.Object], path: Path) -> None:
-    """Writes the hierarchies under the roots, and nothing else, as USD; as .usdz in one file.
-
-    A .usd has its textures in a folder beside it, each with the file's name before its own: what others have
-    there stays.
+    In metres; `options` are more of the exporter's own. Raises ExportError.
     """
-    options = usd_options(roots)
-    prefix = "" if path.suffix.lower() == ".usdz" else path.stem
-    with alone_in_metres(roots), named_textures(prefix), staged(path) as part:
-        run(bpy.ops.wm.usd_export, filepath=str(part), **options)
+    chosen = EXPORT_FORMATS[path.suffix.lower()]
+    if chosen.addon:
+        _enable(chosen.addon)
+    group, name = chosen.operator.split(".")
+    with alone_in_metres(roots), named_textures(texture_prefix):
+        _run(getattr(getattr(bpy.ops, group), name), filepath=str(path), **{**chosen.options, **options})
 
 
 @contextlib.contextmanager
@@ -110,11 +108,12 @@ def usd_options(roots: Sequence[bpy.types.Object]) -> dict[str, bool]:
 def save_blend(path: Path, **options: bool) -> None:
     """Saves a copy of the open file, without a path of this disk; results carry their textures packed.
 
-    Data-blocks may become others (disk_paths.py). `options` are more of Blender's own. Raises ExportError.
+    Data-blocks may be replaced by others (see disk_paths.py). `options` are more of Blender's own. Raises
+    ExportError.
     """
     forget_disk()
     with replacing(path) as part:
-        run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False, **options)
+        _run(bpy.ops.wm.save_as_mainfile, filepath=str(part), copy=True, check_existing=False, **options)
 
 
 def can_export(ending: str) -> bool:
@@ -124,9 +123,9 @@ def can_export(ending: str) -> bool:
 
 @contextlib.contextmanager
 def alone_in_metres(roots: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """The same with all of them shown, current, and in metres whatever the unit of the roots' own scene.
+    """`alone`, with all shown and scaled to metres, the only unit that glTF has.
 
-    glTF has no other unit.
+    The passing scene is the current one.
     """
     factors = [metres_per_unit(root) for root in roots]
     kept = [(root.location.copy(), root.scale.copy()) for root in roots]
@@ -186,13 +185,13 @@ def alone(roots: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
         bpy.data.scenes.remove(scene)
 
 
-def enable(addon: str) -> None:
+def _enable(addon: str) -> None:
     """An exporter is an add-on of Blender's, which the artist's preferences may have switched off."""
     if not addon_utils.check(addon)[1]:
         addon_utils.enable(addon)
 
 
-def run(operator: Callable[..., set[str]], **options: object) -> None:
+def _run(operator: Callable[..., set[str]], **options: object) -> None:
     """Raises ExportError. What Blender prints of it goes to stderr: stdout may be read as lines of JSON."""
     try:
         with contextlib.redirect_stdout(sys.stderr):

@@ -7,7 +7,7 @@ are in metres; docs/export.md says where each program's conventions are told.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,52 +16,8 @@ import bpy
 
 from .append import append_result
 from .custom_properties import UNIT
-from .export import (
-    ExportError,
-    alone_in_metres,
-    enable,
-    named_textures,
-    run,
-    staged,
-    texture_name,
-    usd_options,
-)
+from .export import ExportError, export_alone, staged, texture_name, usd_options
 from .place import Placement
-
-
-@dataclass(frozen=True)
-class Form:
-    """A format that Blender writes: its exporter, how that takes the selection alone, and our options."""
-
-    title: str
-    operator: str
-    selection: Mapping[str, Any]
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    addon: str = ""
-
-
-_GLTF = {"use_active_scene": True, "export_extras": True, "export_rest_position_armature": False}
-_IN_GLTF = {"use_selection": True}
-_USD = {"selected_objects_only": True}
-# By the file's ending.
-FORMS = {
-    ".glb": Form(
-        "glTF Binary", "export_scene.gltf", {**_IN_GLTF, "export_format": "GLB"}, _GLTF, "io_scene_gltf2"
-    ),
-    ".gltf": Form(
-        "glTF",
-        "export_scene.gltf",
-        {**_IN_GLTF, "export_format": "GLTF_SEPARATE"},
-        {**_GLTF, "export_format": "GLTF_SEPARATE"},
-        "io_scene_gltf2",
-    ),
-    ".fbx": Form("FBX", "export_scene.fbx", {"use_selection": True}, {}, "io_scene_fbx"),
-    ".obj": Form("Wavefront OBJ", "wm.obj_export", {"export_selected_objects": True}),
-    ".usdc": Form("USD", "wm.usd_export", _USD),
-    ".usd": Form("USD", "wm.usd_export", _USD),
-    ".usdz": Form("USDZ", "wm.usd_export", _USD),
-    ".stl": Form("STL", "wm.stl_export", {"export_selected_objects": True}),
-}
 
 
 @dataclass(frozen=True)
@@ -124,7 +80,7 @@ def export_as(request: dict[str, Any]) -> dict[str, object]:
         _fit_parts(root, target)
         with staged(path) as part:
             options = {**target.options.get(ending, {}), **_options(root, part, request)}
-            export_form([root], part, **options)
+            export_alone([root], part, **options)
     except (OSError, ExportError, ValueError) as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True}
@@ -150,19 +106,6 @@ def _fit_parts(root: bpy.types.Object, target: Target) -> None:
             each.name = each.name.removeprefix(HULL) + target.hulls
 
 
-def export_form(roots: Sequence[bpy.types.Object], path: Path, **options: Any) -> None:
-    """Writes the hierarchies under the roots, and nothing else, by the exporter of the name's ending.
-
-    Raises ExportError.
-    """
-    form = FORMS[path.suffix.lower()]
-    if form.addon:
-        enable(form.addon)
-    group, name = form.operator.split(".")
-    with alone_in_metres(roots), named_textures():
-        run(getattr(getattr(bpy.ops, group), name), filepath=str(path), **{**form.options, **options})
-
-
 def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """Those that depend on the result, and on where its textures are to be; these are laid there."""
     ending, target = path.suffix.lower(), request["target"]
@@ -174,14 +117,11 @@ def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> 
         case ".gltf":
             return {"export_texture_dir": beside}
         case ".fbx":
-            is_inside = not request["has_textures_beside"]
-            told: dict[str, Any] = {
-                "path_mode": "COPY" if is_inside else "RELATIVE",
-                "embed_textures": is_inside,
-            }
+            is_beside = request["has_textures_beside"]
+            told = {"path_mode": "RELATIVE", "embed_textures": False} if is_beside else {}
             # Blender's own manual: that breaks rigs.
             turned = {"bake_space_transform": True} if target == "unity" and not has_rig else {}
-            return told | turned
+            return {**told, **turned}
         case ".obj":
             return {"path_mode": "RELATIVE", **_unit_options(root, target)}
         case ".stl":
@@ -189,7 +129,7 @@ def _options(root: bpy.types.Object, path: Path, request: Mapping[str, Any]) -> 
         case ".usdc" | ".usd":
             return {**usd_options([root]), "relative_paths": True, **_kept_textures()}
         case ".usdz":
-            return {**usd_options([root])}
+            return usd_options([root])
         case _:
             return {}
 

@@ -19,7 +19,7 @@ from .conversion.report import report_on
 from .conversion.textures import fit_textures
 from .conversion.unpack import UnreadableError
 from .custom_properties import HIGHEST, LOWEST, UNIT
-from .finishing import clean, deviation, stand
+from .finishing import clean, deviation, origin
 from .finishing.bake_over import bake_over, drop_before, take_before
 from .finishing.decimate import decimate
 from .finishing.hulls import add_hulls
@@ -134,7 +134,7 @@ _RESHAPE: _Steps = (
     ("faces", "Faces", decimate),
 )
 _TEXTURES: _Steps = (("merge", "Merge", merge), ("texture_px", "Textures", fit))
-_STAND: _Steps = (("apply_scale", "Scale", stand.apply_scale), ("front", "Front", stand.turn))
+_ORIGIN: _Steps = (("apply_scale", "Scale", origin.apply_scale), ("front", "Front", origin.turn))
 _ADD: _Steps = (("lods", "LODs", add_lods), ("hulls", "Hulls", add_hulls))
 
 
@@ -188,13 +188,13 @@ def _reshape(work: Work) -> None:
 
 
 def _placed(work: Work) -> None:
-    """How it stands in itself."""
-    _do(_STAND, work)
+    """Its scale, its front and its origin."""
+    _do(_ORIGIN, work)
     if work.is_reshaped or work.bits or any(work.profile[name] for name in ("pivot", "front", "apply_scale")):
-        work.attempt("Pivot", stand.set_pivot)
+        work.attempt("Pivot", origin.set_pivot)
 
 
 def _added(work: Work) -> None:
-    """What stands beside it, and names."""
+    """LODs and hulls, and all names."""
     _do(_ADD, work)
     work.attempt("Names", give_names)

@@ -43,7 +43,7 @@ class SlotNote(NamedTuple):
     faces: int
 
 
-def held(item: bpy.types.Object) -> Any:
+def notes_of(item: bpy.types.Object) -> Any:
     """The group that all of it is in, to be read and written; None if there is none."""
     if BEFORE not in item:
         return None
@@ -53,20 +53,20 @@ def held(item: bpy.types.Object) -> Any:
 
 def begin(item: bpy.types.Object, job_id: str) -> Any:
     """The object gets a result of this job: the group, new if there is none."""
-    if held(item) is None:
+    if notes_of(item) is None:
         item[BEFORE] = {"first": f"{job_id} {item.name}"}  # its copies have it, too, and nothing else has
-    group = held(item)
+    group = notes_of(item)
     group["job"] = job_id
     return group
 
 
 def has_original(item: bpy.types.Object | None) -> bool:
-    return item is not None and held(item) is not None and isinstance(item.data, bpy.types.Mesh)
+    return item is not None and notes_of(item) is not None and isinstance(item.data, bpy.types.Mesh)
 
 
 def job_of(item: bpy.types.Object) -> str:
     """The job whose result the object has got; "" if it is as the artist made it."""
-    job_id = held(item).get("job") if has_original(item) else ""
+    job_id = notes_of(item).get("job") if has_original(item) else ""
     return job_id if isinstance(job_id, str) else ""
 
 
@@ -80,14 +80,14 @@ def twins_of(item: bpy.types.Object) -> list[bpy.types.Object]:
 
 def copies_of(item: bpy.types.Object) -> list[bpy.types.Object]:
     """The other objects that were made from it after its first result, as by Shift D or Alt D."""
-    first = held(item).get("first")
+    first = notes_of(item).get("first")
     others = (each for each in bpy.data.objects if BEFORE in each and each != item)
-    return [each for each in others if has_original(each) and held(each).get("first") == first]
+    return [each for each in others if has_original(each) and notes_of(each).get("first") == first]
 
 
 def note_slots(item: bpy.types.Object, new: dict[int, bpy.types.Material]) -> None:
     """Notes what is in the slots that get new materials; what was there before the first one counts."""
-    group = held(item)
+    group = notes_of(item)
     mesh: Any = item.data
     known = noted_slots(item)
     first = _first_faces(mesh)
@@ -135,7 +135,7 @@ def noted_slots(item: bpy.types.Object) -> dict[int, SlotNote]:
 
 
 def slot_notes(item: bpy.types.Object) -> list[SlotNote]:
-    group = held(item)
+    group = notes_of(item)
     if group is None:
         return []
     found: list[SlotNote] = []
@@ -194,28 +194,30 @@ def materials_in(group: object) -> set[bpy.types.Material]:
 
 
 def note_came(item: bpy.types.Object, materials: Iterable[bpy.types.Material | None]) -> None:
-    """These are none that the artist has put into the mesh that came."""
-    group = held(item)
+    """Notes materials that came: the artist has not put these into the mesh."""
+    group = notes_of(item)
     known = materials_in(group.get("came")) | {each for each in materials if each}
     group["came"] = {str(number): each for number, each in enumerate(known)}
 
 
 def note_uv(item: bpy.types.Object, name: str) -> None:
-    """The object's mesh has got this UV map; one that is not the artist's own is none to be restored."""
-    group = held(item)
+    """Notes a UV map that the artist's own mesh has got; a mesh that came goes with its UV maps."""
+    group = notes_of(item)
     if "mesh" not in group:
         group["uv"] = json.dumps([*names_in(group.get("uv")), name])
 
 
 def has_added_slot(item: bpy.types.Object) -> bool:
     """Whether the one slot of its mesh is none of the artist's, who had made none."""
-    group = held(item)
+    group = notes_of(item)
     return group is not None and bool(group.get("has_added_slot"))
 
 
 def shape_of(item: bpy.types.Object) -> str:
-    """By what it is seen whether the object's mesh was edited: counts, names, and a checksum of places, UVs,
-    colours and the like; of a large mesh, which would hold the window, of a thousand places.
+    """A text that becomes another when the object's mesh is edited.
+
+    It has counts, and a checksum of names, places, UVs, colours and the like; of a large mesh, which would
+    hold the window, of a thousand places.
     """
     mesh: Any = item.data
     keys = mesh.shape_keys.key_blocks.keys() if mesh.shape_keys else []
@@ -235,5 +237,5 @@ def shape_of(item: bpy.types.Object) -> str:
 
 
 def set_name(item: bpy.types.ID, name: str, suffix: str) -> None:
-    """Names it so, with what it is in brackets behind, in full."""
+    """Gives it the name and the suffix; what is too long is cut off the name."""
     item.name = f"{within(name, _MOST_BYTES - len(suffix) - 1)} {suffix}"

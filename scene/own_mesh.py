@@ -20,15 +20,15 @@ from .custom_properties import ARRIVES, AWAITS, FIT, OWN, matrix_or_none
 from .original import (
     begin,
     has_added_slot,
-    held,
     note_came,
     note_slots,
     note_uv,
+    notes_of,
     set_name,
     shape_of,
     twins_of,
 )
-from .placeholder import PLACEHOLDER_KEYS, box_of, find_placeholders, mark_made
+from .placeholder import PLACEHOLDER_KEYS, box_of, find_placeholders, mark_made_to_wait
 
 _MARKS = 250  # corners; reading one takes a microsecond
 _MOST_UV_MAPS = 8  # of a mesh
@@ -39,7 +39,7 @@ class EditedError(ValueError):
     """The object is not as it was sent: what came is for another mesh."""
 
 
-def reserve(item: bpy.types.Object, job_id: str, result: str) -> None:
+def await_result(item: bpy.types.Object, job_id: str, result: str) -> None:
     """The object waits for the job's result: on itself, in its own place, or as another object in that."""
     if result == "OBJECT":
         item = _box_over(item)
@@ -73,15 +73,15 @@ def _box_over(item: bpy.types.Object) -> bpy.types.Object:
     for collection in item.users_collection:
         if collection.library is None:
             collection.objects.link(empty)
-    mark_made(empty)
+    mark_made_to_wait(empty)
     empty[OWN] = _flat(box.inverted_safe())
     return empty
 
 
 def note_fit(job_id: str, result: str, fit: object) -> None:
-    """What waits for the job in a place of its own learns where in it the result lies.
+    """Notes on each object that waits for the job where the result stands in it.
 
-    Objects that wait for something else than `result`, which is what there is, get it as another object.
+    `result` is what has come. An object that waits for another of ONTO gets it as a separate object.
     """
     matrix = matrix_or_none(fit)
     for name in find_placeholders([job_id]).get(job_id, []):
@@ -102,7 +102,7 @@ def waiting_for(job_id: str) -> list[bpy.types.Object]:
     return [item for item in found if item.get(ARRIVES) in ONTO]
 
 
-def put(
+def put_onto_objects(
     loading: Loading, info: Mapping[str, Any], *, job_id: str, provenance: Mapping[str, str | int | float]
 ) -> list[bpy.types.Object]:
     """Puts what was loaded onto each object that waits for it; returns those. `info` is put_back's answer.
@@ -169,7 +169,7 @@ def marks_of(mesh: bpy.types.Mesh, uv_name: str, slots: int) -> dict[str, Any]:
 def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material | None]) -> None:
     """New materials in the object's slots; None leaves a slot as it is."""
     mesh: Any = item.data
-    group = held(item)
+    group = notes_of(item)
     twins = twins_of(item)
     is_first = "mesh" not in group  # else the artist's own mesh is kept, with its materials
     has_added = any(has_added_slot(each) for each in (item, *twins))
@@ -194,7 +194,7 @@ def put_materials(item: bpy.types.Object, materials: Sequence[bpy.types.Material
 def put_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh, *, keeps_materials: bool, is_base: bool) -> None:
     """Another mesh for the object, whose modifiers stay: switched off if they are in the mesh already."""
     old: Any = item.data
-    group = held(item)
+    group = notes_of(item)
     is_own = old.library is None and not twins_of(item)
     if "mesh" not in group:
         group["mesh"] = old

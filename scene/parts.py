@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import bpy
 
-from .conversion.sidecar import PART
-from .custom_properties import SHAPE, bounds_or_none, numbers_or_none
+from .custom_properties import PART, SHAPE, bounds_or_none, numbers_or_none
 from .placeholder import box_of
 
 Children = Mapping[bpy.types.Object, Sequence[bpy.types.Object]]
@@ -94,7 +93,10 @@ def is_edited(item: bpy.types.Object) -> bool:
 
 
 def _is_reshaped(item: bpy.types.Object) -> bool:
-    """Whether the box of an older result has other proportions. With modifiers it tells of them, too."""
+    """Whether an older result's box has other proportions than it came with.
+
+    Unknown with modifiers, which count into the box: then False.
+    """
     own = bounds_or_none(item)
     if own is None or item.modifiers:
         return False

@@ -63,7 +63,7 @@ def row_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple
 
 
 def grid_locations(roots: Sequence[bpy.types.Object], gap_m: float) -> list[tuple[float, float, float]]:
-    """The same in several rows one before the other, as many as each holds."""
+    """As `row_locations`, but in several rows one before the other, about as many as each has."""
     across = math.ceil(math.sqrt(len(roots)))
     places: list[tuple[float, float, float]] = []
     edge = 0.0
@@ -87,8 +87,23 @@ def bounds_of(root: bpy.types.Object) -> tuple[Vector, Vector]:
 
 def corners_of(root: bpy.types.Object) -> list[Vector]:
     """The eight corners of `bounds_of`."""
-    low, high = bounds_of(root)
+    return box_corners(*bounds_of(root))
+
+
+def box_corners(low: Vector, high: Vector) -> list[Vector]:
+    """The eight corners of a box."""
     return [Vector((x, y, z)) for x in (low.x, high.x) for y in (low.y, high.y) for z in (low.z, high.z)]
+
+
+def box_round(points: Sequence[Vector]) -> tuple[Vector, Vector]:
+    """The lowest and highest corner of the box round the points."""
+    axes = list(zip(*points, strict=True))
+    return Vector(map(min, axes)), Vector(map(max, axes))
+
+
+def floor_centre(low: Vector, high: Vector) -> Vector:
+    """The middle of the floor of a box."""
+    return Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
 
 
 def metres_per_unit(root: bpy.types.Object) -> float:

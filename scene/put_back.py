@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -18,19 +17,20 @@ from mathutils import Matrix
 from .append import Loading
 from .conversion import result, sidecar
 from .conversion.alignment import alignment, matching_triangles
-from .conversion.bake import Baked, Baker, area_of
+from .conversion.bake import Baked, Baker
 from .conversion.raster import texels_of
-from .conversion.shading import channels_of, show_in_solid, use_uv_map
-from .conversion.surface import Finder, Surface, surface_from
+from .conversion.shading import channels_of, has_texture, show_in_solid, use_uv_map
+from .conversion.surface import Finder, Surface, surface_from, uv_area
 from .conversion.values import values_of
 from .custom_properties import HIGHEST, LOWEST
-from .own_mesh import marks_of
+from .finishing.clean import weld_mesh
+from .own_mesh import ONTO, marks_of
 from .own_shape import WITH_FACES, load_objects, mesh_of, owner_of, to_own_space
 
 Parts = list[tuple[bpy.types.Mesh, Matrix]]
 LEAST_COVERAGE = 0.5  # with less the material is none of the object's
-TOLD_COVERAGE = 0.995
-TOLD_OVERLAP = 0.02
+TOLD_COVERAGE = 0.995  # with less the artist is told
+TOLD_OVERLAP = 0.02  # of the UVs: with more the artist is told
 _LEAST_UV_AREA = 1e-3
 _SAME_UV = 2e-3  # less than four texels of 2048
 _LOOK = 512  # pixels a side, to see which UVs overlap
@@ -42,13 +42,14 @@ class _OwnObjectError(Exception):
 
 @dataclass
 class _Sent:
-    """The object as it was sent; `surface` is its shape there."""
+    """The artist's object; `mesh` and `surface` are its shape as it was sent."""
 
     item: bpy.types.Object
     surface: Surface
-    mesh: bpy.types.Mesh  # the same
+    mesh: bpy.types.Mesh
     stretch: Matrix
     is_base: bool
+    is_one_mesh: bool  # nothing else was sent, and it is a mesh: else `base` and `mesh` are not all of it
 
     @property
     def base(self) -> bpy.types.Mesh:
@@ -62,15 +63,46 @@ class _Sent:
         if layer is None:
             return ""
         uv = surface_from([(self.base, Matrix())], uv=layer.name).uv
-        return layer.name if uv is not None and area_of(uv) > _LEAST_UV_AREA else ""
+        return layer.name if uv is not None and uv_area(uv) > _LEAST_UV_AREA else ""
 
 
 def put_back(request: dict[str, Any]) -> dict[str, object]:
-    """Of the converter's file `result`, and the `objects` of the .blend `source` that were sent.
+    """Fits the converter's file `result` to the `objects` of the .blend `source` that were sent.
 
     `own` is what the job's placement says of it. The answer's `fit` is a matrix, by rows, from the result's
     root to the object; `result` is what the file `target` has, else OBJECT.
     """
+    sent = _load_sent(request)
+    if sent is None:
+        return {"ok": False, "error": "What was sent is no longer there."}
+    came_parts = _came(Path(request["result"]))
+    place, distance = alignment(surface_from(came_parts), sent.surface)
+    fit = sent.stretch.inverted() @ place
+    answer: dict[str, object] = {
+        "ok": True,
+        "result": "OBJECT",
+        "fit": [value for row in fit for value in row],
+    }
+    messages: list[str] = []
+    wanted = request["own"].get("result")
+    try:
+        placed = [(mesh, place @ matrix) for mesh, matrix in came_parts]
+        target = Path(request["target"])
+        if wanted in ONTO and not sent.is_one_mesh:
+            raise _OwnObjectError(f"{sent.item.name} is no single mesh")
+        if wanted == "MATERIAL":
+            answer |= _material(sent, placed, target, messages)
+        elif wanted == "MESH":
+            answer |= _mesh(sent, placed, target)
+    except _OwnObjectError as error:
+        messages.append(f"It comes as an object of its own: {error}.")
+    if distance > 0.05 and answer["result"] != "MATERIAL":
+        messages.append(f"Its shape is not that of {sent.item.name}: only their boxes were fitted.")
+    return answer | {"messages": messages}
+
+
+def _load_sent(request: dict[str, Any]) -> _Sent | None:
+    """What was sent, in the scene at the request's frame; None if it is no longer there."""
     scene = bpy.context.scene
     assert scene
     scene.frame_set(request.get("frame", 1))
@@ -80,35 +112,12 @@ def put_back(request: dict[str, Any]) -> dict[str, object]:
     sent = [each for name, each in loaded.items() if each.type in WITH_FACES and (name in names or not names)]
     owner = owner_of(loaded, sent, own.get("object", ""))
     if owner is None or not sent:
-        return {"ok": False, "error": "What was sent is no longer there."}
+        return None
     to_own, stretch = to_own_space(owner, own.get("stretch"))
     is_base = bool(own.get("is_base"))
     parts = [mesh_of(each, stretch @ to_own @ each.matrix_world, is_base=is_base) for each in sent]
     whole = surface_from([(mesh, Matrix()) for mesh in parts])
-    came_parts = _came(Path(request["result"]))
-    place, distance = alignment(surface_from(came_parts), whole)
-    fit = stretch.inverted() @ place
-    answer: dict[str, object] = {
-        "ok": True,
-        "result": "OBJECT",
-        "fit": [value for row in fit for value in row],
-    }
-    messages: list[str] = []
-    try:
-        one = _Sent(owner, whole, parts[0], stretch, is_base)
-        placed = [(mesh, place @ matrix) for mesh, matrix in came_parts]
-        target = Path(request["target"])
-        if own.get("result") in ("MATERIAL", "MESH") and (sent != [owner] or owner.type != "MESH"):
-            raise _OwnObjectError(f"{owner.name} is no single mesh")
-        if own.get("result") == "MATERIAL":
-            answer |= _material(one, placed, target, messages)
-        elif own.get("result") == "MESH":
-            answer |= _mesh(one, placed, target)
-    except _OwnObjectError as error:
-        messages.append(f"It comes as an object of its own: {error}.")
-    if distance > 0.05 and answer["result"] != "MATERIAL":
-        messages.append(f"Its shape is not that of {owner.name}: only their boxes were fitted.")
-    return answer | {"messages": messages}
+    return _Sent(owner, whole, parts[0], stretch, is_base, sent == [owner] and owner.type == "MESH")
 
 
 def _came(path: Path) -> Parts:
@@ -134,7 +143,7 @@ def _material(sent: _Sent, placed: Parts, target: Path, messages: list[str]) -> 
     came = surface_from(placed, has_tangents=is_bent)
     match = matching_triangles(came, sent.surface)
     uv_name = sent.uv_name
-    is_plain = not any(_is_dressed(each) for each in came.materials)
+    is_plain = not any(map(has_texture, came.materials))
     if is_plain and (came.uv is None or not match or not _has_base_loops(sent)):
         raise _OwnObjectError(
             "it brings no texture, and its UVs are for other faces than yours" if came.uv is not None
@@ -165,10 +174,6 @@ def _material(sent: _Sent, placed: Parts, target: Path, messages: list[str]) -> 
         carrier.materials.append(materials.get(slot))
     _write(bpy.data.objects.new(sent.item.name, carrier), target)
     return answer
-
-
-def _is_dressed(material: bpy.types.Material | None) -> bool:
-    return any(one.image or one.has_colours for one in channels_of(material).values())
 
 
 def _has_base_loops(sent: _Sent) -> bool:
@@ -301,7 +306,7 @@ def _mesh(sent: _Sent, placed: Parts, target: Path) -> dict[str, object]:
     scene, layer = bpy.context.scene, bpy.context.view_layer
     assert scene and layer
     to_object = sent.stretch.inverted()
-    is_plain = not any(_is_dressed(each) for mesh, _ in placed for each in mesh.materials)
+    is_plain = not any(has_texture(each) for mesh, _ in placed for each in mesh.materials)
     made: list[bpy.types.Object] = []
     for mesh, matrix in placed:
         whole = to_object @ matrix
@@ -316,28 +321,12 @@ def _mesh(sent: _Sent, placed: Parts, target: Path) -> dict[str, object]:
     item = made[0]
     mesh: Any = item.data
     mesh.name = sent.base.name
-    _weld(mesh)
+    weld_mesh(mesh, keeps_normals=True)  # a file has a vertex for each UV: a modifier would tear it
     if is_plain:
         _use_own_slots(sent, mesh)
     result.slim_down([item])
     _write(item, target)
     return {"result": "MESH", "keeps_materials": is_plain}
-
-
-def _weld(mesh: bpy.types.Mesh) -> None:
-    """Joins vertices at the same place, which a file has for each UV and normal: a modifier would tear it."""
-    normals = np.empty(len(mesh.loops) * 3, np.float32)
-    mesh.corner_normals.foreach_get("vector", normals)
-    corners = len(mesh.loops)
-    has_normals = mesh.has_custom_normals
-    work = bmesh.new()
-    work.from_mesh(mesh)
-    size = max((vertex.co.length for vertex in work.verts), default=1.0)
-    bmesh.ops.remove_doubles(work, verts=work.verts, dist=size * 1e-6)
-    work.to_mesh(mesh)
-    work.free()
-    if has_normals and len(mesh.loops) == corners:
-        mesh.normals_split_custom_set(normals.reshape(-1, 3).tolist())
 
 
 def _use_own_slots(sent: _Sent, mesh: bpy.types.Mesh) -> None:
@@ -356,7 +345,7 @@ def _use_own_slots(sent: _Sent, mesh: bpy.types.Mesh) -> None:
 
 
 def _write(item: bpy.types.Object, target: Path) -> None:
-    """As a result of one object, so that it is loaded like any."""
+    """Writes the object as a result, so that it is loaded like any other."""
     corners = np.array(item.bound_box)
     item[LOWEST], item[HIGHEST] = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     sidecar.extract_arrays([item], target.with_suffix(".parts"))

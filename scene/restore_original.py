@@ -14,12 +14,12 @@ from .custom_properties import BEFORE
 from .original import (
     copies_of,
     has_added_slot,
-    held,
     list_in,
     material_or_none,
     materials_in,
     names_in,
     noted_slots,
+    notes_of,
     set_name,
     shape_of,
     slot_notes,
@@ -27,9 +27,9 @@ from .original import (
 )
 
 
-def restore(item: bpy.types.Object) -> None:
-    """The object's own mesh, materials and UV maps again, as they were before the first result."""
-    group = held(item)
+def restore_original(item: bpy.types.Object) -> None:
+    """Gives the object its own mesh, materials and UV maps again, as they were before the first result."""
+    group = notes_of(item)
     if isinstance(group.get("mesh"), bpy.types.Mesh):
         _restore_mesh(item, group, group["mesh"])
     for noted in list_in(group.get("off")):
@@ -51,11 +51,11 @@ def restore(item: bpy.types.Object) -> None:
 
 def _restore_mesh(item: bpy.types.Object, group: Any, mesh: bpy.types.Mesh) -> None:
     made: Any = item.data
-    apart = [each for each in copies_of(item) if each.data != made and held(each).get("mesh") == mesh]
+    apart = [each for each in copies_of(item) if each.data != made and notes_of(each).get("mesh") == mesh]
     if apart and mesh.library is None:  # each has a mesh of its own now, and is to have one then
         own = mesh.copy()
         for each in apart:
-            held(each)["mesh"] = own
+            notes_of(each)["mesh"] = own
     shape = shape_of(item)
     shown = {*made.materials, *(slot.material for slot in item.material_slots)}
     item.data = mesh
@@ -130,7 +130,7 @@ def _remove_uv_maps(item: bpy.types.Object, names: Sequence[str], twins: Sequenc
     """Those that came, unless another object of the mesh needs them still: the last one removes them."""
     mesh: Any = item.data
     made = {note.made for note in slot_notes(item)} - {None}
-    needed = {name for each in twins for name in names_in((held(each) or {}).get("uv"))}
+    needed = {name for each in twins for name in names_in((notes_of(each) or {}).get("uv"))}
     is_shown = any(slot.material in made for each in twins for slot in each.material_slots)
     for name in names:
         layer = mesh.uv_layers.get(name)

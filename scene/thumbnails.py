@@ -10,17 +10,18 @@ from typing import Any
 import bpy
 import numpy as np
 
+from .conversion.shading import to_srgb
 from .export import ExportError, replacing
 from .render import studio
 
-_THUMBNAIL_PX = 320
-_VIEWS = 8
-_VIEW_PX = (192, 192)
+_THUMBNAIL_PX = 320  # the longer side, at most
+_VIEWS = 8  # of a turntable
+_VIEW_PX = 192  # a side
 _LINEAR = ("OPEN_EXR", "OPEN_EXR_MULTILAYER", "HDR")
 
 
 def write_thumbnail(picture: Path, target: Path, *, orientation: int = 1) -> None:
-    """The picture as a JPEG of 320 pixels at most, on white where transparent. Raises ExportError.
+    """The picture as a small JPEG, on white where transparent. Raises ExportError.
 
     `orientation` says how it lies, as EXIF numbers it.
     """
@@ -62,16 +63,11 @@ def load_upright(picture: Path, orientation: int, *, size: int | None = None) ->
         if share < 1.0:
             image.scale(max(1, round(width * share)), max(1, round(height * share)))
         pixels = _turned(_pixels(image), orientation)
-        return _encoded(pixels) if image.file_format in _LINEAR else pixels
+        if image.file_format in _LINEAR:
+            pixels[..., :3] = to_srgb(pixels[..., :3].clip(0.0, 1.0))
+        return pixels
     finally:
         bpy.data.images.remove(image)
-
-
-def _encoded(pixels: np.ndarray) -> np.ndarray:
-    """Linear colours as sRGB has them (IEC 61966-2-1)."""
-    linear = pixels[..., :3].clip(0.0, 1.0)
-    curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.concatenate([curve, pixels[..., 3:]], axis=2)
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -86,9 +82,9 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def render_turntable(roots: Sequence[bpy.types.Object], target: Path) -> None:
-    """The roots from all sides, beside each other in one JPEG. Raises ExportError."""
+    """The roots from eight sides, side by side in one JPEG. Raises ExportError."""
     strip: list[np.ndarray] = []
-    with tempfile.TemporaryDirectory() as folder, studio(roots, _VIEW_PX, samples=4) as shoot:
+    with tempfile.TemporaryDirectory() as folder, studio(roots, (_VIEW_PX, _VIEW_PX), samples=4) as shoot:
         for number in range(_VIEWS):
             path = Path(folder, f"{number}.png")
             shoot(path, 2 * math.pi * number / _VIEWS)
@@ -115,16 +111,16 @@ def _save_on_white(pixels: np.ndarray, target: Path) -> None:
     alpha = pixels[..., 3:]
     flat = np.concatenate([pixels[..., :3] * alpha + (1.0 - alpha), np.ones_like(alpha)], axis=2)
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_image(flat, target, form="JPEG", quality=82)
+    save_image(flat, target, file_format="JPEG", quality=82)
 
 
-def save_image(pixels: np.ndarray, target: Path, *, form: str, quality: int) -> None:
+def save_image(pixels: np.ndarray, target: Path, *, file_format: str, quality: int) -> None:
     """Rows from the bottom, RGBA. Raises ExportError."""
     height, width = pixels.shape[:2]
     image = bpy.data.images.new("Maquette picture", width, height, alpha=True)
     try:
         image.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
-        image.file_format = form
+        image.file_format = file_format
         with replacing(target) as part:
             image.save(filepath=str(part), quality=quality)
     finally:

@@ -18,7 +18,8 @@ def turn(request: dict[str, Any]) -> dict[str, object]:
     """
     try:
         pixels = load_upright(Path(request["source"]), request["orientation"])
-        save_image(pixels, Path(request["target"]), form="JPEG" if request["is_jpeg"] else "PNG", quality=97)
+        file_format = "JPEG" if request["is_jpeg"] else "PNG"
+        save_image(pixels, Path(request["target"]), file_format=file_format, quality=97)
     except (OSError, RuntimeError, ExportError) as error:
         return {"ok": False, "error": f"The picture could not be turned upright: {error}"}
     return {"ok": True}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A result's other forms: files in a format each by the name's ending, a preview, a turntable.
+"""Files of a result, each in the format of its name's ending: models, a preview; and a turntable.
 
 `write` does it for one result alone, as a task of background_main.py.
 """
@@ -12,7 +12,7 @@ import bpy
 
 from .append import append_result
 from .asset import write_asset
-from .export import ExportError, export_fbx, export_glb, export_usd, save_blend
+from .export import ExportError, export_file, save_blend
 from .place import Placement
 from .render import render_preview
 from .thumbnails import render_turntable, try_thumbnail
@@ -41,7 +41,7 @@ def write(request: dict[str, Any]) -> dict[str, object]:
             provenance=request["provenance"],
         )
         for output in request["outputs"]:
-            write_form([root], Path(output))
+            write_output([root], Path(output))
         if request["turntable"]:
             render_turntable([root], Path(request["turntable"]))
         if request.get("asset"):
@@ -53,16 +53,12 @@ def write(request: dict[str, Any]) -> dict[str, object]:
     return {"ok": True, "has_thumbnail": has_thumbnail}
 
 
-def write_form(roots: Sequence[bpy.types.Object], path: Path) -> None:
-    """Writes the roots in the form that the name's ending asks for. Raises ExportError."""
+def write_output(roots: Sequence[bpy.types.Object], path: Path) -> None:
+    """Writes the roots in the format of the name's ending, one of `-o`. Raises ExportError."""
     match path.suffix.lower():
         case ".blend":
             save_blend(path)
-        case ".glb":
-            export_glb(roots, path)
-        case ".fbx":
-            export_fbx(roots, path)
         case ".png":
             render_preview(roots, path)
         case _:
-            export_usd(roots, path)
+            export_file(roots, path)

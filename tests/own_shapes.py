@@ -202,11 +202,13 @@ def fitted(came: Path, told: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def arrived(answer: Mapping[str, Any], told: Mapping[str, Any], folder: Path) -> list[bpy.types.Object]:
     """The objects that have got what came, once it is there."""
     bpy.context.view_layer.update()
-    scene_package.reserve(bpy.data.objects[told["object"]], JOB, told["result"])
+    scene_package.await_result(bpy.data.objects[told["object"]], JOB, told["result"])
     scene_package.note_fit(JOB, answer["result"], answer["fit"])
     if scene_package.waiting_for(JOB):
         loading = scene_package.Loading(folder / "own.blend")
-        return scene_package.put(loading, {**answer, "is_base": told["is_base"]}, job_id=JOB, provenance={})
+        return scene_package.put_onto_objects(
+            loading, {**answer, "is_base": told["is_base"]}, job_id=JOB, provenance={}
+        )
     return scene_package.arrive(
         scene_package.Loading(folder / "result.blend"), job_id=JOB, name="came", provenance={}
     )
@@ -228,8 +230,10 @@ def given(
     corners = len(item.data.loops)  # type: ignore[union-attr]
     (folder / "own.uv").write_bytes(bytes(8 * corners))
     info = {"result": result, "is_base": True, "uv": uv, "corners": corners}
-    scene_package.reserve(item, job, result)
-    scene_package.put(scene_package.Loading(folder / "own.blend"), info, job_id=job, provenance={})
+    scene_package.await_result(item, job, result)
+    scene_package.put_onto_objects(
+        scene_package.Loading(folder / "own.blend"), info, job_id=job, provenance={}
+    )
 
 
 def world_points(item: bpy.types.Object) -> Any:

@@ -63,7 +63,7 @@ def reserve(job: NewJob | JobRecord, target: bpy.types.Object | None) -> bool:
     item = target or _found(job.id, str(own.get("object")))
     if item is None or scene.awaited_job(item) or not item.users_scene:
         return False
-    scene.reserve(item, job.id, str(result))
+    scene.await_result(item, job.id, str(result))
     return True
 
 
@@ -110,7 +110,7 @@ def arrive(loaded: scene.Loading, job: JobRecord) -> bool:
     assert isinstance(own, dict)
     info = {**_info(job), "is_base": own.get("is_base")}
     try:
-        return bool(scene.put(loaded, info, job_id=job.id, provenance=provenance))
+        return bool(scene.put_onto_objects(loaded, info, job_id=job.id, provenance=provenance))
     except scene.EditedError:  # from now on it waits for an object of its own
         loaded.drop()
         scene.note_fit(job.id, "OBJECT", info.get("fit"))

@@ -168,7 +168,7 @@ def keep(context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> int:
         for item in placeholders.objects_of(job_id, context.scene.objects)
         if _is_of_this_file(item) and item.get("maquette_job") != job.id and not scene.job_of(item)
     ]
-    own = {each for each in roots if not placeholders.is_root(each) and not scene.is_made(each)}
+    own = {each for each in roots if not placeholders.is_root(each) and not scene.is_made_to_wait(each)}
     for item in own:  # the artist's, which was to be replaced
         scene.drop_placeholder(item)
     leaving = {each for root in roots if root not in own for each in (root, *scene.parts_of(root))}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of the converter (see ../convert.py), for a background Blender alone; and half of `parts`.
+"""The steps of the converter (../convert.py): delivered files are recognised by content, checked, imported.
 
-Delivered files are staged and recognised by content, checked, imported, and arranged under one root.
-Every byte is hostile until then.
+They run in a background Blender, since every byte is hostile until then. The artist's Blender, too, uses
+animated.py, bounds.py and sidecar.py, which read a result that was converted already.
 """

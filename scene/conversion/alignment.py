@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Puts what came back over what was sent: services scale to a size of their own, move, and some turn.
+"""Puts what came back over what was sent: services scale it to their own size, move it, and may turn it.
 
-By the boxes of both; where their shapes then do not meet, by whichever quarter turn lets them.
+The boxes of both are put over each other. If the shapes do not meet then, all quarter turns are tried.
 """
 
 import itertools
@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from mathutils import Matrix, kdtree
 
-from .surface import Surface
+from .surface import Surface, places_by_area
 
 _SAME = 1e-4  # of the size: boxes that differ by less are the same, and nothing is moved
 _MEETS = 0.02  # of the size: shapes that are so near to each other on average meet
@@ -83,13 +83,9 @@ def _quarter_turns() -> list[np.ndarray]:
 
 def _points(surface: Surface, count: int, chance: np.random.Generator) -> np.ndarray:
     """Points spread evenly over the surface."""
-    a, b, c = (surface.corners[:, corner].astype(np.float64) for corner in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    if not area.sum() > 0:
-        return surface.corners.reshape(-1, 3)[:count].astype(np.float64)
-    picked = np.searchsorted(np.cumsum(area), chance.random(count) * area.sum()).clip(0, len(area) - 1)
-    weights = chance.dirichlet((1.0, 1.0, 1.0), count)
-    return (surface.corners[picked] * weights[:, :, None]).sum(axis=1)
+    places = places_by_area(surface, count, chance)
+    points = surface.corners.reshape(-1, 3)[:count] if places is None else places.of(surface.corners)
+    return points.astype(np.float64)
 
 
 def matching_triangles(came: Surface, sent: Surface) -> tuple[np.ndarray, np.ndarray] | None:

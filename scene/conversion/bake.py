@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bakes what one surface looks like onto the UV map of another: pictures of the same size a texel.
+"""Bakes what one surface looks like onto the UV map of another, in texels about as large as those that came.
 
 Each texel asks once for its place on the other surface, and takes every channel from there. Where there is no
 place near enough it is marked in a colour that nobody takes for the texture, and counted.
@@ -14,7 +14,7 @@ import numpy as np
 from .look import Look
 from .raster import Texels, filled, texels_of
 from .shading import Channel, image_of, material_of
-from .surface import Finder, Places, Surface, unit
+from .surface import Finder, Places, Surface, unit, uv_area
 
 GAP = (1.0, 0.0, 1.0)  # what is shown where nothing came
 NEAR = 0.02  # of the size: what is farther away is not the same place
@@ -102,7 +102,7 @@ class Baker:
         """Pixels a side, so that a place has about as many as it came with: a power of two."""
         largest = max((max(each.size) for each in self._look.images()), default=1024)
         if self._came.uv is not None and self._came.uv.size:
-            ratio = math.sqrt(max(area_of(self._came.uv), 1e-6) / max(area_of(uv), 1e-6))
+            ratio = math.sqrt(max(uv_area(self._came.uv), 1e-6) / max(uv_area(uv), 1e-6))
             largest *= min(max(ratio, 0.5), 4.0)
         return int(min(max(2 ** round(math.log2(max(largest, 1))), SMALLEST), LARGEST))
 
@@ -190,9 +190,3 @@ def _frame(tangent: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndar
     flat = tangent[:, :3]
     across = unit(flat - normal * (flat * normal).sum(axis=1, keepdims=True))
     return across, np.cross(normal, across) * np.sign(tangent[:, 3:4])
-
-
-def area_of(uv: np.ndarray) -> float:
-    """Of triangles in the square of the UVs."""
-    one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    return float(np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum() / 2)

@@ -46,8 +46,8 @@ def new_material(name: str) -> bpy.types.Material:
     return material
 
 
-def surface_of(material: bpy.types.Material) -> bpy.types.Node | None:
-    """The node that says what the surface is like."""
+def principled_node(material: bpy.types.Material) -> bpy.types.Node | None:
+    """The Principled BSDF of the material, which its colour goes into; None if it has none."""
     nodes = material.node_tree.nodes if material.node_tree else ()
     return next((each for each in nodes if each.type == "BSDF_PRINCIPLED"), None)
 
@@ -66,12 +66,12 @@ def _layer(mesh: bpy.types.Mesh) -> str:
 
 
 def _is_plain(material: bpy.types.Material) -> bool:
-    surface = surface_of(material)
+    surface = principled_node(material)
     return surface is not None and not surface.inputs["Base Color"].is_linked
 
 
 def _tint(material: bpy.types.Material, layer: str) -> None:
-    tree, surface = material.node_tree, surface_of(material)
+    tree, surface = material.node_tree, principled_node(material)
     assert tree and surface
     base = surface.inputs["Base Color"]
     colour = tree.nodes.new("ShaderNodeVertexColor")

@@ -32,9 +32,9 @@ def _known_extensions() -> set[str]:
     found = set(module.glTFImporter("", settings).extensions_managed)
     addon: Any = importlib.import_module("io_scene_gltf2")
     if not addon.is_draco_available():  # asked by all: each build has its library or has not
-        found.discard("KHR_draco_mesh_compression")
+        found.discard(_DRACO)
     if not getattr(addon, "is_meshopt_available", lambda: False)():
-        found -= {"EXT_meshopt_compression", "KHR_meshopt_compression"}
+        found.difference_update(_MESHOPT)
     return found
 
 

@@ -17,7 +17,7 @@ MIN_BYTES = 1 << 30
 
 @contextlib.contextmanager
 def bounded(limit_bytes: int = 0) -> Iterator[None]:
-    """So much more than there is now: half of the machine's memory and MAX_BYTES at most, if 0 is given."""
+    """Limits further memory to `limit_bytes`; 0: half of the machine's, at most MAX_BYTES."""
     if sys.platform == "win32":
         _bound_for_good(limit_bytes or MAX_BYTES)
         yield

@@ -14,7 +14,7 @@ _FLAT = 1e-7  # a volume below this tells no direction
 
 
 @dataclass(frozen=True)
-class Surface:
+class FaceLinks:
     """Faces, their corners, and the edges that two of them share."""
 
     points: np.ndarray
@@ -41,37 +41,37 @@ def components(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return lowest
 
 
-def count_flipped(surface: Surface) -> tuple[int, int]:
-    """How many faces look the wrong way; of how many that means nothing, as a surface has one side alone."""
-    shells, signs, is_one_sided = _shells(surface)
+def count_flipped(links: FaceLinks) -> tuple[int, int]:
+    """How many faces look the wrong way; of how many that means nothing: their surface has one side alone."""
+    shells, signs, is_one_sided = _shells(links)
     count = int(shells.max()) + 1
     ahead, back = (np.bincount(shells[signs == sign], minlength=count) for sign in (1, -1))
     is_closed = np.ones(count, np.bool_)
-    is_closed[shells[surface.is_open]] = False
-    aligned = np.bincount(shells, surface.volumes * signs, count)  # if all faces had the sign 1
+    is_closed[shells[links.is_open]] = False
+    aligned = np.bincount(shells, links.volumes * signs, count)  # if all faces had the sign 1
     has_inside = is_closed & (np.abs(aligned) > _FLAT)
     flipped = np.where(has_inside, np.where(aligned > 0, back, ahead), np.minimum(ahead, back))
-    is_inwards = np.bincount(shells, surface.volumes, count) < 0
+    is_inwards = np.bincount(shells, links.volumes, count) < 0
     hollows = np.flatnonzero(has_inside & is_inwards)
     solids = np.flatnonzero(has_inside & ~is_inwards)
     if len(hollows) and len(solids):
-        hollows = hollows[_are_within(_boxes(surface, shells), hollows, solids)]
+        hollows = hollows[_are_within(_boxes(links, shells), hollows, solids)]
         flipped[hollows] = (ahead + back - flipped)[hollows]
     flipped[shells[is_one_sided]] = 0
     return int(flipped.sum()), int(np.count_nonzero(is_one_sided))
 
 
-def _shells(surface: Surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shells(links: FaceLinks) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each face the number of what it hangs together with, 1 or -1 so that in there those of one sign look
     the same way, and whether no such signs can be given.
     """
-    count = len(surface.parts)
-    is_turned = surface.is_turned
+    count = len(links.parts)
+    is_turned = links.is_turned
     if not is_turned.any():
-        return _numbered(surface.parts), np.ones(count, np.int8), np.zeros(count, np.bool_)
-    patches = _numbered(components(count, surface.one[~is_turned], surface.other[~is_turned]))
+        return _numbered(links.parts), np.ones(count, np.int8), np.zeros(count, np.bool_)
+    patches = _numbered(components(count, links.one[~is_turned], links.other[~is_turned]))
     count = int(patches.max()) + 1
-    one, other = patches[surface.one[is_turned]], patches[surface.other[is_turned]]
+    one, other = patches[links.one[is_turned]], patches[links.other[is_turned]]
     # Each patch is there twice, as it is and turned over; what has to be turned for another hangs together.
     both = components(2 * count, np.append(one, one + count), np.append(other + count, other))
     plain, over = both[:count], both[count:]
@@ -86,12 +86,12 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
     return (np.cumsum(is_there, dtype=np.int32) - 1)[labels]
 
 
-def _boxes(surface: Surface, shells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _boxes(links: FaceLinks, shells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest corner of each shell."""
-    of_corner = np.repeat(shells, surface.sizes)
+    of_corner = np.repeat(shells, links.sizes)
     order = np.argsort(of_corner, kind="stable")
     starts = np.searchsorted(of_corner[order], np.arange(int(shells.max()) + 1))
-    points = surface.points[surface.corners[order]]
+    points = links.points[links.corners[order]]
     return np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .mesh_parts import Surface, components, count_flipped
+from .mesh_parts import FaceLinks, components, count_flipped
 
 STEPS = 2**20
 
@@ -123,8 +123,8 @@ def _counts_of_faces(mesh: MeshArrays) -> tuple[dict[str, int], np.ndarray]:
     users = np.bincount(edges, minlength=len(mesh.edges))
     in_unit = ((axes - ((low + high) / 2)[:, None]) / side).astype(np.float32)
     volumes, heights = _volumes_and_heights(in_unit, mesh)
-    surface = _surface(mesh, faces, edges, corners == ends[0][edges], users, parts, volumes)
-    flipped, one_sided = count_flipped(surface)
+    links = _face_links(mesh, faces, edges, corners == ends[0][edges], users, parts, volumes)
+    flipped, one_sided = count_flipped(links)
     boundary = int(np.count_nonzero(users == 1))
     counts = {
         "parts": int(np.count_nonzero(np.bincount(parts))),
@@ -158,7 +158,7 @@ def _merged(mesh: MeshArrays, first: np.ndarray, is_first: np.ndarray) -> MeshAr
     )
 
 
-def _surface(
+def _face_links(
     mesh: MeshArrays,
     faces: np.ndarray,
     edges: np.ndarray,
@@ -166,7 +166,7 @@ def _surface(
     users: np.ndarray,
     parts: np.ndarray,
     volumes: np.ndarray,
-) -> Surface:
+) -> FaceLinks:
     """By `faces` and `edges` of corners, and whether their faces go along the edges in these' own way."""
     one, other = (np.zeros(len(users), np.int32) for _ in range(2))
     one[edges[::-1]] = faces[::-1]  # of several values for a place the last stays
@@ -175,7 +175,7 @@ def _surface(
     ahead = np.bincount(edges[is_ahead], minlength=len(users))
     is_open = np.zeros(len(parts), np.bool_)
     is_open[faces[~is_pair[edges]]] = True
-    return Surface(
+    return FaceLinks(
         points=mesh.points,
         corners=mesh.corners,
         sizes=mesh.sizes,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from .colours import new_material, surface_of
+from .colours import new_material, principled_node
 from .unpack import Format, Model, header_of_ply, is_picture
 
 _COLOUR = re.compile(r"albedo|diffuse|base[-_ ]?colou?r|(?<![a-z])(colou?r|col)(?![a-z])", re.IGNORECASE)
@@ -83,7 +83,7 @@ def _paint(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
         mesh.materials.clear()
         mesh.materials.append(new_material(mesh.name))
     for material in [each for each in mesh.materials if each]:
-        surface = surface_of(material)
+        surface = principled_node(material)
         if surface is None or surface.inputs["Base Color"].is_linked:
             continue
         tree = material.node_tree

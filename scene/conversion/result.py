@@ -11,9 +11,10 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
-from ..custom_properties import HIGHEST, LOWEST, PREFIX
+from ..custom_properties import HIGHEST, LOWEST, PART, PREFIX
+from ..place import floor_centre
 from .animated import uses_of
 from .clips import settle_clips
 from .importers import run_importer
@@ -22,7 +23,7 @@ from .names import make_readable
 from .one_object import can_be_one, make_one
 from .rig_scale import fold_scale
 from .shown import hidden_words, include_all_collections, shown_meshes
-from .sidecar import PART, extract_arrays
+from .sidecar import extract_arrays
 from .takes import keep_takes
 from .unpack import Format, Model, UnreadableError, UnsupportedError
 
@@ -199,15 +200,16 @@ def root_over(
     Both are called `name`. Under an empty the shift sits in the parent inverse: it neither touches a mesh nor
     a location that an action may animate.
     """
-    pivot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    pivot = floor_centre(Vector(low), Vector(high))
+    to_pivot = Matrix.Translation(-pivot)
     if can_be_one(objects):
-        root = make_one(objects, Matrix.Translation([-float(value) for value in pivot]))
+        root = make_one(objects, to_pivot)
         root.name = name
         objects[:] = [root]
     else:
         root = bpy.data.objects.new(name, None)
         root.empty_display_size = float((high - low).max()) * 0.25
-    root[LOWEST], root[HIGHEST] = (low - pivot).tolist(), (high - pivot).tolist()
+    root[LOWEST], root[HIGHEST] = list(Vector(low) - pivot), list(Vector(high) - pivot)
     collection = bpy.data.collections.new(RESULT_COLLECTION)
     for each in {root: None, **dict.fromkeys(objects)}:
         collection.objects.link(each)
@@ -216,7 +218,7 @@ def root_over(
         each[PART] = True
         if each.parent is None:
             each.parent = root
-            each.matrix_parent_inverse = Matrix.Translation([-float(value) for value in pivot])
+            each.matrix_parent_inverse = to_pivot
     return collection
 
 

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 _COMPONENTS = {"Red": 0, "R": 0, "Green": 1, "G": 1, "Blue": 2, "B": 2, "Alpha": 3}
+_VERTEX_COLOURS = ("VERTEX_COLOR", "ATTRIBUTE")  # nodes that read them
 _STEPS_MAX = 12  # nodes between a picture and the shader
 
 
@@ -57,6 +58,11 @@ def channels_of(material: bpy.types.Material | None) -> dict[str, Channel]:
     return found
 
 
+def has_texture(material: bpy.types.Material | None) -> bool:
+    """Whether a picture, or colours of vertices, say what some property of the material is."""
+    return any(each.image or each.has_colours for each in channels_of(material).values())
+
+
 def _channel(socket: Any) -> Channel:
     """Follows the links back to a picture; factors on the way are multiplied."""
     channel = Channel((1.0, 1.0, 1.0))
@@ -70,34 +76,36 @@ def _channel(socket: Any) -> Channel:
             channel.image = node.image
             channel.component = 3 if link.from_socket.name == "Alpha" else channel.component
             break
-        if node.type in ("VERTEX_COLOR", "ATTRIBUTE"):
+        if node.type in _VERTEX_COLOURS:
             channel.has_colours = True
             break
         if node.type in ("SEPARATE_COLOR", "SEPRGB"):
             channel.component = _COMPONENTS.get(link.from_socket.name)
-        inputs = [each for each in node.inputs if each.enabled and not each.is_unavailable]
-        inputs = [each for each in inputs if each.type in ("RGBA", "VALUE") and "Fac" not in each.name]
+        inputs = _inputs_of(node)
         if node.type == "NORMAL_MAP":
             strength = node.inputs["Strength"].default_value
             channel.factor = (strength, strength, 1.0)
-            inputs = [node.inputs["Color"]]
         linked = [each for each in inputs if each.is_linked]
         if not linked:
             break
         for each in linked[1:]:  # a colour of vertices beside a picture
-            channel.has_colours |= each.links[0].from_node.type in ("VERTEX_COLOR", "ATTRIBUTE")
-        if linked[0].links[0].from_node.type in ("VERTEX_COLOR", "ATTRIBUTE") and len(linked) > 1:
+            channel.has_colours |= each.links[0].from_node.type in _VERTEX_COLOURS
+        if linked[0].links[0].from_node.type in _VERTEX_COLOURS and len(linked) > 1:
             channel.has_colours = True
             linked.reverse()
-        if (
-            len(inputs) > len(linked)
-            and getattr(node, "blend_type", getattr(node, "operation", "")) == "MULTIPLY"
-        ):
-            for each in inputs:
-                if not each.is_linked:
-                    channel.factor = _times(channel.factor, _constant(each))
+        if getattr(node, "blend_type", getattr(node, "operation", "")) == "MULTIPLY":
+            for each in [each for each in inputs if not each.is_linked]:
+                channel.factor = _times(channel.factor, _constant(each))
         socket = linked[0]
     return channel
+
+
+def _inputs_of(node: Any) -> list[Any]:
+    """The sockets of the colours or values that the node makes another of."""
+    if node.type == "NORMAL_MAP":
+        return [node.inputs["Color"]]
+    inputs = [each for each in node.inputs if each.enabled and not each.is_unavailable]
+    return [each for each in inputs if each.type in ("RGBA", "VALUE") and "Fac" not in each.name]
 
 
 def _constant(socket: Any) -> tuple[float, float, float]:
@@ -126,10 +134,12 @@ def _pixels(image: bpy.types.Image) -> np.ndarray:
 
 
 def to_linear(values: np.ndarray) -> np.ndarray:
+    """From what sRGB has (IEC 61966-2-1)."""
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def to_srgb(values: np.ndarray) -> np.ndarray:
+    """Linear colours as sRGB has them (IEC 61966-2-1)."""
     values = np.maximum(values, 0.0)
     return np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
 

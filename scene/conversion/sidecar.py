@@ -18,10 +18,9 @@ from typing import IO, Any, Literal
 
 import bpy
 
+from ..custom_properties import ARRAYS_BESIDE
 from ..prefault import prefault
 
-PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
-PROPERTY = "maquette_parts"  # of a mesh or an image that is not whole yet
 LARGE_BYTES = 4 << 20  # of a mesh or a texture; less comes quickly enough within the .blend
 SLICE_BYTES = 2 << 20  # 1 ms; on a virtual machine 4
 PAGE_BYTES = 4096
@@ -66,7 +65,7 @@ def extract_arrays(objects: Iterable[bpy.types.Object], folder: Path) -> None:
             file = _vacant(folder, Path(image.filepath_raw).suffix)
             file.write_bytes(image.packed_file.data)
             image.unpack(method="REMOVE")
-            image[PROPERTY] = file.name
+            image[ARRAYS_BESIDE] = file.name
 
 
 def _size(attribute: bpy.types.Attribute) -> int:
@@ -105,7 +104,7 @@ def _extract_mesh(mesh: bpy.types.Mesh, *, is_rigged: bool, folder: Path) -> Non
             if not is_hollow:
                 mesh.attributes.remove(attribute)
     left = _placeholder_mesh(mesh) if is_hollow else mesh
-    left[PROPERTY] = json.dumps(record | {"arrays": arrays})
+    left[ARRAYS_BESIDE] = json.dumps(record | {"arrays": arrays})
 
 
 def _write(attribute: bpy.types.Attribute, file: Path) -> None:
@@ -179,7 +178,7 @@ def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[None]:
         mesh.attributes.active_color_name = record["colour"]
         mesh.attributes.default_color_name = record["colour_render"]
     mesh.update()
-    del mesh[PROPERTY]
+    del mesh[ARRAYS_BESIDE]
 
 
 def rename_file(image: bpy.types.Image) -> None:
@@ -192,18 +191,18 @@ def rename_file(image: bpy.types.Image) -> None:
 
 def _incomplete(kind: str, name: str) -> bpy.types.Mesh | bpy.types.Image:
     found = getattr(bpy.data, kind).get(name)
-    if found is None or PROPERTY not in found:
+    if found is None or ARRAYS_BESIDE not in found:
         raise GoneError(name)
     return found
 
 
 def _checked(mesh: bpy.types.Mesh, folder: Path) -> dict[str, Any]:
-    """What `_take_out_mesh` wrote, once it agrees with the mesh and with the files' sizes.
+    """What `_extract_mesh` wrote, once it agrees with the mesh and with the files' sizes.
 
     Before the first allocation: counts that nothing stands behind would end Blender.
     """
     try:
-        record = json.loads(mesh[PROPERTY])
+        record = json.loads(mesh[ARRAYS_BESIDE])
         counts, arrays = (
             [int(count) for count in record["counts"]],
             [tuple(each) for each in record["arrays"]],
@@ -271,7 +270,7 @@ def _restore_array(attribute: bpy.types.Attribute, folder: Path, file: str) -> N
 
 
 def _size_of_file(image: bpy.types.Image, folder: Path) -> int:
-    with _opened(folder, image[PROPERTY]) as file:
+    with _opened(folder, image[ARRAYS_BESIDE]) as file:
         return os.fstat(file.fileno()).st_size
 
 
@@ -279,9 +278,9 @@ def _restore_image(image: bpy.types.Image, folder: Path) -> None:
     """Blender reads the file as it is, without looking into it."""
     _size_of_file(image, folder)
     name = image.filepath_raw
-    image.filepath_raw = str(folder / image[PROPERTY])
+    image.filepath_raw = str(folder / image[ARRAYS_BESIDE])
     image.pack()
     image.filepath_raw = name
     for packed in image.packed_files:
         packed.filepath = name
-    del image[PROPERTY]
+    del image[ARRAYS_BESIDE]

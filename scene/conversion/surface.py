@@ -51,6 +51,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, 1e-20)
 
 
+def uv_area(uv: np.ndarray) -> float:
+    """How much of the UV map triangles take, (n, 3, 2): 1 is the square of the picture."""
+    one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    return float(np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum() / 2)
+
+
 def surface_from(
     parts: Sequence[tuple[bpy.types.Mesh, Matrix]], *, uv: str = "", has_tangents: bool = False
 ) -> Surface:
@@ -151,6 +157,18 @@ class Places:
         for corner in (1, 2):
             found += values[self.triangle, corner] * weights[:, corner]
         return found
+
+
+def places_by_area(surface: Surface, count: int, chance: np.random.Generator) -> Places | None:
+    """So many places, as many everywhere by area, without distances; None if the surface has no area."""
+    a, b, c = (surface.corners[:, corner].astype(np.float64) for corner in range(3))
+    ends = np.cumsum(np.nan_to_num(np.linalg.norm(np.cross(b - a, c - a), axis=1)))
+    if not len(ends) or not ends[-1] > 0:
+        return None
+    triangle = np.searchsorted(ends, chance.random(count) * ends[-1], "right").clip(0, len(ends) - 1)
+    first, second = np.sqrt(chance.random(count)), chance.random(count)
+    weights = np.stack([1 - first, first * (1 - second), first * second], axis=1).astype(np.float32)
+    return Places(triangle, weights, np.empty(0))
 
 
 class Finder:

@@ -317,10 +317,8 @@ def _unpacked(path: Path) -> list[Model]:
     for file in files:
         try:
             models += _models(file, is_inner=True)
-        except (
-            UnreadableError,
-            UnsupportedError,
-        ) as why:  # a text or licence file is no fault of the archive
+        # A text or licence file is no fault of the archive.
+        except (UnreadableError, UnsupportedError) as why:
             refused.append(why)
     if not models:
         refused.sort(key=lambda why: isinstance(why, NoModelError))

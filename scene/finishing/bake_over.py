@@ -13,7 +13,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..conversion.bake import Baker, Whole
-from ..conversion.shading import channels_of, show_in_solid
+from ..conversion.shading import channels_of, has_texture, show_in_solid
 from ..conversion.surface import surface_from
 from ..conversion.values import values_of
 from .unwrap import NAME, unwrap
@@ -42,7 +42,7 @@ def bake_over(work: Work, before: Before) -> None:
     size = work.profile["bake"] or work.profile["texture_px"] or USUAL_PX
     meshes = list(work.users())
     slots = [slot for mesh in meshes for slot in before[mesh.name].materials]
-    if not work.profile["bake"] and not any(map(_is_dressed, slots)):
+    if not work.profile["bake"] and not any(map(has_texture, slots)):
         return  # there is nothing to be kept
     unwrap(work, size)
     work.has_new_surface = work.is_repainted = True
@@ -69,10 +69,6 @@ def bake_over(work: Work, before: Before) -> None:
             mesh.color_attributes.remove(each)
     if target.tangents is None:
         raise CannotError("it has faces of more than four corners: all but its normals was baked")
-
-
-def _is_dressed(material: bpy.types.Material | None) -> bool:
-    return any(one.image or one.has_colours for one in channels_of(material).values())
 
 
 def _extent(mesh: bpy.types.Mesh) -> float:

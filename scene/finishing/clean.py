@@ -15,17 +15,23 @@ NEAR = 1e-6  # of the size: vertices so near to each other are one
 
 
 def weld(work: Work) -> None:
-    """Joins vertices at the same place; takes away faces without area that then are none, and loose edges."""
+    """Joins vertices at the same place, and takes away edges and vertices that then have no face."""
     for mesh in work.users():
-        normals = None if work.profile["smooth_angle"] else _normals(mesh)
-        corners = len(mesh.loops)
-        with edited(mesh) as held:
-            size = max((vertex.co.length for vertex in held.verts), default=0.0)
-            bmesh.ops.remove_doubles(held, verts=held.verts, dist=size * NEAR)
+        weld_mesh(mesh, keeps_normals=not work.profile["smooth_angle"], keeps_loose=False)
+
+
+def weld_mesh(mesh: bpy.types.Mesh, *, keeps_normals: bool, keeps_loose: bool = True) -> None:
+    """Joins vertices at the same place. Normals of its own stay only if no face goes with that."""
+    normals = _normals(mesh) if keeps_normals else None
+    corners = len(mesh.loops)
+    with edited(mesh) as held:
+        size = max((vertex.co.length for vertex in held.verts), default=0.0)
+        bmesh.ops.remove_doubles(held, verts=held.verts, dist=size * NEAR)
+        if not keeps_loose:
             bmesh.ops.delete(held, geom=[each for each in held.edges if not each.link_faces], context="EDGES")
             bmesh.ops.delete(held, geom=[each for each in held.verts if not each.link_edges], context="VERTS")
-        if normals is not None and len(mesh.loops) == corners:
-            mesh.normals_split_custom_set(normals.tolist())
+    if normals is not None and len(mesh.loops) == corners:
+        mesh.normals_split_custom_set(normals.tolist())
 
 
 def turn_outwards(work: Work) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fewer faces: Blender's Decimate, to a number of them, what lies at the seams of UVs last."""
+"""Fewer faces by Blender's Decimate; what lies at the seams of UVs goes last."""
 
 from typing import Any
 
@@ -53,9 +53,8 @@ def fewer(mesh: bpy.types.Mesh, wanted: int, *, keeps_uv: bool) -> bpy.types.Mes
             _mark_seams(item, source)
         modifier: Any = item.modifiers.new("fewer", "DECIMATE")
         modifier.use_collapse_triangulate = True
-        for group in (
-            [_GROUP, ""] if _GROUP in item.vertex_groups else [""]
-        ):  # the seams alone may be too many
+        # Without the group in the end: the seams alone may be too many.
+        for group in [_GROUP, ""] if _GROUP in item.vertex_groups else [""]:
             modifier.vertex_group = group
             modifier.ratio = wanted / max(_triangles(source), 1)
             for _ in range(TRIES):

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ..conversion.look import Look
-from ..conversion.surface import Finder, Places, Surface, surface_from
+from ..conversion.surface import Finder, Places, Surface, places_by_area, surface_from
 from .work import CannotError, Work
 
 SAMPLES = 100_000  # of each surface
@@ -85,16 +85,10 @@ def _surface(work: Work) -> Surface:
 
 def sampled(surface: Surface, count: int) -> Places:
     """So many places, as many everywhere by area, the same each time. Raises CannotError if it has none."""
-    rng = np.random.default_rng(SEED)
-    a, b, c = (surface.corners[:, corner].astype(np.float64) for corner in range(3))
-    areas = np.nan_to_num(np.linalg.norm(np.cross(b - a, c - a), axis=1))
-    ends = np.cumsum(areas)
-    if not ends[-1] > 0:
+    places = places_by_area(surface, count, np.random.default_rng(SEED))
+    if places is None:
         raise CannotError("its faces have no area")
-    triangle = np.searchsorted(ends, rng.random(count) * ends[-1], "right").clip(0, len(ends) - 1)
-    first, second = np.sqrt(rng.random(count)), rng.random(count)
-    weights = np.stack([1 - first, first * (1 - second), first * second], axis=1).astype(np.float32)
-    return Places(triangle, weights, np.empty(0))
+    return places
 
 
 def _part(places: Places, count: int) -> Places:

@@ -13,8 +13,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..conversion.sidecar import PART
 from ..conversion.surface import surface_from
+from ..custom_properties import PART
+from ..export_as import HULL
 from .deviation import sampled
 from .lods import hide
 from .work import CannotError, Work
@@ -36,7 +37,7 @@ def add_hulls(work: Work) -> None:
     of = next(users[0] for users in work.users().values())
     root = work.root
     for number, (corners, faces) in enumerate(hulls, 1):
-        name = f"UCX_{of.name}_{number:02}"
+        name = f"{HULL}{of.name}_{number:02}"
         mesh = bpy.data.meshes.new(name)
         mesh.from_pydata(corners.tolist(), [], faces)
         item = bpy.data.objects.new(name, mesh)

@@ -9,8 +9,7 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from ..conversion.sidecar import PART
-from ..custom_properties import HIGHEST, LOWEST
+from ..custom_properties import HIGHEST, LOWEST, PART
 from .decimate import fewer
 from .work import CannotError, Work
 

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..custom_properties import NAMED
+from ..export_as import HULL
 from .work import Work
 
 MOST = 60  # characters: Blender holds 63, and puts a number behind what is taken
@@ -23,7 +24,7 @@ def give_names(work: Work) -> None:
     """
     profile = work.profile
     shapes: list[Any] = [each for each in work.objects if each.type in ("MESH", "POINTCLOUD")]
-    hulls = [each for each in shapes if each.hide_render and each.name.startswith("UCX_")]
+    hulls = [each for each in shapes if each.hide_render and each.name.startswith(HULL)]
     plain = [each for each in shapes if each not in hulls]
     bases = list(dict.fromkeys(_ENDS.sub("", each.name) for each in plain))
     names = _made(profile["object_name"], work.name, bases)
@@ -54,11 +55,11 @@ def _name_objects(work: Work, plain: Sequence[bpy.types.Object], names: dict[str
 
 def _name_added(plain: Sequence[Any], hulls: Sequence[Any], *, has_mesh_names: bool) -> None:
     """Hulls after what they are of, and meshes that have no name yet after their objects."""
-    _name(hulls, [f"UCX_{plain[0].name}_{number:02}" for number in range(1, len(hulls) + 1)])
+    _name(hulls, [f"{HULL}{plain[0].name}_{number:02}" for number in range(1, len(hulls) + 1)])
     if has_mesh_names:
         _name(
             [each.data for each in hulls],
-            [f"UCX_{plain[0].data.name}_{number:02}" for number in range(1, len(hulls) + 1)],
+            [f"{HULL}{plain[0].data.name}_{number:02}" for number in range(1, len(hulls) + 1)],
         )
         return
     added = {each.data: each.name for each in (*plain, *hulls) if each.hide_render}

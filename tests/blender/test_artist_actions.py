@@ -166,9 +166,9 @@ def test_any_part_of_a_result_with_several_selects_the_whole_of_it(scene: Any, b
     assert len(scene.objects) == 5
 
 
-@pytest.mark.parametrize("ending", scene_package.FORMS)
+@pytest.mark.parametrize("ending", scene_package.EXPORT_FORMATS)
 def test_blender_s_exporters_know_the_options_that_export_gives_them(ending: str) -> None:
-    form = scene_package.FORMS[ending]
+    form = scene_package.EXPORT_FORMATS[ending]
     if not scene_package.can_export(ending):
         pytest.skip(f"this Blender was made without {form.title}")
     group, name = form.operator.split(".")

@@ -126,7 +126,7 @@ def skip_unless_it_writes(ending: str) -> None:
 
 
 @pytest.mark.parametrize("is_beside", [False, True])
-@pytest.mark.parametrize("ending", scene_package.FORMS)
+@pytest.mark.parametrize("ending", scene_package.EXPORT_FORMATS)
 def test_what_is_exported_comes_back_in_its_size_with_its_texture(
     result: Path, tmp_path: Path, ending: str, is_beside: bool
 ) -> None:

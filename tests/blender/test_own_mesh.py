@@ -221,7 +221,7 @@ def test_a_texture_goes_onto_suzanne_and_all_that_is_hers_stays(name, is_base, t
     assert error < most
     assert gaps < 0.005
     assert {bpy.data.materials[name].use_fake_user for name in ("Fur", "Eyes")} == {True}
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
     assert not [key for key in item.keys() if key.startswith("maquette_")]  # noqa: SIM118 # no dict
 
@@ -264,7 +264,7 @@ def test_a_mesh_takes_the_place_of_the_old_one_which_is_kept(tmp_path: Path) -> 
     assert faces_by_slot(item) == pytest.approx(slots, abs=0.03)
     mesh: Any = item.data
     assert len(mesh.edges) < 1.6 * len(mesh.polygons) + 3 * len(mesh.vertices)
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
     assert not halves.use_fake_user
 
@@ -288,7 +288,7 @@ def test_modifiers_that_are_in_the_mesh_already_are_switched_off_until_it_is_res
     came = shapes.serviced(shapes.sent(item, told, tmp_path), as_sent, tmp_path)
     shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
     assert not item.modifiers["Subdivision"].show_viewport
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
     assert not item.modifiers["Subdivision"].show_render
 
@@ -313,7 +313,7 @@ def test_a_mesh_without_uvs_gets_some_and_loses_them_again(change, most, tmp_pat
     error, gaps = error_of(item, is_base=True)
     assert error < most
     assert gaps < 0.005
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
 
 
@@ -339,7 +339,7 @@ def test_uvs_that_a_model_has_made_come_as_a_map_more(tmp_path: Path) -> None:
     new = np.empty(len(item.data.loops) * 2, np.float32)
     item.data.uv_layers[1].uv.foreach_get("vector", new)
     assert len(np.unique(new.reshape(-1, 2), axis=0)) > 600
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
 
 
@@ -418,7 +418,7 @@ def test_twins_of_one_mesh_get_a_texture_each_and_their_own_back(tmp_path: Path)
     assert painted_by[0] != painted_by[1]
     assert [each.name for each in item.data.materials] == ["Fur", "Eyes"]
     for each in (item, twin):
-        shapes.scene_package.restore(each)
+        shapes.scene_package.restore_original(each)
     assert (arrays(item), arrays(twin)) == before
 
 
@@ -465,7 +465,7 @@ def test_what_was_there_can_be_restored_after_saving_and_reloading(tmp_path: Pat
     (again,) = wanted.objects
     bpy.context.scene.collection.objects.link(again)
     assert again.data.shape_keys is None
-    shapes.scene_package.restore(again)
+    shapes.scene_package.restore_original(again)
     after = arrays(again)
     for name in ("mesh", "place", "slots"):  # names and parents are others of the same
         del before[name], after[name]
@@ -485,7 +485,7 @@ def test_materials_of_the_object_alone_can_be_restored_too(result: str, tmp_path
     came = shapes.serviced(shapes.sent(item, told, tmp_path), painted(), tmp_path)
     shapes.arrived(shapes.fitted(came, told, tmp_path), told, tmp_path)
     assert bpy.data.materials["Mine alone"].users
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
     assert [each.name for each in item.data.materials] == of_mesh
 
@@ -569,7 +569,7 @@ def test_twins_without_a_material_have_no_slot_again(order: int, tmp_path: Path)
         shapes.given(each, "MATERIAL", tmp_path, job=f"job_{number}")
     twins.append(twin_of(first))
     for each in twins[::order]:
-        shapes.scene_package.restore(each)
+        shapes.scene_package.restore_original(each)
     assert [slots_of(each) for each in twins] == [[], [], []]
 
 
@@ -584,7 +584,7 @@ def test_faces_have_their_materials_again_wherever_their_slots_are_now(replaced,
     shapes.given(item, "MATERIAL", tmp_path, slots=3, job="job_2")
     bpy.ops.object.material_slot_move(direction="UP")
     assert on_faces(item) != before
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert on_faces(item) == before
     assert slots_of(item) == [("DATA", "Green"), ("DATA", "Red"), ("DATA", "Blue")]
 
@@ -594,7 +594,7 @@ def test_materials_come_back_after_a_slot_was_removed(tmp_path: Path) -> None:
     shapes.given(item, "MATERIAL", tmp_path)
     item.active_material_index = 0
     bpy.ops.object.material_slot_remove()
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert slots_of(item) == [("DATA", "Green"), ("DATA", "Blue")]
 
 
@@ -603,7 +603,7 @@ def test_a_material_that_was_put_there_since_stays(tmp_path: Path) -> None:
     shapes.given(item, "MATERIAL", tmp_path, slots=2)
     item.material_slots[0].material = bpy.data.materials.new("Mine")
     item.material_slots[1].material = None
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert slots_of(item) == [("DATA", "Mine"), ("DATA", "Green")]
     assert [bpy.data.materials[name].use_fake_user for name in ("Red", "Green")] == [True, False]
 
@@ -614,7 +614,7 @@ def test_what_the_artist_did_between_two_textures_counts(tmp_path: Path) -> None
     item.material_slots[1].material = bpy.data.materials.new("Mine")
     item.material_slots[2].material = item.material_slots[0].material
     shapes.given(item, "MATERIAL", tmp_path, slots=3, job="job_2")
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert slots_of(item) == [("DATA", "Red"), ("DATA", "Mine"), ("DATA", "Red")]
 
 
@@ -622,7 +622,7 @@ def test_materials_come_back_after_the_texture_was_deleted(tmp_path: Path) -> No
     item = cube("Red", "Green")
     shapes.given(item, "MATERIAL", tmp_path, slots=2)
     bpy.data.materials.remove(bpy.data.materials["Texture"])
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert slots_of(item) == [("DATA", "Red"), ("DATA", "Green")]
 
 
@@ -633,7 +633,7 @@ def test_a_material_of_several_objects_has_no_fake_user_again(tmp_path: Path) ->
     for each in (item, other):
         shapes.given(each, "MATERIAL", tmp_path)
     for each in (item, other):
-        shapes.scene_package.restore(each)
+        shapes.scene_package.restore_original(each)
     assert not bpy.data.materials["Wood"].use_fake_user
 
 
@@ -642,10 +642,10 @@ def test_what_shares_the_mesh_keeps_its_texture_until_it_is_restored_itself(tmp_
     own_maps = len(item.data.uv_layers)
     shapes.given(item, "MATERIAL", tmp_path, uv="Came")
     twin = twin_of(item)
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert (slots_of(item), slots_of(twin)) == ([("DATA", "Red")], [("OBJECT", "Texture")])
     assert "Came" in item.data.uv_layers
-    shapes.scene_package.restore(twin)
+    shapes.scene_package.restore_original(twin)
     assert slots_of(twin) == slots_of(item) == [("DATA", "Red")]
     assert len(item.data.uv_layers) == own_maps
 
@@ -655,7 +655,7 @@ def test_a_twin_that_got_a_texture_of_its_own_has_what_was_there_before_both(tmp
     shapes.given(item, "MATERIAL", tmp_path)
     twin = twin_of(item)
     shapes.given(twin, "MATERIAL", tmp_path, job="job_2")
-    shapes.scene_package.restore(twin)
+    shapes.scene_package.restore_original(twin)
     assert (slots_of(item), slots_of(twin)) == ([("OBJECT", "Texture")], [("DATA", "Red")])
 
 
@@ -667,7 +667,7 @@ def test_a_copy_of_an_object_with_a_new_mesh_gets_a_mesh_of_its_own_back(order, 
     copy = copy_of(item)
     twin = twin_of(copy)
     for each in (item, copy, twin)[::order]:
-        shapes.scene_package.restore(each)
+        shapes.scene_package.restore_original(each)
     assert copy.data == twin.data != item.data
     assert {key for key, value in arrays(copy).items() if value != before[key]} <= {"mesh"}
     assert {key for key, value in arrays(item).items() if value != before[key]} <= {"mesh"}
@@ -680,7 +680,7 @@ def test_twins_that_got_a_mesh_each_share_one_again(tmp_path: Path) -> None:
     for number, each in enumerate((item, twin)):
         shapes.given(each, "MESH", tmp_path, job=f"job_{number}")
     for each in (item, twin):
-        shapes.scene_package.restore(each)
+        shapes.scene_package.restore_original(each)
     assert item.data == twin.data == mesh
     assert not mesh.use_fake_user
 
@@ -690,7 +690,7 @@ def test_the_uv_map_of_a_mesh_that_came_takes_none_of_the_artists_away(tmp_path:
     before = arrays(item)
     shapes.given(item, "MESH", tmp_path)
     shapes.given(item, "MATERIAL", tmp_path, uv="UVMap")
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert arrays(item) == before
 
 
@@ -714,7 +714,7 @@ def test_what_was_edited_since_stays_in_the_file(edit: Any, kept: str, tmp_path:
     item = cube("Red")
     shapes.given(item, "MESH", tmp_path)
     edit(item)
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     bpy.data.orphans_purge(do_recursive=True)  # as saving and opening do
     found = {each.name for kind in (bpy.data.meshes, bpy.data.materials) for each in kind}
     assert found - {"Texture"} == {"Cube", "Red", kept} - {""}
@@ -725,7 +725,7 @@ def test_a_mesh_with_as_long_a_name_as_can_be_has_it_again(tmp_path: Path) -> No
     mesh.name = "x" * 63
     shapes.given(item, "MESH", tmp_path)
     assert item.data.name == "x" * 63
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert (item.data, mesh.name) == (mesh, "x" * 63)
 
 
@@ -739,7 +739,7 @@ def test_a_library_override_has_its_linked_mesh_and_materials_again(result: str,
     bpy.context.scene.collection.objects.link(item)
     shapes.given(item, result, tmp_path)
     assert slots_of(item)[0][1].startswith("Texture")
-    shapes.scene_package.restore(item)
+    shapes.scene_package.restore_original(item)
     assert (slots_of(item), bool(item.data.library)) == ([("DATA", "Red")], True)
 
 
@@ -760,7 +760,7 @@ def test_a_new_object_stands_at_the_vertex_that_the_original_hangs_on() -> None:
     item.parent = holder
     item.parent_type = "VERTEX"
     item.parent_vertices = (3, 0, 0)
-    shapes.scene_package.reserve(item, shapes.JOB, "OBJECT")
+    shapes.scene_package.await_result(item, shapes.JOB, "OBJECT")
     bpy.context.view_layer.update()
     (empty,) = (each for each in bpy.data.objects if each.type == "EMPTY")
     assert (empty.matrix_world.translation - item.matrix_world.translation).length < 1e-5

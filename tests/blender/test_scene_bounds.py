@@ -457,7 +457,7 @@ def test_a_file_for_elsewhere_shows_a_morph_and_a_rig_as_they_stand(tmp_path, na
     root = placed(tmp_path, location=(3, 0, 0), size_m=2.0)
     low, high = seen([root, *root.children_recursive])
     with warnings.catch_warnings(action="ignore"):
-        scene_package.write_form([root], tmp_path / name)
+        scene_package.write_output([root], tmp_path / name)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     open_file(tmp_path / name)
     found_low, found_high = seen(each for each in bpy.data.objects if "Icosphere" not in each.name)
@@ -484,7 +484,7 @@ def test_a_size_in_metres_is_one_in_a_scene_of_any_unit_and_in_every_file(tmp_pa
     files = [each for each in files if scene_package.can_export(each.suffix)]
     for path in files:
         with warnings.catch_warnings(action="ignore"):  # Blender's exporter, with a newer numpy
-            scene_package.write_form([root], path)
+            scene_package.write_output([root], path)
     assert [*root.location, *root.scale] == before
     for path in files:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)

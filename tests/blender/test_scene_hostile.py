@@ -97,7 +97,7 @@ def test_a_model_that_maquette_exported_comes_back_like_any_other(tmp_path: Path
         provenance={"job": "job_1"},
     )
     first.data["maquette_parts"] = LIE
-    scene_package.export_glb([first], tmp_path / "again.glb")
+    scene_package.write_output([first], tmp_path / "again.glb")
     (tmp_path / "second").mkdir()
     assert convert(tmp_path / "second", tmp_path / "again.glb")["ok"]
     root, objects = scene_package.Loading(tmp_path / "second" / "result.blend").finish()

@@ -261,7 +261,7 @@ def test_an_exported_glb_holds_the_results_alone_and_their_provenance(result, sc
     with warnings.catch_warnings(
         action="ignore"
     ):  # Blender's exporter, with a newer numpy than it was made for
-        scene_package.export_glb(roots[1:], tmp_path / "horse.glb")
+        scene_package.write_output(roots[1:], tmp_path / "horse.glb")
     assert counts() == before
     assert [each.name for each in tmp_path.iterdir()] == ["horse.glb"]
     document = glb_json(tmp_path / "horse.glb")
@@ -280,7 +280,7 @@ def test_an_export_to_nowhere_is_an_error_and_leaves_nothing(result, scene, tmp_
     (tmp_path / "file").touch()
     before = counts()
     with pytest.raises((RuntimeError, OSError)), warnings.catch_warnings(action="ignore"):
-        scene_package.export_glb([root], tmp_path / "file" / "horse.glb")
+        scene_package.write_output([root], tmp_path / "file" / "horse.glb")
     assert counts() == before
     assert bpy.context.scene == scene
 

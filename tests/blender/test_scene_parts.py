@@ -77,7 +77,7 @@ def test_a_large_result_is_in_the_end_what_the_importer_made_of_the_file(large):
     assert came.uv_layers.active.active_render
     assert [each.name for each in came.materials] == ["Skin"]
     assert "maquette_min" in root
-    assert parts.PROPERTY not in came
+    assert parts.ARRAYS_BESIDE not in came
 
 
 def test_its_texture_is_packed_as_the_bytes_that_were_delivered(large):
@@ -87,7 +87,7 @@ def test_its_texture_is_packed_as_the_bytes_that_were_delivered(large):
     assert image.packed_file.data == file.read_bytes()
     assert tuple(image.size) == (TEXTURE_PX, TEXTURE_PX)
     assert str(large.parent) not in image.filepath_raw
-    assert parts.PROPERTY not in image
+    assert parts.ARRAYS_BESIDE not in image
 
 
 def test_it_comes_in_many_steps_and_nothing_is_in_the_scene_before_the_last(large):

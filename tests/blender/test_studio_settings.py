@@ -164,7 +164,7 @@ def test_outputs_are_written_where_the_preferences_have_their_add_ons_off(tmp_pa
         addon_utils.disable(name)
     try:
         for ending in (".png", ".glb"):
-            scene_of.write_form([root], tmp_path / f"a{ending}")
+            scene_of.write_output([root], tmp_path / f"a{ending}")
             assert (tmp_path / f"a{ending}").stat().st_size
     finally:
         for name in off:
@@ -180,7 +180,7 @@ def test_a_preview_takes_nothing_of_the_scene_that_is_open(tmp_path: Path) -> No
     root = bpy.data.objects.new("a", mesh)
     root["maquette_min"], root["maquette_max"] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     bpy.context.scene.collection.objects.link(root)
-    scene_of.write_form([root], tmp_path / "usual.png")
+    scene_of.write_output([root], tmp_path / "usual.png")
     scene = bpy.context.scene
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.view_settings.exposure = 4.0
@@ -189,7 +189,7 @@ def test_a_preview_takes_nothing_of_the_scene_that_is_open(tmp_path: Path) -> No
     scene.unit_settings.system = "IMPERIAL"
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.object.mode_set(mode="EDIT")
-    scene_of.write_form([root], tmp_path / "odd.png")
+    scene_of.write_output([root], tmp_path / "odd.png")
     assert bpy.context.mode == "EDIT_MESH"
     usual, odd = (pixels_of(tmp_path / f"{name}.png") for name in ("usual", "odd"))
     assert usual.shape == odd.shape
@@ -302,7 +302,7 @@ def test_nothing_is_looked_up_by_a_name_that_blender_translates(tmp_path: Path, 
     )
     assert [each.name for each in scene.collection.children] == ["Maquette"]
     for ending in (".png", ".glb", ".fbx"):
-        scene_of.write_form([root], tmp_path / f"a{ending}")
+        scene_of.write_output([root], tmp_path / f"a{ending}")
     middle = pixels_of(tmp_path / "a.png")[180:200, 180:200].mean((0, 1))
     assert middle[0] > 2 * middle[1]  # the cube is red
     capture = importlib.import_module(f"{PACKAGE}.window.capture")

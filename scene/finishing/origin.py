@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the result stands in itself: the scale of its parts, which way it looks, where its origin is."""
+"""Applies the scale of a result's parts, turns its front, sets its origin."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from mathutils import Matrix, Vector
 
 from ..conversion.bounds import seen_bounds
 from ..custom_properties import HIGHEST, LOWEST
+from ..place import floor_centre
 from .work import CannotError, Work
 
 _TURNS = {"-y": 0.0, "x": 90.0, "y": 180.0, "-x": 270.0}  # degrees about Z, from where glTF's front is
@@ -76,12 +77,11 @@ def turn(work: Work) -> None:
 
 
 def set_pivot(work: Work) -> None:
-    """The origin is at the bottom centre or the centre of what is seen; measures that anew."""
+    """Puts the origin at the bottom centre or the centre of what is seen, and notes its bounds anew."""
     low, high = _measure(work)
     pivot = work.profile["pivot"]
     if pivot:
-        at = (low + high) / 2
-        at.z = low.z if pivot == "base" else at.z
+        at = floor_centre(low, high) if pivot == "base" else (low + high) / 2
         _move(work, Matrix.Translation(-at))
         low, high = low - at, high - at
     work.root[LOWEST], work.root[HIGHEST] = low, high
