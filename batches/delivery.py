@@ -129,7 +129,7 @@ class Delivery:
         return Writing(item, job, outputs, strip, task=task, problem=problem)
 
     def poll(self, writing: Writing) -> Outcome | None:
-        """What was written, once all of it is there. Raises OSError or RuntimeError."""
+        """What was written, once all of it is there. Raises OSError, RuntimeError or StoreError."""
         has_picture = False
         if writing.task is not None and writing.is_kept:
             if (made := _thumbnails_of(writing.task)) is None:

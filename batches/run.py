@@ -370,7 +370,7 @@ class Run:
     def _look_at(self, row: RowState) -> None:
         try:
             outcome = self._delivery.poll(self._writing[row])
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, StoreError) as error:
             self._fail_delivery(row, error)
         else:
             if outcome is None:

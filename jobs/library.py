@@ -26,8 +26,9 @@ from .library_prices import PRICES, forget_price, note_price
 from .process import SANDBOX
 from .record import ASSETS, JobRecord
 from .result_picture import HAS_PREVIEW
+from .stale import retry_when_stale
 from .states import DONE
-from .store import StaleError, Store
+from .store import Store
 
 SETTINGS = "maquette-library.toml"
 LIBRARY = "library"  # in a job's `placement`: the folder of the library that its result belongs into
@@ -39,7 +40,6 @@ _PARAMETERS_BYTES = 60_000
 _PROMPTS = ("prompt", "text", "textPrompt")
 # By the kind of the first of these among a job's files, as people look for it.
 _KINDS = (("3d", "From Meshes"), ("video", "From Videos"), ("image", "From Images"))
-_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,20 +206,21 @@ def note_asset(store: Store, job: JobRecord, path: Path, *, has_preview: bool = 
     `has_preview` says that its picture is there now as well. Where the result has been made anew meanwhile,
     its asset is yet to be written. Raises StoreError.
     """
-    for _ in range(_TRIES):
-        now = store.get(job.id)
+    new: dict[str, JsonValue] = {_ASSET: str(path)}
+    if has_preview:
+        new[HAS_PREVIEW] = True
+
+    def note(now: JobRecord) -> JobRecord:
         before = [each for each in assets_of(now) if each.parent == path.parent and each != path]
         listed = dict.fromkeys(str(each) for each in [*assets_of(now), path] if each not in before)
-        new: dict[str, JsonValue] = {_ASSET: str(path)}
-        if has_preview:
-            new[HAS_PREVIEW] = True
         is_same = without_asset(now) == without_asset(job)
-        with suppress(StaleError):  # it has just been placed
-            result = now.result | new if is_same else now.result
-            store.update(now, result=result, placement={**now.placement, ASSETS: [*listed]})
-            for each in before:
-                each.unlink(missing_ok=True)
-            break
+        result = now.result | new if is_same else now.result
+        noted = store.update(now, result=result, placement={**now.placement, ASSETS: [*listed]})
+        for each in before:
+            each.unlink(missing_ok=True)
+        return noted
+
+    retry_when_stale(store, job.id, note)
 
 
 def without_asset(job: JobRecord) -> dict[str, JsonValue]:

@@ -33,8 +33,9 @@ from .poller import Poller
 from .record import JobRecord
 from .remote_claims import claim_remote
 from .service import Service
+from .stale import retry_when_stale
 from .states import DONE, REMOTE, State
-from .store import REFUSED, LeaseLostError, StaleError
+from .store import REFUSED
 from .tasks import Tasks
 from .transfers import (
     BadDeliveryError,
@@ -47,7 +48,6 @@ from .transfers import (
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked
-_TRIES = 3  # to write what a window is writing to, too
 # Answers to the fetching of what is paid for that may be of a gateway's, or too early.
 _MAY_PASS = (NotFoundError, NotAllowedError, AnswerError, InputError)
 
@@ -333,17 +333,13 @@ class Steps:
             return
         if future.result() is None:  # it came with the result
             return
-        for _ in range(_TRIES):
-            now = self._leased.since(job, *DONE)
-            if "untouched" in now.result:  # it has been finished meanwhile
-                return
-            try:
-                self._leased.update(now, result={**now.result, "report": future.result()})
-                return
-            except LeaseLostError:
-                raise
-            except StaleError as error:  # it has just been placed: once more
-                log.info("%s", error)
+
+        def add_report(now: JobRecord) -> JobRecord:
+            if now.state not in (job.state, *DONE) or "untouched" in now.result:  # it is being made anew
+                return now
+            return self._leased.update(now, result={**now.result, "report": future.result()})
+
+        retry_when_stale(self._leased.store, job.id, add_report)
 
     def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
         """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a

@@ -22,6 +22,7 @@ from maquette.jobs import (
     LibrarySettings,
     NewJob,
     State,
+    StoreError,
     asset_of,
     asset_path,
     asset_request,
@@ -363,6 +364,16 @@ def test_a_result_that_was_made_anew_lacks_its_asset(scene: Scene, tmp_path: Pat
     assert lacks_asset(scene.store.get(job.id))
     note_asset(scene.store, anew, asset_path(job, tmp_path))
     assert not lacks_asset(scene.store.get(job.id))
+
+
+def test_an_asset_that_could_not_be_noted_is_told(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = made_job(scene, inputs={"prompt": "a cup"})
+    scene.store.move(job, State.PLACED)
+    monkeypatch.setattr(scene.store, "get", lambda _id: job)  # each time it is read, it moves on
+    with pytest.raises(StoreError, match="moved on"):
+        note_asset(scene.store, job, asset_path(job, tmp_path))
 
 
 # The worker.
