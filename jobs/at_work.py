@@ -6,7 +6,7 @@ The operating system's own lock on a file keeps it, so it ends with a process th
 
 import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 from ..client import try_lock
@@ -17,10 +17,8 @@ _LOOK_S = 0.1
 
 
 @contextlib.contextmanager
-def at_work(
-    folder: Path, *, timeout_s: float = TIMEOUT_S, sleep: Callable[[float], None] = time.sleep
-) -> Generator[None]:
-    """Alone in the job's folder, after whoever else is at work there; what is left in it is nobody's then.
+def at_work(folder: Path, *, timeout_s: float = TIMEOUT_S) -> Generator[None]:
+    """Hold the folder's lock; whatever unfinished files lie in it were left by a dead process.
 
     Raises ChildError if that takes as long as a background Blender may. Where a file system has no locks,
     nothing is waited for.
@@ -32,5 +30,5 @@ def at_work(
             if time.monotonic() > end:
                 text = "Another process is still at work on this result. Do the same once it is done."
                 raise ChildError(text)
-            sleep(_LOOK_S)
+            time.sleep(_LOOK_S)
         yield

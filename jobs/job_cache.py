@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from .add_job import finish_anew
 from .candidates import refuse_candidate, take_candidate
 from .profile import Profile
-from .record import JobRecord, NewJob
+from .record import ErrorKind, JobRecord, NewJob
 from .stale import retry_when_stale
 from .states import DONE, State
 from .store import Store, StoreError
@@ -128,7 +128,9 @@ class JobCache:
 
     def note_error(self, job: JobRecord, text: str) -> JobRecord:
         """Have the job, which stays in its state, say what went wrong with it here."""
-        return self._change(job, lambda now: self.store.update(now, message=text, error_kind="Arrival"))
+        return self._change(
+            job, lambda now: self.store.update(now, message=text, error_kind=ErrorKind.ARRIVAL)
+        )
 
     def remove(self, *jobs: JobRecord) -> None:
         """Forget finished jobs; their files are deleted by the worker."""

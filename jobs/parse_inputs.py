@@ -5,7 +5,9 @@ Everything is checked before anything is sent; what is wrong raises InputError i
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard, cast
 from unicodedata import normalize
@@ -29,6 +31,14 @@ _KINDS = {"image": "image", "model": "3d", "video": "video", "audio": "audio"}  
 _WORDS = {"image": "an image (PNG, JPEG, WebP, …)", "3d": "a 3D file (GLB, FBX, OBJ, …)"}
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All inputs of a model, and the names of those that were given: the others are the model's defaults."""
+
+    values: dict[str, InputValue]
+    given: set[str]
+
+
 def gather_inputs(
     model: Model,
     files: Sequence[str],
@@ -36,8 +46,8 @@ def gather_inputs(
     parameters: Mapping[str, JsonValue],
     *,
     base: Path = Path(),
-) -> tuple[dict[str, InputValue], set[str]]:
-    """The inputs for `model`, and the names of those that were given: the others are the model's defaults.
+) -> Gathered:
+    """The inputs for `model`.
 
     A parameter that is a text is read as its input's type. Files are relative to `base`.
     Raises InputError with everything that is wrong.
@@ -47,25 +57,17 @@ def gather_inputs(
     wrong: list[str] = []
     for name, value in parameters.items():
         spec = known.get(name)  # without one, the check below says so, with a suggestion
-        try:
+        with _noting(wrong):
             values[name] = _value(spec, value, base) if spec else value
-        except InputError as error:
-            wrong.append(str(error))
-    try:
-        if prompt is not None:
+    if prompt is not None:
+        with _noting(wrong):
             values[_prompt_input(model, values)] = prompt
-    except InputError as error:
-        wrong.append(str(error))
     found = list[InputFile]()
     for file in files:
-        try:
+        with _noting(wrong):
             found.append(_file(file, base))
-        except InputError as error:
-            wrong.append(str(error))
-    try:
+    with _noting(wrong):
         _give_files(model, found, values)
-    except InputError as error:
-        wrong.append(str(error))
     checked: dict[str, InputValue] = {}
     try:
         checked = check_inputs(model, values)
@@ -77,7 +79,16 @@ def gather_inputs(
         wrong += [text if text[-1] in ".?)" else f"{text}." for text in more]
     if wrong:
         raise InputError(" ".join(wrong))
-    return checked, values.keys() & checked.keys()
+    return Gathered(checked, values.keys() & checked.keys())
+
+
+@contextmanager
+def _noting(wrong: list[str]) -> Generator[None]:
+    """Adds the text of an InputError, so that what else is wrong is found, too."""
+    try:
+        yield
+    except InputError as error:
+        wrong.append(str(error))
 
 
 def _value(spec: Input, value: JsonValue, base: Path) -> InputValue:
