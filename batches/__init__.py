@@ -7,7 +7,7 @@ from .host_lock import HostLock
 from .manifest import INPUT_MARK, Manifest, Problem, Row, json_values, read_manifest, read_rows, stem_of
 from .outcome import Outcome
 from .plan import OUTPUTS, Defaults, Item, job_id, make_items, price_key, read_outputs
-from .row_state import Fate, RowState, RowStatus, RunLimits
+from .row_state import RowPlan, RowState, RowStatus, RunLimits
 from .run import OVER_COST, Run
 from .sheet import write_sheet, write_table
 
@@ -18,13 +18,13 @@ __all__ = [
     "Claims",
     "Defaults",
     "Delivery",
-    "Fate",
     "HostLock",
     "Item",
     "Manifest",
     "Outcome",
     "Problem",
     "Row",
+    "RowPlan",
     "RowState",
     "RowStatus",
     "Run",

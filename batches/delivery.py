@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ..client import UPRIGHT, InputError, JsonValue, orientation_of
 from ..jobs import (
@@ -23,11 +23,12 @@ from ..jobs import (
     Store,
     asset_path,
     asset_request,
-    key,
     new_id,
     note_asset,
+    profile_key,
+    replacing,
+    request_to_write,
     sha256_of,
-    write_request,
 )
 from .claims import Claims
 from .outcome import Outcome, WrittenFile
@@ -37,18 +38,20 @@ from .row_state import RowState, RowStatus
 
 def delivered_files(store: Store, job: JobRecord) -> list[Path]:
     """The files of the job as the service delivered them."""
-    return [store.job_folder(job.id) / entry["path"] for entry in cast("list[Any]", job.files)]
+    return [store.job_folder(job.id) / entry["path"] for entry in job.files]
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An item's outputs, which `task` writes; `is_kept`: they are there, and it makes the picture alone."""
+    """An item's outputs, which `task` writes. Those that are unconverted are there as they came: it makes
+    the picture alone.
+    """
 
     item: Item
     job: JobRecord
     outputs: Sequence[Path] = ()
     turntable: Path | None = None
-    is_kept: bool = False
+    is_unconverted: bool = False
     task: BlenderTask | None = None
     problem: str = ""  # why the result cannot be kept in the library
 
@@ -72,7 +75,8 @@ class Delivery:
         self._store = store
         self._folder = folder
         self._claims = claims
-        self._has_turntable, self.most = has_turntable, most
+        self._has_turntable = has_turntable
+        self.most = most
         self._library = library
         self._blenders = BlenderPool(blender)
         self._thumbnails: BlenderTask | None = None  # of rows that have failed
@@ -84,15 +88,17 @@ class Delivery:
     def spec(self, item: Item) -> JsonValue:
         """What the outputs are to be: written again where it has changed."""
         profile = item.profile
-        finished: list[JsonValue] = [] if profile == AS_DELIVERED else [key(profile), [*profile.strip]]
+        finished: list[JsonValue] = []
+        if profile != AS_DELIVERED:
+            finished = [profile_key(profile), [*profile.strip]]
         return [*item.outputs, item.size_m, item.name, self._has_turntable, *finished]
 
     def is_there(self, outcome: Outcome) -> bool:
         """Whether all files that were written still stand as they were written, and the asset is there."""
-        is_kept = all(self._is_as_written(outcome, name) for name in outcome.outputs)
-        if self._library is None or outcome.is_kept:
-            return is_kept
-        return is_kept and bool(outcome.asset) and (self._library / outcome.asset).is_file()
+        is_as_written = all(self._is_as_written(outcome, name) for name in outcome.outputs)
+        if self._library is None or outcome.is_unconverted:
+            return is_as_written
+        return is_as_written and bool(outcome.asset) and (self._library / outcome.asset).is_file()
 
     def _is_as_written(self, outcome: Outcome, name: str) -> bool:
         """By size and time; by content where the time is another. Old results tell neither."""
@@ -113,10 +119,10 @@ class Delivery:
         if not result.exists():  # what Blender cannot read is handed on as it came
             outputs = self._handed_on(stem, delivered_files(self._store, job))
             task = self._begin_thumbnails([item], job_folder)
-            return Writing(item, job, outputs, is_kept=True, task=task)
+            return Writing(item, job, outputs, is_unconverted=True, task=task)
         outputs = [self._target(stem, ending) for ending in item.outputs]
         strip = self._folder / "sheet" / f"{stem}.turn.jpg" if self._has_turntable else None
-        request = write_request(job, result, outputs, item.size_m) | self._picture_request(item)
+        request = request_to_write(job, result, outputs, item.size_m) | self._picture_request(item)
         request["turntable"] = strip and str(strip)
         problem = ""
         try:
@@ -129,9 +135,9 @@ class Delivery:
         return Writing(item, job, outputs, strip, task=task, problem=problem)
 
     def poll(self, writing: Writing) -> Outcome | None:
-        """What was written, once all of it is there. Raises OSError or RuntimeError."""
+        """What was written, once all of it is there. Raises OSError, RuntimeError or StoreError."""
         has_picture = False
-        if writing.task is not None and writing.is_kept:
+        if writing.task is not None and writing.is_unconverted:
             if (made := _thumbnails_of(writing.task)) is None:
                 return None
             has_picture = bool(made)
@@ -144,21 +150,21 @@ class Delivery:
         asset = self._note_asset(writing)
         outputs, strip = writing.outputs, writing.turntable
         self._claims.set_current(writing.item.row.stem, writing.job.id)
-        previews = [path for path in outputs if path.suffix == ".png" and not writing.is_kept]
+        previews = [path for path in outputs if path.suffix == ".png" and not writing.is_unconverted]
         return Outcome(
             outputs=tuple(self._relative(path) for path in dict.fromkeys(outputs)),
             files={self._relative(path): _description(path) for path in outputs},
             preview=self._relative(previews[0]) if previews else None,
             turntable=strip and self._relative(strip),
             picture=self._relative(self._thumbnail(writing.item)) if has_picture else None,
-            is_kept=writing.is_kept,
+            is_unconverted=writing.is_unconverted,
             asset=asset,
             spec=self.spec(writing.item),
         )
 
     def _note_asset(self, writing: Writing) -> str:
         """The name of the asset's file that was written, "" if none was."""
-        if self._library is None or writing.is_kept:
+        if self._library is None or writing.is_unconverted:
             return ""
         path = asset_path(writing.job, self._library)
         note_asset(self._store, writing.job, path)
@@ -172,9 +178,8 @@ class Delivery:
             targets = [self._folder / f"{stem}{files[0].suffix.lower()}"]
         for path, target in zip(files, targets, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.new")
-            shutil.copyfile(path, part)
-            os.replace(part, target)
+            with replacing(target) as part:
+                shutil.copyfile(path, part)
         return targets
 
     def _thumbnail(self, item: Item) -> Path:
@@ -182,7 +187,7 @@ class Delivery:
 
     def add_pictures(self, rows: Sequence[RowState]) -> bool:
         """The input's picture also for rows that have failed, by one task; True while it is under way."""
-        failed = [row for row in rows if row.stage is RowStatus.FAILED and row.item.picture]
+        failed = [row for row in rows if row.status is RowStatus.FAILED and row.item.picture]
         failed = [row for row in failed if not (row.outcome and row.outcome.picture)]
         wanted = {row.job_id: row.item for row in failed if row.job_id not in self._pictures}
         self._look_at_thumbnails(rows)

@@ -82,7 +82,7 @@ class HostLock:
         """The heartbeats of the host that was here, once they are old or have stood still for that long."""
         heartbeats = self._heartbeats(before)
         if self._is_alive(heartbeats):
-            say(f"Another host has worked here: seeing for {STILL_S:.0f} s whether it still does.")
+            say(f"Another host has worked here. Waiting {STILL_S:.0f} s to see whether it still does.")
         until = self._clock() + STILL_S
         while self._clock() < until and self._is_alive(heartbeats):
             sleep(1.0)

@@ -210,7 +210,7 @@ def _table(text: str, delimiter: str) -> Read:
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     before = 0  # the lines that have been read whole
     try:
-        heads = (cells for cells in lines if any(map(str.strip, cells)) and not _is_mark(cells))
+        heads = (cells for cells in lines if any(map(str.strip, cells)) and not _is_separator_line(cells))
         names = [_column(name) for name in next(heads, list[str]())]
         named = [name for name in names if name]
         if twice := [name for name in named if named.count(name) > 1]:
@@ -242,7 +242,7 @@ def _table(text: str, delimiter: str) -> Read:
         raise InputError(f"Line {lines.line_num} is no CSV: {error}. Correct it.") from error
 
 
-def _is_mark(cells: list[str]) -> bool:
+def _is_separator_line(cells: list[str]) -> bool:
     return bool(cells) and cells[0].lower() == "sep=" and not any(cells[1:])
 
 
@@ -354,9 +354,9 @@ def _is_harmless(letter: str) -> bool:
 
 
 def named(key: str) -> str:
-    """A name for the key: itself where file systems mind nothing in it, else with a mark."""
+    """A name for the key: itself where file systems mind nothing in it, else with a digest."""
     name = safe_name(key, max_bytes=sys.maxsize)
-    return name if name == key else f"{name[:60]}-{_mark(key)}"
+    return name if name == key else f"{name[:60]}-{_digest(key)}"
 
 
 def stem_of(key: str) -> str:
@@ -364,9 +364,9 @@ def stem_of(key: str) -> str:
     name = named(key)
     if len(name.encode()) <= MAX_STEM_BYTES:
         return name
-    mark = _mark(key)
-    return f"{cut(name[:60], MAX_STEM_BYTES - len(mark) - 1)}-{mark}"
+    digest = _digest(key)
+    return f"{cut(name[:60], MAX_STEM_BYTES - len(digest) - 1)}-{digest}"
 
 
-def _mark(key: str) -> str:
+def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:10]

@@ -27,7 +27,9 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """File names are relative to the batch's folder. In result.json `spec` is called "wish"."""
+    """File names are relative to the batch's folder. In result.json `spec` is called "wish" and
+    `is_unconverted` "is_kept".
+    """
 
     key: str = ""
     job: str = ""
@@ -36,7 +38,7 @@ class Outcome:
     content: str = ""  # Item.content; empty in results of earlier versions
     faces: int | None = None
     report: JsonValue = None  # of what was made, as the converter has it: `jobs.read_report` reads it
-    finish: JsonValue = None  # what finishing has made of it: `jobs.read_finish_facts` reads it
+    finish: JsonValue = None  # what finishing has made of it: `jobs.read_finish` reads it
     finished: str = ""  # the key of the profile that it was finished by; empty: as delivered
     seconds: float | None = None
     message: str = ""
@@ -47,7 +49,7 @@ class Outcome:
     turntable: str | None = None
     picture: str | None = None  # the input's, small
     asset: str = ""  # the name of its file in the library that it is in, if it is in one
-    is_kept: bool = False  # Blender cannot read what was delivered: the outputs are the delivered files
+    is_unconverted: bool = False  # the outputs are the delivered files, which Blender cannot read
     spec: JsonValue = None  # what the outputs were to be (`Delivery.spec`); None: there are none
 
     @classmethod
@@ -73,7 +75,7 @@ class Outcome:
             turntable=_optional(fields, "turntable"),
             picture=_optional(fields, "picture"),
             asset=_optional(fields, "asset") or "",
-            is_kept=fields.boolean("is_kept"),
+            is_unconverted=fields.boolean("is_kept"),
             spec=fields.any("wish"),
         )
 
@@ -100,6 +102,7 @@ class Outcome:
         values = cast("dict[str, JsonValue]", dataclasses.asdict(self))
         values["outputs"] = [*self.outputs]
         values["wish"] = values.pop("spec")
+        values["is_kept"] = values.pop("is_unconverted")
         return {name: value for name, value in values.items() if value is not None}
 
 

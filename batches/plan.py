@@ -21,6 +21,7 @@ from ..jobs import (
     AS_DELIVERED,
     DEFAULT_IMAGE_MODEL,
     DEFAULT_TEXT_MODEL,
+    Gathered,
     InputFile,
     InputValue,
     Profile,
@@ -28,8 +29,8 @@ from ..jobs import (
     leaves,
     mapped,
     name_of,
+    named_profile,
     placeholder_inputs,
-    read_finish,
     read_size,
     sha256_of,
     source_of,
@@ -150,15 +151,16 @@ def _item(row: Row, defaults: Defaults, models: "_Models", manifest: Manifest, s
     model = checked(lambda: models.get(_model_of(row, defaults)))
     profile = checked(lambda: _profile_of(row, model, defaults, manifest)) if model else None
     asked = checked(lambda: _inputs(row, model, manifest, defaults)) if model else None
-    plain = checked(lambda: content_of({name: asked[0][name] for name in asked[1]})) if asked else None
+    plain = checked(lambda: content_of({name: asked.values[name] for name in asked.given})) if asked else None
     if not (model and asked and profile and plain is not None and outputs is not None) or wrong:
         raise InputError(" ".join(wrong))
-    source, former = source_of(asked[0]), unicodedata.normalize("NFD", row.key)
+    source = source_of(asked.values)
+    former = unicodedata.normalize("NFD", row.key)
     name = str(row.cells.get("name") or row.key)[:60]
     return Item(
         row=row,
         model=model,
-        inputs=asked[0],
+        inputs=asked.values,
         name=name if name.isprintable() else name_of(source, model),
         source=source,
         size_m=size,
@@ -188,13 +190,11 @@ def _profile_of(row: Row, model: Model, defaults: Defaults, manifest: Manifest) 
     cells = {name: row.cells.get(name) for name in FINISH_COLUMNS & _own_columns(model)}
     own, faces = cells.get("finish"), cells.get("faces")
     if own:
-        return read_finish(own, faces, manifest.base)
-    return read_finish(defaults.finish, defaults.faces if faces is None else faces)
+        return named_profile(own, faces, manifest.base)
+    return named_profile(defaults.finish, defaults.faces if faces is None else faces)
 
 
-def _inputs(
-    row: Row, model: Model, manifest: Manifest, defaults: Defaults
-) -> tuple[dict[str, InputValue], set[str]]:
+def _inputs(row: Row, model: Model, manifest: Manifest, defaults: Defaults) -> Gathered:
     inputs_of_model = {spec.name for spec in model.inputs}
     numbers = {spec.name for spec in model.inputs if spec.type == "number"}
     usual = {name: value for name, value in defaults.parameters.items() if name in inputs_of_model}

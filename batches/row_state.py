@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..jobs import Finish, Report, Requirement, read_finish_facts, read_report, reasons
+from ..jobs import Finish, Report, Requirement, read_finish, read_report, reasons
 from .outcome import Outcome
 from .plan import Item
 
 
-class Fate(StrEnum):
+class RowPlan(StrEnum):
     """What a run is to do about an item; only the first four are paid for."""
 
     NEW = "new"
@@ -36,18 +36,18 @@ class RowStatus(StrEnum):
 REJECTED = "rejected"
 _MADE = (RowStatus.DONE, RowStatus.ELSEWHERE)
 
-FATES = {
-    RowStatus.DONE: Fate.THERE,
-    RowStatus.RUNNING: Fate.UNDER_WAY,
-    RowStatus.FAILED: Fate.FAILED,
-    RowStatus.ELSEWHERE: Fate.ELSEWHERE,
-    RowStatus.LATER: Fate.LATER,
+PLANS = {
+    RowStatus.DONE: RowPlan.THERE,
+    RowStatus.RUNNING: RowPlan.UNDER_WAY,
+    RowStatus.FAILED: RowPlan.FAILED,
+    RowStatus.ELSEWHERE: RowPlan.ELSEWHERE,
+    RowStatus.LATER: RowPlan.LATER,
 }
 
 
-def stage_of(outcome: Outcome) -> RowStatus:
+def status_of(outcome: Outcome) -> RowStatus:
     """Of what was delivered: a row is not done without the outputs that it was to have."""
-    return RowStatus.FAILED if outcome.is_kept else RowStatus.DONE
+    return RowStatus.FAILED if outcome.is_unconverted else RowStatus.DONE
 
 
 @dataclass(slots=True, eq=False)
@@ -56,23 +56,27 @@ class RowState:
 
     item: Item
     job_id: str
-    stage: RowStatus = RowStatus.WAITING
+    status: RowStatus = RowStatus.WAITING
     message: str = ""
     outcome: Outcome | None = None
     was_here: bool = False  # the job is of an earlier run: a person runs the batch again, and so may go on
     is_changed: bool = True
     gate: Sequence[Requirement] = ()
 
+    def become(self, status: RowStatus, message: str) -> None:
+        self.status = status
+        self.message = message
+
     @property
     def rejections(self) -> tuple[str, ...]:
         """Why what was made does not pass the gate, whoever made it; none: it does, or nothing was made."""
-        is_made = self.outcome is not None and bool(self.outcome.outputs) and not self.outcome.is_kept
-        return reasons(self.gate, self.report) if is_made and self.stage in _MADE else ()
+        is_made = self.outcome is not None and bool(self.outcome.outputs) and not self.outcome.is_unconverted
+        return reasons(self.gate, self.report) if is_made and self.status in _MADE else ()
 
     @property
-    def state(self) -> str:
-        """The stage; of what was made, and is not as it has to be, `rejected`."""
-        return REJECTED if self.rejections else str(self.stage)
+    def shown_status(self) -> str:
+        """The status; of what was made, and is not as it has to be, `rejected`."""
+        return REJECTED if self.rejections else str(self.status)
 
     @property
     def text(self) -> str:
@@ -89,7 +93,7 @@ class RowState:
     @property
     def finish(self) -> Finish | None:
         """What finishing has made of it; None: it was not to be finished, or nothing was made."""
-        return read_finish_facts(self.outcome.finish) if self.outcome else None
+        return read_finish(self.outcome.finish) if self.outcome else None
 
 
 @dataclass(frozen=True, slots=True)

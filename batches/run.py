@@ -10,10 +10,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from ..client import CreditsError, NetworkError, NotAllowedError, RateLimitedError, ServerError, SignInError
 from ..jobs import (
     DONE,
-    LEFT_KIND,
     UNPAID,
+    ErrorKind,
     InputFileError,
     JobRecord,
     Profile,
@@ -33,22 +34,22 @@ from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome
 from .plan import Item, under_known_id
-from .row_state import FATES, Fate, RowState, RowStatus, RunLimits, stage_of
+from .row_state import PLANS, RowPlan, RowState, RowStatus, RunLimits, status_of
 
 _READ = 500  # jobs read in one look
 # Errors that are not the row's fault (credits, key, network) and charged nothing: the next run tries again.
 _MENDED = frozenset(
     {
-        "CreditsError",
-        "SignInError",
-        "NotAllowedError",
-        "NetworkError",
-        "ServerError",
-        "RateLimitedError",
-        LEFT_KIND,
+        CreditsError.__name__,
+        SignInError.__name__,
+        NotAllowedError.__name__,
+        NetworkError.__name__,
+        ServerError.__name__,
+        RateLimitedError.__name__,
+        ErrorKind.LEFT,
     }
 )
-_STOPPING = frozenset({"CreditsError", "SignInError"})  # the next rows would be refused, too
+_STOPPING = frozenset({CreditsError.__name__, SignInError.__name__})  # the next rows would be refused, too
 _FREE = frozenset({State.DOWNLOADING, State.CONVERTING, State.QUEUED})  # paid for: going on costs nothing
 OVER_COST = "over --max-cost"
 NOT_STARTED = "Not started: it would exceed the limit on cost."
@@ -76,7 +77,8 @@ class Run:
         self._delivery = delivery
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
-        self._others_cu, self.stopped = claims.cost_of_others_cu(), ""
+        self._others_cu = claims.cost_of_others_cu()
+        self.stopped = ""
         self._ready: deque[RowState] = deque()  # made, and not written yet
         self._writing: dict[RowState, Writing] = {}
         self._left: set[str] = set()  # unpaid jobs of runs that have ended
@@ -84,13 +86,14 @@ class Run:
         self._look_for_left()
         self.rows = [self._found(under_known_id(item, self._is_known)) for item in items]
         self._by_id = {row.job_id: row for row in self.rows}
-        counts, self._started_at = self.counts(), time.monotonic()
+        counts = self.counts()
+        self._started_at = time.monotonic()
         self._ended_before = counts[RowStatus.DONE] + counts[RowStatus.FAILED]
 
     # What is seen.
 
     def counts(self) -> Counter[RowStatus]:
-        return Counter(row.stage for row in self.rows)
+        return Counter(row.status for row in self.rows)
 
     def spent_cu(self) -> float:
         """What all jobs of the batch have cost, and those under way are to cost, here and elsewhere, without
@@ -103,23 +106,23 @@ class Run:
         """What was given back for jobs of this machine that have failed."""
         return sum(job.refunded_cu for job in self.jobs.values())
 
-    def fate(self, row: RowState) -> Fate:
+    def plan_for(self, row: RowState) -> RowPlan:
         """What is to be done about a row, before the first step."""
-        if row.stage is not RowStatus.WAITING:
-            return FATES[row.stage]
+        if row.status is not RowStatus.WAITING:
+            return PLANS[row.status]
         if row.job_id in self.jobs:
-            return Fate.UNPAID
+            return RowPlan.UNPAID
         if row.job_id != row.item.id:
-            return Fate.RETRIED
-        return Fate.NEW if self._claims.current(row.item.row.stem) is None else Fate.CHANGED
+            return RowPlan.RETRIED
+        return RowPlan.NEW if self._claims.current(row.item.row.stem) is None else RowPlan.CHANGED
 
     def to_pay_cu(self) -> float:
         """What is still to be paid for, without what has no price yet."""
-        return sum(row.item.price_cu or 0.0 for row in self.rows if row.stage is RowStatus.WAITING)
+        return sum(row.item.price_cu or 0.0 for row in self.rows if row.status is RowStatus.WAITING)
 
     def without_price(self) -> int:
         """How many of what is still to be paid for have no price before their upload."""
-        return sum(row.item.price_cu is None for row in self.rows if row.stage is RowStatus.WAITING)
+        return sum(row.item.price_cu is None for row in self.rows if row.status is RowStatus.WAITING)
 
     def is_all_affordable(self) -> bool:
         most = self._limits.max_cost_cu
@@ -140,15 +143,15 @@ class Run:
 
     def keep_to(self, most: int) -> None:
         """Leave all but the first `most` items that are not done to another run."""
-        left = [row for row in self.rows if row.stage in (RowStatus.WAITING, RowStatus.RUNNING)]
-        for row in sorted(left, key=lambda row: row.stage is RowStatus.WAITING)[most:]:
-            row.stage = RowStatus.LATER
+        left = [row for row in self.rows if row.status in (RowStatus.WAITING, RowStatus.RUNNING)]
+        for row in sorted(left, key=lambda row: row.status is RowStatus.WAITING)[most:]:
+            row.status = RowStatus.LATER
 
     def look_elsewhere(self) -> None:
         """See what other machines have finished since."""
         for row in self.rows:
-            if row.stage is RowStatus.ELSEWHERE:
-                self._is_anothers(row)
+            if row.status is RowStatus.ELSEWHERE:
+                self._take_from_claim(row)
 
     # What happens.
 
@@ -176,30 +179,25 @@ class Run:
         job = self.jobs.get(job_id)
         outcome = self._claims.result(job_id)
         is_delivered = job is not None and outcome is not None and self._is_delivered(row, outcome)
-        if job is None and self._is_anothers(row):
-            is_made = row.outcome is not None and row.outcome.is_kept
-            is_anew = row.stage is RowStatus.FAILED and self._limits.is_retrying and not is_made
+        if job is None and self._take_from_claim(row):
+            is_made = row.outcome is not None and row.outcome.is_unconverted
+            is_anew = row.status is RowStatus.FAILED and self._limits.is_retrying and not is_made
             return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate) if is_anew else row
-        if job is not None and self._store.is_gone(job) and not is_delivered:
+        is_stopped = job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED)
+        is_gone = job is not None and self._store.is_gone(job) and not is_delivered
+        if job is not None and (is_gone or (is_stopped and job.resume_state in _FREE)):
             if self._limits.starts_nothing:
-                row.stage = RowStatus.RUNNING
+                row.status = RowStatus.RUNNING
                 return row
-            job = self.jobs[job_id] = self._store.resume(job, self._session)
-        elif job is not None and job.state in (State.FAILED, State.CANCELED, State.EXPIRED):
-            if job.resume_state in _FREE and self._limits.starts_nothing:
-                row.stage = RowStatus.RUNNING
-                return row
-            if job.resume_state in _FREE:
-                job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
-            elif self._limits.is_retrying and not job.resume_state:
-                return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate)
+            job = self.jobs[job_id] = self._store.resume(job, self._session, may_spend=False)
+        elif job is not None and is_stopped and self._limits.is_retrying and not job.resume_state:
+            return RowState(item, f"{item.id}-{number + 1}", gate=self._limits.gate)
         if job is not None:
             if self._limits.is_retrying and not is_finished_by(job, item.profile):
                 job = self._finish(job, item.profile)
             if job.state in DONE and outcome is not None and is_delivered:
-                row.stage = stage_of(outcome)
                 row.outcome = outcome
-                row.message = outcome.message
+                row.become(status_of(outcome), outcome.message)
             else:
                 self._settle(row, job)
         return row
@@ -213,23 +211,24 @@ class Run:
     def _is_known(self, job_id: str) -> bool:
         return job_id in self.jobs or self._claims.owner(job_id) is not None
 
-    def _is_anothers(self, row: RowState) -> bool:
+    def _take_from_claim(self, row: RowState) -> bool:
+        """Whether another machine has claimed the row: then it is as that one has left it."""
         holder = self._claims.owner(row.job_id)
         if holder in (None, self._claims.machine):
             return False
         outcome = row.outcome = self._claims.result(row.job_id)
-        row.stage, row.message = RowStatus.ELSEWHERE, f"claimed by {holder}"
+        row.become(RowStatus.ELSEWHERE, f"claimed by {holder}")
         if outcome is not None and outcome.spec is None:
-            row.stage, row.message = RowStatus.FAILED, f"{outcome.message} (on {holder})"
+            row.become(RowStatus.FAILED, f"{outcome.message} (on {holder})")
         elif outcome is not None and self._delivery.is_there(outcome):
-            row.stage = stage_of(outcome)
-            row.message = f"{outcome.message} (on {holder})" if outcome.is_kept else f"made by {holder}"
+            told = f"{outcome.message} (on {holder})" if outcome.is_unconverted else f"made by {holder}"
+            row.become(status_of(outcome), told)
         return True
 
     def _put(self, job: JobRecord) -> None:
         self.jobs[job.id] = job
         row = self._by_id.get(job.id)
-        if row is not None and row.stage in (RowStatus.RUNNING, RowStatus.WAITING):
+        if row is not None and row.status in (RowStatus.RUNNING, RowStatus.WAITING):
             self._settle(row, job)
 
     def _look_for_left(self) -> None:
@@ -242,7 +241,7 @@ class Run:
         self._left = {job.id for job in unpaid if job.session in ended}
         for job_id in self._left:
             row = self._by_id.get(job_id)
-            if row is not None and row.stage is RowStatus.RUNNING:
+            if row is not None and row.status is RowStatus.RUNNING:
                 row.was_here = True
                 self._settle(row, self.jobs[job_id])
 
@@ -257,17 +256,18 @@ class Run:
         return self._limits.is_retrying or (is_mended and not was_lost)
 
     def _settle(self, row: RowState, job: JobRecord) -> None:
-        row.is_changed, row.message = True, job.message
+        row.is_changed = True
+        row.message = job.message
         if row.was_here and self._is_to_submit(job):
-            row.stage = RowStatus.WAITING
+            row.status = RowStatus.WAITING
         elif job.is_working or job.state in DONE:
-            row.stage = RowStatus.RUNNING
+            row.status = RowStatus.RUNNING
             if not has_profile(job, row.item.profile):
                 job = self._finish(job, row.item.profile)
             if job.state in DONE and row not in self._writing and row not in self._ready:
                 self._ready.append(row)
         else:
-            row.stage = RowStatus.FAILED
+            row.status = RowStatus.FAILED
             if job.state is State.UNCERTAIN and not job.doubts:
                 row.message = f"{job.message} `--retry-failed` does that."
             if job.error_kind in _STOPPING:
@@ -276,7 +276,7 @@ class Run:
 
     def _finish(self, job: JobRecord, profile: Profile) -> JobRecord:
         """Have a result that is there finished by the profile, which costs nothing; the job as it is then."""
-        if job.state in DONE and job.result.get("objects") and not self._limits.starts_nothing:
+        if job.has_model and not self._limits.starts_nothing:
             with contextlib.suppress(StaleError):  # another process has moved it on: its news come
                 job = self.jobs[job.id] = finish_anew(self._store, job, profile, self._session)
         return job
@@ -286,7 +286,7 @@ class Run:
         for row in self.rows:
             if self.stopped or at_service >= self._limits.concurrency:
                 return
-            if row.stage is not RowStatus.WAITING:
+            if row.status is not RowStatus.WAITING:
                 continue
             if not self._is_affordable(row.item):
                 if not self._at_service():  # nothing may turn out cheaper
@@ -297,11 +297,14 @@ class Run:
     def _stop_over_cost(self) -> None:
         self.stopped = OVER_COST
         for row in self.rows:
-            if row.stage is RowStatus.WAITING:
-                row.is_changed, row.message = True, NOT_STARTED
+            if row.status is RowStatus.WAITING:
+                row.is_changed = True
+                row.message = NOT_STARTED
 
     def _at_service(self) -> int:
-        return sum(_is_at_service(job) and job.id not in self._left for job in self.jobs.values())
+        """How many jobs take one of the places that the account has, or are about to."""
+        working = (job for job in self.jobs.values() if job.is_working and job.id not in self._left)
+        return sum(job.state not in (State.DOWNLOADING, State.CONVERTING) for job in working)
 
     def _is_affordable(self, item: Item) -> bool:
         most = self._limits.max_cost_cu
@@ -311,9 +314,10 @@ class Run:
         return item.price_cu is not None and self.spent_cu() + item.price_cu <= most + 1e-9
 
     def _start(self, row: RowState) -> bool:
-        item, row.is_changed = row.item, True
+        item = row.item
+        row.is_changed = True
         if not self._claims.acquire(row.job_id, item.price_cu):
-            self._is_anothers(row)
+            self._take_from_claim(row)
             return False
         if not self._is_affordable(item):  # another machine was faster: each sees the claims of the other
             if row.job_id not in self.jobs:
@@ -322,12 +326,12 @@ class Run:
         try:
             job = self._resumed(row) if row.job_id in self.jobs else self._added(row)
         except InputFileError as error:  # gone since it was read
-            row.stage, row.message = RowStatus.FAILED, str(error)
+            row.become(RowStatus.FAILED, str(error))
             return False
         self.jobs[job.id] = job
         self._by_id[job.id] = row
         self._left.discard(job.id)  # from now on it counts as spent
-        row.stage = RowStatus.RUNNING
+        row.status = RowStatus.RUNNING
         return True
 
     def _resumed(self, row: RowState) -> JobRecord:
@@ -353,7 +357,7 @@ class Run:
         return add_once(self._store, new)
 
     def _begin_delivery(self, row: RowState) -> None:
-        if row.stage is not RowStatus.RUNNING:  # left to another run
+        if row.status is not RowStatus.RUNNING:  # left to another run
             return
         job = self.jobs[row.job_id]
         try:
@@ -362,28 +366,29 @@ class Run:
             self._writing[row] = self._delivery.begin(row.item, job)
         except StaleError:
             row.is_changed = True
-            row.stage = RowStatus.DONE
-            row.message = "written by another process"
+            row.become(RowStatus.DONE, "written by another process")
         except (OSError, RuntimeError, ValueError) as error:
             self._fail_delivery(row, error)
 
     def _look_at(self, row: RowState) -> None:
         try:
             outcome = self._delivery.poll(self._writing[row])
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, StoreError) as error:
             self._fail_delivery(row, error)
         else:
             if outcome is None:
                 return
-            row.is_changed, row.stage = True, stage_of(outcome)
-            if outcome.is_kept:
+            row.is_changed = True
+            row.status = status_of(outcome)
+            if outcome.is_unconverted:
                 row.message = f"{row.message} Delivered: {', '.join(outcome.outputs)}.".strip()
             self._note(row, self.jobs[row.job_id], outcome)
         del self._writing[row]
 
     def _fail_delivery(self, row: RowState, error: Exception) -> None:
-        row.is_changed, row.stage = True, RowStatus.FAILED
-        row.message = f"It is made and paid for, but could not be written: {error} Run the batch again."
+        row.is_changed = True
+        text = f"It is made and paid for, but could not be written: {error} Run the batch again."
+        row.become(RowStatus.FAILED, text)
         self._note(row, self.jobs[row.job_id], Outcome())
 
     def _note(self, row: RowState, job: JobRecord, outcome: Outcome) -> None:
@@ -393,8 +398,3 @@ class Run:
         row.outcome = outcome.of_job(job, row.item.key, row.item.content, row.message)
         self._claims.acquire(job.id, job.estimate_cu)
         self._claims.write_result(job.id, row.outcome)
-
-
-def _is_at_service(job: JobRecord) -> bool:
-    """Whether it takes one of the places that the account has, or is about to."""
-    return job.is_working and job.state not in (State.DOWNLOADING, State.CONVERTING)

@@ -8,8 +8,6 @@ cell can be taken for a formula.
 import csv
 import io
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -27,6 +25,7 @@ from ..jobs import (
     mapped,
     report_cells,
     sentence_of,
+    write_whole,
 )
 from .manifest import Problem
 from .outcome import Outcome
@@ -34,8 +33,21 @@ from .plan import Item
 from .row_state import RowState
 
 COLUMNS = (
-    *("id", "state", "name", "model", "parameters", "size_m", "cost_cu", "price_cu", "faces", "seconds"),
-    *("outputs", "job", "message", "refunded_cu", "row"),
+    "id",
+    "state",
+    "name",
+    "model",
+    "parameters",
+    "size_m",
+    "cost_cu",
+    "price_cu",
+    "faces",
+    "seconds",
+    "outputs",
+    "job",
+    "message",
+    "refunded_cu",
+    "row",
     *REPORT_COLUMNS,
     *FINISH_COLUMNS,
 )
@@ -49,7 +61,14 @@ def write_table(path: Path, rows: Sequence[RowState], problems: Sequence[Problem
     table.writerow(COLUMNS)
     for row in rows:
         item, outcome = row.item, row.outcome or Outcome()
-        cells = [item.key, row.state, item.name, item.model.id, json.dumps(parameters_of(item)), item.size_m]
+        cells = [
+            item.key,
+            row.shown_status,
+            item.name,
+            item.model.id,
+            json.dumps(parameters_of(item)),
+            item.size_m,
+        ]
         cells += [outcome.cost_cu, item.price_cu, outcome.faces, outcome.seconds, ", ".join(outcome.outputs)]
         cells += [row.job_id, row.text, outcome.refunded_cu, item.row.number]
         measured = [*report_cells(row.report), *finish_cells(row.finish, row.report)]
@@ -103,7 +122,7 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
     ]
     return {
         "key": item.key,
-        "state": row.state,
+        "state": row.shown_status,
         "model": item.model.name,
         "parameters": ", ".join(f"{name} {_short(value)}" for name, value in parameters_of(item).items()),
         "words": "" if item.picture else item.source,
@@ -117,7 +136,7 @@ def _shown(row: RowState) -> dict[str, JsonValue]:
         "preview": _url(outcome.preview),
         "turntable": _url(outcome.turntable),
         "light": report and str(light_of(report)),
-        "report": sentence_of(report) if outcome.outputs and not outcome.is_kept else "",
+        "report": sentence_of(report) if outcome.outputs and not outcome.is_unconverted else "",
         "details": [[*line] for line in lines],
     }
 
@@ -142,7 +161,5 @@ def _cell(value: object) -> object:
 
 
 def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # Excel wants the mark
-    part.write_bytes(text.encode(encoding, "replace"))  # JSON may hold what is no character
-    os.replace(part, path)
+    encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # Excel wants the byte order mark
+    write_whole(path, text.encode(encoding, "replace"))  # JSON may hold what is no character

@@ -39,7 +39,7 @@ class BatchProgress(BatchReporter):
 
     def row(self, row: RowState, state: str, cost_cu: float | None, refunded_cu: float) -> None:
         super().row(row, state, cost_cu, refunded_cu)
-        if self._has_lines_of_rows or row.stage is RowStatus.FAILED or row.rejections:
+        if self._has_lines_of_rows or row.status is RowStatus.FAILED or row.rejections:
             is_said = row.text.lower().startswith(f"{state}: ")  # that it is rejected
             text = f"{state}: {row.text}" if row.text else state
             self._show(f"{row.item.key}: {row.text if is_said else text}")
@@ -74,7 +74,7 @@ def _share(run: Run) -> float:
     """How much of all is done, 0..1."""
     todo = float(run.counts()[RowStatus.WAITING])
     for row in run.rows:
-        if row.stage is RowStatus.RUNNING:
+        if row.status is RowStatus.RUNNING:
             todo += 1 - _share_of_job(run.jobs[row.job_id])
     return 1 - todo / max(1, len(run.rows))
 
@@ -88,7 +88,7 @@ def _share_of_job(job: JobRecord) -> float:
 
 def _table(run: Run) -> list[str]:
     lines = [summary(run)]
-    for row in [row for row in run.rows if row.stage is RowStatus.RUNNING][:_SHOWN]:
+    for row in [row for row in run.rows if row.status is RowStatus.RUNNING][:_SHOWN]:
         job = run.jobs.get(row.job_id)
         state, progress = (str(job.state), job.progress or 0.0) if job else ("", 0.0)
         bar = "█" * round(progress * 12)

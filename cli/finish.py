@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ..batches import OUTPUTS
 from ..headless import Exit, MaquetteError, Session, add_to_library, check_finishable, finish
-from ..jobs import JobRecord, assets_of, finish_of, read_finish, write_request
+from ..jobs import JobRecord, assets_of, finish_of, named_profile, request_to_write
 from .generate import job_json, output_path, tell_result, where_of
 from .progress import ProgressLine
 
 
 def run_finish(arguments: Namespace) -> int:
     """Finish the named jobs; 1 if one could not be, 6 if one is rejected. No service is asked."""
-    profile = read_finish(arguments.finish, arguments.faces)
+    profile = named_profile(arguments.finish, arguments.faces)
     if arguments.output and len(arguments.ids) > 1:
         raise MaquetteError("-o takes the result of one job. Finish the jobs one by one.")
     outputs = [output_path(name, *OUTPUTS) for name in arguments.output]
@@ -48,5 +48,5 @@ def _write(session: Session, job: JobRecord, outputs: list[str]) -> None:
     if not outputs:
         return
     result = session.store.result_blend(job)
-    request = write_request(job, result, [Path(name) for name in outputs], job.size_m)
+    request = request_to_write(job, result, [Path(name) for name in outputs], job.size_m)
     session.blenders.run("write", request, result.parent, "writing the outputs")

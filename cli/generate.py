@@ -33,7 +33,7 @@ from ..headless import (
 )
 from ..jobs import (
     DONE,
-    LIBRARY,
+    LIBRARY_KEY,
     JobRecord,
     Report,
     Requirement,
@@ -42,7 +42,7 @@ from ..jobs import (
     finish_json,
     finish_of,
     finish_sentence,
-    read_finish,
+    named_profile,
     reasons,
     report_json,
     report_of,
@@ -59,8 +59,8 @@ def where_of(arguments: Namespace) -> Where:
 def run_generate(arguments: Namespace) -> int:
     outputs = [output_path(name, *OUTPUTS) for name in arguments.output]
     preview = output_path(arguments.preview, ".png") if arguments.preview else None
-    profile = read_finish(arguments.finish, arguments.faces)
-    library = {LIBRARY: str(open_library(arguments.library))} if arguments.library else {}
+    profile = named_profile(arguments.finish, arguments.faces)
+    library = {LIBRARY_KEY: str(open_library(arguments.library))} if arguments.library else {}
     with Session(where_of(arguments)) as session:
         try:
             request = _read(session, arguments, sys.stderr)
@@ -155,7 +155,7 @@ def _finish(
         else:
             command = session.command("resume", job.id)
             ending = f" `{command}` tries again." if job.resume_state and not job.doubts else ""
-            ending = f" `{command}` submits it, which is paid for." if store.is_unpaid(job) else ending
+            ending = f" `{command}` submits it, which is paid for." if store.would_spend(job) else ending
             files = [str(path) for path in delivered_files(session.store, job) if path.exists()]
             kept = f" Delivered: {', '.join(files)}." if files else ""
             progress.line(f"{job.name}: {job.message or job.state}{kept}{ending}")

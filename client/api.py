@@ -81,7 +81,10 @@ class Scenario:
         return Model.from_json(self._transport.ask("models", model_id).any("model"))
 
     def estimate_cost(self, model_id: str, inputs: Mapping[str, JsonValue]) -> Cost:
-        """The price of `generate` with these inputs. Costs and starts nothing (the service answers 269)."""
+        """The price of `generate` with these inputs. Costs and starts nothing.
+
+        The service answers with HTTP status 269.
+        """
         cost = _cost(self._run(model_id, inputs, is_dry=True))
         if cost is None:
             raise AnswerError("The service does not tell the price. Try again later.")

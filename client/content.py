@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a file is, by its first bytes; by its name only where the format has no mark of its own."""
+"""What a file is, by its first bytes; by its name only where the format has no signature."""
 
 from pathlib import Path
 
-_MARKS = {
+_SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
@@ -43,8 +43,8 @@ def content_type(path: Path) -> str | None:
     if head[4:8] == b"ftyp":
         return _boxed(head)
     by_name = _BINARIES if b"\0" in head else _TEXTS  # a text holds no zero byte
-    marked = (mime for mark, mime in _MARKS.items() if head.startswith(mark))
-    return next(marked, by_name.get(path.suffix.lower()))
+    by_signature = (mime for start, mime in _SIGNATURES.items() if head.startswith(start))
+    return next(by_signature, by_name.get(path.suffix.lower()))
 
 
 def _boxed(head: bytes) -> str:

@@ -113,7 +113,7 @@ class Downloader:
             if answer.status == 403:
                 self._renew_address("may not be read, although its address is fresh")
                 return False
-            total = self._total(answer, file, start)
+            total = self._match_kept_part(answer, file, start)
             # Without a length in the answer, the asset's size is what was announced.
             expected = self.asset.size_bytes if total is None else total
             self._check_room(expected)
@@ -146,8 +146,10 @@ class Downloader:
             raise NetworkError(f"{self._kept} of {expected} bytes arrived. Check the internet connection.")
         return True
 
-    def _total(self, answer: Answer, file: FileIO, start: int) -> int | None:
-        """The whole file's size if told; whatever is kept does not fit `answer` is thrown away."""
+    def _match_kept_part(self, answer: Answer, file: FileIO, start: int) -> int | None:
+        """Compare what is kept with what `answer` sends, and throw it away if it is another; the whole
+        file's size, if it is told.
+        """
         if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
             raise TransferError("The file's server sends it packed, unasked. Try again later.")
         span = re.fullmatch(rf"bytes {start}-\d+/(\d{{1,18}})", answer.headers.get("Content-Range", ""))

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import cast
 
 PLAN_NAMES = {0: "Free", 25: "Starter", 50: "Pro", 75: "Max", 100: "Enterprise"}
-MAX_TEXT = 400
+MAX_REASON_CHARS = 400
 _NO_CREDITS = re.compile(
     r"(insufficient|not enough|too few|out of|no more|exceed\w*)\b.{0,40}\b(credits?|creative units?|CU)\b"
     r"|\b(credits?|creative units?|CU)\b.{0,40}\b(insufficient|exhausted|exceeded|not enough|used up)",
@@ -160,7 +160,7 @@ def readable(text: str) -> str:
         text = re.sub(r"<(script|style)\b[^>]*>.*?(</\1>|$)", " ", text, flags=re.IGNORECASE | re.DOTALL)
         text = html.unescape(re.sub(r"<[^<>]*>", " ", text))
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    return text if len(text) <= MAX_REASON_CHARS else text[: MAX_REASON_CHARS - 1] + "…"
 
 
 def plan_name(level: float) -> str:

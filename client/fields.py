@@ -17,8 +17,8 @@ from .errors import AnswerError
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 T = TypeVar("T")
 log = logging.getLogger("maquette.client")
-MAX_WORDS = 2000  # characters of a text that people are to read
-MAX_TEXT = 16_384  # of any other: a signed address has two thousand or so
+MAX_PROSE_CHARS = 2000  # of a text that people are to read
+MAX_TEXT_CHARS = 16_384  # of any other: a signed address has two thousand or so
 _ID = re.compile(r"\w[\w.:~+=@-]{0,199}", re.ASCII)
 # What a terminal obeys, and what turns the direction of writing and so shows another text than is there.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -31,7 +31,7 @@ def without_controls(text: str) -> str:
 
 def words(text: str) -> str:
     """A text for people: no longer than they would read, without control characters."""
-    return without_controls(text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…")
+    return without_controls(text if len(text) <= MAX_PROSE_CHARS else text[: MAX_PROSE_CHARS - 1] + "…")
 
 
 def is_id(value: object) -> bool:
@@ -63,8 +63,8 @@ class Fields:
     def optional_text(self, name: str) -> str:
         """A text without control characters, which would reach terminals; empty if there is none."""
         value = self._typed(name, str, "a text") or ""
-        if len(value) > MAX_TEXT:
-            self._fail(name, f"a text of {MAX_TEXT:,} characters at most", value)
+        if len(value) > MAX_TEXT_CHARS:
+            self._fail(name, f"a text of {MAX_TEXT_CHARS:,} characters at most", value)
         return without_controls(value)
 
     def words(self, name: str) -> str:

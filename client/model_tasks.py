@@ -36,23 +36,23 @@ _MANY_VIEWS = re.compile(r"multi.?view|multi.?image", re.IGNORECASE)
 
 def tasks_of(model: Model) -> tuple[Task, ...]:
     """All tasks that the model is for: at least one."""
-    name = f"{model.name} {model.id.replace('-', ' ').replace('_', ' ')} {' '.join(model.tags)}"
     if makes_splats(model):
         return (Task.WORLDS,)
-    if _MOTION.search(name) or model.capabilities == ("video23d",):
+    text = _searched(model)
+    if _MOTION.search(text) or model.capabilities == ("video23d",):
         return (Task.MOTION,)
-    if _RIG.search(name):
+    if _RIG.search(text):
         return (Task.RIG,)
     found: set[Task] = set()
-    if _PARTS.search(name):
+    if _PARTS.search(text):
         found.add(Task.PARTS)
     if "3d23d" in model.capabilities:
-        if _UV.search(name):
+        if _UV.search(text):
             found |= {Task.TEXTURE, Task.TOPOLOGY}
-        if _TEXTURE.search(name):
+        if _TEXTURE.search(text):
             found.add(Task.TEXTURE)
     if "img23d" in model.capabilities:
-        found |= _of_images(model, name)
+        found |= _of_images(model, text)
     if "txt23d" in model.capabilities:
         found.add(Task.FROM_TEXT)
     return tuple(task for task in Task if task in (found or {Task.TOPOLOGY}))
@@ -60,13 +60,18 @@ def tasks_of(model: Model) -> tuple[Task, ...]:
 
 def makes_splats(model: Model) -> bool:
     """Whether the result is a Gaussian splat, or a world that is told in them, and no mesh."""
-    return _SPLATS.search(f"{model.name} {model.id.replace('-', ' ')} {' '.join(model.tags)}") is not None
+    return _SPLATS.search(_searched(model)) is not None
 
 
-def _of_images(model: Model, name: str) -> set[Task]:
+def _searched(model: Model) -> str:
+    """The text that words are looked for in: its name, id and tags."""
+    return f"{model.name} {model.id.replace('-', ' ').replace('_', ' ')} {' '.join(model.tags)}"
+
+
+def _of_images(model: Model, text: str) -> set[Task]:
     """One image, several views, or either. Without its inputs a model's name has to do."""
     images = [spec for spec in model.inputs if spec.is_file and spec.kind == "image"]
-    if _MANY_VIEWS.search(name) or any(_VIEW.match(spec.name) for spec in images):
+    if _MANY_VIEWS.search(text) or any(_VIEW.match(spec.name) for spec in images):
         return {Task.FROM_VIEWS}
     takes_several = any(spec.type == "file_array" and spec.max_length != 1 for spec in images)
     return {Task.FROM_IMAGE, Task.FROM_VIEWS} if takes_several else {Task.FROM_IMAGE}

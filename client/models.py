@@ -12,6 +12,7 @@ from .labels import readable_name
 
 ASSET_ID = re.compile(r"asset_[A-Za-z0-9_-]+")
 _SECONDARY = re.compile("texture|style|mask|reference|negative|.prompt$", re.IGNORECASE)
+_DEPRECATED = "deprecated:"  # so begins a tag; the model that replaces it comes after
 CAPABILITIES = ("img23d", "txt23d", "3d23d", "video23d")  # of the models that make 3D
 
 
@@ -188,7 +189,14 @@ def _typical_s(model: Fields, name: str) -> tuple[float, float] | None:
 
 
 _KEPT = (
-    *("id", "name", "shortDescription", "capabilities", "tags", "accessRestrictions", "inputs", "uiConfig"),
+    "id",
+    "name",
+    "shortDescription",
+    "capabilities",
+    "tags",
+    "accessRestrictions",
+    "inputs",
+    "uiConfig",
     "performanceStats",
 )
 
@@ -222,4 +230,4 @@ class Model(Record):
     @property
     def replaced_by(self) -> str | None:
         """The id of the model that replaces this one ("" if none is named); None if it is not deprecated."""
-        return next((tag[11:] for tag in self.tags if tag.startswith("deprecated:")), None)
+        return next((tag.removeprefix(_DEPRECATED) for tag in self.tags if tag.startswith(_DEPRECATED)), None)

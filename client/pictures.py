@@ -18,10 +18,10 @@ _PARTS = ((273, 279), (324, 325))  # tags of the places and sizes of strips, and
 _MOST_VALUES = 1 << 20  # of one entry in a TIFF
 # A marker of a JPEG but those within its data (stuffed zeros, fill bytes, restarts): T.81, B.1.1.2
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_START = 0xD8
-_END = 0xD9
-_EXIF = 0xE1
-_COLOURS = 0xE2
+_SOI = 0xD8
+_EOI = 0xD9
+_APP1 = 0xE1
+_APP2 = 0xE2
 _EXR = b"\x76\x2f\x31\x01"  # what is said of EXRs here is from "OpenEXR File Layout"
 _HAS_TILES, _HAS_PARTS = 0x200, 0x1000  # flags of its version
 _EXR_CHUNKS = {  # by the type of a part: the bytes before the sizes of a chunk's data, and those sizes
@@ -56,7 +56,7 @@ def is_cut_short(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
         if head.startswith(b"\xff\xd8\xff"):
-            return not any(marker == _END for marker, _ in _segments(head + file.read()))
+            return not any(marker == _EOI for marker, _ in _segments(head + file.read()))
         if head.startswith(_PNG):
             return not any(name == b"IEND" for name, _, _ in _chunks(file, 8, ">", 4))
         if head[:4] == b"RIFF":
@@ -81,7 +81,7 @@ def colour_profile(path: Path) -> bytes:
     data = path.read_bytes()
     if not data.startswith(b"\xff\xd8\xff"):
         return b""
-    found = (content for marker, content in _segments(data) if marker == _COLOURS)
+    found = (content for marker, content in _segments(data) if marker == _APP2)
     mine = [content for content in found if content.startswith(_PROFILE)]
     return b"".join(b"\xff\xe2" + struct.pack(">H", len(each) + 2) + each for each in mine)
 
@@ -97,7 +97,7 @@ def _exif(file: BinaryIO) -> bytes:
     """The TIFF that tells of the picture; empty if none does."""
     head = file.read(12)
     if head.startswith(b"\xff\xd8\xff"):  # EXIF is in the first segments, of 64 KB at most each
-        found = (content for marker, content in _segments(head + file.read(1 << 20)) if marker == _EXIF)
+        found = (content for marker, content in _segments(head + file.read(1 << 20)) if marker == _APP1)
         return next((content[6:] for content in found if content.startswith(b"Exif\0")), b"")
     if head.startswith(_PNG):
         return _chunk(file, b"eXIf", 8, ">", 4)
@@ -111,7 +111,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 2
     while found := _MARKER.search(data, at):
         marker, at = data[found.start() + 1], found.end()
-        if marker in (_END, _START, 0x01):
+        if marker in (_EOI, _SOI, 0x01):
             yield marker, b""
             continue
         length = int.from_bytes(data[at : at + 2], "big")

@@ -141,7 +141,7 @@ class Job(Record):
     succeeded_at: float = json_field(_succeeded_at, if_odd=0.0, default=0.0)
 
     @property
-    def is_done(self) -> bool:
+    def has_ended(self) -> bool:
         return self.status in (JobStatus.SUCCESS, JobStatus.FAILURE, JobStatus.CANCELED)
 
     @property

@@ -36,7 +36,7 @@ class Redaction:
         return self._of_value(value) if is_suspect else value
 
     def _of_value(self, value: object) -> object:
-        if isinstance(value, str):  # half characters can be neither stored nor shown: replaced
+        if isinstance(value, str):  # lone surrogates can be neither stored nor shown: replaced
             return self.of_text(value.encode("utf-8", "replace").decode())
         if isinstance(value, list):
             return [self._of_value(one) for one in cast("list[object]", value)]

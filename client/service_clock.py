@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The service's clock, by the `Date` of its answers, of which one may be wrong: a host's, or a proxy's.
+"""The service's clock, from the `Date` of its answers, of which one may be wrong: a host's, or a proxy's.
 
-What agrees with the clock so far or with this computer's is believed at once, another time when it is told
-again, and nothing that is absurd. No step of this computer's clock moves it.
+A date near this computer's clock or near the service's so far is believed at once; one that differs, once it
+has been confirmed (CONFIRM_S later where the service's clock was known); one more than a day off, never. No
+step of this computer's clock moves it.
 """
 
 import math
@@ -34,14 +35,15 @@ class ServiceClock:
         """Take in the `Date` of an answer that has just come."""
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # no date, no news
             told_at = parsedate_to_datetime(date).timestamp() + 0.5  # it has whole seconds
-            if self._is_believed(told_at):
+            if self._weigh(told_at):
                 self._offset_s = told_at - self._timing.elapsed_s()
                 self.last_answer_at = told_at - 0.5
                 return
         if self.last_answer_at is not None:
             self.last_answer_at = math.floor(self.now())
 
-    def _is_believed(self, told_at: float) -> bool:
+    def _weigh(self, told_at: float) -> bool:
+        """Whether to believe it; what is to be confirmed first is noted."""
         ours = self._timing.now()
         if not abs(told_at - ours) <= ABSURD_S:
             return False

@@ -141,7 +141,7 @@ class Answer:
         text = content.decode("utf-8-sig")
         if sum(map(text.count, ",[{")) > MAX_ANSWER_VALUES:
             raise ValueError(len(text))
-        # For its `parse_constant`, NaN and Infinity are a ValueError.
+        # int("NaN") raises ValueError: JSON has neither NaN nor Infinity.
         return self._redaction.of_json(text, json.loads(text, parse_constant=int))
 
     def error(self, content: bytes, *, has_effect: bool, has_inputs: bool = True) -> ScenarioError:
@@ -179,7 +179,7 @@ class Transport:
             pair = base64.b64encode(f"{credentials.key}:{credentials.secret}".encode()).decode()
             self._authorization = f"Basic {pair}"
         self._environment = requests.Session()  # asked for proxies and certificates alone
-        patience = _Patience(
+        retry = _SafeRetry(
             total=RETRIES,
             read=2,
             other=0,  # a certificate does not get better by asking again
@@ -188,8 +188,8 @@ class Transport:
             backoff_factor=BACKOFF_S,
             raise_on_status=False,
         )
-        patience.pause = timing.sleep
-        self._adapter = TimedAdapter(max_retries=patience, pool_maxsize=MAX_KEPT)
+        retry.pause = timing.sleep
+        self._adapter = TimedAdapter(max_retries=retry, pool_maxsize=MAX_KEPT)
         self._adapter_once = TimedAdapter(pool_maxsize=MAX_KEPT)
 
     def close(self) -> None:
@@ -315,7 +315,7 @@ def _unpacked(content: bytes, encoding: str) -> bytes:
     return content
 
 
-class _Patience(Retry):
+class _SafeRetry(Retry):
     """Retries what changes nothing; Retry-After is obeyed up to MAX_WAIT_S, beyond it the answer stands."""
 
     pause: Callable[[float], None] = staticmethod(time.sleep)

@@ -5,6 +5,7 @@ It may be tried anew as a whole, which at worst leaves an unused asset behind.
 """
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 from .content import content_type
@@ -38,33 +39,44 @@ def upload(
     if mime is None or not mime.startswith(_TYPES_OF_KIND.get(kind, f"{kind}/")):
         found = f"it looks like {mime}" if mime else "its content is of no known type"
         raise bad(f"is not of the kind {kind!r}: {found}. Choose another file.")
+    tell: Progress = progress or _tell_nobody
     if kind == "image" and mime in _DIRECT_TYPES and size <= SMALL_IMAGE_BYTES:
-        image = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
-        answer = transport.ask("assets", body={"name": name, "image": image})
-        if progress:
-            progress(size, size)
-        return Asset.from_json(answer.any("asset")).id
+        asset_id = _upload_small_image(transport, path, name, mime)
+        tell(size, size)
+        return asset_id
     count = -(-size // PART_BYTES)
     body = {"fileName": name, "contentType": mime, "fileSize": size, "kind": kind, "parts": count}
-    parts = transport.ask("uploads", body=body).nested("upload")
-    urls = {part.whole_number("number"): part.text("url") for part in parts.nested_list("parts")}
+    upload = transport.ask("uploads", body=body).nested("upload")
+    urls = {part.whole_number("number"): part.text("url") for part in upload.nested_list("parts")}
     if set(urls) != set(range(1, count + 1)):
         raise AnswerError(f"The service offers other parts than the {count} asked for. Try again later.")
+    _upload_parts(transport, path, [urls[number] for number in range(1, count + 1)], mime, size, tell)
+    transport.ask("uploads", upload.text("id"), "action", body={"action": "complete"})
+    return _imported(transport, upload.text("id"), path.name, sleep)
+
+
+def _tell_nobody(done: int, total: int | None) -> None:
+    """For whoever wants no progress."""
+
+
+def _upload_small_image(transport: Transport, path: Path, name: str, mime: str) -> str:
+    image = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    answer = transport.ask("assets", body={"name": name, "image": image})
+    return Asset.from_json(answer.any("asset")).id
+
+
+def _upload_parts(
+    transport: Transport, path: Path, urls: Sequence[str], mime: str, size: int, progress: Progress
+) -> None:
+    """Raises TransferError where the file is no longer `size` bytes long."""
     done = 0
     with path.open("rb") as file:
-        for number in range(1, count + 1):
+        for url in urls:
             content = file.read(PART_BYTES)
-
-            def tell(sent: int, done: int = done) -> None:
-                if progress:
-                    progress(done + sent, size)
-
-            transport.put(urls[number], Body(content, tell), mime)
+            transport.put(url, Body(content, lambda sent, done=done: progress(done + sent, size)), mime)
             done += len(content)
     if done != size:
         raise TransferError(f"{path} changed while it was uploaded. Try again.")
-    transport.ask("uploads", parts.text("id"), "action", body={"action": "complete"})
-    return _imported(transport, parts.text("id"), path.name, sleep)
 
 
 def _imported(transport: Transport, upload_id: str, name: str, sleep: Sleep) -> str:

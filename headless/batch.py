@@ -98,7 +98,7 @@ def _row_of(work: Batch, row: RowState) -> BatchRow:
     item, outcome = row.item, row.outcome or Outcome()
     return BatchRow(
         key=item.key,
-        state=row.state,
+        state=row.shown_status,
         name=item.name,
         model_id=item.model.id,
         job_id=row.job_id,

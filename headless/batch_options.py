@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from ..batches import OUTPUTS
 from ..client import InputError
-from ..jobs import PROFILES, Requirement, read_finish, read_requirements, read_size, safe_name
+from ..jobs import PROFILES, Requirement, named_profile, read_requirements, read_size, safe_name
 
 MOST = 1_000_000  # rows, jobs or background Blenders
 
@@ -93,7 +93,7 @@ def _read_outputs(value: object) -> str:
 
 
 def _read_profile(value: object) -> str:
-    read_finish(value, None)
+    named_profile(value, None)
     return os.fspath(cast("str | os.PathLike[str]", value))
 
 

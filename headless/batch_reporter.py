@@ -41,7 +41,9 @@ class BatchReporter:
                 continue
             row.is_changed = False
             job = run.jobs.get(row.job_id)
-            state = str(job.state) if job is not None and row.stage is RowStatus.RUNNING else row.state
+            state = (
+                str(job.state) if job is not None and row.status is RowStatus.RUNNING else row.shown_status
+            )
             if self._last_rows.get(row.job_id) == (state, row.message):
                 continue
             self._last_rows[row.job_id] = (state, row.message)
@@ -51,7 +53,7 @@ class BatchReporter:
         """One row that has come to another stage."""
         facts: dict[str, object] = {"id": row.item.key, "job": row.job_id, "state": state}
         facts |= {"cost_cu": cost_cu, "refunded_cu": refunded_cu, "message": row.text}
-        if row.stage is RowStatus.DONE and row.outcome:
+        if row.status is RowStatus.DONE and row.outcome:
             facts["outputs"] = [*row.outcome.outputs]
             facts["report"] = report_json(row.report)
             facts["finish"] = finish_json(row.finish, row.report)

@@ -147,7 +147,7 @@ def _request(source: Source, path: Path, form: ExportForm, size_m: float | None)
 def _check_made(store: Store, job: JobRecord) -> None:
     if job.state not in DONE:
         raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: there is nothing to export yet.")
-    if job.result.get("kept") and not job.result.get("objects"):
+    if job.result.get("kept") and not job.has_model:
         folder = store.job_folder(job.id) / "result"
         raise MaquetteError(f"{job.name} ({job.id}) is no model that Blender can read. It is in {folder}.")
     if not store.result_blend(job).is_file():

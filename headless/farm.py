@@ -43,13 +43,13 @@ def record_failures(run: Run, claims: Claims, problems: Sequence[Problem]) -> Ex
     for row in run.rows:
         job = run.jobs.get(row.job_id)
         message: str | None = None
-        if row.stage is RowStatus.WAITING and run.stopped != OVER_COST:
+        if row.status is RowStatus.WAITING and run.stopped != OVER_COST:
             code = max(code, Exit.NOT_ALLOWED)
-        elif row.stage is RowStatus.WAITING:
+        elif row.status is RowStatus.WAITING:
             message = row.message
-        elif row.stage is RowStatus.FAILED:
+        elif row.status is RowStatus.FAILED:
             # What this Blender cannot read, that of no host can.
-            is_kept = row.outcome is not None and row.outcome.is_kept
+            is_kept = row.outcome is not None and row.outcome.is_unconverted
             code = code if is_kept else max(code, _task_code(job))
             message = row.message
         claims.set_failure(row.item.row.stem, message)
@@ -71,14 +71,14 @@ def _task_code(job: JobRecord | None) -> Exit:
 def mark_unmade_as_failed(claims: Claims, rows: Sequence[RowState]) -> None:
     """Gives rows that are not done the reason that their task wrote down, else how far they are."""
     for row in rows:
-        if row.stage not in (RowStatus.WAITING, RowStatus.RUNNING):
+        if row.status not in (RowStatus.WAITING, RowStatus.RUNNING):
             continue
         usual = "its files are not written yet: run its task again"
-        if row.stage is RowStatus.WAITING:
+        if row.status is RowStatus.WAITING:
             is_changed = claims.current(row.item.row.stem) is not None
             usual = "changed since it was made, and not made anew yet" if is_changed else "not made yet"
         row.message = claims.failure(row.item.row.stem) or row.message or usual
-        row.stage = RowStatus.FAILED
+        row.status = RowStatus.FAILED
 
 
 def assemble(folder: Path, claims: Claims, rows: Sequence[RowState]) -> Path | None:
@@ -109,7 +109,7 @@ def assemble(folder: Path, claims: Claims, rows: Sequence[RowState]) -> Path | N
 def blend_of(folder: Path, claims: Claims, row: RowState) -> Path | None:
     """The result of a row that is done, to append, whichever machine has made it; None if there is none."""
     machine = claims.owner(row.job_id)
-    if machine is None or row.stage is not RowStatus.DONE:
+    if machine is None or row.status is not RowStatus.DONE:
         return None
     finished = row.outcome.finished if row.outcome else ""
     blend = result_blend(machine_folder(folder, machine), row.job_id, finished)

@@ -24,7 +24,7 @@ def check_finishable(session: Session, job: JobRecord) -> None:
     """Raises MaquetteError where there is no result that can be finished, and says why."""
     if job.state not in DONE:
         raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: there is nothing to finish yet.")
-    if not job.result.get("objects"):
+    if not job.has_model:
         folder = session.store.job_folder(job.id) / "result"
         raise MaquetteError(
             f"{job.name} ({job.id}) cannot be finished: what was delivered is no 3D model that Blender can"

@@ -10,7 +10,7 @@ from ..batches import INPUT_MARK, delivered_files, json_values
 from ..client import JsonValue
 from ..jobs import (
     DONE,
-    LIBRARY,
+    LIBRARY_KEY,
     JobRecord,
     Requirement,
     State,
@@ -18,8 +18,8 @@ from ..jobs import (
     asset_of,
     finish_json,
     finish_of,
+    named_profile,
     provenance_outside,
-    read_finish,
     read_requirements,
     read_size,
     reasons,
@@ -85,12 +85,12 @@ def generate(
     try:
         size_m, values = read_size(size), given(parameters)
         gate = read_requirements(require) if require else ()
-        profile = read_finish(finish, faces)
+        profile = named_profile(finish, faces)
         with Session(Where(sandbox, api_url, project, state)) as session:
             request = read_request(session, [os.fspath(image) for image in images], prompt, model, values)
             placement: dict[str, JsonValue] = {"size_m": size_m}
             if library is not None:
-                placement[LIBRARY] = str(open_library(library))
+                placement[LIBRARY_KEY] = str(open_library(library))
             job = start(
                 *(session, request),
                 name=name,
@@ -106,7 +106,7 @@ def generate(
             again = by_command if job.state is State.UNCERTAIN else again
             if job.state not in DONE:
                 raise _unfinished(job, again, "call generate anew" if key is None else "give another key")
-            if job.result.get("objects"):
+            if job.has_model:
                 job = finish_result_of(session, job, profile)
             deliver(session, [job])
             return _result_of(session.store, session.store.get(job.id), name or job.name, size_m, gate)

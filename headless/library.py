@@ -11,7 +11,7 @@ from pathlib import Path
 
 import bpy
 
-from ..jobs import PRICES, read_library
+from ..jobs import PRICES_FILE, read_library
 from .errors import Exit, MaquetteError
 from .make_batch import output_folder
 from .session import blender_binary, quoted
@@ -44,9 +44,9 @@ def publish_library(name: str | os.PathLike[str], *, with_prices: bool = False) 
             f"Online libraries came with Blender 5.2, and this is {bpy.app.version_string}. Run the same"
             " command with Blender 5.2 or later: it lists the files as they are."
         )
-    if (folder / PRICES).exists() and not with_prices:
+    if (folder / PRICES_FILE).exists() and not with_prices:
         raise MaquetteError(
-            f"Not published: {folder / PRICES} tells what things cost, and a server would hand it out."
+            f"Not published: {folder / PRICES_FILE} tells what things cost, and a server would hand it out."
             f" `{quoted('maquette', 'library', 'set', str(folder), '--no-prices')}` removes it;"
             " --with-prices publishes it."
         )

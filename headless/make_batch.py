@@ -20,12 +20,12 @@ from ..batches import (
     Claims,
     Defaults,
     Delivery,
-    Fate,
     HostLock,
     Item,
     Manifest,
     Outcome,
     Problem,
+    RowPlan,
     RowState,
     RowStatus,
     Run,
@@ -51,7 +51,7 @@ from .session import Session, Where, blender_binary
 
 _PUBLISH_S = 30.0  # the least time between two writings of the table and the page
 _SHOWN = 20  # files that a line names
-_PAID = (Fate.NEW, Fate.CHANGED, Fate.UNPAID, Fate.RETRIED)
+_PAID = (RowPlan.NEW, RowPlan.CHANGED, RowPlan.UNPAID, RowPlan.RETRIED)
 _CONCURRENCY = 4  # where the account's limit cannot be read
 
 
@@ -210,8 +210,8 @@ class Batch:
             return record_failures(run, claims, self.problems)
         if self._options.assemble:
             for row in self.rows:
-                if row.state != RowStatus.DONE:
-                    said = row.text if row.rejections else f"{row.state}: {row.text}"
+                if row.shown_status != RowStatus.DONE:
+                    said = row.text if row.rejections else f"{row.shown_status}: {row.text}"
                     reporter.line(f"{row.item.key}: {said}")
             path = assemble(self.folder, claims, self.rows)
             reporter.line(f"All in one: {path}" if path else "There is no result yet to put into all.blend.")
@@ -270,7 +270,7 @@ class Batch:
         reporter = self._reporter
         count = len(self.problems)
         rows = sorted(run.rows, key=lambda row: row.item.row.number)
-        fates = [run.fate(row) for row in rows]
+        fates = [run.plan_for(row) for row in rows]
         row_facts: list[dict[str, object]] = []
         for row, fate in zip(rows, fates, strict=True):
             item, is_paid = row.item, fate in _PAID
@@ -283,7 +283,9 @@ class Batch:
                 words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.text)
                 reporter.line(", ".join(filter(None, words)))
         counts = Counter(fates)
-        words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]] + [f"{count} wrong"] * bool(count)
+        words = [f"{counts[fate]} {fate}" for fate in RowPlan if counts[fate]] + [f"{count} wrong"] * bool(
+            count
+        )
         unknown = run.without_price()
         text = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
         text += f"; the price of {unknown} is not known before the upload" if unknown else ""
@@ -314,7 +316,7 @@ class Batch:
             before[outcome.content] = outcome.key or stem
         files = [name for name in files if (self.folder / name).exists()]
         for row in run.rows:
-            if run.fate(row) is Fate.NEW and row.item.content and row.item.content in before:
+            if run.plan_for(row) is RowPlan.NEW and row.item.content and row.item.content in before:
                 self._reporter.line(
                     f"{row.item.key}: the same was made as {before[row.item.content]}, which is no row any"
                     " more. Under its new key it is made, and paid for, again."

@@ -12,15 +12,15 @@ from ..batches import delivered_files
 from ..client import InputError
 from ..jobs import (
     DONE,
-    LIBRARY,
+    LIBRARY_KEY,
     JobRecord,
     StaleError,
     State,
     asset_path,
     asset_request,
     note_asset,
+    request_to_write,
     wanted_library,
-    write_request,
 )
 from .errors import Exit, MaquetteError
 from .session import Session
@@ -122,7 +122,7 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
 
 def _write(session: Session, job: JobRecord, result: Path, outputs: list[Path]) -> None:
     library = wanted_library(job)
-    request = write_request(job, result, outputs[:-1] if library else outputs, job.size_m)
+    request = request_to_write(job, result, outputs[:-1] if library else outputs, job.size_m)
     problem: Exception | None = None
     try:
         request["asset"] = asset_request(job, library) if library else None
@@ -144,6 +144,6 @@ def add_to_library(session: Session, job: JobRecord, library: Path) -> Path:
     if job.state not in DONE or not result.exists():
         raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: it has no 3D model that can be kept.")
     path = asset_path(job, library)
-    only = replace(job, placement={"size_m": job.size_m, LIBRARY: str(library)})
+    only = replace(job, placement={"size_m": job.size_m, LIBRARY_KEY: str(library)})
     _write(session, only, result, [path])
     return path

@@ -54,8 +54,9 @@ def read_request(
     _ = session.credentials
     model_id = model_id or (DEFAULT_IMAGE_MODEL if files else DEFAULT_TEXT_MODEL)
     model = get_model(session, model_id)
-    inputs, given = gather_inputs(model, files, prompt, parameters)
-    return GenerateRequest(model, inputs, given, price_or_none(session, model, inputs))
+    asked = gather_inputs(model, files, prompt, parameters)
+    price_cu = price_or_none(session, model, asked.values)
+    return GenerateRequest(model, asked.values, asked.given, price_cu)
 
 
 def get_model(session: Session, model_id: str) -> Model:
@@ -141,7 +142,7 @@ def start(
         return job
     session.wait_for_sign_of_life([job])
     job = store.get(wanted)
-    if is_unpaid := store.is_unpaid(job):
+    if is_unpaid := store.would_spend(job):
         check_cost(request.cost_cu, max_cost_cu)
     if is_unpaid or job.resume_state:
         return take_up(store, job, session.id, may_spend=True)

@@ -38,7 +38,7 @@ def find_resumable(session: Session, ids: Sequence[str]) -> Resumable:
     session.wait_for_sign_of_life(jobs)
     jobs = [store.get(job.id) for job in reversed(jobs)]
     in_doubt = [job for job in jobs if job.doubts]
-    unpaid = [job for job in jobs if not job.doubts and store.is_unpaid(job)]
+    unpaid = [job for job in jobs if not job.doubts and store.would_spend(job)]
     paid = [
         job
         for job in jobs
@@ -103,6 +103,6 @@ def _is_unfinished(session: Session, job: JobRecord, *, is_named: bool) -> bool:
 def _resumed(session: Session, job: JobRecord, *, may_spend: bool) -> JobRecord:
     store = session.store
     is_waiting = job.is_working and bool(job.not_before)
-    if job.resume_state or is_waiting or store.is_unpaid(job) or store.is_gone(job):
+    if job.resume_state or is_waiting or store.would_spend(job) or store.is_gone(job):
         return take_up(store, job, session.id, may_spend=may_spend)
     return store.get(job.id)

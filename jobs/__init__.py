@@ -12,7 +12,7 @@ from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .candidates import date_text, refuse_candidate, take_candidate
 from .catalogue import Catalogue
 from .database import StoreError
-from .files import as_text, cut, safe_name, sha256_of, take_folder, write_whole
+from .files import as_text, cut, replacing, safe_name, sha256_of, take_folder, write_whole
 from .finish_words import (
     FINISH_COLUMNS,
     Finish,
@@ -20,7 +20,7 @@ from .finish_words import (
     finish_json,
     finish_of,
     finish_sentence,
-    read_finish_facts,
+    read_finish,
 )
 from .finishing import (
     AS_DELIVERED,
@@ -29,11 +29,11 @@ from .finishing import (
     has_profile,
     is_finished_by,
     message_of,
+    named_profile,
     profile_json,
     profile_of,
     provenance_in_scene,
     provenance_outside,
-    read_finish,
     result_blend,
     untouched,
 )
@@ -41,8 +41,8 @@ from .gate import Requirement, read_requirements, reasons
 from .input_files import InputFileError
 from .job_cache import JobCache
 from .library import (
-    LIBRARY,
-    PRICES,
+    LIBRARY_KEY,
+    PRICES_FILE,
     LibrarySettings,
     asset_of,
     asset_path,
@@ -55,7 +55,7 @@ from .library import (
     write_library,
 )
 from .lookups import Price
-from .parse_inputs import DEFAULT_TEXT_MODEL, gather_inputs, is_file, read_size
+from .parse_inputs import DEFAULT_TEXT_MODEL, Gathered, gather_inputs, is_file, read_size
 from .process import (
     SANDBOX,
     SandboxError,
@@ -69,10 +69,10 @@ from .process import (
     start_worker,
     stop_sandbox,
 )
-from .profile import PROFILES, Profile, key, override
+from .profile import PROFILES, Profile, override, profile_key
 from .provenance import DEFAULT_IMAGE_MODEL, cost_text, name_of, source_of, view_in
 from .record import (
-    LEFT_KIND,
+    ErrorKind,
     InputFile,
     InputValue,
     JobRecord,
@@ -92,7 +92,7 @@ from .states import DONE, UNPAID, State
 from .store import StaleError, Store
 from .supervisor import Supervisor, WorkerError
 from .transfers import OWN_FILE
-from .write_request import write_request
+from .write_request import request_to_write
 
 __all__ = [
     "AS_DELIVERED",
@@ -101,10 +101,9 @@ __all__ = [
     "DONE",
     "FINISH_COLUMNS",
     "KEY_VARIABLE",
-    "LEFT_KIND",
-    "LIBRARY",
+    "LIBRARY_KEY",
     "OWN_FILE",
-    "PRICES",
+    "PRICES_FILE",
     "PROFILES",
     "REPORT_COLUMNS",
     "SANDBOX",
@@ -116,7 +115,9 @@ __all__ = [
     "BlenderTask",
     "Catalogue",
     "ChildError",
+    "ErrorKind",
     "Finish",
+    "Gathered",
     "InputFile",
     "InputFileError",
     "InputValue",
@@ -163,7 +164,6 @@ __all__ = [
     "is_file",
     "is_finished_by",
     "is_seed",
-    "key",
     "lacks_picture",
     "leaves",
     "let_go",
@@ -172,6 +172,7 @@ __all__ = [
     "mapped",
     "message_of",
     "name_of",
+    "named_profile",
     "new_id",
     "new_job",
     "note_asset",
@@ -180,12 +181,12 @@ __all__ = [
     "picture_of",
     "placeholder_inputs",
     "profile_json",
+    "profile_key",
     "profile_of",
     "provenance_in_scene",
     "provenance_outside",
     "read_credentials",
     "read_finish",
-    "read_finish_facts",
     "read_library",
     "read_report",
     "read_requirements",
@@ -194,9 +195,11 @@ __all__ = [
     "refuse_candidate",
     "remove_assets",
     "repeat",
+    "replacing",
     "report_cells",
     "report_json",
     "report_of",
+    "request_to_write",
     "requires_mesh",
     "result_blend",
     "safe_name",
@@ -217,6 +220,5 @@ __all__ = [
     "wanted_library",
     "write_credentials",
     "write_library",
-    "write_request",
     "write_whole",
 ]

@@ -11,7 +11,7 @@ from .finishing import profile_json
 from .profile import Profile
 from .provenance import name_of, source_of
 from .record import InputValue, JobRecord, NewJob
-from .states import DONE, State
+from .states import State
 from .store import StaleError, Store
 
 
@@ -55,7 +55,7 @@ def finish_anew(store: Store, job: JobRecord, profile: Profile, session: str = "
 
     Raises StoreError where there is no result, StaleError if another process has moved the job on.
     """
-    if job.state not in DONE or not job.result.get("objects"):
+    if not job.has_model:
         raise StoreError(f"{job.name} is {job.state}: there is no 3D model to finish.")
     anew: dict[str, Any] = {"progress": None, "attempts": 0, "not_before": 0.0, "cancel": ""}
     return store.move(job, State.CONVERTING, profile=profile_json(profile), session=session, **anew)

@@ -17,7 +17,7 @@ from .record import JobRecord
 from .result_picture import HAS_PREVIEW, PREVIEW
 from .states import DONE, State
 from .tasks import Tasks
-from .write_request import write_request
+from .write_request import request_to_write
 
 _TASK = "asset"
 _READ = 100  # rows that are looked at in one go
@@ -84,7 +84,7 @@ class AssetMaker:
         return None
 
     def _write(self, job: JobRecord, result: Path, library: Path) -> Path:
-        request = write_request(job, result, [], job.size_m)
+        request = request_to_write(job, result, [], job.size_m)
         asset = request["asset"] = asset_request(job, library)
         picture = result.parent / PREVIEW  # one for both, whoever comes first
         if job.result.get(HAS_PREVIEW) is not True:

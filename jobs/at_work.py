@@ -18,7 +18,7 @@ _LOOK_S = 0.1
 
 @contextlib.contextmanager
 def at_work(folder: Path, *, timeout_s: float = TIMEOUT_S) -> Generator[None]:
-    """Alone in the job's folder, after whoever else is at work there; what is left in it is nobody's then.
+    """Hold the folder's lock; whatever unfinished files lie in it were left by a dead process.
 
     Raises ChildError if that takes as long as a background Blender may. Where a file system has no locks,
     nothing is waited for.

@@ -86,8 +86,8 @@ class BlenderPool:
         return BlenderTask(self, command, request, folder, purpose)
 
     def expect(self, tasks: int, command: str) -> None:
-        """Have a Blender for each of so many tasks `command` at a time, those at work included: it is started
-        and loads what the task needs. `keep` of `tidy` says for how long.
+        """Start Blenders until there is one for each of `tasks`, busy ones included; each loads what
+        `command` needs. `tidy(keep=…)` has to spare as many.
         """
         now = time.monotonic()
         for child in list(self._idle):

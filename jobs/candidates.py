@@ -36,7 +36,7 @@ GIVEN_UP = (
 _MAY_BE_THERE = (State.SUBMITTING, State.UNCERTAIN, State.CANCELED)  # of these the service may have a job
 
 
-class Patience:
+class SearchLimit:
     """Ends searches for lost jobs that come to no end, by the clock of one worker. Only the time of looks
     counts: a machine that slept for hours has looked for nothing.
     """
@@ -65,8 +65,8 @@ def _give_up(leased: "LeasedStore", job: JobRecord) -> None:
 
 
 def without_others(store: Store, job: JobRecord, alike: Sequence[RemoteJob]) -> list[RemoteJob]:
-    """Of those that may be the lost `job`'s, those that are not told to be just what another one of ours sent
-    that has no job of the service's yet; what is told to be just what `job` sent comes first.
+    """`alike`, without the jobs that match what another lost job of ours sent better than `job`; exact
+    matches for `job` first.
     """
     if not alike:
         return []

@@ -116,7 +116,7 @@ MIGRATIONS = (
     """,
 )
 _DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
-_MARK = "damaged"  # a file of this name: the database was found damaged while it was in use
+_DAMAGED_FILE = "damaged"  # is there where the database was found damaged while it was in use
 
 
 class StoreError(Exception):
@@ -152,7 +152,7 @@ def open_database(folder: Path, *, is_interactive: bool) -> "tuple[sqlite3.Conne
     import sqlite3
 
     try:
-        if not (folder / _MARK).exists():
+        if not (folder / _DAMAGED_FILE).exists():
             return _open(folder, is_interactive), None
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
@@ -178,7 +178,7 @@ def is_damage(error: BaseException) -> bool:
 
 def mark_damaged(folder: Path) -> None:
     """Have the database set aside by whoever opens it next."""
-    (folder / _MARK).touch()
+    (folder / _DAMAGED_FILE).touch()
 
 
 def _set_aside(folder: Path) -> Path:
@@ -188,7 +188,7 @@ def _set_aside(folder: Path) -> Path:
     for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
         if (folder / name).exists():
             (folder / name).rename(aside / name)
-    (folder / _MARK).unlink(missing_ok=True)
+    (folder / _DAMAGED_FILE).unlink(missing_ok=True)
     return aside
 
 

@@ -43,10 +43,10 @@ class Finish:
 
 def finish_of(result: Mapping[str, JsonValue]) -> Finish | None:
     """What a job's `result` says of its finishing; None: it was not to be finished."""
-    return read_finish_facts(result.get("finish"))
+    return read_finish(result.get("finish"))
 
 
-def read_finish_facts(value: object) -> Finish | None:
+def read_finish(value: object) -> Finish | None:
     """What is understood of what was written down; None if it is none."""
     if not isinstance(value, dict):
         return None

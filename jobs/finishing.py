@@ -16,7 +16,7 @@ from typing import cast
 from ..client import InputError, JsonValue
 from .at_work import at_work
 from .blender_pool import BlenderPool, BlenderTask, ChildError
-from .profile import PROFILES, PROVENANCE, Profile, as_json, from_json, key, override, read_profile
+from .profile import PROFILES, PROVENANCE, Profile, as_json, from_json, override, profile_key, read_profile
 from .provenance import provenance_of
 from .record import JobRecord
 from .transfers import RESULT, convert_result, is_whole, remove_leftovers
@@ -27,7 +27,7 @@ _ONTO = ("MATERIAL", "MESH")  # what put_back.py makes of a result for the artis
 _IN_USE = ("report", "min", "max", "faces", "objects", "textures")  # of the finished one
 
 
-def read_finish(given: object, faces: object, base: Path = Path()) -> Profile:
+def named_profile(given: object, faces: object, base: Path = Path()) -> Profile:
     """The profile that a person has named, with a budget of faces of its own if `faces` is given.
 
     None names none. An empty text is refused: it comes of a variable that is not set, and would undo what a
@@ -114,7 +114,7 @@ def finish_result(
             return answer
         if _goes_onto_object(answer):
             raise ValueError("it goes onto an object of yours.")
-        target = folder / _file_name(key(profile))
+        target = folder / _file_name(profile_key(profile))
         request: dict[str, JsonValue] = {"name": job.name, "profile": as_json(profile)}
         request |= {"source": str((folder / RESULT).resolve()), "target": str(target.resolve())}
         request["frame"] = job.placement.get("frame", 1)
@@ -194,7 +194,7 @@ def _in_use(
         result["put_back"] = fitted
     result["messages"] = _told(answer, *(more if isinstance(more, list) else ()))
     result["finish"] = {**(facts if isinstance(facts, dict) else {}), "profile": profile.name}
-    result["finished"] = key(profile)
+    result["finished"] = profile_key(profile)
     result["untouched"] = answer
     return result
 

@@ -26,7 +26,7 @@ from .database import StoreError
 from .files import replacing, safe_name, sha256_of
 from .record import InputFile, InputValue, JobRecord, StoredFile, StoredValue, mapped
 from .service import Service
-from .transfers import Progress
+from .transfers import TransferProgress
 
 _UPLOADS = 3  # of one job at a time
 QUICK_BYTES = 1 << 20  # copied in about a millisecond
@@ -185,7 +185,7 @@ def _copy(file: StoredFile, part: Path) -> None:
 
 
 def upload_inputs(
-    api: Service, job: JobRecord, folder: Path, known: dict[tuple[str, str], str], progress: Progress
+    api: Service, job: JobRecord, folder: Path, known: dict[tuple[str, str], str], progress: TransferProgress
 ) -> dict[str, JsonValue]:
     """Upload the job's files that are not `known` by (SHA-256, kind) yet, some at a time, and add them there,
     also where another's upload fails and its error is raised. Returns the request's body.

@@ -6,7 +6,6 @@ written through.
 """
 
 import bisect
-import contextlib
 import itertools
 import statistics
 from collections.abc import Callable, Sequence
@@ -14,13 +13,13 @@ from collections.abc import Callable, Sequence
 from .add_job import finish_anew
 from .candidates import refuse_candidate, take_candidate
 from .profile import Profile
-from .record import JobRecord, NewJob
+from .record import ErrorKind, JobRecord, NewJob
+from .stale import retry_when_stale
 from .states import DONE, State
-from .store import StaleError, Store, StoreError
+from .store import Store, StoreError
 from .supervisor import Supervisor
 
 BATCH = 50  # jobs read in one call
-_TRIES = 3  # to change a job that the worker is changing, too
 
 
 class JobCache:
@@ -129,7 +128,9 @@ class JobCache:
 
     def note_error(self, job: JobRecord, text: str) -> JobRecord:
         """Have the job, which stays in its state, say what went wrong with it here."""
-        return self._change(job, lambda now: self.store.update(now, message=text, error_kind="Arrival"))
+        return self._change(
+            job, lambda now: self.store.update(now, message=text, error_kind=ErrorKind.ARRIVAL)
+        )
 
     def remove(self, *jobs: JobRecord) -> None:
         """Forget finished jobs; their files are deleted by the worker."""
@@ -142,15 +143,10 @@ class JobCache:
             self._drop(removed)
 
     def _change(self, job: JobRecord, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
-        for _ in range(_TRIES):  # the worker may move it between the reading and the writing
-            with contextlib.suppress(StaleError):
-                return self._written(change(self.store.get(job.id)))
-        raise StoreError(f"{job.name} has just moved on. Try again.")
-
-    def _written(self, job: JobRecord) -> JobRecord:
-        self._put([job])
+        changed = retry_when_stale(self.store, job.id, change)
+        self._put([changed])
         self._supervisor.reset_failures()
-        return job
+        return changed
 
     # Reading the store.
 

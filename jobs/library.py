@@ -22,15 +22,15 @@ from ..client import InputError, JsonValue, without_controls
 from .files import as_text, cut, safe_name, write_whole
 from .finishing import provenance_outside, stripped_of
 from .library_catalogues import add_catalogue, catalogue_path
-from .library_prices import PRICES, forget_price, note_price
+from .library_prices import PRICES_FILE, forget_price, note_price
 from .process import SANDBOX
 from .record import ASSETS, JobRecord
 from .result_picture import HAS_PREVIEW
-from .states import DONE
-from .store import StaleError, Store
+from .stale import retry_when_stale
+from .store import Store
 
 SETTINGS = "maquette-library.toml"
-LIBRARY = "library"  # in a job's `placement`: the folder of the library that its result belongs into
+LIBRARY_KEY = "library"  # in a job's `placement`: the folder of the library that its result belongs into
 _ASSET = "asset"  # in a job's `result`: the path of the asset that was last written of it
 _MOST_BYTES = 64 << 10
 _TAG_BYTES = 63  # that Blender has room for
@@ -39,7 +39,6 @@ _PARAMETERS_BYTES = 60_000
 _PROMPTS = ("prompt", "text", "textPrompt")
 # By the kind of the first of these among a job's files, as people look for it.
 _KINDS = (("3d", "From Meshes"), ("video", "From Videos"), ("image", "From Images"))
-_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def write_library(folder: Path, settings: LibrarySettings) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not settings.prices:
-        (folder / PRICES).unlink(missing_ok=True)
+        (folder / PRICES_FILE).unlink(missing_ok=True)
     lines = [f"{name} = {_toml(value)}\n" for name, value in asdict(settings).items()]
     write_whole(folder / SETTINGS, "".join(lines).encode())
 
@@ -91,9 +90,9 @@ def _toml(value: object) -> str:
 
 def asset_name(name: str, job_id: str) -> str:
     """The name of the file of a job's asset: its own on every file system, whatever the result is called."""
-    mark = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     stem = safe_name(name, fallback="result", max_bytes=120)
-    return f"{stem} {mark}.blend"
+    return f"{stem} {digest}.blend"
 
 
 def asset_path(job: JobRecord, library: Path) -> Path:
@@ -108,7 +107,7 @@ def is_asset_of(path: Path, job_id: str) -> bool:
 
 def wanted_library(job: JobRecord) -> Path | None:
     """The library that the job's result belongs into."""
-    folder = job.placement.get(LIBRARY)
+    folder = job.placement.get(LIBRARY_KEY)
     return Path(folder) if isinstance(folder, str) and folder else None
 
 
@@ -130,8 +129,7 @@ def _there(values: Iterable[object], job_id: str) -> list[Path]:
 
 def lacks_asset(job: JobRecord) -> bool:
     """Whether the result is yet to be written to the library that it belongs into."""
-    is_made = job.state in DONE and bool(job.result.get("objects"))
-    return is_made and LIBRARY in job.placement and _ASSET not in job.result
+    return job.has_model and LIBRARY_KEY in job.placement and _ASSET not in job.result
 
 
 def asset_request(job: JobRecord, library: Path, *, batch: str = "") -> dict[str, JsonValue]:
@@ -206,20 +204,21 @@ def note_asset(store: Store, job: JobRecord, path: Path, *, has_preview: bool = 
     `has_preview` says that its picture is there now as well. Where the result has been made anew meanwhile,
     its asset is yet to be written. Raises StoreError.
     """
-    for _ in range(_TRIES):
-        now = store.get(job.id)
+    new: dict[str, JsonValue] = {_ASSET: str(path)}
+    if has_preview:
+        new[HAS_PREVIEW] = True
+
+    def note(now: JobRecord) -> JobRecord:
         before = [each for each in assets_of(now) if each.parent == path.parent and each != path]
         listed = dict.fromkeys(str(each) for each in [*assets_of(now), path] if each not in before)
-        new: dict[str, JsonValue] = {_ASSET: str(path)}
-        if has_preview:
-            new[HAS_PREVIEW] = True
         is_same = without_asset(now) == without_asset(job)
-        with suppress(StaleError):  # it has just been placed
-            result = now.result | new if is_same else now.result
-            store.update(now, result=result, placement={**now.placement, ASSETS: [*listed]})
-            for each in before:
-                each.unlink(missing_ok=True)
-            break
+        result = now.result | new if is_same else now.result
+        noted = store.update(now, result=result, placement={**now.placement, ASSETS: [*listed]})
+        for each in before:
+            each.unlink(missing_ok=True)
+        return noted
+
+    retry_when_stale(store, job.id, note)
 
 
 def without_asset(job: JobRecord) -> dict[str, JsonValue]:

@@ -126,7 +126,7 @@ def _read(target: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def locked(lock: Path, sleep: Callable[[float], None]) -> Generator[None]:
+def locked(lock: Path, sleep: Callable[[float], None] = time.sleep) -> Generator[None]:
     """One of ours at a time, over any network; a lock whose owner was killed is taken over."""
     token = secrets.token_hex(8).encode()
     seen, waited_s = b"", 0.0

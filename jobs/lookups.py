@@ -48,7 +48,9 @@ class Price:
 
 
 class LookupTable:
-    """The table in a store's database. Clock in Unix seconds."""
+    """The table in a store's database, which is called `questions`: lookups were, when it was made. Clock in
+    Unix seconds.
+    """
 
     def __init__(self, database: "sqlite3.Connection", clock: Callable[[], float]) -> None:
         self._db, self._clock = database, clock
@@ -71,8 +73,13 @@ class LookupTable:
                     " is_background = excluded.is_background, is_open = 1, asked_at = excluded.asked_at,"
                     " change = excluded.change",
                     (
-                        *(service, kind, key, json.dumps(request), is_background),
-                        *(self._clock(), next_change(self._db)),
+                        service,
+                        kind,
+                        key,
+                        json.dumps(request),
+                        is_background,
+                        self._clock(),
+                        next_change(self._db),
                     ),
                 )
 
@@ -106,8 +113,14 @@ class LookupTable:
                 f"UPDATE questions SET answer = {kept}, error = ?2, answered_at = ?3,"
                 " is_open = 0, change = ?4, error_kind = ?8 WHERE service = ?5 AND kind = ?6 AND key = ?7",
                 (
-                    *(json.dumps(answer), error, self._clock(), next_change(self._db)),
-                    *(service, lookup.kind, lookup.key, error_kind),
+                    json.dumps(answer),
+                    error,
+                    self._clock(),
+                    next_change(self._db),
+                    service,
+                    lookup.kind,
+                    lookup.key,
+                    error_kind,
                 ),
             )
 
@@ -115,7 +128,9 @@ class LookupTable:
         """Lookups answered after the write numbered `change`, oldest write first."""
         return self._read(
             "WHERE service = ? AND change > ? AND answered_at IS NOT NULL ORDER BY change LIMIT ?",
-            *(service, change, limit),
+            service,
+            change,
+            limit,
         )
 
     def prune(self, service: str) -> None:

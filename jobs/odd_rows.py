@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from .database import next_change
-from .record import JobRecord, record_of
+from .record import ErrorKind, JobRecord, record_of
 from .states import State
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _mended(row: "sqlite3.Row") -> dict[str, str | None]:
     elif row["submitted_at"] is not None:
         text += " It may be paid for: look at the service's list of jobs."
     resume_state = State.QUEUED if is_paid else None
-    failure = {"message": text, "error_kind": "OddRow", "cancel": ""}
+    failure = {"message": text, "error_kind": ErrorKind.ODD_ROW, "cancel": ""}
     return {**values, **lost, **failure, "state": State.FAILED, "resume_state": resume_state}
 
 

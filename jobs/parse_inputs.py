@@ -7,6 +7,7 @@ Everything is checked before anything is sent; what is wrong raises InputError i
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard, cast
 from unicodedata import normalize
@@ -30,6 +31,14 @@ _KINDS = {"image": "image", "model": "3d", "video": "video", "audio": "audio"}  
 _WORDS = {"image": "an image (PNG, JPEG, WebP, …)", "3d": "a 3D file (GLB, FBX, OBJ, …)"}
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All inputs of a model, and the names of those that were given: the others are the model's defaults."""
+
+    values: dict[str, InputValue]
+    given: set[str]
+
+
 def gather_inputs(
     model: Model,
     files: Sequence[str],
@@ -37,8 +46,8 @@ def gather_inputs(
     parameters: Mapping[str, JsonValue],
     *,
     base: Path = Path(),
-) -> tuple[dict[str, InputValue], set[str]]:
-    """The inputs for `model`, and the names of those that were given: the others are the model's defaults.
+) -> Gathered:
+    """The inputs for `model`.
 
     A parameter that is a text is read as its input's type. Files are relative to `base`.
     Raises InputError with everything that is wrong.
@@ -48,16 +57,16 @@ def gather_inputs(
     wrong: list[str] = []
     for name, value in parameters.items():
         spec = known.get(name)  # without one, the check below says so, with a suggestion
-        with _noted(wrong):
+        with _noting(wrong):
             values[name] = _value(spec, value, base) if spec else value
     if prompt is not None:
-        with _noted(wrong):
+        with _noting(wrong):
             values[_prompt_input(model, values)] = prompt
     found = list[InputFile]()
     for file in files:
-        with _noted(wrong):
+        with _noting(wrong):
             found.append(_file(file, base))
-    with _noted(wrong):
+    with _noting(wrong):
         _give_files(model, found, values)
     checked: dict[str, InputValue] = {}
     try:
@@ -70,12 +79,12 @@ def gather_inputs(
         wrong += [text if text[-1] in ".?)" else f"{text}." for text in more]
     if wrong:
         raise InputError(" ".join(wrong))
-    return checked, values.keys() & checked.keys()
+    return Gathered(checked, values.keys() & checked.keys())
 
 
 @contextmanager
-def _noted(wrong: list[str]) -> Generator[None]:
-    """Notes what is wrong, instead of raising it."""
+def _noting(wrong: list[str]) -> Generator[None]:
+    """Adds the text of an InputError, so that what else is wrong is found, too."""
     try:
         yield
     except InputError as error:

@@ -98,7 +98,7 @@ def spare_after(spare: float, elapsed_s: float, requests: float) -> float:
 
 def next_poll_s(jobs: Iterable[Outlook], spare: float) -> float:
     """How long not to ask: until the most urgent of `jobs` is worth a request, and until one may be made."""
-    spare = min(MOST_SPARE, max(-1e6, spare)) if spare == spare else 0.0
+    spare = 0.0 if math.isnan(spare) else min(MOST_SPARE, max(-1e6, spare))
     delay_s = _DELAY_S * math.exp(min(50.0, (FIRST_SPARE - spare) / _SPARE_FOLD))
     delay_s = min(_MOST_DELAY_S, max(_LEAST_DELAY_S, delay_s))
     soonest = POLL_MAX_S

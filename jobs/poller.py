@@ -10,7 +10,7 @@ from typing import Any
 
 from ..client import AnswerError, JobStatus, Model, NotAllowedError, NotFoundError, ScenarioError, SignInError
 from ..client import Job as RemoteJob
-from .candidates import Patience
+from .candidates import SearchLimit
 from .leased_store import STORE_TROUBLE, LeasedStore, log, retry_delay_s
 from .lost_jobs import LOOKING, LostJobs
 from .matching import WINDOW_S
@@ -25,14 +25,14 @@ from .poll_schedule import (
     spare_after,
     with_mark,
 )
-from .record import JobRecord
-from .remote_list import Alone, Look, Retries, look
+from .record import ErrorKind, JobRecord
+from .remote_list import Look, Retries, SingleAnswer, look
 from .runs import Run, settings_of
 from .service import Service
 from .states import REMOTE, State
 from .store import REFUSED, StaleError
 from .tasks import Tasks
-from .transfers import Progress
+from .transfers import TransferProgress
 
 _FOLLOWED = REMOTE | {State.UNCERTAIN}
 _SIGN_IN_DELAY_S = 30.0
@@ -68,7 +68,7 @@ class Poller:
         self._grace_s = grace_s
         self._watched: dict[str, _Watched] = {}  # by job id
         self._told_s: dict[str, tuple[float, float] | None] = {}  # model id → `Model.typical_s`
-        self._alone: dict[str, Alone] = {}  # written by the polling thread
+        self._single: dict[str, SingleAnswer] = {}  # written by the polling thread
         self._retries = Retries(leased.clock)  # the same
         self._lost = LostJobs(leased, api, grace_s, self.apply)
         self._synced_at: float | None = None  # service's clock, of the last complete list
@@ -77,7 +77,7 @@ class Poller:
         self._spare = FIRST_SPARE  # requests: see poll_schedule
         self._is_idle = True  # nothing was followed at the last look
         self._failures = 0
-        self._patience = Patience()
+        self._search_limit = SearchLimit()
 
     def poll_soon(self) -> None:
         """Poll at the next round, if the service does not want to be left alone."""
@@ -113,7 +113,7 @@ class Poller:
             return
         known = [job for job in jobs if job.state is not State.UNCERTAIN]
         lost = [job for job in jobs if job.state is State.UNCERTAIN]
-        self._patience.look_after(self._leased, lost)
+        self._search_limit.look_after(self._leased, lost)
         updated_after = min((job.submitted_at or job.created_at for job in known), default=None)
         if updated_after is not None:
             updated_after = max(updated_after, self._synced_at or 0.0) - OVERLAP_S
@@ -122,7 +122,7 @@ class Poller:
         silent.sort(key=lambda job: seen_at[job.id])
         claimed = self._leased.store.remote_ids(self._leased.service) if lost else set[str]()
 
-        def work(_: Progress) -> Look:
+        def work(_: TransferProgress) -> Look:
             return look(
                 self._api,
                 updated_after=updated_after,
@@ -130,7 +130,7 @@ class Poller:
                 lost=lost,
                 claimed=claimed,
                 grace_s=self._grace_s,
-                alone=self._alone,
+                single=self._single,
                 retries=self._retries,
             )
 
@@ -266,15 +266,15 @@ class Poller:
         self._leased.end(job, State.EXPIRED, message=text, error_kind=kind, resume_state=State.QUEUED)
 
     def _say(self, job: JobRecord, text: str, error: ScenarioError) -> None:
-        if words := _words(job, text, type(error).__name__):
-            self._leased.update(job, **words)
+        if columns := _trouble_columns(job, text, type(error).__name__):
+            self._leased.update(job, **columns)
 
     def apply(self, job: JobRecord, remote: RemoteJob, *, is_sure: bool = False) -> None:
         """Bring a queued or running job to where the service says it is. That it has ended without a result,
         for good, is believed if it `is_sure` or is told twice: what was paid for would be given up.
         """
         self._note(job, remote)
-        if not (is_sure or self._is_confirmed(job, remote)):
+        if not (is_sure or self._confirm_end(job, remote)):
             return
         cost = {} if remote.cost_cu is None else {"cost_cu": remote.cost_cu}
         try:
@@ -283,25 +283,26 @@ class Poller:
             elif remote.is_success:
                 self._leased.move(job, State.DOWNLOADING, progress=None, **cost)
                 self._note_run(job, remote)
-            elif remote.is_done:
+            elif remote.has_ended:
                 text = remote.error or "The service could not make this model."
                 text = f"{text.rstrip('. ')}. {remote.hint}" if remote.hint else text
                 cost["refunded_cu"] = remote.refunded_cu
-                self._leased.end(job, State.FAILED, message=text, error_kind="JobFailed", **cost)
+                self._leased.end(job, State.FAILED, message=text, error_kind=ErrorKind.JOB_FAILED, **cost)
             else:
-                self._tell_progress(job, remote)
+                self._follow_status(job, remote)
         except StaleError as error:
             log.info("%s", error)
 
-    def _is_confirmed(self, job: JobRecord, remote: RemoteJob) -> bool:
+    def _confirm_end(self, job: JobRecord, remote: RemoteJob) -> bool:
+        """Note whether it is told to have ended without a result; False while that is to be told again."""
         watched, now = self._watch(job), self._leased.clock()
-        if remote.is_success or not remote.is_done:
+        if remote.is_success or not remote.has_ended:
             watched.ended_at = None
         elif watched.ended_at is None:
             watched.ended_at = now
         return watched.ended_at is None or now - watched.ended_at >= _CONFIRM_S
 
-    def _tell_progress(self, job: JobRecord, remote: RemoteJob) -> None:
+    def _follow_status(self, job: JobRecord, remote: RemoteJob) -> None:
         is_running = remote.status in (JobStatus.IN_PROGRESS, JobStatus.FINALIZING)
         state = State.RUNNING if is_running else State.QUEUED
         watched, text = self._watch(job), ""
@@ -316,7 +317,7 @@ class Poller:
         if state is not job.state:
             self._leased.move(job, state, progress=remote.progress)
             return
-        changes = _words(job, text, "UnknownStatus" if text else "")
+        changes = _trouble_columns(job, text, ErrorKind.UNKNOWN_STATUS if text else "")
         if remote.progress != job.progress:
             changes["progress"] = remote.progress
         if changes:
@@ -350,12 +351,12 @@ class Poller:
         return watched.asset_ids if watched else ()
 
 
-def _words(job: JobRecord, text: str, kind: str) -> dict[str, Any]:
+def _trouble_columns(job: JobRecord, text: str, kind: str) -> dict[str, Any]:
     """The columns that say what keeps a job that is followed, or that nothing does any more; none where they
     say that already.
     """
     if not kind and not job.error_kind:
         return {}
     refused = REFUSED if job.cancel == "refused" else ""
-    words = {"message": f"{refused} {text}".strip(), "error_kind": kind}
-    return {} if words == {"message": job.message, "error_kind": job.error_kind} else words
+    columns = {"message": f"{refused} {text}".strip(), "error_kind": kind}
+    return {} if columns == {"message": job.message, "error_kind": job.error_kind} else columns

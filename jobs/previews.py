@@ -21,8 +21,8 @@ from .record import JobRecord
 from .result_picture import HAS_PREVIEW, PREVIEW, lacks_picture
 from .states import DONE, State
 from .tasks import Tasks
-from .transfers import Progress, StoppedError
-from .write_request import write_request
+from .transfers import StoppedError, TransferProgress
+from .write_request import request_to_write
 
 TIMEOUT_S = 120.0  # a result that takes longer has no picture
 _LOOK_S = 0.05
@@ -85,10 +85,10 @@ class PreviewMaker:
             return None
         return job if lacks_picture(job) and store.result_blend(job).is_file() else None
 
-    def _render(self, job: JobRecord, result: Path, progress: Progress) -> bool:
+    def _render(self, job: JobRecord, result: Path, progress: TransferProgress) -> bool:
         """Whether the picture could be made. Raises ChildError if no Blender can be started."""
         folder = result.parent
-        request = write_request(job, result, [folder / PREVIEW], None)
+        request = request_to_write(job, result, [folder / PREVIEW], None)
         request["threads"] = max(1, (os.cpu_count() or 2) // 2)  # the rest is the artist's
         task = self._blenders.begin("write", request, folder, "making a picture of the result")
         try:

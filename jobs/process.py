@@ -2,7 +2,7 @@
 """Starting our own Python processes: the worker, and the sandbox.
 
 They run Blender's Python without Blender, get the package's folder as an argument and
-secrets on stdin, never as an argument; their end of stdin is the leash.
+secrets on stdin, never as an argument. Each ends when its stdin closes.
 """
 
 import contextlib
@@ -116,11 +116,9 @@ def start_worker(store: Path, settings: WorkerSettings) -> subprocess.Popen[byte
             process = start_python("jobs.worker", stdout=log, stderr=log)
     line = {"store": str(store.resolve()), "log": str(log_path.resolve()), **asdict(settings)}
     assert process.stdin is not None
-    try:
+    with contextlib.suppress(BrokenPipeError):  # it has ended already: `Supervisor` sees the exit code
         process.stdin.write(json.dumps(line).encode() + b"\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        log.close()  # it ended before it read: `Supervisor` sees the exit code and tells where the log is
     return process
 
 

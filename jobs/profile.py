@@ -148,7 +148,7 @@ class Profile:
     @property
     def does_nothing(self) -> bool:
         """Whether the result stays as it was delivered."""
-        return key(self) == key(Profile(name=""))
+        return profile_key(self) == profile_key(Profile(name=""))
 
 
 LABELS = {"as-delivered": "As Delivered", "game": "Game", "film": "Film", "print": "3D Print"}
@@ -230,7 +230,7 @@ def override(profile: Profile, **values: object) -> Profile:
     return replace(profile, **_checked(given, ""))
 
 
-def key(profile: Profile) -> str:
+def profile_key(profile: Profile) -> str:
     """Twelve characters that tell apart what makes another result."""
     table = {name: value for name, value in as_json(profile).items() if name not in _NOT_OF_THE_RESULT}
     if profile.unit == "m":  # the keys that there are already

@@ -74,7 +74,7 @@ def _row(remote: RemoteJob, reason: str) -> dict[str, Any]:
     elif remote.is_success:
         state, resume_state = State.FAILED, State.DOWNLOADING
         message = f"{reason} Resume it to fetch its result, which is paid for."
-    elif remote.is_done:
+    elif remote.has_ended:
         state, message = State.FAILED, f"{reason} {remote.error}"
     return {
         "state": state,
@@ -86,5 +86,5 @@ def _row(remote: RemoteJob, reason: str) -> dict[str, Any]:
         "cost_cu": remote.cost_cu,
         "created_at": remote.created_at,
         "submitted_at": remote.created_at,
-        "finished_at": remote.updated_at if remote.is_done else None,
+        "finished_at": remote.updated_at if remote.has_ended else None,
     }

@@ -8,13 +8,14 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, TypedDict, TypeVar, cast
 
 from ..client import JsonValue
-from .states import WORKING, State
+from .states import DONE, WORKING, State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,10 +71,21 @@ InputValue: TypeAlias = "JsonValue | InputFile | list[InputValue] | dict[str, In
 # The same of a job that is written down.
 StoredValue: TypeAlias = "JsonValue | StoredFile | list[StoredValue] | dict[str, StoredValue]"
 T = TypeVar("T")
+
+
+class ErrorKind(StrEnum):
+    """What `error_kind` says where no exception is behind the job's `message`."""
+
+    LEFT = "Left"  # with the message LEFT
+    ODD_ROW = "OddRow"  # its row was not understood
+    ARRIVAL = "Arrival"  # its result could not be placed in the scene
+    JOB_FAILED = "JobFailed"  # at the service
+    UNKNOWN_STATUS = "UnknownStatus"  # what the service says of it is not understood
+
+
 FILE_MARK = "$file"  # in the row's inputs: {"$file": number among its input_files}
 _RESULT = re.compile(r"result/(?!\.{1,2}$)[^/\\]+")
 LEFT = "Maquette ended before this was submitted: nothing was paid."
-LEFT_KIND = "Left"  # `error_kind` of a job with that message
 ASSETS = "assets"  # in a job's `placement`, which stays when it is made anew: the paths of all its assets
 PLACEHOLDER_ASSET = "asset_" + "0" * 22
 
@@ -93,9 +105,18 @@ def mapped(values: Mapping[str, T], change: Callable[[T], T]) -> dict[str, T]:
 
 def leaves(values: Mapping[str, T]) -> list[T]:
     """Each file and each plain value of the inputs, in their order."""
-    found: list[T] = []
-    mapped(values, lambda leaf: (found.append(leaf), leaf)[1])
-    return found
+    return list(cast("Iterator[T]", _leaves(dict(values))))
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        for item in cast("dict[str, object]", value).values():
+            yield from _leaves(item)
+    else:
+        yield value
 
 
 def placeholder_inputs(values: Mapping[str, InputValue] | Mapping[str, StoredValue]) -> dict[str, JsonValue]:
@@ -129,8 +150,21 @@ class NewJob:
     placement: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     session: str = ""  # of the command that asks for it; empty: the window
     profile: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])  # {}: as delivered
-    claims: str = ""  # the folder in which machines share who has which of the service's jobs: shared.py
+    claims: str = (
+        ""  # the folder in which machines share who has which of the service's jobs: remote_claims.py
+    )
     id: str = field(default_factory=new_id)
+
+
+class DeliveredFile(TypedDict):
+    """A file that was downloaded, as the row's JSON has it."""
+
+    path: str  # in the job's folder
+    role: str  # mesh, companion (texture, MTL) or derived (another format of a mesh)
+    name: str  # the service's
+    sha256: str
+    size: NotRequired[int]
+    notice: NotRequired[str]  # for the person who gets the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +186,7 @@ class JobRecord:
     remote_id: str | None
     progress: float | None  # 0..1, None while unknown
     message: str  # for a person: what it is waiting for, or how it went
-    error_kind: str  # class name of the error behind `message`, empty if none
+    error_kind: str  # class name of the error behind `message`, or an ErrorKind; empty if none
     resume_state: State | None  # where a person's resume leads; None: nothing to resume
     cancel: str  # "", "requested", "refused"
     attempts: int
@@ -167,7 +201,7 @@ class JobRecord:
     candidates: list[JsonValue]  # what it may be at the service: {"id", "url", "created_at", "is_refused"}
     claims: str  # see NewJob
     finished_at: float | None
-    files: list[JsonValue]  # downloaded: {"path": in the job's folder, "role", "name", "sha256"}
+    files: list[DeliveredFile]
     result: dict[str, JsonValue]  # the answer about the file in use: see finishing.py
     placement: dict[str, JsonValue]
     profile: dict[str, JsonValue]  # what the result is finished by, as profile.py writes it; {}: as delivered
@@ -177,6 +211,11 @@ class JobRecord:
     def is_working(self) -> bool:
         """Whether a worker has something to do for it (a settled uncertain job waits for a person)."""
         return self.state in WORKING and not (self.state is State.UNCERTAIN and self.resume_state)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it is done, and Blender could read what came."""
+        return self.state in DONE and bool(self.result.get("objects"))
 
     @property
     def doubts(self) -> list[dict[str, JsonValue]]:
@@ -216,7 +255,7 @@ COLUMNS = tuple(f.name for f in fields(JobRecord))
 
 
 def record_of(row: "sqlite3.Row") -> JobRecord:
-    """The job that a row of the store's table is. Raises an error of many kinds where it is none: odd.py."""
+    """The job that a row of the store's table is. An odd one raises one of several errors: odd_rows.py."""
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
     values["state"] = State(values["state"])
     values["resume_state"] = State(values["resume_state"]) if values["resume_state"] else None

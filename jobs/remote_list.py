@@ -26,14 +26,14 @@ from .record import JobRecord
 from .remote_claims import is_anothers
 from .service import Service
 
-_MOST_ALONE = 20  # jobs in doubt that one look asks for by their ids
+_MOST_SINGLE = 20  # jobs in doubt that one look asks for by their ids
 _MOST_TRIES = 6  # of one in doubt, over about a minute: then what the list tells of it stands
 _NEW_JOBS = "new jobs"  # their list, among Retries
 _NO_WAY = (NetworkError, RateLimitedError, SignInError)  # no other request would be answered
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class SingleAnswer:
     """A job of the service's as it was told under its own id, and the service's time of that."""
 
     job: RemoteJob
@@ -41,7 +41,7 @@ class Alone:
 
 
 def settled_at(job: JobRecord, grace_s: float) -> float:
-    """The service's time after which what no list shows of a lost job is not there."""
+    """A list asked for after this time of the service's proves that a lost job does not exist."""
     return math.inf if job.lost_at is None else job.lost_at + WINDOW_S + grace_s
 
 
@@ -84,8 +84,8 @@ class Look:
     trouble: ScenarioError | None = None  # what kept it from showing what is followed
     lost_trouble: ScenarioError | None = None  # and what may be the lost ones', alone
     failed: dict[str, ScenarioError] = field(default_factory=dict[str, ScenarioError])  # asked for by its id
-    alone: dict[str, Alone] = field(default_factory=dict[str, Alone])  # also of earlier looks
-    left_to_ask: int = _MOST_ALONE
+    single: dict[str, SingleAnswer] = field(default_factory=dict[str, SingleAnswer])  # also of earlier looks
+    left_to_ask: int = _MOST_SINGLE
     # Our id of a lost job, and the service's of one that another of a batch has.
     of_others: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
@@ -117,7 +117,7 @@ class Look:
 
     def was_each_asked(self, remotes: Collection[RemoteJob], after: float) -> bool:
         """Whether each was asked for by its id after that moment of the service's."""
-        found = [self.alone.get(remote.id) for remote in remotes]
+        found = [self.single.get(remote.id) for remote in remotes]
         return all(each is not None and each.asked_at > after for each in found)
 
 
@@ -129,15 +129,15 @@ def look(
     lost: Sequence[JobRecord],
     claimed: Collection[str],
     grace_s: float,
-    alone: dict[str, Alone],
+    single: dict[str, SingleAnswer],
     retries: Retries,
 ) -> Look:
     """Ask for the jobs updated since, for one of the `silent` that are not among them, and for what may be
-    the `lost` ones', of which `alone` is kept from look to look, as `retries` is.
+    the `lost` ones', of which `single` is kept from look to look, as `retries` is.
 
     What one job's request comes to is its own trouble: the others' news are taken in all the same.
     """
-    seen = Look(api.last_answer_at(), alone=alone)
+    seen = Look(api.last_answer_at(), single=single)
     if updated_after is not None:
         seen.trouble = seen.take_list(lambda: api.list_jobs(updated_after=updated_after))
         seen.is_complete = seen.trouble is None
@@ -148,7 +148,7 @@ def look(
     if seen.trouble is None:
         _ask_silent(api, seen, [each for each in silent if each not in seen.jobs], retries)
     for job in lost if seen.lost else ():
-        _ask_alone(api, seen, job, claimed, grace_s, retries)
+        _ask_by_id(api, seen, job, claimed, grace_s, retries)
     seen.answered_at = api.last_answer_at()
     return seen
 
@@ -186,7 +186,7 @@ def _ask_silent(api: Service, seen: Look, silent: Sequence[str], retries: Retrie
         seen.failed[remote_id] = error
 
 
-def _ask_alone(
+def _ask_by_id(
     api: Service, seen: Look, job: JobRecord, claimed: Collection[str], grace_s: float, retries: Retries
 ) -> None:
     """Ask by its id for each that the list leaves in doubt: alone it may tell more of itself. That is done at
@@ -201,15 +201,15 @@ def _ask_alone(
                     continue
         if likeness(job, remote) is not Likeness.DOUBTFUL:
             continue
-        earlier = seen.alone.get(remote.id)
+        earlier = seen.single.get(remote.id)
         is_due = earlier is None or earlier.asked_at <= settled_at(job, grace_s) < asked_at
-        if is_due and seen.left_to_ask > 0 and (told := _told_alone(api, seen, remote, retries)):
-            seen.alone[remote.id] = Alone(told, asked_at)
-        if remote.id in seen.alone:
-            seen.jobs[remote.id] = seen.alone[remote.id].job
+        if is_due and seen.left_to_ask > 0 and (told := _job_by_id(api, seen, remote, retries)):
+            seen.single[remote.id] = SingleAnswer(told, asked_at)
+        if remote.id in seen.single:
+            seen.jobs[remote.id] = seen.single[remote.id].job
 
 
-def _told_alone(api: Service, seen: Look, remote: RemoteJob, retries: Retries) -> RemoteJob | None:
+def _job_by_id(api: Service, seen: Look, remote: RemoteJob, retries: Retries) -> RemoteJob | None:
     """The job by its id, or as the list told it where that is all there is; None: to be asked for later."""
     key = f"{remote.id} alone"
     if not retries.is_due(key):

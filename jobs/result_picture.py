@@ -16,14 +16,13 @@ _NAME = re.compile("preview|thumb|render")
 def picture_of(job: JobRecord) -> str:
     """The picture of what came, as a path in the job's folder; "" if there is none (yet)."""
     for entry in job.files:
-        name = str(entry["name"]).lower() if isinstance(entry, dict) else ""
+        name = entry["name"].lower()
         # The end first, which is quick: it is asked for each row in each redraw.
-        if isinstance(entry, dict) and name.endswith(_PICTURES) and _NAME.search(name):
-            return str(entry["path"])
+        if name.endswith(_PICTURES) and _NAME.search(name):
+            return entry["path"]
     return PREVIEW if job.state in DONE and job.result.get(HAS_PREVIEW) is True else ""
 
 
 def lacks_picture(job: JobRecord) -> bool:
     """Whether a picture of its result is still to be made."""
-    is_made = job.state in DONE and bool(job.result.get("objects"))
-    return is_made and HAS_PREVIEW not in job.result and not picture_of(job)
+    return job.has_model and HAS_PREVIEW not in job.result and not picture_of(job)

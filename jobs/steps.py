@@ -30,16 +30,17 @@ from .lease import may_send
 from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .lost_jobs import LOOKING
 from .poller import Poller
-from .record import JobRecord
+from .record import DeliveredFile, JobRecord
 from .remote_claims import claim_remote
 from .service import Service
+from .stale import retry_when_stale
 from .states import DONE, REMOTE, State
-from .store import REFUSED, LeaseLostError, StaleError
+from .store import REFUSED
 from .tasks import Tasks
 from .transfers import (
     BadDeliveryError,
-    Progress,
     SpoiltFileError,
+    TransferProgress,
     UnreadableResultError,
     download_results,
     set_aside,
@@ -47,7 +48,6 @@ from .transfers import (
 
 MAX_INTENT_AGE_S = 45.0  # a submission that was intended longer ago is not sent any more
 MAX_REJECTED = 3  # deliveries of one job that nobody could read, before a person is asked
-_TRIES = 3  # to write what a window is writing to, too
 # Answers to the fetching of what is paid for that may be of a gateway's, or too early.
 _MAY_PASS = (NotFoundError, NotAllowedError, AnswerError, InputError)
 
@@ -73,7 +73,8 @@ class Steps:
         self._api = api
         self._tasks = tasks
         self._poller = poller
-        self._blenders, self._is_keeping_downloads = blenders, is_keeping_downloads
+        self._blenders = blenders
+        self._is_keeping_downloads = is_keeping_downloads
         self._was_clock_asked = False
         self._submitting = ""  # id of the job whose submission is under way: one at a time
 
@@ -133,7 +134,7 @@ class Steps:
         before = {key: asset_id for key, asset_id in found.items() if asset_id}
         known = dict(before)
 
-        def work(progress: Progress) -> Any:
+        def work(progress: TransferProgress) -> Any:
             sent = upload_inputs(self._api, job, folder, known, progress)
             if not self._has_clock():
                 self._poller.note_model(self._api.get_model(job.model_id))
@@ -182,7 +183,7 @@ class Steps:
             if not is_allowed:
                 raise NetworkError("It was not sent: too much time went by before that.", kind="timeout")
 
-        def work(_: Progress) -> Submission:
+        def work(_: TransferProgress) -> Submission:
             answer = self._api.generate(job.model_id, job.sent, before_send=check)
             if job.claims and not _is_ours(job, answer.job.id):
                 raise RemoteTakenError(f"The service's job {answer.job.id} is another machine's.")
@@ -252,7 +253,7 @@ class Steps:
     def _download(self, job: JobRecord) -> None:
         folder, told = self._folder(job), self._poller.take_asset_ids(job)
 
-        def work(progress: Progress) -> Any:
+        def work(progress: TransferProgress) -> Any:
             asset_ids = told or self._ask_asset_ids(job)
             return download_results(self._api, list(asset_ids), folder, progress, attempts=job.attempts)
 
@@ -291,7 +292,7 @@ class Steps:
         folder, is_window = self._folder(job), not self._leased.session
         answered: Future[Any] = Future()
 
-        def work(_: Progress) -> JsonValue:
+        def work(_: TransferProgress) -> JsonValue:
             answer, task = make_result(self._blenders, job, folder, is_report_later=is_window)
             answered.set_result(answer)  # the result is there, and need not wait for what is measured of it
             return task.wait().get("report") if task else None
@@ -333,25 +334,20 @@ class Steps:
             return
         if future.result() is None:  # it came with the result
             return
-        for _ in range(_TRIES):
-            now = self._leased.since(job, *DONE)
-            if "untouched" in now.result:  # it has been finished meanwhile
-                return
-            try:
-                self._leased.update(now, result={**now.result, "report": future.result()})
-                return
-            except LeaseLostError:
-                raise
-            except StaleError as error:  # it has just been placed: once more
-                log.info("%s", error)
+
+        def add_report(now: JobRecord) -> JobRecord:
+            if now.state not in (job.state, *DONE) or "untouched" in now.result:  # it is being made anew
+                return now
+            return self._leased.update(now, result={**now.result, "report": future.result()})
+
+        retry_when_stale(self._leased.store, job.id, add_report)
 
     def _download_again(self, job: JobRecord, error: SpoiltFileError) -> None:
         """What cannot be read may not have come as it was sent: the files are set aside, and fetched anew a
         few times by itself, which costs nothing.
         """
         for entry in job.files:
-            assert isinstance(entry, dict)
-            path = self._folder(job) / str(entry["path"])
+            path = self._folder(job) / entry["path"]
             if path.exists():
                 set_aside(path)
         rejected = job.result.get("rejected")
@@ -372,8 +368,8 @@ class Steps:
             )
 
 
-def _hashes(files: list[JsonValue]) -> set[str]:
-    return {str(entry["sha256"]) for entry in files if isinstance(entry, dict)}
+def _hashes(files: list[DeliveredFile]) -> set[str]:
+    return {entry["sha256"] for entry in files}
 
 
 def _is_ours(job: JobRecord, remote_id: str) -> bool:

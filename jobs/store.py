@@ -34,7 +34,7 @@ from .input_files import keep_files
 from .lease_watch import LEASE_S, LeaseWatch
 from .lookups import LookupTable
 from .odd_rows import job_of
-from .record import COLUMNS, JSON_COLUMNS, LEFT, LEFT_KIND, JobRecord, NewJob, json_text, new_id
+from .record import COLUMNS, JSON_COLUMNS, LEFT, ErrorKind, JobRecord, NewJob, json_text, new_id
 from .runs import RunTable
 from .states import UNPAID, WORKING, State, check_move
 from .transfers import is_result_gone
@@ -46,7 +46,7 @@ ABANDONED_S = 600.0  # after so long, an unpaid job of a command that has ended 
 Clock = Callable[[], float]  # seconds since 1970
 # JobRecord.is_working, for SQL.
 _IS_WORKING = f"state IN {tuple(map(str, WORKING))} AND (state != 'uncertain' OR resume_state ISNULL)"
-_AMONG = "+service = ?"  # of few: the other condition has an index, and + keeps SQLite from this one's
+_OF_SERVICE = "+service = ?"  # + keeps SQLite from its index on the service: the one on `change` is better
 # By now (?2), or put off before this computer's clock was set back.
 _IS_DUE = f"(not_before <= ?2 OR updated_at > ?2 OR not_before > ?2 + {MAX_DELAY_S})"
 # A job of an ended session, for any other: paid, or unpaid for long. ?1: service, ?2: now.
@@ -126,11 +126,12 @@ class Store:
 
     def changed_since(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs written after the write numbered `change`, oldest write first."""
-        return self._jobs(f"WHERE change > ? AND {_AMONG} ORDER BY change LIMIT ?", change, service, limit)
+        where = f"WHERE change > ? AND {_OF_SERVICE} ORDER BY change LIMIT ?"
+        return self._jobs(where, change, service, limit)
 
     def changed_until(self, change: int, service: str, limit: int) -> list[JobRecord]:
         """Jobs last written before or in the write numbered `change`, newest write first."""
-        where = f"WHERE change <= ? AND {_AMONG} ORDER BY change DESC LIMIT ?"
+        where = f"WHERE change <= ? AND {_OF_SERVICE} ORDER BY change DESC LIMIT ?"
         return self._jobs(where, change, service, limit)
 
     def last_change(self) -> int:
@@ -159,11 +160,12 @@ class Store:
         """The session's jobs with a step for its worker to take now: cancels, results, then new requests;
         each oldest first.
         """
+        values = (service, self.clock(), limit, session)
         return self._jobs(
             f"WHERE service = ?1 AND session = ?4 AND {_IS_DUE} AND state IN {tuple(map(str, WORKING))}"
             " AND state != 'uncertain' AND (state NOT IN ('queued', 'running') OR cancel = 'requested')"
             " ORDER BY cancel != 'requested', state IN ('prepared', 'uploading'), rowid LIMIT ?3",
-            *(service, self.clock(), limit, session),
+            *values,
         )
 
     def _jobs(self, where: str, *values: str | float | None) -> list[JobRecord]:
@@ -273,7 +275,7 @@ class Store:
         """Whether the files of a finished job's result are gone; `resume` fetches them for nothing."""
         return is_result_gone(job, self.job_folder(job.id))
 
-    def is_unpaid(self, job: JobRecord) -> bool:
+    def would_spend(self, job: JobRecord) -> bool:
         """Whether `resume` of the job leads to a payment: it was not submitted, or was not found."""
         if job.state in UNPAID:
             return self.is_left(job)
@@ -286,7 +288,7 @@ class Store:
         What would be submitted is not without `may_spend`, which is for a person to say: of an uncertain
         job nobody else can know that it was not paid for.
         """
-        if self.is_unpaid(job) and not may_spend:
+        if self.would_spend(job) and not may_spend:
             raise WouldSpendError(f"{job.name} would be submitted, which is paid for. {job.message}".strip())
         if job.state in UNPAID and self.is_left(job):
             return self.update(job, session=session, not_before=0.0)
@@ -349,7 +351,7 @@ class Store:
                 values: dict[str, Any] = {"session": session, "attempts": max(0, job.attempts)}
                 if job.state in UNPAID:
                     values = {"state": State.FAILED, "resume_state": State.PREPARED, "message": LEFT}
-                    values |= {"error_kind": LEFT_KIND, "finished_at": now, "progress": None}
+                    values |= {"error_kind": ErrorKind.LEFT, "finished_at": now, "progress": None}
                 values |= {"updated_at": now, "change": next_change(self._db)}
                 changes = ", ".join(f"{name} = ?" for name in values)
                 self._db.execute(f"UPDATE jobs SET {changes} WHERE id = ?", (*values.values(), job.id))
@@ -387,10 +389,8 @@ class Store:
 
     def set_trouble(self, service: str, owner: str, text: str, kind: str) -> None:
         """Tell whoever watches what keeps the worker from going on; empty: all is well."""
-        self._db.execute(
-            "UPDATE lease SET trouble = ?, trouble_kind = ? WHERE service = ? AND owner = ?",
-            (text, kind, service, owner),
-        )
+        changes = "trouble = ?, trouble_kind = ? WHERE service = ? AND owner = ?"
+        self._db.execute(f"UPDATE lease SET {changes}", (text, kind, service, owner))
 
     def get_trouble(self, service: str, session: str = "") -> tuple[str, str]:
         """(text for a person, class name of the error) or two empty strings."""

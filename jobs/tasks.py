@@ -15,7 +15,7 @@ from concurrent.futures import (  # not inside Blender
 from dataclasses import dataclass
 from typing import Any
 
-from .transfers import Progress, StoppedError
+from .transfers import StoppedError, TransferProgress
 
 # One POST that spends at a time, so that a crash leaves one outcome unknown at most. What is short, and what
 # a submission needs, does not wait behind files that come slowly.
@@ -37,7 +37,7 @@ class _Task:
     pool: str
     future: "Future[Any]"
     then: Callable[[Future[Any]], None]
-    progress: Progress
+    progress: TransferProgress
 
 
 class Tasks:
@@ -64,7 +64,7 @@ class Tasks:
         self,
         key: str,
         pool: str,
-        work: Callable[[Progress], Any],
+        work: Callable[[TransferProgress], Any],
         then: Callable[[Future[Any]], None],
         *,
         first: "Future[Any] | None" = None,
@@ -74,7 +74,7 @@ class Tasks:
         With `first`, which `work` sets when it has something, that is the future; what it does afterwards has
         the returned one, for `follow`. An error before goes into both.
         """
-        progress = Progress()
+        progress = TransferProgress()
         future = self._pools[pool].submit(work, progress)
         if first is not None:
             future.add_done_callback(
@@ -85,7 +85,7 @@ class Tasks:
 
     def follow(self, key: str, future: "Future[Any]", then: Callable[[Future[Any]], None]) -> None:
         """Have `then(future)` called when what has been started before has finished."""
-        self._running[key] = _Task("", future, then, Progress())
+        self._running[key] = _Task("", future, then, TransferProgress())
 
     def collect(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """The key of each task that has ended, and what is to be done about it.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the worker's threads do for one job's result: download, convert. None of it touches the store.
 
-Progress is written into a small box that the worker's own loop reads.
+Progress is written into a `TransferProgress`, which the worker's own loop reads.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from pathlib import Path
 from ..client import Asset, Download, JsonValue, NotFoundError, ServerError, TransferError, content_type
 from .blender_pool import BlenderPool, BlenderTask, ChildError
 from .files import safe_name, sha256_of
-from .record import JobRecord, StoredFile
+from .record import DeliveredFile, JobRecord, StoredFile
 from .service import Service
 from .states import DONE
 
@@ -49,7 +49,7 @@ class BadDeliveryError(ServerError):
 
 
 @dataclass(slots=True)
-class Progress:
+class TransferProgress:
     """0..1 of a transfer, written by its thread, read by the loop; `is_stopped` aborts it."""
 
     value: float | None = None
@@ -72,13 +72,11 @@ class Progress:
 
 
 def download_results(
-    api: Service, asset_ids: list[str], folder: Path, progress: Progress, *, attempts: int
-) -> list[JsonValue]:
+    api: Service, asset_ids: list[str], folder: Path, progress: TransferProgress, *, attempts: int
+) -> list[DeliveredFile]:
     """Download a job's assets into `folder`/result; raises NotFoundError if the service has none of them.
 
-    Returns one entry a file; role is mesh, companion (texture, MTL) or derived (another format of a mesh).
-    Where the service calls none of them a 3D model, their bytes say which are. An entry's `notice` is for the
-    person who gets the result.
+    Where the service calls none of them a 3D model, their bytes say which are.
     Raises BadDeliveryError where files are missing from the list or damaged, or are not as long as listed and
     did not come so before; after MAX_ATTEMPTS what is there has to do, but a damaged model never does.
     """
@@ -106,7 +104,13 @@ def download_results(
 
 
 def _fetch(
-    api: Service, assets: list[Asset], folder: Path, progress: Progress, *, whole: set[str], is_patient: bool
+    api: Service,
+    assets: list[Asset],
+    folder: Path,
+    progress: TransferProgress,
+    *,
+    whole: set[str],
+    is_patient: bool,
 ) -> tuple[dict[str, Download], dict[str, str]]:
     """What came of each asset, by its id, and what is to be said of some. Those in `whole` must be so."""
     total = sum(asset.size_bytes or 0 for asset in assets)
@@ -129,7 +133,7 @@ def _fetch(
         if damage and (is_patient or asset.id in whole):
             set_aside(path)
             raise BadDeliveryError(f"{name} is {damage}. It is downloaded again.")
-        came[asset.id] = Download(path, got.size_bytes, got.sha256)
+        came[asset.id] = got
         if doubt := _size_doubt(asset, path, got.size_bytes):
             notices[asset.id] = doubt
             if got.sha256 != before:
@@ -154,9 +158,9 @@ def _is_proven_whole(path: Path, size_bytes: int) -> bool:
     return head.startswith(b"PK\3\4") and zipfile.is_zipfile(path)
 
 
-def _entry(asset: Asset, came: Download, meshes: set[str], notice: str | None) -> JsonValue:
+def _entry(asset: Asset, came: Download, meshes: set[str], notice: str | None) -> DeliveredFile:
     role = "companion" if asset.id not in meshes else "derived" if asset.parent_id in meshes else "mesh"
-    entry: dict[str, JsonValue] = {
+    entry: DeliveredFile = {
         "path": f"result/{came.path.name}",
         "role": role,
         "name": asset.file_name or came.path.name,
@@ -194,7 +198,7 @@ def set_aside(path: Path) -> None:
 
 
 def _is_mesh(asset: Asset) -> bool:
-    return asset.kind == "3d" and not (asset.type or "").startswith(("3d-texture", "texture"))
+    return asset.kind == "3d" and not asset.type.startswith(("3d-texture", "texture"))
 
 
 def _may_be_model(asset: Asset) -> bool:
@@ -241,7 +245,7 @@ _SUFFIXES = {
 def file_name(asset: Asset, taken: set[str]) -> str:
     """A name for the asset's file that is none of `taken` on any file system."""
     name = safe_name(asset.file_name or asset.id)
-    suffix = _SUFFIXES.get(asset.mime_type or "") or (".fbx" if "fbx" in (asset.mime_type or "") else "")
+    suffix = _SUFFIXES.get(asset.mime_type) or (".fbx" if "fbx" in asset.mime_type else "")
     if suffix and "." not in name:
         name += suffix
     numbers = itertools.count(len(taken) // 3)
@@ -267,21 +271,15 @@ def convert_result(
     have to be downloaded again.
     """
     remove_leftovers(folder)
-    sources: list[JsonValue] = []
-    notices: list[JsonValue] = []
-    for entry in job.files:
-        assert isinstance(entry, dict)
-        notices += [entry["notice"]] if entry.get("notice") else []
-        if entry["role"] != "derived":
-            path = (folder / str(entry["path"])).resolve()
-            if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
-                raise SpoiltFileError(f"{path.name} was spoilt on the disk.")
-            sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
-    request: dict[str, JsonValue] = {"sources": sources, "name": job.name}
-    request["target"] = str((folder / RESULT).resolve())
-    request["frame"] = job.placement.get("frame", 1)
+    notices: list[JsonValue] = [notice for entry in job.files if (notice := entry.get("notice"))]
     source = _own_source(job, folder)
-    request["is_report_later"] = is_report_later and source is None
+    request: dict[str, JsonValue] = {
+        "sources": _sources(job, folder),
+        "name": job.name,
+        "target": str((folder / RESULT).resolve()),
+        "frame": job.placement.get("frame", 1),
+        "is_report_later": is_report_later and source is None,
+    }
     try:
         task = blenders.begin("convert", request, folder, "reading the result")
         answer = task.wait()
@@ -298,6 +296,18 @@ def convert_result(
         raise
     finally:
         remove_leftovers(folder)
+
+
+def _sources(job: JobRecord, folder: Path) -> list[JsonValue]:
+    """The files that the result is made of. Raises SpoiltFileError if one is not as it came."""
+    sources: list[JsonValue] = []
+    for entry in job.files:
+        if entry["role"] != "derived":
+            path = (folder / entry["path"]).resolve()
+            if not path.is_file() or sha256_of(path) != entry["sha256"]:  # a power cut may have taken its end
+                raise SpoiltFileError(f"{path.name} was spoilt on the disk.")
+            sources.append({"path": str(path), "role": entry["role"], "name": entry["name"]})
+    return sources
 
 
 def _list(value: JsonValue) -> list[JsonValue]:
@@ -334,9 +344,7 @@ def is_result_gone(job: JobRecord, folder: Path) -> bool:
     if job.state not in DONE or job.remote_id is None:
         return False
     if job.result.get("kept"):  # what Blender does not read is handed on as it came
-        return not all(
-            (folder / str(entry["path"])).exists() for entry in job.files if isinstance(entry, dict)
-        )
+        return not all((folder / entry["path"]).exists() for entry in job.files)
     return not is_whole(folder / RESULT)
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import sqlite3
+import subprocess
 import sys
 import threading  # this process is plain Python, not Blender
 import time
@@ -84,7 +85,10 @@ class Worker:
         self._lookup_runner = LookupRunner(leased, api, self.tasks)
         self._rebuilder = Rebuilder(leased, api, self.tasks)
         self._steps = Steps(
-            *(leased, api, self.tasks, self._poller),
+            leased,
+            api,
+            self.tasks,
+            self._poller,
             blenders=self._blenders,
             is_keeping_downloads=is_keeping_downloads,
         )
@@ -223,9 +227,8 @@ class Worker:
             case _ if job.sent:
                 return "submit"
             case _:
-                is_waiting = self.tasks.is_full(
-                    "upload"
-                )  # whatever its files are: they need not be looked at
+                # While many wait, its files need not be looked at, whatever they are.
+                is_waiting = self.tasks.is_full("upload")
                 folder = self._store.job_folder(job.id)
                 return "convert" if not is_waiting and is_for_blender(job, folder) else "upload"
 
@@ -258,9 +261,13 @@ def main() -> int:
             os.read(0, 1)  # nothing comes: it ends
             worker.stop()
 
+        def stop_with(sandbox: subprocess.Popen[bytes]) -> None:
+            sandbox.wait()
+            worker.stop()
+
         threading.Thread(target=follow_parent, daemon=True).start()
         if sandbox is not None:  # without it, another worker starts another
-            threading.Thread(target=lambda: (sandbox.wait(), worker.stop()), daemon=True).start()
+            threading.Thread(target=stop_with, args=(sandbox,), daemon=True).start()
         try:
             worker.run()
         except sqlite3.DatabaseError as error:

@@ -9,7 +9,7 @@ from .finishing import provenance_outside
 from .record import JobRecord
 
 
-def write_request(
+def request_to_write(
     job: JobRecord, result: Path, outputs: Sequence[Path], size_m: float | None
 ) -> dict[str, JsonValue]:
     """The job's `result` (a .blend) to `outputs`, and no more; `size_m` in metres, None: as delivered."""

@@ -7,7 +7,7 @@ import bpy
 
 from .. import properties, scene
 from ..client import InputError
-from ..jobs import DONE, Backend, JobRecord, profile_of
+from ..jobs import Backend, JobRecord, profile_of
 from ..session_state import state
 from ..window import on_original, placeholders, service_blocker, wait
 from .job_operator import JobOperator
@@ -81,7 +81,7 @@ class MAQUETTE_OT_finish_job(JobOperator, bpy.types.Operator):
             column.prop(self, "faces")
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
-        if job.state not in DONE or not job.result.get("objects"):
+        if not job.has_model:
             return f"{job.name} has no 3D model to finish."
         if on_original.goes_onto(job.placement):
             return f"{job.name} went onto an object of yours, which is not finished."

@@ -15,7 +15,7 @@ _SELECTED = (("restore_original", "RECOVER_LAST"), ("select_model", "OUTLINER"),
 # Of the job that is chosen in the list, and when each can be done.
 _JOB: tuple[tuple[str, str, Callable[[JobRecord], object]], ...] = (
     ("place_job", "IMPORT", lambda job: job.state in DONE),
-    ("finish_job", "MOD_DECIM", lambda job: job.state in DONE and job.result.get("objects")),
+    ("finish_job", "MOD_DECIM", lambda job: job.has_model),
     ("put_at_cursor", "PIVOT_CURSOR", lambda job: placeholders.is_beside(bpy.context, job.id)),
     ("select_job", "RESTRICT_SELECT_OFF", lambda job: job.is_working or job.state in DONE),
     ("export_job", "EXPORT", lambda job: job.id in state.in_scene),

@@ -165,7 +165,7 @@ def _actions(job: JobRecord, *, has_seed: bool, is_beside: bool) -> list[tuple[s
     actions = (
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
         ("select_job", "Select", job.state in DONE),
-        ("finish_job", "Finish…", job.state in DONE and bool(job.result.get("objects"))),
+        ("finish_job", "Finish…", job.has_model),
         ("export_job", "Export…", job.id in state.in_scene),
         ("put_at_cursor", "Put at Cursor", is_beside),
         ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from .. import preferences
 from ..client import InputError
-from ..jobs import AS_DELIVERED, PROFILES, Profile, override, read_finish
+from ..jobs import AS_DELIVERED, PROFILES, Profile, named_profile, override
 
 MOST = 100  # files that are read
 _TIPS = {
@@ -36,7 +36,7 @@ def read_profiles() -> None:
         return
     for path in paths:
         try:
-            _own[path.name] = read_finish(path, None)
+            _own[path.name] = named_profile(path, None)
         except InputError as error:
             log.warning("%s", error)
 

@@ -171,7 +171,7 @@ class MemoryService:
         return job
 
     def _seen(self, job: Job) -> Job:
-        if self.is_finishing and not job.is_done and self.clock() >= job.created_at + self.lasts_s:
+        if self.is_finishing and not job.has_ended and self.clock() >= job.created_at + self.lasts_s:
             job = _with(job, status=self.final, asset_ids=(f"asset_of_{job.id}",), progress=1.0)
             job = _with(job, succeeded_at=job.created_at + self.lasts_s)
             if self.final is JobStatus.FAILURE:

@@ -12,7 +12,7 @@ import bpy
 from mathutils import Vector
 
 from .. import preferences, properties, scene
-from ..jobs import LIBRARY, JobCache, JobRecord, NewJob, State
+from ..jobs import LIBRARY_KEY, JobCache, JobRecord, NewJob, State
 from ..session_state import state
 from . import on_original
 from .spots import Spot, drop_place, row_beside
@@ -131,10 +131,10 @@ def _kept(
     context: bpy.types.Context, new: NewJob, target: bpy.types.Object | None, spot: Spot | None
 ) -> NewJob:
     """The job, whose result becomes an asset of that size if a person has results kept as assets."""
-    placement = {name: value for name, value in new.placement.items() if name != LIBRARY}
+    placement = {name: value for name, value in new.placement.items() if name != LIBRARY_KEY}
     folder = preferences.library_folder()
     if folder:
-        placement[LIBRARY] = bpy.path.abspath(folder)
+        placement[LIBRARY_KEY] = bpy.path.abspath(folder)
         size = spot.size if spot else properties.get(context.scene).size
         metres = properties.metres_per_unit(context.scene)
         placement |= {} if target else {"size_m": size * metres}

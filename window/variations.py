@@ -11,7 +11,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 from .. import properties, scene
-from ..jobs import DONE, JobCache, JobRecord
+from ..jobs import JobCache, JobRecord
 from ..session_state import state
 from . import on_original, placeholders
 from .placing import placer
@@ -22,11 +22,7 @@ _SHEAR = 1e-4  # of the largest scale: single precision alone makes less
 
 def ready(jobs: JobCache, job: JobRecord) -> list[JobRecord]:
     """Those of the job's group that are 3D models which stand by themselves, the first first."""
-    return [
-        each
-        for each in jobs.group(job)
-        if each.state in DONE and each.result.get("objects") and not on_original.goes_onto(each.placement)
-    ]
+    return [each for each in jobs.group(job) if each.has_model and not on_original.goes_onto(each.placement)]
 
 
 def others(jobs: JobCache, job: JobRecord) -> list[JobRecord]:

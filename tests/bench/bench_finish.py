@@ -56,7 +56,7 @@ def kept(blender: str, model: Path, folder: Path, runs: int) -> tuple[float, flo
     """
     from maquette.jobs import BlenderPool, NewJob, Store
     from maquette.jobs.library import asset_request
-    from maquette.jobs.write_request import write_request
+    from maquette.jobs.write_request import request_to_write
 
     store, pool, library = Store(folder / "state"), BlenderPool(blender), folder / "library"
     library.mkdir()
@@ -75,7 +75,7 @@ def kept(blender: str, model: Path, folder: Path, runs: int) -> tuple[float, flo
             marks.append(time.perf_counter())
         asset = {**asset_request(job, library), "picture": str(picture)}
         for _ in range(2):
-            pool.run("write", {**write_request(job, target, [], 1.0), "asset": asset}, folder, "it")
+            pool.run("write", {**request_to_write(job, target, [], 1.0), "asset": asset}, folder, "it")
             marks.append(time.perf_counter())
         steps = [end - start for start, end in pairwise(marks)]
         times.append((steps[0], steps[1], steps[2], steps[3]))

@@ -238,7 +238,7 @@ def test_a_result_is_kept_once_and_stays_when_its_job_is_removed(sandbox: Sandbo
     found = elsewhere(kept / name, is_linked=True)
     assert found["data"]["catalog_id"] in (kept / "blender_assets.cats.txt").read_text("utf-8")
     assert "cost" not in json.dumps(found["facts"])
-    assert job["id"] in (kept / jobs.PRICES).read_text("utf-8")
+    assert job["id"] in (kept / jobs.PRICES_FILE).read_text("utf-8")
     assert found["facts"]["maquette_source"] == "horse.png"
     assert found["dimensions"] == [pytest.approx(2.0, rel=1e-3)]
     removed = run("jobs", "--remove", job["id"], env=env)
@@ -276,9 +276,9 @@ def test_an_asset_in_two_libraries_is_named_and_goes_in_both(sandbox: Sandbox, t
     removed = run("jobs", "--remove", job["id"], "--with-asset", env=env)
     assert str(first / name) in removed.stdout and str(second / name) in removed.stdout
     assert (len(assets_in(first)), assets_in(second)) == (1, [])
-    assert job["id"] not in (second / jobs.PRICES).read_text("utf-8")
-    assert job["id"] not in (first / jobs.PRICES).read_text("utf-8")
-    assert other["id"] in (first / jobs.PRICES).read_text("utf-8")
+    assert job["id"] not in (second / jobs.PRICES_FILE).read_text("utf-8")
+    assert job["id"] not in (first / jobs.PRICES_FILE).read_text("utf-8")
+    assert other["id"] in (first / jobs.PRICES_FILE).read_text("utf-8")
 
 
 @two_blenders
@@ -300,7 +300,7 @@ def test_what_is_there_is_kept_without_its_price_if_the_library_says_so(
     found = elsewhere(kept / name, is_linked=True)
     assert found["data"]["author"] == "Studio"
     assert found["facts"]["maquette_job"] == job["id"]
-    assert not (kept / jobs.PRICES).exists()
+    assert not (kept / jobs.PRICES_FILE).exists()
 
 
 @two_blenders

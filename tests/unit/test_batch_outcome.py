@@ -34,7 +34,9 @@ WHOLE = Outcome(
 )
 
 
-@pytest.mark.parametrize("outcome", [WHOLE, Outcome(), replace(WHOLE, is_kept=True), Outcome(message="no")])
+@pytest.mark.parametrize(
+    "outcome", [WHOLE, Outcome(), replace(WHOLE, is_unconverted=True), Outcome(message="no")]
+)
 def test_an_outcome_is_read_as_it_was_written(tmp_path: Path, outcome: Outcome) -> None:
     claims = Claims(tmp_path, "one")
     assert claims.acquire("job", 1.0)

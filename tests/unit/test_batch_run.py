@@ -17,9 +17,9 @@ from maquette.batches import (
     Claims,
     Defaults,
     Delivery,
-    Fate,
     HostLock,
     Outcome,
+    RowPlan,
     RowStatus,
     Run,
     RunLimits,
@@ -47,8 +47,9 @@ from maquette.jobs import (
     Profile,
     State,
     Store,
+    StoreError,
     finish_cells,
-    key,
+    profile_key,
     read_requirements,
 )
 from maquette.jobs.blender_pool import BlenderPool
@@ -155,7 +156,7 @@ class Files(Delivery):
         self.claims.set_current(item.row.stem, job.id)
         (self.world.folder / name).write_text(job.id)
         self.world.delivered.append(job.id)
-        return Outcome(outputs=(name,), is_kept=is_kept, spec=self.spec(item))
+        return Outcome(outputs=(name,), is_unconverted=is_kept, spec=self.spec(item))
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def world(tmp_path: Path) -> World:
 
 
 def stages(run: Run) -> list[RowStatus]:
-    return [row.stage for row in run.rows]
+    return [row.status for row in run.rows]
 
 
 def test_what_is_made_is_judged_again_for_nothing_and_kept_whatever_comes_of_it(world: World) -> None:
@@ -174,13 +175,13 @@ def test_what_is_made_is_judged_again_for_nothing_and_kept_whatever_comes_of_it(
     run = world.run(items, gate=read_requirements("faces<=5000, manifold"))
     paid, delivered = len(world.service.paid), list(world.delivered)
     assert stages(run) == [RowStatus.DONE, RowStatus.DONE]
-    assert [row.state for row in run.rows] == ["rejected", "rejected"]
+    assert [row.shown_status for row in run.rows] == ["rejected", "rejected"]
     assert run.rows[0].text == "Rejected: faces 48,210, required <=5000."
     for machine in ("main", "other"):
         passing = world.run(items, machine=machine, gate=read_requirements("faces<=50000, manifold"))
-        assert "rejected" not in [row.state for row in passing.rows]
+        assert "rejected" not in [row.shown_status for row in passing.rows]
         again = world.run(items, machine=machine, gate=read_requirements("faces<100"))
-        assert [row.state for row in again.rows] == ["rejected", "rejected"]
+        assert [row.shown_status for row in again.rows] == ["rejected", "rejected"]
     assert (len(world.service.paid), world.delivered) == (paid, delivered)
 
 
@@ -202,20 +203,20 @@ def finishing(world: World, items: list[Item], profile: Profile) -> list[Item]:
 def test_a_changed_profile_finishes_what_is_there_and_pays_nothing(world: World) -> None:
     items = finishing(world, world.items("a", "b"), AS_DELIVERED)
     gate = read_requirements("faces<=5000")
-    assert [row.state for row in world.run(items, gate=gate).rows] == ["rejected", "rejected"]
+    assert [row.shown_status for row in world.run(items, gate=gate).rows] == ["rejected", "rejected"]
     (ids, paid) = ([item.id for item in items], len(world.service.paid))
     items = finishing(world, items, PROFILES["game"])
     dry = world.open(items, is_dry=True)
-    assert [dry.fate(row) for row in dry.rows] == [Fate.UNDER_WAY, Fate.UNDER_WAY]
+    assert [dry.plan_for(row) for row in dry.rows] == [RowPlan.UNDER_WAY, RowPlan.UNDER_WAY]
     assert [row.profile for row in world.store.list_jobs()] == [{}, {}]
     run = world.run(items, gate=gate)
-    assert [row.state for row in run.rows] == ["done", "done"]
+    assert [row.shown_status for row in run.rows] == ["done", "done"]
     outcome = run.rows[0].outcome
     assert outcome
-    assert (outcome.faces, outcome.finished) == (4990, key(PROFILES["game"]))
+    assert (outcome.faces, outcome.finished) == (4990, profile_key(PROFILES["game"]))
     assert finish_cells(run.rows[0].finish, run.rows[0].report) == ["game", 48210, 4990, None, 0.6]
     delivered = list(world.delivered)
-    assert [row.state for row in world.run(items, gate=gate).rows] == ["done", "done"]
+    assert [row.shown_status for row in world.run(items, gate=gate).rows] == ["done", "done"]
     assert world.delivered == delivered
     world.run(finishing(world, items, AS_DELIVERED))
     assert (len(world.service.paid), [item.id for item in items]) == (paid, ids)
@@ -234,7 +235,7 @@ def test_what_could_not_be_finished_is_tried_anew_by_a_persons_wish_alone(world:
         world.folder, {"ok": True, "faces": 9, "objects": 1}, finish={"ok": False, "error": "It is empty."}
     )
     (row,) = world.run(items).rows
-    assert (row.state, row.message) == ("done", "It comes as delivered, and not as Game: It is empty.")
+    assert (row.shown_status, row.message) == ("done", "It comes as delivered, and not as Game: It is empty.")
     items = finishing(world, items, PROFILES["game"])
     assert world.run(items).rows[0].message == row.message
     (row,) = world.run(items, is_retrying=True).rows
@@ -247,7 +248,7 @@ def test_a_result_from_before_there_were_reports_has_none_and_is_rejected(world:
     assert row.report is None
     assert row.rejections == ("faces<=5000: not measured",)
     (row,) = world.run(items).rows
-    assert (row.state, row.text) == ("done", "")
+    assert (row.shown_status, row.text) == ("done", "")
 
 
 def test_a_row_without_the_outputs_that_it_was_to_have_failed_and_is_not_paid_for_again(world: World) -> None:
@@ -561,9 +562,10 @@ def test_a_download_that_failed_goes_on_in_the_next_run_for_nothing(world: World
     assert len(world.service.paid) == 1
 
 
-def test_what_could_not_be_written_is_written_by_the_next_run(world: World) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("no room"), StoreError("a has just moved on.")])
+def test_what_could_not_be_written_is_written_by_the_next_run(world: World, error: Exception) -> None:
     items = world.items("a", "b")
-    world.failing = RuntimeError("no room")
+    world.failing = error
     run = world.run(items)
     assert stages(run) == [RowStatus.FAILED] * 2
     assert "paid for" in run.rows[0].message
@@ -589,7 +591,7 @@ def test_what_was_refunded_is_not_spent_here_and_on_other_machines(world: World)
 
 
 def fates(run: Run) -> list[str]:
-    return [str(run.fate(row)) for row in run.rows]
+    return [str(run.plan_for(row)) for row in run.rows]
 
 
 def test_a_dry_run_tells_each_rows_fate_and_what_is_still_to_be_paid_and_changes_nothing(

@@ -627,7 +627,7 @@ def test_a_cancel_that_is_refused_says_so(api: FakeApi) -> None:
     with pytest.raises(CancelRefusedError, match="goes on and is paid for"):
         api.client().cancel_job("job_1")
     api.on("POST", "/v1/jobs/job_1/action", Say({"job": {**JOB, "status": "canceled"}}))
-    assert api.client().cancel_job("job_1").is_done
+    assert api.client().cancel_job("job_1").has_ended
     assert api.seen()[-1].json == {"action": "cancel"}
 
 

@@ -23,7 +23,7 @@ def job(**more: Any) -> Job:
 
 
 @pytest.mark.parametrize(
-    ("word", "status", "is_done"),
+    ("word", "status", "has_ended"),
     [
         ("pending", JobStatus.PENDING, False),
         ("queued", JobStatus.QUEUED, False),
@@ -46,11 +46,11 @@ def job(**more: Any) -> Job:
         ("unknown", JobStatus.UNKNOWN, False),
     ],
 )
-def test_both_vocabularies_of_the_job_status_are_read(word: str, status: JobStatus, is_done: bool) -> None:
+def test_both_vocabularies_of_the_job_status_are_read(word: str, status: JobStatus, has_ended: bool) -> None:
     record = job(status=word)
     assert record.status is status
     assert record.status_word == word
-    assert record.is_done is is_done
+    assert record.has_ended is has_ended
     assert record.is_success is (status is JobStatus.SUCCESS)
 
 

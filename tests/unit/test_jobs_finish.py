@@ -24,15 +24,15 @@ from maquette.jobs import (
     finish_sentence,
     finished_key,
     is_finished_by,
-    key,
+    named_profile,
     override,
     profile_json,
-    read_finish,
+    profile_key,
     reasons,
     report_of,
 )
 from maquette.jobs.database import MIGRATIONS
-from maquette.jobs.finish_words import Finish, finish_cells, finish_json, read_finish_facts
+from maquette.jobs.finish_words import Finish, finish_cells, finish_json, read_finish
 from maquette.jobs.finishing import make_result
 from maquette.jobs.gate import read_requirements
 from maquette.jobs.report import Report
@@ -79,7 +79,7 @@ def test_what_is_in_use_is_the_finished_one_and_the_untouched_one_stays(made: Sc
     made.add(profile=profile_json(GAME))
     job = made.run()
     assert (job.state, blend_of(made, job)) == (State.READY, "game")
-    assert made.store.result_blend(job).name == f"finished-{key(GAME)}.blend"
+    assert made.store.result_blend(job).name == f"finished-{profile_key(GAME)}.blend"
     assert (made.store.job_folder(job.id) / "result.blend").read_text() == "BLENDER"
     assert job.message == "A file was left out. The UVs were made anew."
     assert job.result["faces"] == 4990
@@ -143,7 +143,7 @@ def test_two_that_finish_one_result_at_a_time_do_not_spoil_each_others_work(scen
                 pytest.fail("two are at work")
         answer, _ = made.result(timeout=30)
     blenders.end()
-    assert finished_key(answer) == key(GAME)
+    assert finished_key(answer) == profile_key(GAME)
     assert not work.exists()
 
 
@@ -233,10 +233,10 @@ def test_a_profile_in_the_store_that_is_none_costs_no_result(made: Scene, profil
 
 def test_a_profile_is_named_with_a_budget_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text('base = "game"\nname = "Ours"\n')
-    assert read_finish("Game", "5000") == read_finish("game", 5000) == GAME
-    assert read_finish("ours.toml", None, tmp_path).name == "Ours"
-    assert read_finish(tmp_path / "ours.toml", None).name == "Ours"
-    assert read_finish(None, None) is read_finish(None, "") is AS_DELIVERED
+    assert named_profile("Game", "5000") == named_profile("game", 5000) == GAME
+    assert named_profile("ours.toml", None, tmp_path).name == "Ours"
+    assert named_profile(tmp_path / "ours.toml", None).name == "Ours"
+    assert named_profile(None, None) is named_profile(None, "") is AS_DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_what_is_wrong_with_a_profile_is_told(
     given: object, faces: object, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError) as caught:
-        read_finish(given, faces, tmp_path)
+        named_profile(given, faces, tmp_path)
     assert words in str(caught.value)
 
 
@@ -295,7 +295,7 @@ def test_a_length_is_told_in_a_few_figures(millimetres: float, words: str) -> No
     ],
 )
 def test_what_is_read_of_a_file_that_anybody_may_write_is_bounded(odd: object) -> None:
-    facts = read_finish_facts(odd)
+    facts = read_finish(odd)
     if facts:
         assert len(facts.profile) <= 500
         assert "\x1b" not in facts.profile
@@ -313,6 +313,6 @@ def test_profiles_that_leave_the_house_in_another_way_are_other_wishes(made: Sce
     made.add(profile=profile_json(GAME))
     job = made.run()
     stripping = override(GAME, strip="all")
-    assert key(stripping) == key(GAME)
+    assert profile_key(stripping) == profile_key(GAME)
     assert not is_finished_by(job, stripping)
     assert profile_json(Profile(name="as-delivered")) == {}

@@ -208,7 +208,7 @@ def test_a_table_in_a_models_record_is_never_taken_for_a_file(scene: Scene, defa
     jobs.mkdir(exist_ok=True)
     for name in ("private.png", "private.blend"):
         (jobs / name).write_bytes(b"private")
-    given, _ = gather_inputs(with_default("new_kind", default), [str(picture.path)], None, {})
+    given = gather_inputs(with_default("new_kind", default), [str(picture.path)], None, {}).values
     job = scene.add(**given)
     assert scene.run().state is State.READY
     assert scene.service.uploads == [("a.png", "image")]

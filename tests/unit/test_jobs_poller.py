@@ -37,7 +37,7 @@ def run_one(scene: Scene, lasts_s: float, **inputs: Any) -> tuple[float, int]:
     while scene.store.list_jobs()[0].state in (State.PREPARED, State.UPLOADING, State.SUBMITTING):
         worker.round()
         worker.tasks.drain()
-    (remote,) = [one for one in scene.service.jobs.values() if not one.is_done]
+    (remote,) = [one for one in scene.service.jobs.values() if not one.has_ended]
     while scene.store.list_jobs()[0].state in (State.QUEUED, State.RUNNING):
         worker.round()
         worker.tasks.drain()

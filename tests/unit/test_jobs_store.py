@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from maquette.jobs import InputFile, JobRecord, NewJob, State, Store, StoredFile, StoreError
 from maquette.jobs.database import DATABASE, MIGRATIONS
+from maquette.jobs.stale import retry_when_stale
 from maquette.jobs.states import MOVES, WORKING, IllegalMoveError, check_move
 from maquette.jobs.store import LEASE_S, LEFT, REFUSED, LeaseLostError, StaleError
 from service import Clock
@@ -411,3 +412,16 @@ def test_an_upload_is_known_for_its_service_and_kind_alone(store: Store) -> None
     assert store.uploads.find(other.service, "aa", "image") is None
     store.uploads.remove("s", ["asset_1"])
     assert store.uploads.find(job.service, "aa", "image") is None
+
+
+def test_whoever_has_lost_the_lease_does_not_try_again(store: Store) -> None:
+    job = add(store)
+    tries: list[JobRecord] = []
+
+    def change(now: JobRecord) -> JobRecord:
+        tries.append(now)
+        raise LeaseLostError
+
+    with pytest.raises(LeaseLostError):
+        retry_when_stale(store, job.id, change)
+    assert tries == [job]

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from job_scene import Scene
 from maquette.client import InputError, without_controls
 from maquette.jobs import (
-    LIBRARY,
-    PRICES,
+    LIBRARY_KEY,
+    PRICES_FILE,
     InputFile,
     JobRecord,
     LibrarySettings,
     NewJob,
     State,
+    StoreError,
     asset_of,
     asset_path,
     asset_request,
@@ -237,7 +238,7 @@ def test_prices_stand_in_a_table_of_the_library_and_in_no_asset(scene: Scene, tm
         assert "2.5" not in str(asset_request(job, tmp_path))
     other = replace(job, id="another", refunded_cu=1.0)
     asset_request(other, tmp_path)
-    lines = (tmp_path / PRICES).read_text("utf-8").splitlines()
+    lines = (tmp_path / PRICES_FILE).read_text("utf-8").splitlines()
     assert lines[0] == "job,model,cost_cu,made_at"
     assert lines[1:] == [f"{job.id},m,2.5,2001-09-09T01:46:40Z", "another,m,1.5,2001-09-09T01:46:40Z"]
 
@@ -246,9 +247,9 @@ def test_a_library_without_prices_keeps_none(scene: Scene, tmp_path: Path) -> No
     job = made_job(scene, inputs={"prompt": "a cup"})
     asset_request(job, tmp_path)
     write_library(tmp_path, LibrarySettings(prices=False))
-    assert not (tmp_path / PRICES).exists()
+    assert not (tmp_path / PRICES_FILE).exists()
     asset_request(job, tmp_path)
-    assert not (tmp_path / PRICES).exists()
+    assert not (tmp_path / PRICES_FILE).exists()
 
 
 @given(names, names, st.booleans())
@@ -315,7 +316,7 @@ def test_a_job_knows_its_asset_in_each_library_also_once_it_is_made_anew(
     asset_request(other, tmp_path / "second")
     assert remove_assets(job) == paths
     assert assets_of(job) == []
-    rows = [(path.parent / PRICES).read_text("utf-8").splitlines()[1:] for path in paths]
+    rows = [(path.parent / PRICES_FILE).read_text("utf-8").splitlines()[1:] for path in paths]
     assert rows == [[], ["another,m,2.5,2001-09-09T01:46:40Z"]]
 
 
@@ -356,7 +357,7 @@ def test_an_asset_that_cannot_be_deleted_is_told(
 
 
 def test_a_result_that_was_made_anew_lacks_its_asset(scene: Scene, tmp_path: Path) -> None:
-    job = made_job(scene, inputs={"prompt": "a cup"}, placement={LIBRARY: str(tmp_path)})
+    job = made_job(scene, inputs={"prompt": "a cup"}, placement={LIBRARY_KEY: str(tmp_path)})
     assert lacks_asset(job)
     anew = scene.store.update(job, result={**MADE, "faces": 20})
     note_asset(scene.store, job, asset_path(job, tmp_path))  # of the result as it was before
@@ -365,13 +366,23 @@ def test_a_result_that_was_made_anew_lacks_its_asset(scene: Scene, tmp_path: Pat
     assert not lacks_asset(scene.store.get(job.id))
 
 
+def test_an_asset_that_could_not_be_noted_is_told(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = made_job(scene, inputs={"prompt": "a cup"})
+    scene.store.move(job, State.PLACED)
+    monkeypatch.setattr(scene.store, "get", lambda _id: job)  # each time it is read, it moves on
+    with pytest.raises(StoreError, match="moved on"):
+        note_asset(scene.store, job, asset_path(job, tmp_path))
+
+
 # The worker.
 
 
 def test_the_windows_worker_writes_a_placed_result_into_the_library(scene: Scene, tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()
-    scene.add(placement={LIBRARY: str(library)})
+    scene.add(placement={LIBRARY_KEY: str(library)})
     scene.run(until=State.READY)
     job = scene.store.list_jobs()[0]
     assert asset_of(job) is None, "the window has it first"
@@ -388,7 +399,7 @@ def test_the_windows_worker_writes_a_placed_result_into_the_library(scene: Scene
 
 
 def test_a_result_that_nobody_places_is_written_after_a_while(scene: Scene, tmp_path: Path) -> None:
-    scene.add(placement={LIBRARY: str(tmp_path)})
+    scene.add(placement={LIBRARY_KEY: str(tmp_path)})
     job = scene.run()
     assert job.state is State.READY
     assert asset_of(job)
@@ -404,7 +415,7 @@ def test_a_library_that_cannot_be_written_to_is_told_once_and_costs_no_result(
 ) -> None:
     gone = tmp_path / "gone"
     gone.write_bytes(b"a file")
-    scene.add(placement={LIBRARY: str(gone)})
+    scene.add(placement={LIBRARY_KEY: str(gone)})
     for _ in range(2):  # the second worker tries it again
         job = scene.run()
         assert job.state is State.READY
@@ -415,7 +426,7 @@ def test_a_library_that_cannot_be_written_to_is_told_once_and_costs_no_result(
 def test_a_blender_that_dies_at_an_asset_costs_no_result(scene: Scene, tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()
-    job = made_job(scene, inputs={"prompt": "a cup"}, placement={LIBRARY: str(library)})
+    job = made_job(scene, inputs={"prompt": "a cup"}, placement={LIBRARY_KEY: str(library)})
     (tmp_path / "dead").mkdir()
     scene.blender = fake_blender(tmp_path / "dead", None)
     job = scene.run()

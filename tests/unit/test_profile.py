@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from maquette.client import InputError
-from maquette.jobs.profile import LABELS, PROFILES, Profile, as_json, from_json, key, override, read_profile
+from maquette.jobs.profile import (
+    LABELS,
+    PROFILES,
+    Profile,
+    as_json,
+    from_json,
+    override,
+    profile_key,
+    read_profile,
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -116,9 +125,9 @@ def test_what_is_not_given_is_not_overridden() -> None:
 
 def test_the_key_tells_apart_what_makes_another_result() -> None:
     game = PROFILES["game"]
-    assert key(override(game, name="Mine", strip="all")) == key(game)
-    others = {key(each) for each in PROFILES.values()}
-    others |= {key(override(game, **{name: value})) for name, value in DIFFERENT.items()}
+    assert profile_key(override(game, name="Mine", strip="all")) == profile_key(game)
+    others = {profile_key(each) for each in PROFILES.values()}
+    others |= {profile_key(override(game, **{name: value})) for name, value in DIFFERENT.items()}
     assert len(others) == len(PROFILES) + len(DIFFERENT)
     assert set(DIFFERENT) == {one.name for one in fields(Profile)} - {"name", "strip"}
 
@@ -133,7 +142,7 @@ DIFFERENT: dict[str, Any] = {
 
 def test_the_key_does_not_change_by_itself() -> None:
     """Finished results on a disk are found by it."""
-    assert key(Profile(name="x", faces=5000)) == KEY
+    assert profile_key(Profile(name="x", faces=5000)) == KEY
 
 
 KEY = "b5dfcd87a977"

@@ -328,7 +328,7 @@ def test_no_process_of_ours_gets_a_secret_of_the_environment(
         ready = json.loads(process.stdout.readline())
         with Scenario(ready["api"], Credentials(ready["key"], ready["secret"])) as api:
             job = api.generate("model_meshy-txt23d", {"prompt": "a cup"}).job
-            while not api.get_job(job.id).is_done:
+            while not api.get_job(job.id).has_ended:
                 time.sleep(0.05)
         found = [(tmp_path / "child").read_text()]
         if sys.platform == "linux":
