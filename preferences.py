@@ -59,8 +59,8 @@ class MaquettePreferences(bpy.types.AddonPreferences):
     )
     profiles: bpy.props.StringProperty(
         name="Profile Folder",
-        description="Where your own profiles of finishing are, .toml files that a team may share. Empty: the"
-        " folder profiles in the extension's own",
+        description="Folder of your own finishing profiles (.toml files). Empty: `profiles` in the"
+        " extension's folder",
         subtype="DIR_PATH",
         update=_reopen,
     )

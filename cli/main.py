@@ -99,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     for it in (generate, cost):
         add = it.add_argument
         add("images", nargs="*", metavar="IMAGE", help="picture, or other file that the model takes")
-        add("--prompt", metavar="TEXT", help="words to make a model from")
-        add("--model", metavar="ID", help="which model makes it; `models` lists them")
+        add("--prompt", metavar="TEXT", help="words to make a 3D model from")
+        add("--model", metavar="ID", help="id of the model that makes it; `models` lists them")
         repeatable = {"action": "append", "default": []}
         add("--param", "-p", metavar="NAME=VALUE", help="one of the model's inputs; repeatable", **repeatable)
     add = generate.add_argument
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_finish(generate)
     words = "keep the result in the asset library in this folder, too"
     add("--library", metavar="DIR", help=words)
-    batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
+    batch = command("batch", run_batch, "Make a 3D model of each row of a manifest; again: what is missing.")
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
     add("-o", "--output", required=True, metavar="DIR", help="where results and the batch's state go")
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_option(batch, option)
     add("--openjd", action="store_true", help="print progress as Open Job Description reads it")
     add("--notify", metavar="COMMAND", help="run at the end; facts are in BATCH_… variables")
-    models = command("models", run_models, "List the 3D models, or one with its inputs.")
+    models = command("models", run_models, "List the models that make 3D models, or one with its inputs.")
     models.add_argument("id", nargs="?", metavar="ID")
     models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
     jobs = command("jobs", run_jobs, "List the jobs.")
@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     pair = {"nargs": 2, "metavar": ("ID", "REMOTE")}
     jobs.add_argument("--take", help="a job in doubt is the service's job REMOTE", **pair)
     jobs.add_argument("--refuse", help="a job in doubt is not the service's job REMOTE", **pair)
-    words = "Carry on jobs that were interrupted. Without ID or --pay, those alone that cost nothing more."
+    words = "Resume interrupted jobs. Without ID or --pay, only those that cost nothing more."
     resume = command("resume", run_resume, words)
     add = resume.add_argument
     add("ids", nargs="*", metavar="ID", help="a job to carry on; it is paid for if it was not yet")
@@ -188,7 +188,7 @@ def _add_finish(parser: argparse.ArgumentParser, *, is_required: bool = False) -
     words = f"finish it by a profile: {', '.join(PROFILES)}, or a .toml file"
     add("--finish", metavar="PROFILE", required=is_required, help=words)
     add("--faces", metavar="N", help="the profile's budget of faces")
-    words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
+    words = "end with 6 if the result does not meet these terms: `faces<=5000, manifold`, or a .toml file"
     add("--require", type=_require, default=(), metavar="TERMS", help=words)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`batch`: a model of each row, made as `maquette batch` makes them and in the same folder."""
+"""`batch`: a 3D model of each row, made as `maquette batch` makes them and in the same folder."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ def batch(
     on_event: Callable[[dict[str, Any]], object] | None = None,
     **parameters: Any,
 ) -> BatchResult:
-    """Makes a model of each row into the folder `output`, and waits; again: what is missing or has changed.
+    """Makes a 3D model of each row into the folder `output`, and waits; again: what is missing or changed.
 
     `manifest` is what the command takes, or rows in Python: dicts with the manifest's columns
     (docs/batch.md), whose files are relative to `base`. `parameters` are inputs of the models for rows that

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`generate`: one model, made as `maquette generate` makes it, for a script to go on with."""
+"""`generate`: one 3D model, made as `maquette generate` makes it, for a script to go on with."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ def generate(
     on_progress: Callable[[Progress], object] | None = None,
     **parameters: object,
 ) -> Result:
-    """Makes one model and waits for it: minutes. Checks and prices everything first, and spends once.
+    """Makes one 3D model and waits for it: minutes. Checks and prices everything first, and spends once.
 
     `images` are pictures, or whatever files the model takes, relative to the current folder; `prompt` is
     words. `model` is the id of one that `maquette models` lists, and `parameters` are its inputs: numbers,

@@ -105,7 +105,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
             layout.operator("maquette.put_at_cursor", icon="PIVOT_CURSOR").job_id = job.id
         row = layout.row()
         row.enabled = not job.cancel
-        text = "Cancel Asked For" if job.cancel else "Cancel"
+        text = "Cancel Requested" if job.cancel else "Cancel"
         row.operator("maquette.cancel_job", text=text, icon="X").job_id = job.id
         return
     if job.state is State.UNCERTAIN:

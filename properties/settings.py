@@ -68,16 +68,15 @@ class Source(NamedTuple):
     """What a model makes its result from, as people see it."""
 
     label: str
-    tip: str
     icon: str
 
 
 # By the model's capability.
 _SOURCES = {
-    "img23d": Source("Image", "Models that take one image or several views", "IMAGE_DATA"),
-    "txt23d": Source("Text", "Models that take a description in words", "TEXT"),
-    "3d23d": Source("3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA"),
-    "video23d": Source("Video", "Models that take a video", "FILE_MOVIE"),
+    "img23d": Source("Image", "IMAGE_DATA"),
+    "txt23d": Source("Text", "TEXT"),
+    "3d23d": Source("3D Model", "MESH_DATA"),
+    "video23d": Source("Video", "FILE_MOVIE"),
 }
 _listed: list[str] = []  # the ids of the list of jobs, in its order
 _newest = ""  # of all that ever were in the list
@@ -94,7 +93,7 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     )
     mesh_place_mode: bpy.props.EnumProperty(
         name="Place",
-        description="Where what a model makes of a mesh will stand",
+        description="Where the result stands when the model works on a mesh",
         items=MESH_PLACE_MODES,
         update=note_change,
     )
@@ -147,7 +146,7 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     use_object_names: bpy.props.BoolProperty(
         name="Use Object Names",
         description="Each object's name goes into its prompt, where {name} stands or in front. "
-        "On by itself where Prompt is empty",
+        "On by default while Prompt is empty",
         get=lambda self: uses_names(self, model_of(self, state.catalogue)),
         set=lambda self, value: setattr(self, "names_choice", "ON" if value else "OFF"),
         update=note_change,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Inputs between Blender's properties and plain data: what was set, what is missing, what carries over."""
 
-# Long: reading and writing each kind of input, side by side.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -129,14 +128,13 @@ def set_picture(
     model: Model,
     image: bpy.types.Image,
     input_name: str = "",
-    index: int = -1,
     *,
     can_replace: bool = True,
 ) -> str:
     """Put an image into this input, else into the first free one; its name, or "" if there is none.
 
     Where none is free it takes the place of the first, if it can. In an input that takes a list it fills an
-    empty item or becomes one more, or takes the place of item `index`.
+    empty item or becomes one more.
     """
     group, places = inputs_of(settings, model.id), _sources(model, "picture")
     named = [f for f in places if f.spec.name == input_name]
@@ -145,8 +143,6 @@ def set_picture(
         held = getattr(group, field.attribute)
         if field.role == "picture":
             setattr(group, field.attribute, image)
-        elif 0 <= index < len(held):
-            held[index].image = image
         elif _has_room(field, group):
             (next((item for item in held if not item.image), None) or held.add()).image = image
         else:

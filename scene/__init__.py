@@ -3,7 +3,7 @@
 
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, mode_in_use
-from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
+from .custom_properties import AWAITS, BESIDE, JOB, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, export_glb, save_blend
 from .export_as import FORMS, TARGETS
 from .original import has_original, job_of
@@ -11,6 +11,7 @@ from .own_mesh import ONTO, EditedError, note_fit, put, reserve, waiting_for
 from .parts import edited_of, parts_of
 from .place import Placement, grid_locations, row_locations
 from .placeholder import (
+    GAP,
     add_placeholder,
     await_version,
     box_of,
@@ -34,6 +35,8 @@ __all__ = [
     "AWAITS",
     "BESIDE",
     "FORMS",
+    "GAP",
+    "JOB",
     "ONTO",
     "PREFIX",
     "TARGETS",

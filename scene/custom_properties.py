@@ -13,6 +13,7 @@ PREFIX = "maquette_"  # of the name of each custom property of ours
 LOWEST, HIGHEST = "maquette_min", "maquette_max"  # of a result's root: the corners of its bounds
 UNIT = "maquette_unit"  # of a result's root: of files whose numbers have no unit of their own
 NAMED = "maquette_named"  # of a result's root: its parts have the names that they are to have
+JOB = "maquette_job"  # of what came of a job: that job's id
 AWAITS = "maquette_awaits"  # of a placeholder: the id of a job
 OWN = "maquette_own"  # of a placeholder: from its space to that of the object that was sent
 FIT = "maquette_fit"  # of a placeholder: where in it the result's root stands

@@ -31,7 +31,7 @@ PLACEHOLDER_KEYS = (AWAITS, _MADE, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
 _FLAT = 1e-6  # of the longest edge
 _LAST_BIT = 2.0**-23  # of a number in single precision, at most
-_GAP = 0.25  # of the size, between two in a row
+GAP = 0.25  # of the size, between two in a row
 _ROOM = 4.0  # what is so many times as large is what one stands in, not beside
 _HOLDERS = ("COLLECTION", "SCENE", "SCREEN", "WINDOWMANAGER", "WORKSPACE")  # they have an object, no more
 _SOLID = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME")
@@ -242,7 +242,7 @@ def free_place(
     first = min(each.x for each in offsets)
     for name, low, high in boxes:
         if any(_is_within(free + each, size, low, high) for each in offsets):
-            free.x, beside = high.x + (_GAP + 0.5) * size - first, beside or name
+            free.x, beside = high.x + (GAP + 0.5) * size - first, beside or name
     return free, beside
 
 
@@ -356,5 +356,5 @@ def row_place(scene: bpy.types.Scene, size: float) -> Vector:
             reaches.append(_world_box(item)[1].x)
     reaches = [reach for reach in reaches if math.isfinite(reach)]
     if reaches:
-        place.x = max(reaches) + (_GAP + 0.5) * size
+        place.x = max(reaches) + (GAP + 0.5) * size
     return place

@@ -25,6 +25,7 @@ from . import (
 from .blockers import blocker, credits_blocker, notices, service_blocker
 from .collect_inputs import RequestError
 from .placing import placer
+from .status import redraw_sidebars
 from .wanted import Wanted, wanted_now
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "placeholders",
     "placer",
     "placing",
+    "redraw_sidebars",
     "repeats",
     "service_blocker",
     "spots",

@@ -133,7 +133,7 @@ def _override_blocker(wanted: Wanted) -> Notice | None:
     if found is None and replaced:
         closed = (each for each in bpy.data.collections if each.override_library)
         found = next((each for each in closed if not replaced.isdisjoint(each.objects)), None)
-    return _blocking(f"{found.name} overrides one of another file. Make it local first") if found else None
+    return _blocking(f"{found.name} is a library override. Make it local first") if found else None
 
 
 def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:

@@ -15,6 +15,7 @@ from .. import scene
 from ..client import Input, Model, check_inputs, content_type
 from ..jobs import InputFile, InputValue, safe_name
 from ..properties import Meshes, Picture, Values
+from . import pictures
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG
 
@@ -89,9 +90,10 @@ def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object
 
 def _own_file(image: bpy.types.Image, kind: str) -> Path | None:
     """The image's file, if it is on the disk as it is in Blender, in a format that services take."""
-    if image.source != "FILE" or image.is_dirty or image.packed_file or not image.filepath:
+    name = pictures.file_of(image)
+    if not name:
         return None
-    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    path = Path(name)
     try:
         return path if content_type(path) in _TAKEN or kind != "image" else None
     except OSError:  # moved away: Blender may still have its pixels

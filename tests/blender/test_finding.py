@@ -250,6 +250,20 @@ def test_what_arrives_in_a_hidden_collection_is_told_with_a_button_that_shows_it
 # Deliver 5: find it
 
 
+def test_an_object_with_a_later_result_on_it_is_of_both_jobs_and_shows_the_last(backend) -> None:
+    made, texture = add_job(backend, name="Cup"), add_job(backend, name="Glaze")
+    item = add_object(made)
+    item["maquette_before"] = {"first": "", "job": texture.id}
+    find_objects()
+    assert state.in_scene == {made.id: "Cup", texture.id: "Cup"}
+    assert placeholders.job_of(item, backend.jobs) == texture
+    assert placeholders.objects_of(made.id, [item]) == placeholders.objects_of(texture.id, [item]) == [item]
+    bpy.context.view_layer.objects.active = item
+    item.select_set(True)
+    in_scene.tracker.follow()
+    assert properties.active_job_id(bpy.context.window_manager) == texture.id
+
+
 def rows() -> list[str]:
     shown = properties.window(bpy.context.window_manager)
     said: list[str] = []
@@ -492,7 +506,7 @@ def test_what_overrides_another_file_is_not_replaced_and_that_is_said_before_it_
     made = linked.override_hierarchy_create(bpy.context.scene, layer, do_fully_editable=True)
     (own,) = made.objects
     replaced(backend, own)
-    told = "{} overrides one of another file. Make it local first"
+    told = "{} is a library override. Make it local first"
     assert blockers.blocker(bpy.context).text == told.format("Chair")
     chosen.model_id = "model_meshy-retexture"
     assert (chosen.mesh_place_mode, chosen.result) == ("ORIGINAL", "MATERIAL")
