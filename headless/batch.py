@@ -13,7 +13,7 @@ from .batch_options import has_options, take_options
 from .batch_reporter import BatchReporter
 from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text, refuse_in_window
 from .farm import blend_of, provenance_of_row
-from .generate import given
+from .generate import read_parameters
 from .make_batch import Batch, output_folder
 from .results import BatchResult, BatchRow
 from .session import Where
@@ -66,7 +66,9 @@ def batch(
         options = take_options(parameters)
         folder = output_folder(output)
         with closing(BatchReporter(folder, on_event)) as reporter:
-            work = Batch(folder, options, given(parameters), Where(sandbox, api_url, project), reporter)
+            work = Batch(
+                folder, options, read_parameters(parameters), Where(sandbox, api_url, project), reporter
+            )
             work.make(read)
     except EXPECTED as error:
         run = work.run if work else None

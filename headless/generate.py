@@ -83,7 +83,7 @@ def generate(
     reporter = _ProgressReporter(on_progress)
     again = "call generate with this key once more"
     try:
-        size_m, values = read_size(size), given(parameters)
+        size_m, values = read_size(size), read_parameters(parameters)
         gate = read_requirements(require) if require else ()
         profile = read_finish(finish, faces)
         with Session(Where(sandbox, api_url, project, state)) as session:
@@ -92,7 +92,8 @@ def generate(
             if library is not None:
                 placement[LIBRARY] = str(open_library(library))
             job = start(
-                *(session, request),
+                session,
+                request,
                 name=name,
                 placement=placement,
                 max_cost_cu=max_cost,
@@ -114,7 +115,7 @@ def generate(
         raise _error_of(error, reporter.job, again) from error
 
 
-def given(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
+def read_parameters(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
     """A model's inputs as a manifest has them, less those left to the model. Raises InputError."""
     values = json_values(parameters)
     return {each.removeprefix(INPUT_MARK): value for each, value in values.items() if value not in (None, "")}

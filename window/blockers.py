@@ -7,7 +7,7 @@ All of it is read from memory: panels ask at each redraw.
 import bpy
 
 from .. import properties, scene
-from ..jobs import cost_text, requires_mesh
+from ..jobs import JobRecord, cost_text, requires_mesh
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
 from .wanted import JOBS_MAX, Wanted, wanted_now
@@ -83,6 +83,16 @@ def service_notices() -> list[Notice]:
     found = [each] if (each := service_blocker()) else []
     troubles = (state.problem, state.backend.trouble) if state.backend else ()
     return found + [Notice(text) for text in troubles if text and text not in (each.text for each in found)]
+
+
+def wrong_mode(context: bpy.types.Context) -> str:
+    """What to do first where objects are to be selected or replaced; "" in Object Mode."""
+    return "" if context.mode == "OBJECT" else "Go to Object Mode first"
+
+
+def not_in_scene(job: JobRecord) -> str:
+    """Told where something is to be done with what the job has brought, and nothing of it is there."""
+    return f"{job.name} is not in this scene. Place it first"
 
 
 def _key_blocker() -> Notice | None:

@@ -24,7 +24,7 @@ class RequestError(Exception):
     """What was asked for cannot be made a job; the text says what to do."""
 
 
-def inputs_of(
+def job_inputs(
     model: Model, values: Values, save: Callable[[Picture | Meshes, str], InputFile]
 ) -> dict[str, InputValue]:
     """The job's inputs, with the defaults of required ones; `save` makes files.
@@ -60,7 +60,7 @@ def inputs_of(
 
 def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:
     """The inputs as far as the price needs them: no file is written. Raises InputError."""
-    return inputs_of(model, values, lambda _, kind: InputFile(Path(), kind))
+    return job_inputs(model, values, lambda _, kind: InputFile(Path(), kind))
 
 
 def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object], folder: Path) -> InputFile:
@@ -146,9 +146,8 @@ def _save_render(image: bpy.types.Image, path: Path) -> None:
         "compression": 15,
         "color_management": "FOLLOW_SCENE",
     }
-    was = {
-        name: getattr(settings, name) for name in wanted if hasattr(settings, name)
-    }  # no media_type in 4.x
+    # There is no media_type in 4.x.
+    was = {name: getattr(settings, name) for name in wanted if hasattr(settings, name)}
     try:
         for name in was:
             setattr(settings, name, wanted[name])

@@ -31,7 +31,7 @@ def targets(context: bpy.types.Context, most: int | None = None) -> list[bpy.typ
         return [None]
     chosen = _wholes(context.selected_editable_objects)
     if mode == "ORIGINAL" and model:
-        chosen = on_original.objects_of(context, model, chosen)
+        chosen = on_original.originals_of(context, model, chosen)
         first = next(chosen, None)
         if first is None:
             return [None]

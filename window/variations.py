@@ -14,6 +14,7 @@ from .. import properties, scene
 from ..jobs import DONE, JobCache, JobRecord
 from ..session_state import state
 from . import on_original, placeholders
+from .blockers import not_in_scene
 from .placing import placer
 
 _SHEAR = 1e-4  # of the largest scale: single precision alone makes less
@@ -55,7 +56,7 @@ def why_not_swap(jobs: JobCache, job: JobRecord) -> str:
         return f"{job.name} is on an object of yours, which stays"
     if not others(jobs, job):
         return why_not_compare(jobs, job)
-    return "" if job.id in state.in_scene else f"{job.name} is not in this scene. Place it first"
+    return "" if job.id in state.in_scene else not_in_scene(job)
 
 
 def why_not_keep(jobs: JobCache, job: JobRecord) -> str:
@@ -63,7 +64,7 @@ def why_not_keep(jobs: JobCache, job: JobRecord) -> str:
     if on_original.goes_onto(job.placement):
         return f"{job.name} is on an object of yours, which stays"
     if job.id not in state.in_scene:
-        return f"{job.name} is not in this scene. Place it first"
+        return not_in_scene(job)
     is_there = any(each.id in state.in_scene for each in jobs.group(job) if each.id != job.id)
     return "" if is_there else "No other 3D model of this input is in this scene"
 

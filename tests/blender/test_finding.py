@@ -265,7 +265,7 @@ def test_an_object_with_a_later_result_on_it_is_of_both_jobs_and_shows_the_last(
 
 
 def rows() -> list[str]:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     said: list[str] = []
     for item in shown.jobs:
         joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(said), None, item, 0, None, "")
@@ -289,7 +289,7 @@ def test_the_list_is_filtered_by_words_and_by_the_scene(backend) -> None:
     chair, cup = add_job(backend, name="Chair", source="wooden.png"), add_job(backend, name="Cup")
     add_object(chair, "Throne")
     find_objects()
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
 
     def listed() -> list[str]:
         return [item.job_id for item in shown.jobs]
@@ -318,7 +318,7 @@ def test_what_is_made_active_has_its_row_chosen_and_a_click_on_a_row_selects(bac
         in_scene.tracker.follow()
         assert properties.active_job_id(manager) == job.id
         assert state.clicked_job == ""
-    properties.window(manager).active_job = 0
+    properties.lists(manager).active_job = 0
     assert state.clicked_job == cup.id
     state.clicked_job = ""
 
@@ -346,11 +346,11 @@ def test_a_result_is_told_where_objects_are(backend) -> None:
 
 
 def names() -> list[str]:
-    return [item.model_id for item in properties.window(bpy.context.window_manager).models]
+    return [item.model_id for item in properties.lists(bpy.context.window_manager).models]
 
 
 def test_the_chooser_lists_by_task_and_by_price(backend) -> None:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     shown.task = "RIG"
     assert set(names()) == {
         *("model_meshy-rigging", "model_tripo-rigging-v1", "model_tripo-rigging-v2-5"),
@@ -378,7 +378,7 @@ def test_a_model_whose_result_this_blender_cannot_show_says_so(backend) -> None:
 
 
 def test_a_double_click_on_a_row_chooses_its_model(backend, monkeypatch) -> None:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     shown.task, shown.search = "ALL", ""
     properties.list_models(shown)
     assert state.clicked_model == ""
