@@ -17,6 +17,8 @@ from .session_state import state
 
 PACKAGE = cast("str", __package__)
 STATE_VARIABLE = "MAQUETTE_STATE"  # the folder for jobs and results, for the window and all commands
+API_URL_VARIABLE = "MAQUETTE_API_URL"  # another address of the service, for these, too
+NO_BINARY = "Blender's own path is not known. Start it as `blender`."  # where bpy.app.binary_path is empty
 _LETTER = 6.5  # the width of one in a text, in points
 _ACCOUNTS = {
     "environment": "Key from the environment",
@@ -59,8 +61,8 @@ class MaquettePreferences(bpy.types.AddonPreferences):
     )
     profiles: bpy.props.StringProperty(
         name="Profile Folder",
-        description="Where your own profiles of finishing are, .toml files that a team may share. Empty: the"
-        " folder profiles in the extension's own",
+        description="Folder of your own finishing profiles (.toml files). Empty: `profiles` in the"
+        " extension's folder",
         subtype="DIR_PATH",
         update=_reopen,
     )

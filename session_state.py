@@ -4,8 +4,11 @@
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .jobs import Backend, Catalogue, JobCache, Price, WorkerSettings, end_at_once, let_go
+
+Account = Literal["unknown", "signed_out", "environment", "key", "sandbox"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,15 @@ class Notice:
     action: str = ""  # the operator's words here; "": its own
     is_error: bool = False  # something is wrong, not merely missing
 
+    @property
+    def icon(self) -> str:
+        return "INFO" if self.is_blocking and not self.is_error else "ERROR"
+
+    @property
+    def button(self) -> dict[str, str]:
+        """What `UILayout.operator` is given beside the operator."""
+        return {"text": self.action} if self.action else {}
+
 
 OFFLINE = Notice(
     "Blender's online access is off",
@@ -30,7 +42,7 @@ OFFLINE = Notice(
 
 @dataclass
 class SessionState:
-    """`account` is unknown, signed_out, environment, key or sandbox.
+    """What a session knows; `account` says whose account is used, and where its key is.
 
     `problem` says why there is no backend; with one, why the timer's last tick failed.
 
@@ -43,7 +55,7 @@ class SessionState:
 
     backend: Backend | None = None
     opened_with: WorkerSettings | None = None
-    account: str = "unknown"
+    account: Account = "unknown"
     problem: str = ""
     drawn_at: float = float("-inf")
     online: bool = True

@@ -7,8 +7,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..batches import OUTPUTS
-from ..headless import Exit, MaquetteError, Session, add_to_library, check_finishable, finish
-from ..jobs import JobRecord, assets_of, finish_of, named_profile, request_to_write
+from ..headless import Exit, MaquetteError, Session, add_to_library, check_finishable, finish, write_outputs
+from ..jobs import assets_of, finish_of, named_profile
 from .generate import job_json, output_path, tell_result, where_of
 from .progress import ProgressLine
 
@@ -31,7 +31,8 @@ def run_finish(arguments: Namespace) -> int:
             done = finish(session, job, profile)
             for path in assets_of(job) if done is not job else ():  # they are what the result was before
                 add_to_library(session, session.store.get(job.id), path.parent)
-            _write(session, done, outputs)
+            if outputs:
+                write_outputs(session, done, [Path(name) for name in outputs])
             rejected = tell_result(progress, session, done, outputs, arguments.require)
             facts = finish_of(done.result)
             if facts and facts.error:
@@ -42,11 +43,3 @@ def run_finish(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"ok": not code, "error": None, "jobs": told}))
     return code
-
-
-def _write(session: Session, job: JobRecord, outputs: list[str]) -> None:
-    if not outputs:
-        return
-    result = session.store.result_blend(job)
-    request = request_to_write(job, result, [Path(name) for name in outputs], job.size_m)
-    session.blenders.run("write", request, result.parent, "writing the outputs")

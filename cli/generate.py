@@ -71,7 +71,8 @@ def run_generate(arguments: Namespace) -> int:
                 return Exit.DONE
             placement = {"size_m": arguments.size, "outputs": [*outputs], "preview": preview, **library}
             job = start(
-                *(session, request),
+                session,
+                request,
                 name=arguments.name,
                 placement=placement,
                 max_cost_cu=arguments.max_cost,

@@ -25,25 +25,25 @@ from .generate import job_json, where_of
 
 
 def add_words(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """The words after `maquette library`; returns the parser of those that have a store."""
+    """Adds the actions; returns the parser of `add`, the only one that uses a store."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    def action(name: str, run_it: Callable[[Namespace], int], words: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=words, description=words)
+    def action(name: str, run_it: Callable[[Namespace], int], help_text: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=help_text, description=help_text)
         made.set_defaults(act=run_it)
         return made
 
     add = action("add", _run_add, "Keep results that are there already in a library.")
     add.add_argument("ids", nargs="*", metavar="JOB", help="`maquette jobs` lists them")
     add.add_argument("--all", action="store_true", help="all finished jobs")
-    words = "the library's folder (the one of the preferences)"
-    add.add_argument("--library", metavar="DIR", help=words)
+    help_text = "the library's folder (the one of the preferences)"
+    add.add_argument("--library", metavar="DIR", help=help_text)
     change = action("set", _run_set, "Say what a library tells of each asset from now on.")
     change.add_argument("folder", metavar="DIR")
     for name in ("author", "licence", "copyright"):
         change.add_argument(f"--{name}", metavar="TEXT")
-    words = "whether it keeps a table of what they cost"
-    change.add_argument("--prices", action=argparse.BooleanOptionalAction, default=None, help=words)
+    help_text = "whether it keeps a table of what they cost"
+    change.add_argument("--prices", action=argparse.BooleanOptionalAction, default=None, help=help_text)
     publish = action("publish", _run_publish, "List a library for a web server, with Blender 5.2 or later.")
     publish.add_argument("folder", metavar="DIR")
     publish.add_argument("--with-prices", action="store_true", help="also the table of what they cost")

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from ..batches import OUTPUTS
 from ..client import CAPABILITIES, InputError
@@ -36,7 +36,8 @@ from .generate import run_cost, run_generate, run_resume
 from .library import add_words, run_library
 from .listing import run_jobs, run_models
 
-T = TypeVar("T")
+# Adds a command: its name, what carries it out, and its help.
+AddCommand = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
 
 def run(words: list[str]) -> int:
@@ -90,114 +91,148 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(
-        name: str, run_it: Callable[[argparse.Namespace], int], words: str
+        name: str, run_it: Callable[[argparse.Namespace], int], help_text: str
     ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=words, description=words)
+        made = commands.add_parser(name, help=help_text, description=help_text)
         made.set_defaults(run=run_it)
         return made
 
-    generate = command("generate", run_generate, "Make a 3D model and write it to a file.")
-    cost = command("cost", run_cost, "Tell what `generate` with the same words would cost, and the balance.")
-    for it in (generate, cost):
-        add = it.add_argument
+    _add_generate(command)
+    _add_batch(command)
+    _add_lists(command)
+    _add_resume(command)
+    _add_results(command)
+    _add_sandbox(command)
+    return parser
+
+
+def _add_generate(command: AddCommand) -> None:
+    help_text = "Make a 3D model and write it to a file."
+    generate = command("generate", run_generate, help_text)
+    help_text = "Tell what `generate` with the same words would cost, and the balance."
+    cost = command("cost", run_cost, help_text)
+    for parser in (generate, cost):
+        add = parser.add_argument
         add("images", nargs="*", metavar="IMAGE", help="picture, or other file that the model takes")
-        add("--prompt", metavar="TEXT", help="words to make a model from")
-        add("--model", metavar="ID", help="which model makes it; `models` lists them")
-        repeatable = {"action": "append", "default": []}
-        add("--param", "-p", metavar="NAME=VALUE", help="one of the model's inputs; repeatable", **repeatable)
+        add("--prompt", metavar="TEXT", help="words to make a 3D model from")
+        add("--model", metavar="ID", help="id of the model that makes it; `models` lists them")
+        _add_repeatable(parser, "--param", "-p", metavar="NAME=VALUE", text="one of the model's inputs")
     add = generate.add_argument
     add("--name", help="name of the object")
-    add(
-        "--size",
-        type=_by(read_size),
-        default=1.0,
-        metavar="M",
-        help="longest side in metres (1), or `original`",
-    )
-    add(
-        "-o",
-        "--output",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help=f"of {', '.join(OUTPUTS)}; repeatable",
-    )
+    help_text = "longest side in metres (1), or `original`"
+    add("--size", type=_argument(read_size), default=1.0, metavar="M", help=help_text)
+    _add_repeatable(generate, "-o", "--output", metavar="FILE", text=f"of {', '.join(OUTPUTS)}")
     add("--preview", metavar="FILE", help="render a small picture of the result (.png)")
     add("--dry-run", action="store_true", help="check everything, ask for the price, spend nothing")
     add("--max-cost", type=float, metavar="CU", help="do not start if it costs more")
     _add_finish(generate)
-    words = "keep the result in the asset library in this folder, too"
-    add("--library", metavar="DIR", help=words)
-    batch = command("batch", run_batch, "Make a model of each row of a manifest; again: what is missing.")
+    add("--library", metavar="DIR", help="keep the result in the asset library in this folder, too")
+    _add_service(generate)
+    _add_service(cost)
+
+
+def _add_batch(command: AddCommand) -> None:
+    help_text = "Make a 3D model of each row of a manifest; again: what is missing."
+    batch = command("batch", run_batch, help_text)
     add = batch.add_argument
     add("manifest", nargs="?", metavar="MANIFEST", help="folder of pictures, .csv or .jsonl")
     add("-o", "--output", required=True, metavar="DIR", help="where results and the batch's state go")
-    add("--param", "-p", metavar="NAME=VALUE", help="for rows that do not say otherwise", **repeatable)
+    help_text = "for rows that do not say otherwise"
+    add("--param", "-p", metavar="NAME=VALUE", action="append", default=[], help=help_text)
     for option in fields(BatchOptions):
         _add_option(batch, option)
     add("--openjd", action="store_true", help="print progress as Open Job Description reads it")
     add("--notify", metavar="COMMAND", help="run at the end; facts are in BATCH_… variables")
-    models = command("models", run_models, "List the 3D models, or one with its inputs.")
+    _add_service(batch, has_state=False)
+
+
+def _add_lists(command: AddCommand) -> None:
+    """What lists the models and the jobs, and what is said of a job by its id."""
+    help_text = "List the models that make 3D models, or one with its inputs."
+    models = command("models", run_models, help_text)
     models.add_argument("id", nargs="?", metavar="ID")
     models.add_argument("--capability", choices=CAPABILITIES, help="only models that can do this")
+    _add_service(models)
     jobs = command("jobs", run_jobs, "List the jobs.")
-    jobs.add_argument("--limit", type=_by(read_count), default=50, metavar="N")
-    jobs.add_argument("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
-    jobs.add_argument("--remove", metavar="ID", help="forget a finished job and delete its files")
-    jobs.add_argument("--with-asset", action="store_true", help="with --remove: its asset in a library, too")
-    pair = {"nargs": 2, "metavar": ("ID", "REMOTE")}
-    jobs.add_argument("--take", help="a job in doubt is the service's job REMOTE", **pair)
-    jobs.add_argument("--refuse", help="a job in doubt is not the service's job REMOTE", **pair)
-    words = "Carry on jobs that were interrupted. Without ID or --pay, those alone that cost nothing more."
-    resume = command("resume", run_resume, words)
+    add = jobs.add_argument
+    add("--limit", type=_argument(read_count), default=50, metavar="N")
+    add("--cancel", metavar="ID", help="stop a job, or ask the service to, once submitted")
+    add("--remove", metavar="ID", help="forget a finished job and delete its files")
+    add("--with-asset", action="store_true", help="with --remove: its asset in a library, too")
+    pair = ("ID", "REMOTE")
+    add("--take", nargs=2, metavar=pair, help="a job in doubt is the service's job REMOTE")
+    add("--refuse", nargs=2, metavar=pair, help="a job in doubt is not the service's job REMOTE")
+    _add_service(jobs)
+
+
+def _add_resume(command: AddCommand) -> None:
+    help_text = "Resume interrupted jobs. Without ID or --pay, only those that cost nothing more."
+    resume = command("resume", run_resume, help_text)
     add = resume.add_argument
     add("ids", nargs="*", metavar="ID", help="a job to carry on; it is paid for if it was not yet")
     add("--pay", action="store_true", help="also submit, and pay for, those that stopped before that")
     add("--max-cost", type=float, metavar="CU", help="do not start if those to pay for cost more together")
-    finish = command("finish", run_finish, "Finish results that are there by a profile, anew. It is free.")
+    _add_service(resume)
+
+
+def _add_results(command: AddCommand) -> None:
+    """What works on results that are there."""
+    help_text = "Finish results that are there by a profile, anew. It is free."
+    finish = command("finish", run_finish, help_text)
     finish.add_argument("ids", nargs="+", metavar="JOB", help="as `jobs` lists it")
-    add = finish.add_argument
-    add("-o", "--output", action="append", default=[], metavar="FILE", help="also write it; repeatable")
+    _add_repeatable(finish, "-o", "--output", metavar="FILE", text="also write it")
     _add_finish(finish, is_required=True)
-    export = command("export", run_export, "Write results that are made as files for another program.")
+    _add_service(finish)
+    help_text = "Write results that are made as files for another program."
+    export = command("export", run_export, help_text)
     add = export.add_argument
     add("ids", nargs="+", metavar="JOB", help="as `jobs` lists them")
-    words = "a file, whose ending says the format, or a folder for one file of each job"
-    add("-o", "--output", required=True, metavar="FILE|DIR", help=words)
-    words = "else as the file's name, or --target, says, or glb"
-    add("--format", metavar="|".join(FORMATS), choices=(*FORMATS, "3mf"), help=words)
-    words = "in the file, or as files in a folder beside it"
-    add("--textures", metavar="inside|beside", choices=("inside", "beside"), help=words)
-    words = "with the axes and the unit that this program expects"
-    add("--target", metavar="|".join(TARGETS), choices=tuple(TARGETS), help=words)
-    words = "longest side in metres, or `original`; else as the job said"
-    add("--size", type=_by(read_size), default=argparse.SUPPRESS, metavar="M", help=words)
-    words = "Keep results in an asset library of Blender's, and publish it."
-    kept = add_words(command("library", run_library, words))
-    for it in (generate, cost, batch, models, jobs, resume, finish, export, kept):
-        add = it.add_argument_group("service").add_argument
-        add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
-        add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
-        if it is not batch:
-            add("--state", metavar="DIR", help="folder for jobs and results")
-        add("--json", action="store_true", help="print one machine-readable result on stdout")
-    sandbox = command("sandbox", _run_sandbox, "Run a stand-in for the service here until it is interrupted.")
-    add = sandbox.add_argument
+    help_text = "a file, whose ending says the format, or a folder for one file of each job"
+    add("-o", "--output", required=True, metavar="FILE|DIR", help=help_text)
+    help_text = "else as the file's name, or --target, says, or glb"
+    add("--format", metavar="|".join(FORMATS), choices=(*FORMATS, "3mf"), help=help_text)
+    help_text = "in the file, or as files in a folder beside it"
+    add("--textures", metavar="inside|beside", choices=("inside", "beside"), help=help_text)
+    help_text = "with the axes and the unit that this program expects"
+    add("--target", metavar="|".join(TARGETS), choices=tuple(TARGETS), help=help_text)
+    help_text = "longest side in metres, or `original`; else as the job said"
+    add("--size", type=_argument(read_size), default=argparse.SUPPRESS, metavar="M", help=help_text)
+    _add_service(export)
+    help_text = "Keep results in an asset library of Blender's, and publish it."
+    _add_service(add_words(command("library", run_library, help_text)))
+
+
+def _add_sandbox(command: AddCommand) -> None:
+    help_text = "Run a stand-in for the service here until it is interrupted."
+    add = command("sandbox", _run_sandbox, help_text).add_argument
     add("--port", type=_port, metavar="N", help="any free one if not given")
     add("--data", metavar="DIR", help="where it keeps what it is sent and makes")
     add("--delay", type=float, metavar="S", help="seconds that a job takes at least")
     add("--price", type=float, metavar="CU", help="made-up price of every job")
-    return parser
+
+
+def _add_service(parser: argparse.ArgumentParser, *, has_state: bool = True) -> None:
+    """Which service is meant and which store, and how the answer is printed."""
+    add = parser.add_argument_group("service").add_argument
+    add("--sandbox", action="store_true", help="use a private stand-in: no account, no cost")
+    add("--api-url", metavar="URL", help="another service (HTTPS, or HTTP to this machine)")
+    if has_state:
+        add("--state", metavar="DIR", help="folder for jobs and results")
+    add("--json", action="store_true", help="print one machine-readable result on stdout")
+
+
+def _add_repeatable(parser: argparse.ArgumentParser, *flags: str, metavar: str, text: str) -> None:
+    parser.add_argument(*flags, metavar=metavar, action="append", default=[], help=f"{text}; repeatable")
 
 
 def _add_finish(parser: argparse.ArgumentParser, *, is_required: bool = False) -> None:
     """What a result is finished by, and what it is judged by."""
     add = parser.add_argument
-    words = f"finish it by a profile: {', '.join(PROFILES)}, or a .toml file"
-    add("--finish", metavar="PROFILE", required=is_required, help=words)
+    help_text = f"finish it by a profile: {', '.join(PROFILES)}, or a .toml file"
+    add("--finish", metavar="PROFILE", required=is_required, help=help_text)
     add("--faces", metavar="N", help="the profile's budget of faces")
-    words = "end with 6 if the result is otherwise, such as `faces<=5000, manifold`; or a .toml file"
-    add("--require", type=_by(read_requirements), default=(), metavar="TERMS", help=words)
+    help_text = "end with 6 if the result does not meet these terms: `faces<=5000, manifold`, or a .toml file"
+    add("--require", type=_argument(read_requirements), default=(), metavar="TERMS", help=help_text)
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
@@ -214,16 +249,16 @@ def _version() -> str:
     return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
 
 
-def _by(read: Callable[[str], T]) -> Callable[[str], T]:
-    """What argparse calls: it tells what is wrong only by an error of its own."""
+def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """As argparse takes it: what `read` raises as InputError is told as wrong usage."""
 
-    def read_or_tell(text: str) -> T:
+    def read_argument(text: str) -> Any:
         try:
             return read(text)
         except InputError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    return read_or_tell
+    return read_argument
 
 
 def _port(text: str) -> int:

@@ -11,7 +11,7 @@ from .finish import check_finishable, finish
 from .generate import generate
 from .library import open_library, publish_library
 from .make_batch import Batch, output_folder
-from .outputs import add_to_library, deliver, wait_for, wanted_outputs
+from .outputs import add_to_library, deliver, wait_for, wanted_outputs, write_outputs
 from .place import place
 from .request import GenerateRequest, check_cost, get_model, read_request, start
 from .results import BatchResult, BatchRow, Progress, Result
@@ -65,4 +65,5 @@ __all__ = [
     "take_options",
     "wait_for",
     "wanted_outputs",
+    "write_outputs",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`batch`: a model of each row, made as `maquette batch` makes them and in the same folder."""
+"""`batch`: a 3D model of each row, made as `maquette batch` makes them and in the same folder."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from .batch_options import has_options, take_options
 from .batch_reporter import BatchReporter
 from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text, refuse_in_window
 from .farm import blend_of, provenance_of_row
-from .generate import given
+from .generate import read_parameters
 from .make_batch import Batch, output_folder
 from .results import BatchResult, BatchRow
 from .session import Where
@@ -33,7 +33,7 @@ def batch(
     on_event: Callable[[dict[str, Any]], object] | None = None,
     **parameters: Any,
 ) -> BatchResult:
-    """Makes a model of each row into the folder `output`, and waits; again: what is missing or has changed.
+    """Makes a 3D model of each row into the folder `output`, and waits; again: what is missing or changed.
 
     `manifest` is what the command takes, or rows in Python: dicts with the manifest's columns
     (docs/batch.md), whose files are relative to `base`. `parameters` are inputs of the models for rows that
@@ -66,7 +66,9 @@ def batch(
         options = take_options(parameters)
         folder = output_folder(output)
         with closing(BatchReporter(folder, on_event)) as reporter:
-            work = Batch(folder, options, given(parameters), Where(sandbox, api_url, project), reporter)
+            work = Batch(
+                folder, options, read_parameters(parameters), Where(sandbox, api_url, project), reporter
+            )
             work.make(read)
     except EXPECTED as error:
         run = work.run if work else None

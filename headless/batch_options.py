@@ -38,10 +38,10 @@ def _option(
 
 
 def read_count(value: object) -> int:
-    """A number from 1 on. Raises InputError."""
+    """A whole number, 1 or more. Raises InputError."""
     text = str(value)
     if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise InputError("give a number from 1 on.")
+        raise InputError("give a whole number, 1 or more.")
     return int(text)
 
 
@@ -135,7 +135,7 @@ class BatchOptions:
     faces: int | None = _option(None, "the budget of faces of that profile", value="N", read=read_count)
     require: tuple[Requirement, ...] = _option(
         (),
-        "reject results that are otherwise, such as `faces<=5000, manifold`; or a .toml file of such",
+        "reject results that do not meet these terms: `faces<=5000, manifold`, or a .toml file",
         value="TERMS",
         read=read_requirements,
     )

@@ -38,9 +38,9 @@ def check_finishable(session: Session, job: JobRecord) -> None:
 def finish(session: Session, job: JobRecord, profile: Profile) -> JobRecord:
     """The job with its result as the profile has it, made of the untouched one; nothing is paid.
 
-    One that is as it has to be is left. What cannot be finished is as delivered, and says why. Another
-    process that is at work on it is waited for. Raises MaquetteError where there is no result, or if another
-    process has moved the job on meanwhile.
+    A result that already fits the profile is returned unchanged. What cannot be finished is as delivered, and
+    says why. Another process that is at work on it is waited for. Raises MaquetteError where there is no
+    result, or if another process has moved the job on meanwhile.
     """
     check_finishable(session, job)
     try:

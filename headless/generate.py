@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`generate`: one model, made as `maquette generate` makes it, for a script to go on with."""
+"""`generate`: one 3D model, made as `maquette generate` makes it, for a script to go on with."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ def generate(
     on_progress: Callable[[Progress], object] | None = None,
     **parameters: object,
 ) -> Result:
-    """Makes one model and waits for it: minutes. Checks and prices everything first, and spends once.
+    """Makes one 3D model and waits for it: minutes. Checks and prices everything first, and spends once.
 
     `images` are pictures, or whatever files the model takes, relative to the current folder; `prompt` is
     words. `model` is the id of one that `maquette models` lists, and `parameters` are its inputs: numbers,
@@ -83,7 +83,7 @@ def generate(
     reporter = _ProgressReporter(on_progress)
     again = "call generate with this key once more"
     try:
-        size_m, values = read_size(size), given(parameters)
+        size_m, values = read_size(size), read_parameters(parameters)
         gate = read_requirements(require) if require else ()
         profile = named_profile(finish, faces)
         with Session(Where(sandbox, api_url, project, state)) as session:
@@ -92,7 +92,8 @@ def generate(
             if library is not None:
                 placement[LIBRARY_KEY] = str(open_library(library))
             job = start(
-                *(session, request),
+                session,
+                request,
                 name=name,
                 placement=placement,
                 max_cost_cu=max_cost,
@@ -114,7 +115,7 @@ def generate(
         raise _error_of(error, reporter.job, again) from error
 
 
-def given(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
+def read_parameters(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
     """A model's inputs as a manifest has them, less those left to the model. Raises InputError."""
     values = json_values(parameters)
     return {each.removeprefix(INPUT_MARK): value for each, value in values.items() if value not in (None, "")}

@@ -84,7 +84,12 @@ class Batch:
         self.folder = folder
         self._options = options
         self._defaults = Defaults(
-            *(options.model or "", parameters, options.size, options.outputs, options.finish, options.faces)
+            model=options.model or "",
+            parameters=parameters,
+            size_m=options.size,
+            outputs=options.outputs,
+            finish=options.finish,
+            faces=options.faces,
         )
         self._reporter = reporter
         self._where = where
@@ -137,7 +142,6 @@ class Batch:
     def _make(self, manifest: Manifest, machine: str, session: Session, host_lock: HostLock) -> Exit:
         options = self._options
         reporter = self._reporter
-        folder = self.folder
         self._check(manifest, session)
         for problem in self.problems:
             reporter.line(str(problem))
@@ -148,28 +152,18 @@ class Batch:
         library = output_folder(options.library) if options.library and not options.dry_run else None
         if library:
             read_library(library)
-        claims = self.claims = Claims(folder / ".maquette", machine)
+        claims = self.claims = Claims(self.folder / ".maquette", machine)
         most = max(1, min(session.converters, len(self.items)))
         delivery = Delivery(
-            *(session.store, folder, claims, blender_binary()),
+            session.store,
+            self.folder,
+            claims,
+            blender_binary(),
             has_turntable=options.turntable,
             most=most,
             library=library,
         )
-        is_dry = options.dry_run or is_wrong
-        concurrency = 1 if is_dry else self._concurrency(session)
-        limits = RunLimits(
-            concurrency=concurrency,
-            deliveries=most,
-            max_cost_cu=options.max_cost,
-            is_retrying=options.retry_failed,
-            is_dry=is_dry,
-            is_gathering=options.assemble,
-            gate=options.require,
-        )
-        run = Run(*(session.store, session.service, claims, self.items, limits, delivery), session=session.id)
-        if options.limit is not None:
-            run.keep_to(options.limit)
+        run = self._new_run(session, claims, delivery, is_dry=options.dry_run or is_wrong)
         self.to_pay_cu = run.to_pay_cu()
         self._tell_plan(run, claims)
         if is_wrong:
@@ -188,9 +182,25 @@ class Batch:
                 self._publish(run, delivery, is_over=True)
             finally:
                 delivery.close()
-        place = folder if options.is_part else folder / "index.html"
+        place = self.folder if options.is_part else self.folder / "index.html"
         reporter.line(f"{summary(run, is_over=True)} → {place}")
         return self._ended(run, claims)
+
+    def _new_run(self, session: Session, claims: Claims, delivery: Delivery, *, is_dry: bool) -> Run:
+        options = self._options
+        limits = RunLimits(
+            concurrency=1 if is_dry else self._concurrency(session),
+            deliveries=delivery.most,
+            max_cost_cu=options.max_cost,
+            is_retrying=options.retry_failed,
+            is_dry=is_dry,
+            is_gathering=options.assemble,
+            gate=options.require,
+        )
+        run = Run(session.store, session.service, claims, self.items, limits, delivery, session=session.id)
+        if options.limit is not None:
+            run.keep_to(options.limit)
+        return run
 
     def _publish(self, run: Run, delivery: Delivery, *, is_over: bool = False) -> None:
         """The table and the page as they are now; they are of all rows."""

@@ -2,14 +2,14 @@
 """Waiting for jobs, then writing the results where the command was asked to: files, preview."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from ..batches import delivered_files
-from ..client import InputError
+from ..client import InputError, JsonValue
 from ..jobs import (
     DONE,
     LIBRARY_KEY,
@@ -113,22 +113,29 @@ def _deliver_one(session: Session, job: JobRecord) -> list[str]:
     if not result.exists():
         outputs = delivered_files(session.store, job)
     elif outputs:
-        _write(session, job, result, outputs)
+        _write(session, job, outputs)
     if job.state is State.READY:
         with suppress(StaleError):  # another process that waits for it has
             session.store.move(job, State.PLACED, message=job.message)
     return [str(output) for output in outputs]
 
 
-def _write(session: Session, job: JobRecord, result: Path, outputs: list[Path]) -> None:
+def write_outputs(session: Session, job: JobRecord, outputs: Sequence[Path], asset: JsonValue = None) -> None:
+    """Write the job's result to these files, and the asset if it is given, as `asset_request` has it."""
+    result = session.store.result_blend(job)
+    request = request_to_write(job, result, outputs, job.size_m) | {"asset": asset}
+    session.blenders.run("write", request, result.parent, "writing the outputs")
+
+
+def _write(session: Session, job: JobRecord, outputs: list[Path]) -> None:
     library = wanted_library(job)
-    request = request_to_write(job, result, outputs[:-1] if library else outputs, job.size_m)
+    asset: JsonValue = None
     problem: Exception | None = None
     try:
-        request["asset"] = asset_request(job, library) if library else None
+        asset = asset_request(job, library) if library else None
     except (InputError, OSError) as error:  # the outputs are written all the same
         problem = error
-    session.blenders.run("write", request, result.parent, "writing the outputs")
+    write_outputs(session, job, outputs[:-1] if library else outputs, asset)
     if problem:
         raise MaquetteError(f"{job.name} is not in the library: {problem}", Exit.JOB_FAILED) from problem
     if library:
@@ -145,5 +152,5 @@ def add_to_library(session: Session, job: JobRecord, library: Path) -> Path:
         raise MaquetteError(f"{job.name} ({job.id}) is {job.state}: it has no 3D model that can be kept.")
     path = asset_path(job, library)
     only = replace(job, placement={"size_m": job.size_m, LIBRARY_KEY: str(library)})
-    _write(session, only, result, [path])
+    _write(session, only, [path])
     return path

@@ -11,7 +11,7 @@ from ..client import JsonValue
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished model. Nothing of it is in a scene: `place` does that."""
+    """A finished 3D model. Nothing of it is in a scene: `place` does that."""
 
     id: str  # the job's, as `maquette jobs` lists it
     name: str

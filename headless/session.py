@@ -59,7 +59,7 @@ class Session:
         self.folder = Path(state).expanduser().resolve() if state else preferences.state_folder()
         if where.state and not is_new and not self.folder.is_dir():
             raise MaquetteError(f"There is no folder {self.folder}. Is its name right?")
-        url = where.api_url or os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL
+        url = where.api_url or os.environ.get(preferences.API_URL_VARIABLE) or DEFAULT_API_URL
         self._api_url, self._is_sandbox = url.rstrip("/"), where.sandbox
         if where.sandbox and where.api_url:
             raise MaquetteError("The sandbox has an address of its own. Leave one of the two out.")
@@ -168,7 +168,5 @@ def quoted(*words: str) -> str:
 
 def blender_binary() -> str:
     if not bpy.app.binary_path:
-        raise MaquetteError(
-            "Blender's own path is not known. Start it as `blender`, or through the launcher."
-        )
+        raise MaquetteError(preferences.NO_BINARY)
     return bpy.app.binary_path

@@ -99,12 +99,16 @@ class Catalogue:
         value = self._value("model", model_id)
         return value.model if isinstance(value, _PricedModel) else None
 
+    def model(self, model_id: str) -> Model | None:
+        """The model, with its inputs once these are known; None if it is not in the list."""
+        return self.schema(model_id) or self.models.get(model_id)
+
     def typical_cost_cu(self, model_id: str) -> float | None:
         """The price of a run with defaults, once known; else what the service's statistics tell."""
         value = self._value("model", model_id)
         if isinstance(value, _PricedModel) and value.cost_cu is not None:
             return value.cost_cu
-        model = self.schema(model_id) or self.models.get(model_id)
+        model = self.model(model_id)
         return model.typical_cost_cu if model else None
 
     def price(self, key: str) -> Price | None:

@@ -20,7 +20,7 @@ class MAQUETTE_OT_add_from_text(GenerateDialog, bpy.types.Operator):
         return not problem
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        before = begin.choices(context)
+        before = begin.sidebar_choices(context)
         if "CANCELLED" in self.execute(context):
             return {"CANCELLED"}
         return self.open(

@@ -11,10 +11,7 @@ from ..window import library
 class MAQUETTE_OT_add_library(bpy.types.Operator):
     bl_idname = "maquette.add_library"
     bl_label = "Add Asset Library"
-    bl_description = (
-        "Keep each new 3D model in an asset library of its own, for Blender's Asset Browser. Other libraries"
-        " are not touched"
-    )
+    bl_description = "Save every new 3D model as an asset, in a library that is added to the Asset Browser"
 
     directory: bpy.props.StringProperty(
         name="Folder",

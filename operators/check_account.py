@@ -18,7 +18,7 @@ class MAQUETTE_OT_check_account(bpy.types.Operator):
         if found := service_blocker():
             self.report({"ERROR"}, found.text)
             return {"CANCELLED"}
-        assert backend  # else that is what stops it
+        assert backend  # service_blocker() reports a missing one
         try:
             backend.ask_again()
             backend.catalogue.ask_balance()

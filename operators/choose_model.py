@@ -37,7 +37,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """With a mesh selected, what works on one is listed; prices that are known are refreshed behind."""
-        shown = properties.window(context.window_manager)
+        shown = properties.lists(context.window_manager)
         if _is_mesh_selected(context):
             shown.task = "MESH"
         elif shown.task == "MESH":
@@ -52,7 +52,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self, width=460, confirm_text="Choose")
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, shown = self.layout, properties.window(context.window_manager)
+        layout, shown = self.layout, properties.lists(context.window_manager)
         row = layout.row()
         row.activate_init = True
         row.prop(shown, "search", text="", icon="VIEWZOOM", placeholder="Search")
@@ -64,7 +64,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
         )
         catalogue = state.catalogue
         chosen = properties.active_model_id(shown)
-        model = (catalogue.schema(chosen) or catalogue.models.get(chosen)) if catalogue else None
+        model = catalogue.model(chosen) if catalogue else None
         column = layout.column(align=True)
         column.scale_y = 0.8
         lines = about(model) if model else ["No model fits"]
@@ -74,11 +74,11 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         catalogue = state.catalogue
         chosen = self.model_id or _chosen_id(context)
-        model = (catalogue.schema(chosen) or catalogue.models.get(chosen)) if catalogue else None
+        model = catalogue.model(chosen) if catalogue else None
         if catalogue is None or model is None:
             self.report({"ERROR"}, f"There is no model {chosen}")
             return {"CANCELLED"}
-        properties.choose(properties.get(context.scene), model, catalogue)
+        properties.choose_model(properties.get(context.scene), model, catalogue)
         if prefs := preferences.get():
             recent = [model.id, *(known for known in properties.recent_ids() if known != model.id)]
             prefs.recent = "\n".join(recent[:RECENT_MAX])
@@ -86,7 +86,7 @@ class MAQUETTE_OT_choose_model(bpy.types.Operator):
 
 
 def _chosen_id(context: bpy.types.Context) -> str:
-    return properties.active_model_id(properties.window(context.window_manager))
+    return properties.active_model_id(properties.lists(context.window_manager))
 
 
 def _is_mesh_selected(context: bpy.types.Context) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import bpy
 
-from ..jobs import DONE, cost_text
+from ..jobs import DONE
 from ..session_state import state
-from ..window import asset_facts, placeholders
+from ..window import asset_facts, placeholders, repeats
 
 
 class MAQUETTE_MT_object(bpy.types.Menu):
@@ -23,9 +23,8 @@ class MAQUETTE_MT_object(bpy.types.Menu):
         layout.separator()
         job = placeholders.job_of(context.object, state.jobs)
         if job:
-            price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
             for name, text, icon in (
-                ("repeat_job", f"Run Again{price}", "FILE_REFRESH"),
+                ("repeat_job", f"Run Again{repeats.price_suffix(job)}", "FILE_REFRESH"),
                 ("vary_job", "Run Again…", "DUPLICATE"),
                 ("use_settings", "Use Settings", "COPYDOWN"),
             ):
@@ -55,11 +54,10 @@ class MAQUETTE_MT_asset(bpy.types.Menu):
             layout.operator("maquette.use_asset", icon="COPYDOWN")
             layout.operator("maquette.repeat_asset", icon="FILE_REFRESH")
             return
-        price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
         actions = [
             ("place_job", "Place", "IMPORT"),
             ("use_settings", "Use Settings", "COPYDOWN"),
-            ("repeat_job", f"Run Again{price}", "FILE_REFRESH"),
+            ("repeat_job", f"Run Again{repeats.price_suffix(job)}", "FILE_REFRESH"),
         ]
         for name, text, icon in actions if job.state in DONE else actions[1:]:
             layout.operator(f"maquette.{name}", text=text, icon=icon).job_id = job.id

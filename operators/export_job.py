@@ -7,7 +7,7 @@ import bpy
 
 from .. import scene
 from ..jobs import Backend, JobRecord, safe_name
-from ..window import placeholders
+from ..window import not_in_scene, placeholders, wrong_mode
 from .job_operator import JobOperator
 
 _ENDINGS = {"GLB": ".glb", "FBX": ".fbx", "OBJ": ".obj", "USD": ".usdc", "STL": ".stl"}
@@ -34,8 +34,8 @@ class MAQUETTE_OT_export_job(JobOperator, bpy.types.Operator):
             for each in placeholders.objects_of(job.id, context.view_layer.objects)
             if not scene.awaited_job(each)
         ]
-        if context.mode != "OBJECT" or not found:
-            return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
+        if problem := wrong_mode(context) if found else not_in_scene(job):
+            return f"{problem}."
         ending = _ENDINGS[self.format]
         form = scene.EXPORT_FORMATS[ending]
         if not scene.can_export(ending):

@@ -6,9 +6,10 @@ import bpy
 from .. import properties
 from ..session_state import state
 from ..window import Wanted, blocker, confirm, dialog, start_jobs, wanted_now, when_ready
+from .paid_operator import PaidOperator
 
 
-class MAQUETTE_OT_generate(bpy.types.Operator):
+class MAQUETTE_OT_generate(PaidOperator, bpy.types.Operator):
     bl_idname = "maquette.generate"
     bl_label = "Generate"
     bl_description = "Make a 3D model of this. The price on the button is what it costs"
@@ -63,11 +64,8 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
             request=start_jobs.request_key(context, self.inputs),
         )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        job_ids, problem = start_jobs.start_jobs(context, self.inputs)
-        if problem:
-            self.report({"ERROR"}, problem)
-        return {"FINISHED"} if job_ids else {"CANCELLED"}
+    def start(self, context: bpy.types.Context) -> tuple[list[str], str]:
+        return start_jobs.start_jobs(context, self.inputs)
 
 
 def _question(mode: str, count: int) -> str:

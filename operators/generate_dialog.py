@@ -21,7 +21,10 @@ _TITLES = 0.3  # the share of the width that titles have
 
 
 class GenerateDialog:
-    """Once the model is chosen, its words are asked for; `has_waited` is for that alone."""
+    """Once the model is chosen, its words are asked for.
+
+    `has_waited`: reopened after waiting for the model's inputs.
+    """
 
     layout: Any
     report: Any
@@ -73,7 +76,7 @@ class GenerateDialog:
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender calls it whenever the dialog closes: by Esc, and after what its buttons do."""
         if not dialog.closed():
-            begin.choose_again(context, self._before)
+            begin.restore_sidebar(context, self._before)
 
 
 def _draw_fields(column: bpy.types.UILayout, settings: properties.MaquetteSettings) -> None:
@@ -105,14 +108,10 @@ def _draw_title(split: bpy.types.UILayout, title: str) -> None:
 
 
 def _draw_notice(column: bpy.types.UILayout, notice: Notice) -> None:
-    is_missing = notice.is_blocking and not notice.is_error
-    icon = "INFO" if is_missing else "ERROR"
     for number, line in enumerate(textwrap.wrap(notice.text, _LETTERS)):
-        column.label(text=line, icon="BLANK1" if number else icon, translate=False)
-    if notice.operator and notice.action:
-        column.operator(notice.operator, text=notice.action)
-    elif notice.operator:
-        column.operator(notice.operator)
+        column.label(text=line, icon="BLANK1" if number else notice.icon, translate=False)
+    if notice.operator:
+        column.operator(notice.operator, **notice.button)
 
 
 def _draw_buttons(layout: bpy.types.UILayout, offer: dialog.Offer) -> None:

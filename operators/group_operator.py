@@ -11,6 +11,7 @@ import bpy
 from .. import properties
 from ..jobs import JobCache, JobRecord
 from ..session_state import state
+from ..window import wrong_mode
 from .job_operator import JobOperator
 
 
@@ -26,9 +27,8 @@ class GroupOperator(JobOperator):
         jobs = state.jobs
         job_id = getattr(context, "maquette_job", "") or properties.active_job_id(context.window_manager)
         job = jobs.by_id.get(job_id) if jobs else None
-        reason = cls.why_not(jobs, job) if jobs and job else "Choose a job in the list."
-        if not reason and context.mode != "OBJECT":
-            reason = "Go to Object Mode first."
+        reason = cls.why_not(jobs, job) if jobs and job else "Choose a job in the list"
+        reason = reason or wrong_mode(context)
         if reason:
             cls.poll_message_set(reason)  # pyright: ignore[reportAttributeAccessIssue] # an operator's
         return not reason

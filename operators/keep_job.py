@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import Backend, JobRecord
-from ..window import variations
+from ..window import not_in_scene, variations, wrong_mode
 from .group_operator import GroupOperator
 
 
@@ -20,10 +20,9 @@ class MAQUETTE_OT_keep_job(GroupOperator, bpy.types.Operator):
     why_not = staticmethod(variations.why_not_keep)
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
-        if context.mode != "OBJECT":
-            return "Go to Object Mode first."
-        if not variations.results_of(job.id, context.scene.objects):
-            return f"{job.name} is not in this scene. Place it first."
+        is_there = bool(variations.results_of(job.id, context.scene.objects))
+        if problem := wrong_mode(context) or ("" if is_there else not_in_scene(job)):
+            return f"{problem}."
         count = variations.keep(context, backend.jobs, job)
         if not count:
             return "No other 3D model of this input is in this scene."

@@ -4,9 +4,10 @@
 import bpy
 
 from ..window import begin, blocker, confirm, start_jobs, wanted_now
+from .paid_operator import PaidOperator
 
 
-class MAQUETTE_OT_make_each(bpy.types.Operator):
+class MAQUETTE_OT_make_each(PaidOperator, bpy.types.Operator):
     bl_idname = "maquette.make_each"
     bl_label = "Make Each"
     bl_description = "Make a 3D model of each image, side by side. The price on the button is what all cost"
@@ -33,8 +34,5 @@ class MAQUETTE_OT_make_each(bpy.types.Operator):
             request=start_jobs.request_key(context, images=names),
         )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        job_ids, problem = start_jobs.start_jobs(context, images=self.names.split("\n"))
-        if problem:
-            self.report({"ERROR"}, problem)
-        return {"FINISHED"} if job_ids else {"CANCELLED"}
+    def start(self, context: bpy.types.Context) -> tuple[list[str], str]:
+        return start_jobs.start_jobs(context, images=self.names.split("\n"))

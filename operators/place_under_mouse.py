@@ -8,20 +8,14 @@ import math
 from typing import Any
 
 import bpy
-import gpu
 from bpy_extras.view3d_utils import location_3d_to_region_2d
-from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
 from .. import properties
 from ..jobs import cost_text
-from ..window import blocker, confirm, in_scene, spots, start_jobs, wanted_now
+from ..window import blocker, box_lines, confirm, in_scene, spots, start_jobs, wanted_now
+from .paid_operator import PaidOperator
 
-_CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
-_CORNERS += [Vector((0.0, -0.8, 0.0))]  # the tip of an arrow: a 3D model's front is along -Y
-_EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
-_EDGES += ((0, 8), (4, 8))
-_COLOR = (0.28, 0.45, 0.7, 1)
 _VIEW = ("MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN", "TRACKPADZOOM", "NDOF_MOTION")
 _WORDS = {
     "MOVE": "Click: Generate{price}    R: Turn    S: Scale    Esc: Cancel",
@@ -30,7 +24,7 @@ _WORDS = {
 }
 
 
-class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
+class MAQUETTE_OT_place_under_mouse(PaidOperator, bpy.types.Operator):
     bl_idname = "maquette.place_under_mouse"
     bl_label = "Generate Under Mouse"
     bl_description = "Show where the 3D model will stand under the mouse; a click there generates it"
@@ -93,11 +87,8 @@ class MAQUETTE_OT_place_under_mouse(bpy.types.Operator):
                 area.header_text_set(None)
                 area.tag_redraw()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        job_ids, problem = start_jobs.start_jobs(context, spot=self._spot())
-        if problem:
-            self.report({"ERROR"}, problem)
-        return {"FINISHED"} if job_ids else {"CANCELLED"}
+    def start(self, context: bpy.types.Context) -> tuple[list[str], str]:
+        return start_jobs.start_jobs(context, spot=self._spot())
 
     def _place(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """The click: what is asked for is paid for, at the price that stands over the view."""
@@ -187,10 +178,5 @@ def _region_under(
 
 def _draw(box_of: Any, area_pointer: int) -> None:
     context = bpy.context
-    if context.area is None or context.area.as_pointer() != area_pointer:
-        return
-    box = box_of()
-    points = [box @ corner for corner in _CORNERS]
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    shader.uniform_float("color", _COLOR)
-    batch_for_shader(shader, "LINES", {"pos": points}, indices=_EDGES).draw(shader)
+    if context.area is not None and context.area.as_pointer() == area_pointer:
+        box_lines.draw_box(box_of(), has_arrow=True)

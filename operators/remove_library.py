@@ -10,9 +10,7 @@ from ..window import library
 class MAQUETTE_OT_remove_library(bpy.types.Operator):
     bl_idname = "maquette.remove_library"
     bl_label = "Remove Library"
-    bl_description = (
-        "Keep no more 3D models as assets, and take the library from Blender's list. Its files stay"
-    )
+    bl_description = "Stop saving 3D models as assets and take the library off Blender's list; its files stay"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:

@@ -22,7 +22,9 @@ class MAQUETTE_OT_repeat_asset(bpy.types.Operator):
             return {"CANCELLED"}
         problem, files = asset_facts.use_settings(context, facts, has_seed=False)
         if files and not problem:
-            problem = f"Its files are where it was made. Choose them in the sidebar: {', '.join(files)}."
+            problem = (
+                f"The asset does not include its input files. Choose them in the sidebar: {', '.join(files)}."
+            )
         if problem:
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}

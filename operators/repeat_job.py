@@ -51,11 +51,12 @@ class MAQUETTE_OT_repeat_job(JobOperator, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         is_plain = self.times == 1 and not self.model_id
+        how_often = f" {self.times} Times" if self.times > 1 else ""
         return confirm.invoke(
             self,
             context,
             event,
-            question=f"Run {job.name} Again{f' {self.times} Times' * (self.times > 1)}?",
+            question=f"Run {job.name} Again{how_often}?",
             details=[] if is_plain else planned.lines(),
             cost_cu=planned.cost_cu,
             count=self.times,

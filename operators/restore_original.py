@@ -4,6 +4,7 @@
 import bpy
 
 from .. import scene
+from ..window import wrong_mode
 
 
 class MAQUETTE_OT_restore_original(bpy.types.Operator):
@@ -17,10 +18,9 @@ class MAQUETTE_OT_restore_original(bpy.types.Operator):
         if not any(map(scene.has_original, context.selected_editable_objects)):
             cls.poll_message_set("Select an object that got a material or a mesh from Maquette")
             return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
-            return False
-        return True
+        if problem := wrong_mode(context):
+            cls.poll_message_set(problem)
+        return not problem
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         chosen = [each for each in context.selected_editable_objects if scene.has_original(each)]

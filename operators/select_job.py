@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import Backend, JobRecord
-from ..window import placeholders
+from ..window import not_in_scene, placeholders, wrong_mode
 from .job_operator import JobOperator
 
 
@@ -16,7 +16,7 @@ class MAQUETTE_OT_select_job(JobOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         found = placeholders.objects_of(job.id, context.view_layer.objects)
-        if context.mode != "OBJECT" or not found:
-            return "Go to Object Mode first." if found else f"{job.name} is not in this scene. Place it."
+        if problem := wrong_mode(context) if found else not_in_scene(job):
+            return f"{problem}."
         placeholders.select_alone(context, found)
         return None

@@ -13,7 +13,9 @@ from ..jobs import LibrarySettings, read_library, write_library
 class MAQUETTE_OT_set_library(bpy.types.Operator):
     bl_idname = "maquette.set_library"
     bl_label = "Library Settings…"
-    bl_description = "What the library tells of each new asset. It stands in the library, for all who use it"
+    bl_description = (
+        "Author, licence and copyright for new assets; stored in the library for everyone who uses it"
+    )
 
     author: bpy.props.StringProperty(name="Author", options={"SKIP_SAVE"})
     licence: bpy.props.StringProperty(name="Licence", options={"SKIP_SAVE"})

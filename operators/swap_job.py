@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import Backend, JobRecord
-from ..window import variations
+from ..window import not_in_scene, variations, wrong_mode
 from .group_operator import GroupOperator
 
 _STEPS = {"NEXT": 1, "PREVIOUS": -1}
@@ -39,14 +39,16 @@ class MAQUETTE_OT_swap_job(GroupOperator, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context, backend: Backend, job: JobRecord) -> str | None:
         jobs = backend.jobs
-        chosen = [each for each in variations.others(jobs, job) if each.id == self.to]
-        other = chosen[0] if chosen else None if self.to else variations.next_of(jobs, job, _STEPS[self.step])
+        if self.to:
+            other = next((each for each in variations.others(jobs, job) if each.id == self.to), None)
+        else:
+            other = variations.next_of(jobs, job, _STEPS[self.step])
         if other is None:
             return f"{variations.why_not_swap(jobs, job) or 'That one is not ready'}."
-        if context.mode != "OBJECT":
-            return "Go to Object Mode first."
+        if problem := wrong_mode(context):
+            return f"{problem}."
         coming = variations.swap(context, job, other)
         if not coming:
-            return f"{job.name} is not in this scene. Place it first."
+            return f"{not_in_scene(job)}."
         variations.place(jobs, coming)
         return None

@@ -25,7 +25,7 @@ class MAQUETTE_OT_use_settings(JobOperator, bpy.types.Operator):
             return f"{job.model_name or job.model_id} is being looked up. Try again in a moment."
         settings, folder = properties.get(context.scene), backend.store.job_folder(job.id)
         was_set = properties.values_from_json(job.placement.get("settings") or {})
-        properties.choose(settings, model, backend.catalogue)
+        properties.choose_model(settings, model, backend.catalogue)
         values = {name: _restored(was_set.get(name), used, folder) for name, used in job.inputs.items()}
         properties.set_values(settings, model, was_set | values)
         properties.set_profile(settings, profile_of(job))

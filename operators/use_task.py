@@ -43,7 +43,7 @@ class MAQUETTE_OT_use_task(GenerateDialog, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if self.task != "TEXTURE":
             return self.execute(context)
-        before = begin.choices(context)
+        before = begin.sidebar_choices(context)
         if not self._choose(context):
             return {"CANCELLED"}
         return self.open(

@@ -79,7 +79,9 @@ def columns_of(fields: tuple[Field, ...], ruler: Ruler) -> Columns:
     """Room for as many labels as can be."""
     shares = [ruler.share(f.title, 0.7) for f in fields if f.role not in _BLOCKS and f.role != "boolean"]
     labels = max([LABELS, *(share for share in shares if share <= LABELS_MAX)])
-    return Columns(labels, all(ruler.fits(f.title, 1 - labels, -1.4) for f in fields if f.role == "boolean"))
+    return Columns(
+        labels, all(ruler.fits(f.title, 1 - labels, taken=1.4) for f in fields if f.role == "boolean")
+    )
 
 
 @lru_cache(maxsize=256)
@@ -89,8 +91,8 @@ def is_beside(field: Field, columns: Columns, ruler: Ruler) -> bool:
         return columns.has_switches
     if field.role in ("choices", "list", "json", *_BLOCKS) or field.spec.is_prompt:
         return False
-    is_title_short = ruler.fits(field.title, columns.labels, -0.5)
-    return is_title_short and ruler.fits(field.longest, 1 - columns.labels, -2.0)
+    is_title_short = ruler.fits(field.title, columns.labels, taken=0.5)
+    return is_title_short and ruler.fits(field.longest, 1 - columns.labels, taken=2.0)
 
 
 def _draw_lines(
@@ -164,14 +166,14 @@ def _draw_block(layout: Layout, ruler: Ruler, field: Field, group: Any, *, is_it
     elif field.role in ("mesh", "path") or spec.is_prompt:
         _draw_title(column, ruler, field)
         column.prop(group, attribute, text="", placeholder=hint_of(field, ruler))
-        if spec.is_prompt and not ruler.fits(held, 1.0, -1.0):
+        if spec.is_prompt and not ruler.fits(held, taken=1.0):
             draw_text(column.box(), ruler, held, inset=0.8)
     elif field.role == "boolean":
         column.prop(group, attribute, text=field.title)
     elif field.role == "choices":  # with a text, its buttons lose theirs
         _draw_title(column, ruler, field)
         column.prop(group, attribute)
-    elif field.role in ("integer", "float") and ruler.fits(f"{field.title} {held:.7g}", 1.0, -2.5):
+    elif field.role in ("integer", "float") and ruler.fits(f"{field.title} {held:.7g}", taken=2.5):
         _draw_value(column, field, group, field.title)
     else:
         _draw_title(column, ruler, field)
@@ -187,7 +189,7 @@ def hint_of(field: Field, ruler: Ruler) -> str:
     if field.role == "path":
         return f"{spec.kind.capitalize()} File"
     short = re.split("[;(.]", spec.description)[0].strip()
-    return next((hint for hint in (spec.placeholder, short) if hint and ruler.fits(hint, 1.0, -1.0)), "")
+    return next((hint for hint in (spec.placeholder, short) if hint and ruler.fits(hint, taken=1.0)), "")
 
 
 def _draw_view(column: Layout, ruler: Ruler, field: Field, group: Any, *, is_item: bool) -> None:
@@ -211,7 +213,7 @@ def _draw_view(column: Layout, ruler: Ruler, field: Field, group: Any, *, is_ite
 def _view_title(field: Field, ruler: Ruler) -> tuple[str, float]:
     """What stands beside a picture, and its share of the width; 0 if it needs a line of its own."""
     title = field.title.removesuffix(" Image") if view_in(field.spec.name) else field.title
-    return title, VIEW_LABELS if ruler.fits(title, VIEW_LABELS, -0.5) else 0.0
+    return title, VIEW_LABELS if ruler.fits(title, VIEW_LABELS, taken=0.5) else 0.0
 
 
 def _draw_list(column: Layout, ruler: Ruler, field: Field, items: Any) -> None:
@@ -261,7 +263,7 @@ def _draw_capture(row: Layout, field: Field) -> None:
 
 def _draw_title(column: Layout, ruler: Ruler, field: Field) -> Layout:
     row = column.row(align=True)
-    if ruler.fits(field.title, 1.0, -1.0):
+    if ruler.fits(field.title, taken=1.0):
         row.label(text=field.title)
     else:
         draw_text(row, ruler, field.title, inset=1.0)

@@ -7,9 +7,9 @@ from typing import ClassVar
 import bpy
 
 from .. import properties
-from ..jobs import DONE, JobCache, JobRecord, State, cost_text, date_text, is_seed
+from ..jobs import DONE, JobCache, JobRecord, State, date_text, is_seed
 from ..session_state import state
-from ..window import placeholders
+from ..window import placeholders, repeats
 from .job_report import draw_report, draw_sentence
 from .job_text import facts_of, progress_of, row_facts, state_of
 from .text import Ruler, draw_text, time_text
@@ -58,7 +58,7 @@ def _side_text(jobs: JobCache, job: JobRecord, name: str, text: str) -> str:
         return " · ".join(facts)
     # The most useful are last, the name's end first.
     tries = (" · ".join(facts[first:]) for first in range(len(facts)))
-    return next((each for each in tries if ruler.fits(f"{name}{each}", 1.0, -_ROW_UNITS)), "")
+    return next((each for each in tries if ruler.fits(f"{name}{each}", taken=_ROW_UNITS)), "")
 
 
 class MAQUETTE_PT_jobs(bpy.types.Panel):
@@ -76,7 +76,7 @@ class MAQUETTE_PT_jobs(bpy.types.Panel):
         state.drawn_at = time.monotonic()
         jobs = state.jobs
         layout = self.layout
-        shown = properties.window(context.window_manager)
+        shown = properties.lists(context.window_manager)
         if jobs is None or not jobs.by_id:
             draw_text(layout, Ruler.of(context), "What you generate appears here")
             return
@@ -105,7 +105,7 @@ def _draw_details(layout: bpy.types.UILayout, ruler: Ruler, jobs: JobCache, job:
             layout.operator("maquette.put_at_cursor", icon="PIVOT_CURSOR").job_id = job.id
         row = layout.row()
         row.enabled = not job.cancel
-        text = "Cancel Asked For" if job.cancel else "Cancel"
+        text = "Cancel Requested" if job.cancel else "Cancel"
         row.operator("maquette.cancel_job", text=text, icon="X").job_id = job.id
         return
     if job.state is State.UNCERTAIN:
@@ -159,8 +159,8 @@ def _draw_actions(column: bpy.types.UILayout, job: JobRecord, *, is_beside: bool
 
 def _actions(job: JobRecord, *, has_seed: bool, is_beside: bool) -> list[tuple[str, str]]:
     """What can be done about a job that is over: the operator's name, and the button's text."""
-    price = "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
-    is_to_pay = job.resume_state is State.PREPARED  # trying again submits it
+    price = repeats.price_suffix(job)
+    price_to_resume = price if job.resume_state is State.PREPARED else ""  # trying again submits it
     again = "Run Again, New Seed" if has_seed else "Run Again"
     actions = (
         ("place_job", "Place Again" if job.state is State.PLACED else "Place", job.state in DONE),
@@ -168,7 +168,7 @@ def _actions(job: JobRecord, *, has_seed: bool, is_beside: bool) -> list[tuple[s
         ("finish_job", "Finish…", job.has_model),
         ("export_job", "Export…", job.id in state.in_scene),
         ("put_at_cursor", "Put at Cursor", is_beside),
-        ("resume_job", f"Try Again{price * is_to_pay}", bool(job.resume_state) and not job.doubts),
+        ("resume_job", f"Try Again{price_to_resume}", bool(job.resume_state) and not job.doubts),
         ("use_settings", "Use Settings", True),
         ("copy_message", "Copy Message", bool(job.message)),
         ("show_folder", "Show Folder", True),

@@ -35,7 +35,7 @@ class MAQUETTE_UL_models(bpy.types.UIList):
 def draw_model(layout: bpy.types.UILayout, ruler: Ruler, catalogue: Catalogue, model: Model) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
-    icon = "DOWNARROW_HLT" if ruler.fits(model.name, 1.0, -2.7) else "NONE"
+    icon = "DOWNARROW_HLT" if ruler.fits(model.name, taken=2.7) else "NONE"
     row.operator("maquette.choose_model", text=model.name, translate=False, icon=icon)
     row.operator("maquette.reset_parameters", text="", icon="LOOP_BACK")
     facts = [" or ".join(source.label for source in properties.sources_of(model))]

@@ -15,16 +15,14 @@ from mathutils import Matrix, Vector
 from .. import properties, scene
 from ..jobs import JobRecord, State
 from ..session_state import state
+from ..window import box_lines
 from .job_text import progress_of, state_of
 from .variations import label_of
 
 WIDTH, HEIGHT = 120, 5  # of a bar, in points
 LABELS_MAX = 12  # with more placeholders in sight, bars alone, and short ones
-_CORNERS = [Vector((x, y, z)) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
-_EDGES = ((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7))
 _SHADOW = (0, 0, 0, 0.6)
 _TROUGH = (0.1, 0.1, 0.1, 0.75)
-_FILL = (0.28, 0.45, 0.7, 1)
 _TEXT = (1, 1, 1, 1)
 _handles: list[object] = []
 
@@ -68,7 +66,7 @@ def _compared() -> list[tuple[str, str]]:
 
 def _box(item: bpy.types.Object) -> list[Vector]:
     low, high = scene.box_of(item)
-    return [low + (corner + Vector((0.5, 0.5, 0))) * (high - low) for corner in _CORNERS]
+    return [low + (corner + Vector((0.5, 0.5, 0))) * (high - low) for corner in box_lines.CORNERS]
 
 
 def _middle(item: bpy.types.Object) -> Vector:
@@ -91,7 +89,7 @@ def draw_bars(bars: list[tuple[Vector, float | None]], unit: float) -> None:
             fills += _rectangle(left, low, width * share, HEIGHT * unit)
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     gpu.state.blend_set("ALPHA")
-    for points, color in ((troughs, _TROUGH), (fills, _FILL)) if troughs else ():
+    for points, color in ((troughs, _TROUGH), (fills, box_lines.COLOR)) if troughs else ():
         shader.uniform_float("color", color)
         batch_for_shader(shader, "TRIS", {"pos": points}).draw(shader)
     gpu.state.blend_set("NONE")
@@ -139,11 +137,8 @@ def _draw_drop_box() -> None:
         return
     turn = Matrix.Rotation(settings.drop_rotation_z, 4, "Z")
     box = Matrix.Translation(settings.drop_point) @ turn @ Matrix.Scale(settings.size, 4)
-    points = [box @ corner for corner in _CORNERS]
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    shader.uniform_float("color", _FILL)
     gpu.state.depth_test_set("LESS_EQUAL")
-    batch_for_shader(shader, "LINES", {"pos": points}, indices=_EDGES).draw(shader)
+    box_lines.draw_box(box)
     gpu.state.depth_test_set("NONE")
 
 

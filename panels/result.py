@@ -6,7 +6,7 @@ import json
 import bpy
 
 from ..session_state import state
-from ..window import in_scene
+from ..window import in_scene, placeholders
 from .job_text import faces_of, money_text
 from .text import Ruler, draw_fact, draw_text, time_text
 
@@ -22,14 +22,14 @@ class MAQUETTE_PT_result(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(in_scene.job_of(context.object))
+        return bool(placeholders.job_id_of(context.object))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        item = in_scene.result_of(context.object)
+        item = placeholders.result_of(context.object)
         if item is None:
             return
-        job_id = in_scene.job_of(item)
+        job_id = placeholders.job_id_of(item)
         job = state.jobs.by_id.get(job_id) if state.jobs else None
         parameters = _parameters(item)
         ruler = Ruler.of(context)

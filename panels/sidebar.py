@@ -130,12 +130,9 @@ def _draw_generate(
     row.enabled = not is_blocked
     row.operator("maquette.generate", text=wanted.action(has_price=not is_blocked), icon="PLAY")
     for notice in shown:
-        is_missing = notice.is_blocking and not notice.is_error
-        draw_text(layout, ruler, notice.text, icon="INFO" if is_missing else "ERROR")
-        if notice.operator and notice.action:
-            layout.operator(notice.operator, text=notice.action)
-        elif notice.operator:
-            layout.operator(notice.operator)
+        draw_text(layout, ruler, notice.text, icon=notice.icon)
+        if notice.operator:
+            layout.operator(notice.operator, **notice.button)
     if backend:
         _draw_account(layout, ruler, backend)
 

@@ -32,9 +32,9 @@ class Ruler(NamedTuple):
         """Of a column that has this share of the width."""
         return self._replace(width=self.width * share)
 
-    def fits(self, text: str, share: float, units: float) -> bool:
-        """Whether text fits into a share of the width and so many units more."""
-        return _width(text, self.font_size) <= self.width * share + self.unit * units
+    def fits(self, text: str, share: float = 1.0, *, taken: float) -> bool:
+        """Whether text fits into a share of the width, less `taken` button heights."""
+        return _width(text, self.font_size) <= self.width * share - self.unit * taken
 
     def share(self, text: str, units: float) -> float:
         """The share of the width that text and so many units beside it take."""
@@ -65,7 +65,7 @@ def draw_fact(layout: bpy.types.UILayout, ruler: Ruler, title: str, text: str) -
     left.alignment = "RIGHT"
     left.label(text=title)
     values = ruler._replace(width=ruler.width * (1 - _TITLES))
-    if values.fits(text, 1.0, -0.4):
+    if values.fits(text, taken=0.4):
         split.label(text=text, translate=False)
     else:
         draw_text(split, values, text, inset=0.4)

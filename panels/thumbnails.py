@@ -12,6 +12,7 @@ from bpy.utils import previews
 
 from ..jobs import JobCache, JobRecord, lacks_picture, picture_of
 from ..session_state import state
+from ..window import redraw_sidebars
 
 _loaded: Any = None  # the collection of previews, by name, while there is one
 _wanted: dict[str, str] = {}  # paths by name
@@ -68,10 +69,7 @@ def _load() -> None:
     for name in _wanted.keys() - _loaded.keys():
         _loaded.load(name, _wanted[name], "IMAGE")
     _wanted.clear()
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                next(region for region in area.regions if region.type == "UI").tag_redraw()
+    redraw_sidebars()
 
 
 def unregister() -> None:

@@ -59,7 +59,7 @@ def draw_variations(
     column = layout.column(align=True)
     column.context_string_set("maquette_job", job.id)
     text = f"Same Input: {place_in_group(jobs, job).replace('/', ' of ')}"
-    column.prop_enum(properties.window(context.window_manager), "filter", "GROUP", text=text)
+    column.prop_enum(properties.lists(context.window_manager), "filter", "GROUP", text=text)
     row = column.row(align=True)
     for step, icon in (("PREVIOUS", "TRIA_LEFT"), ("NEXT", "TRIA_RIGHT")):
         action = row.operator("maquette.swap_job", text="", icon=icon)

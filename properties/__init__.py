@@ -18,9 +18,10 @@ from .settings import (
     MaquetteSettings,
     activate_job,
     active_job_id,
-    choose,
+    choose_model,
     get,
     items_of,
+    lists,
     metres_per_unit,
     model_of,
     place_mode_of,
@@ -29,7 +30,6 @@ from .settings import (
     sources_of,
     sync_jobs,
     unregister,
-    window,
 )
 from .values import (
     ITEMS_MAX,
@@ -64,7 +64,7 @@ __all__ = [
     "advice",
     "budget_of",
     "can_show",
-    "choose",
+    "choose_model",
     "edits",
     "ensure_inputs",
     "favourite_ids",
@@ -78,6 +78,7 @@ __all__ = [
     "inputs_of",
     "items_of",
     "list_models",
+    "lists",
     "metres_per_unit",
     "missing",
     "model_of",
@@ -106,5 +107,4 @@ __all__ = [
     "values_from_json",
     "values_of",
     "values_to_json",
-    "window",
 ]

@@ -5,7 +5,6 @@ So ranges, choices, tooltips and "Reset to Default" are Blender's own. The table
 anything: what Blender cannot take is shortened, clamped or left out here, never an error.
 """
 
-# Long: every kind of input that a table may hold, side by side.
 import json
 import keyword
 import math

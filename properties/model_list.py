@@ -15,7 +15,7 @@ from ..session_state import state
 from .job_filter import is_clicked, no_click
 
 if TYPE_CHECKING:
-    from .settings import MaquetteWindow
+    from .settings import MaquetteLists
 
 _TIPS = {
     Task.FROM_IMAGE: "Models that make a 3D model of one image",
@@ -50,11 +50,11 @@ class _Click:
 _click = _Click()
 
 
-def list_models(shown: "MaquetteWindow") -> None:
+def list_models(shown: "MaquetteLists") -> None:
     """Fill the list with what fits task and search. The chosen row stays, if it fits."""
     catalogue = state.catalogue
     chosen = active_model_id(shown)
-    models = [catalogue.schema(model.id) or model for model in catalogue.models.values()] if catalogue else []
+    models = [catalogue.schema(each.id) or each for each in catalogue.models.values()] if catalogue else []
     words = shown.search.lower().split()
     found = [model for model in models if _is_for(model, shown.task) and _has_words(model, words)]
     with no_click():
@@ -66,7 +66,7 @@ def list_models(shown: "MaquetteWindow") -> None:
         shown.active_model = ids.index(chosen) if chosen in ids else 0
 
 
-def active_model_id(shown: "MaquetteWindow") -> str:
+def active_model_id(shown: "MaquetteLists") -> str:
     """The model whose row is chosen; "" if the list is empty."""
     return shown.models[shown.active_model].model_id if shown.active_model < len(shown.models) else ""
 
@@ -127,7 +127,7 @@ def recent_ids() -> list[str]:
     return prefs.recent.split() if prefs else []
 
 
-def note_click(shown: "MaquetteWindow", context: bpy.types.Context) -> None:
+def note_click(shown: "MaquetteLists", context: bpy.types.Context) -> None:
     """Have the timer choose a model whose row was clicked twice."""
     model_id = active_model_id(shown)
     if not is_clicked() or not model_id:

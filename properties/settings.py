@@ -68,16 +68,15 @@ class Source(NamedTuple):
     """What a model makes its result from, as people see it."""
 
     label: str
-    tip: str
     icon: str
 
 
 # By the model's capability.
 _SOURCES = {
-    "img23d": Source("Image", "Models that take one image or several views", "IMAGE_DATA"),
-    "txt23d": Source("Text", "Models that take a description in words", "TEXT"),
-    "3d23d": Source("3D Model", "Models that change an object: texture, topology, rig", "MESH_DATA"),
-    "video23d": Source("Video", "Models that take a video", "FILE_MOVIE"),
+    "img23d": Source("Image", "IMAGE_DATA"),
+    "txt23d": Source("Text", "TEXT"),
+    "3d23d": Source("3D Model", "MESH_DATA"),
+    "video23d": Source("Video", "FILE_MOVIE"),
 }
 _listed: list[str] = []  # the ids of the list of jobs, in its order
 _newest = ""  # of all that ever were in the list
@@ -94,7 +93,7 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     )
     mesh_place_mode: bpy.props.EnumProperty(
         name="Place",
-        description="Where what a model makes of a mesh will stand",
+        description="Where the result stands when the model works on a mesh",
         items=MESH_PLACE_MODES,
         update=note_change,
     )
@@ -102,19 +101,18 @@ class MaquetteSettings(bpy.types.PropertyGroup):
         name="Result",
         description="What becomes of the object that is sent",
         items=RESULTS,
-        get=lambda self: _choice(self, "result", RESULTS),
-        set=lambda self, value: _choose(self, "result", RESULTS[value][0]),
+        get=lambda self: _number_of_choice(self, "result", RESULTS),
+        set=lambda self, value: _note_choice(self, "result", RESULTS[value][0]),
     )
     shape: bpy.props.EnumProperty(
         name="Send",
         description="Which shape of the object is sent",
         items=SHAPES,
-        get=lambda self: _choice(self, "shape", SHAPES),
-        set=lambda self, value: _choose(self, "shape", SHAPES[value][0]),
+        get=lambda self: _number_of_choice(self, "shape", SHAPES),
+        set=lambda self, value: _note_choice(self, "shape", SHAPES[value][0]),
     )
-    own_choices: bpy.props.StringProperty(
-        options={"HIDDEN"}
-    )  # of `result` and `shape`: what the artist chose
+    # Of `result` and `shape`: what the artist chose.
+    own_choices: bpy.props.StringProperty(options={"HIDDEN"})
     size: bpy.props.FloatProperty(
         name="Size",
         description="Longest side of the 3D model",
@@ -147,7 +145,7 @@ class MaquetteSettings(bpy.types.PropertyGroup):
     use_object_names: bpy.props.BoolProperty(
         name="Use Object Names",
         description="Each object's name goes into its prompt, where {name} stands or in front. "
-        "On by itself where Prompt is empty",
+        "On by default while Prompt is empty",
         get=lambda self: uses_names(self, model_of(self, state.catalogue)),
         set=lambda self, value: setattr(self, "names_choice", "ON" if value else "OFF"),
         update=note_change,
@@ -162,7 +160,7 @@ class MaquetteListItem(bpy.types.PropertyGroup):
     model_id: bpy.props.StringProperty()
 
 
-class MaquetteWindow(bpy.types.PropertyGroup):
+class MaquetteLists(bpy.types.PropertyGroup):
     """Of Blender's window: lists, as Blender's list widget wants them, and how they are filtered."""
 
     jobs: bpy.props.CollectionProperty(type=MaquetteListItem)
@@ -213,13 +211,14 @@ def get(scene: bpy.types.Scene) -> MaquetteSettings:
     return scene.maquette  # type: ignore[attr-defined]
 
 
-def window(manager: bpy.types.WindowManager) -> MaquetteWindow:
+def lists(manager: bpy.types.WindowManager) -> MaquetteLists:
+    """The lists of jobs and models, and how they are filtered."""
     return manager.maquette  # type: ignore[attr-defined]
 
 
 def active_job_id(manager: bpy.types.WindowManager) -> str:
     """The job chosen in the list, "" if there is none."""
-    shown = window(manager)
+    shown = lists(manager)
     return shown.jobs[shown.active_job].job_id if 0 <= shown.active_job < len(shown.jobs) else ""
 
 
@@ -228,7 +227,7 @@ def model_of(settings: MaquetteSettings, catalogue: Catalogue | None) -> Model |
     if catalogue is None:
         return None
     chosen = settings.model_id or _first_model_id(catalogue)
-    return catalogue.schema(chosen) or catalogue.models.get(chosen)
+    return catalogue.model(chosen)
 
 
 def sources_of(model: Model) -> list[Source]:
@@ -242,10 +241,10 @@ def place_mode_of(settings: MaquetteSettings, model: Model | None) -> str:
     return settings.mesh_place_mode if is_of_mesh else settings.place_mode
 
 
-def _choice(settings: MaquetteSettings, name: str, items: tuple[tuple[str, str, str], ...]) -> int:
-    """What the artist chose for models of this kind, else what is usual for them."""
+def _number_of_choice(settings: MaquetteSettings, name: str, items: tuple[tuple[str, str, str], ...]) -> int:
+    """The number among `items` of what the artist chose for models of this kind, else of what is usual."""
     kind = _kind_of_model(settings)
-    chosen = _choices(settings)
+    chosen = _noted_choices(settings)
     usual = kind
     if name == "shape":  # modifiers would come twice with a mesh that has them already
         kind = str(chosen.get(f"result {kind}", kind))
@@ -254,9 +253,9 @@ def _choice(settings: MaquetteSettings, name: str, items: tuple[tuple[str, str, 
     return next((place for place, item in enumerate(items) if item[0] == wanted), 0)
 
 
-def _choose(settings: MaquetteSettings, name: str, wanted: str) -> None:
+def _note_choice(settings: MaquetteSettings, name: str, wanted: str) -> None:
     kind = settings.result if name == "shape" else _kind_of_model(settings)
-    settings.own_choices = json.dumps(_choices(settings) | {f"{name} {kind}": wanted})
+    settings.own_choices = json.dumps(_noted_choices(settings) | {f"{name} {kind}": wanted})
 
 
 def _kind_of_model(settings: MaquetteSettings) -> str:
@@ -264,7 +263,7 @@ def _kind_of_model(settings: MaquetteSettings) -> str:
     return usual_result(model) if model else "OBJECT"
 
 
-def _choices(settings: MaquetteSettings) -> dict[str, object]:
+def _noted_choices(settings: MaquetteSettings) -> dict[str, object]:
     try:
         found = json.loads(settings.own_choices or "{}")
     except (ValueError, RecursionError):  # a file from elsewhere
@@ -272,7 +271,7 @@ def _choices(settings: MaquetteSettings) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def choose(settings: MaquetteSettings, model: Model, catalogue: Catalogue) -> None:
+def choose_model(settings: MaquetteSettings, model: Model, catalogue: Catalogue) -> None:
     """Change the model, taking along what was put in."""
     old = model_of(settings, catalogue)
     settings.model_id = model.id
@@ -296,7 +295,7 @@ def sync_jobs(manager: bpy.types.WindowManager, jobs: JobCache | None) -> None:
     The chosen job stays chosen, until a newer one than ever comes.
     """
     global _newest
-    shown = window(manager)
+    shown = lists(manager)
     by_id = jobs.by_id if jobs else {}
     order = jobs.order if jobs else []
     words = shown.job_search.lower().split()
@@ -323,19 +322,19 @@ def activate_job(manager: bpy.types.WindowManager, job_id: str) -> None:
     """Choose the job in the list, if it is listed."""
     if job_id in _listed:
         with job_filter.no_click():
-            window(manager).active_job = _listed.index(job_id)
+            lists(manager).active_job = _listed.index(job_id)
 
 
 def show_job(manager: bpy.types.WindowManager, job_id: str) -> None:
     """Choose the job in the list, whatever is filtered or searched for."""
-    shown = window(manager)
+    shown = lists(manager)
     if job_id not in _listed:
         shown.job_search = ""
         shown.filter = "ALL"
     activate_job(manager, job_id)
 
 
-def _filter_jobs(shown: MaquetteWindow, *, is_new: bool = False) -> None:
+def _filter_jobs(shown: MaquetteLists, *, is_new: bool = False) -> None:
     manager = cast(bpy.types.WindowManager, shown.id_data)
     if is_new and state.jobs:
         job_filter.pin_group(shown.filter, state.jobs.by_id.get(active_job_id(manager)))
@@ -373,7 +372,7 @@ def _after_load_or_undo(_path: object) -> None:
     sync_jobs(bpy.context.window_manager, state.jobs)  # a file may bring a window manager of its own
 
 
-CLASSES = (MaquetteFile, MaquetteSettings, MaquetteListItem, MaquetteWindow)
+CLASSES = (MaquetteFile, MaquetteSettings, MaquetteListItem, MaquetteLists)
 
 
 def register() -> None:
@@ -381,7 +380,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     set_owner(MaquetteSettings)
     bpy.types.Scene.maquette = bpy.props.PointerProperty(type=MaquetteSettings)
-    bpy.types.WindowManager.maquette = bpy.props.PointerProperty(type=MaquetteWindow)
+    bpy.types.WindowManager.maquette = bpy.props.PointerProperty(type=MaquetteLists)
     for handlers in _handlers():
         handlers.append(_after_load_or_undo)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Inputs between Blender's properties and plain data: what was set, what is missing, what carries over."""
 
-# Long: reading and writing each kind of input, side by side.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -28,10 +28,24 @@ PLAN = "cu-max"
 VALUES = ("apiKeys", "canvasAssets", "collections", "projects", "seats")  # beside the creative units
 LIMITS = (
     *VALUES,
-    *("OTPSessions", "canvasAssetLayers", "defaultSeats", "downloadAssets", "downloadModel"),
-    *("inferenceBatchSize", "maxCooldown", "maxTrainingDatasets", "minCooldown", "models"),
-    *("parallelCustomJobs", "parallelInferences", "parallelTraining", "parallelWorkflowRuns"),
-    *("premiumGenerationSamples", "scalingFactor", "snapshotsRetention", "upload"),
+    "OTPSessions",
+    "canvasAssetLayers",
+    "defaultSeats",
+    "downloadAssets",
+    "downloadModel",
+    "inferenceBatchSize",
+    "maxCooldown",
+    "maxTrainingDatasets",
+    "minCooldown",
+    "models",
+    "parallelCustomJobs",
+    "parallelInferences",
+    "parallelTraining",
+    "parallelWorkflowRuns",
+    "premiumGenerationSamples",
+    "scalingFactor",
+    "snapshotsRetention",
+    "upload",
 )
 
 
@@ -118,14 +132,14 @@ class Api:
 
     def list_jobs(self, call: Call) -> Record:
         """The jobs on models: with `types` those updated last first, else those created last."""
-        is_typed = "types" in call.query
-        wrong = "updatedAfter"
-        date = "createdAfter"
-        field = "createdAt"
-        if is_typed:
+        if "types" in call.query:
             wrong = "createdAfter"
             date = "updatedAfter"
             field = "updatedAt"
+        else:
+            wrong = "updatedAfter"
+            date = "createdAfter"
+            field = "createdAt"
         if wrong in call.query:
             can = "only" if wrong == "updatedAfter" else "not"
             raise ApiError(400, f"{wrong} can {can} be used with status, type, types or workflowId")
@@ -179,7 +193,8 @@ ROUTES: tuple[tuple[str, str, Callable[[Api, Call], Record]], ...] = (
     ("POST", "/uploads", lambda api, call: {"upload": api.assets.start_upload(call.body)}),
     ("GET", "/uploads/{id}", lambda api, call: {"upload": api.assets.show_upload(call.id)}),
     (
-        *("POST", "/uploads/{id}/action"),
+        "POST",
+        "/uploads/{id}/action",
         lambda api, call: {"upload": api.assets.complete_upload(call.id, call.body)},
     ),
     ("GET", "/teams", Api.list_teams),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts and ends the sandbox: two servers on loopback, a clockwork, and Blender for the geometry.
+"""Starts and ends the sandbox: two servers on loopback, the lifecycle thread, and Blender for the geometry.
 
 Standard output carries one JSON line when it is ready; everything meant for people goes to standard error.
 """
@@ -104,5 +104,5 @@ def main(argv: list[str]) -> int:
     while not is_on_leash or os.read(0, 4096):
         time.sleep(0.2)
     sandbox.close()
-    builder.stop()  # after the clockwork, to which an ended build would be a failure
+    builder.stop()  # after the lifecycle thread, to which an ended build would be a failure
     return 0

@@ -3,11 +3,11 @@
 
 from .append import GoneError, Loading, append_result
 from .arrive import arrive, mode_in_use
-from .custom_properties import AWAITS, BESIDE, PREFIX, awaited_job, bounds_or_none
+from .custom_properties import AWAITS, BESIDE, JOB, PREFIX, awaited_job, bounds_or_none
 from .export import ExportError, can_export, save_blend
 from .export_as import TARGETS
 from .export_formats import EXPORT_FORMATS
-from .free_space import free_place, free_point, reach_of, row_place
+from .free_space import GAP, free_place, free_point, reach_of, row_place
 from .original import has_original, job_of
 from .own_mesh import ONTO, EditedError, await_result, note_fit, put_onto_objects, waiting_for
 from .parts import edited_of, parts_of
@@ -32,6 +32,8 @@ __all__ = [
     "AWAITS",
     "BESIDE",
     "EXPORT_FORMATS",
+    "GAP",
+    "JOB",
     "ONTO",
     "PREFIX",
     "TARGETS",

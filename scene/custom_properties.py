@@ -15,6 +15,7 @@ UNIT = "maquette_unit"  # of a result's root: of files whose numbers have no uni
 NAMED = "maquette_named"  # of a result's root: its parts have the names that they are to have
 PART = "maquette_part"  # of every object of a result but its root: it goes when the result is replaced
 ARRAYS_BESIDE = "maquette_parts"  # of a mesh or an image that is not whole yet: what of it is in which file
+JOB = "maquette_job"  # of what came of a job: that job's id
 AWAITS = "maquette_awaits"  # of a placeholder: the id of a job
 MADE_TO_WAIT = "maquette_placeholder"  # of an empty of ours, not of an object of the artist's that waits
 OWN = "maquette_own"  # of a placeholder: from its space to that of the object that was sent

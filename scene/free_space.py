@@ -16,7 +16,7 @@ from .place import box_corners, box_round, floor_centre
 from .placeholder import box_of
 
 _LAST_BIT = 2.0**-23  # of a number in single precision, at most
-_GAP = 0.25  # of the size, between two in a row
+GAP = 0.25  # of the size, between two in a row
 _ROOM = 4.0  # what is so many times as large is what one stands in, not beside
 _SOLID = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME")
 
@@ -46,7 +46,7 @@ def free_place(
     first = min(each.x for each in offsets)
     for name, low, high in boxes:
         if any(_is_within(free + each, size, low, high) for each in offsets):
-            free.x, beside = high.x + (_GAP + 0.5) * size - first, beside or name
+            free.x, beside = high.x + (GAP + 0.5) * size - first, beside or name
     return free, beside
 
 
@@ -148,5 +148,5 @@ def row_place(scene: bpy.types.Scene, size: float) -> Vector:
             reaches.append(_world_box(item)[1].x)
     reaches = [reach for reach in reaches if math.isfinite(reach)]
     if reaches:
-        place.x = max(reaches) + (_GAP + 0.5) * size
+        place.x = max(reaches) + (GAP + 0.5) * size
     return place

@@ -41,7 +41,7 @@ SAME_EVERYWHERE = (
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
 INTERRUPTED: list[int] = []  # the signals that came while runs were under way
 REAL_VERSION = "4.3"
-REAL = ROOT / ".venvs" / "blender-4.3"  # the chroot; its `blender` command stands beside it
+REAL_CHROOT = ROOT / ".venvs" / "blender-4.3"  # the chroot; its `blender` command stands beside it
 REAL_COMMAND = ROOT / ".venvs" / "blender-4.3.sh"
 
 
@@ -228,8 +228,8 @@ def set_up_real() -> Path:
         if not steps.is_root_on_debian() or not shutil.which("unshare"):
             text = "needs Debian and root. Elsewhere set MAQUETTE_BLENDERS to paths of Blenders, 4.2 on"
             raise steps.MissingError(text)
-        quietly(["bash", script, "setup", REAL])
-        REAL_COMMAND.write_text(f'#!/bin/sh\nexec bash "{script}" run "{REAL}" -- blender "$@"\n')
+        quietly(["bash", script, "setup", REAL_CHROOT])
+        REAL_COMMAND.write_text(f'#!/bin/sh\nexec bash "{script}" run "{REAL_CHROOT}" -- blender "$@"\n')
         REAL_COMMAND.chmod(0o755)
         quietly([REAL_COMMAND, "--version"])
     return REAL_COMMAND

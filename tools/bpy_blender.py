@@ -226,9 +226,8 @@ def main(argv: list[str]) -> None:
     if not has_command and not {"-b", "--background"} & set(options):
         leave("blender: this stand-in on the bpy module has no window; add --background")
     is_interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else the shell's `&`
-    if (
-        is_interruptible
-    ):  # an exception in the middle of bpy's start would crash it, or be printed and ignored
+    # An exception in the middle of bpy's start would crash it, or be printed and ignored.
+    if is_interruptible:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     with stdout_to_stderr():
         import bpy

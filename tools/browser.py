@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 
 import steps
-from steps import quietly, step
+from steps import step
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -25,5 +25,4 @@ def set_up() -> None:
             "no Chromium for the tests of the contact sheet: sudo apt-get install chromium"
         )
     with step("Chromium, for the tests of the contact sheet"):
-        quietly(["apt-get", "update", "-qq"])
-        quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
+        steps.apt_install("chromium")

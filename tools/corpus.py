@@ -10,7 +10,6 @@ names the code and the Blender: where either changed, the run begins anew and te
 
 import argparse
 import hashlib
-import importlib
 import json
 import os
 import subprocess
@@ -18,7 +17,6 @@ import sys
 import tempfile
 import threading  # of this tool: several files at a time, and never inside Blender
 import time
-import types
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from typing import Any
 
 import corpus_files
 import corpus_rules
+import steps
 from corpus_rules import Record
 from steps import BUILD, ROOT, fail, say
 
@@ -42,22 +41,13 @@ TIMEOUT_S = 300
 START, END = "<!-- make corpus: begin -->", "<!-- make corpus: end -->"
 
 
-def children_module() -> Any:
-    """Maquette's own background Blenders, from the repository."""
-    if "maquette" not in sys.modules:
-        package = types.ModuleType("maquette")
-        package.__path__ = [str(ROOT)]
-        sys.modules["maquette"] = package
-    return importlib.import_module("maquette.jobs.blender_pool")
-
-
 class Trial:
     """Tries files, each in a folder of its own that goes again. May be used by several threads at once."""
 
     def __init__(self, blender: str, timeout_s: float = TIMEOUT_S) -> None:
-        self._children = children_module()
-        self._converters = self._children.BlenderPool(blender, timeout_s=timeout_s)
-        self._measurers = self._children.BlenderPool(blender, MEASURER, timeout_s=timeout_s)
+        self._pool = steps.own_module("jobs.blender_pool")
+        self._converters = self._pool.BlenderPool(blender, timeout_s=timeout_s)
+        self._measurers = self._pool.BlenderPool(blender, MEASURER, timeout_s=timeout_s)
 
     def record(self, model: Path, base: Path) -> Record:
         """What Blender and what Maquette make of the model."""
@@ -84,9 +74,8 @@ class Trial:
 
     def _reference(self, model: Path, answer: dict[str, Any], folder: Path) -> dict[str, Any]:
         paths = [model]
-        if (
-            model.suffix.lower() == ".zip"
-        ):  # what of it was imported, which is as good as a choice of Blender's
+        # Of an archive what was imported, which is as good as a choice of Blender's.
+        if model.suffix.lower() == ".zip":
             try:
                 inside = list(corpus_files.unpacked(model, folder / "unpacked"))
             except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
@@ -101,7 +90,7 @@ class Trial:
     def _run(self, blenders: Any, command: str, request: dict[str, Any], folder: Path) -> dict[str, Any]:
         try:
             return blenders.run(command, request, folder, "reading it")
-        except self._children.ChildError as error:  # in words, or a crash, or too slow
+        except self._pool.ChildError as error:  # in words, or a crash, or too slow
             return {"ok": False, "error": str(error)}
 
     def end(self) -> None:
@@ -228,11 +217,10 @@ def document(results: Path, file: Path) -> None:
         (version, [record for _, records in groups for record in records])
         for version, groups in sorted(by_blender.items(), reverse=True)
     ]
-    lines = ["", corpus_rules.rules_table()]
+    lines = [corpus_rules.rules_table()]
     lines += ["", f"In Blender {newest}:", "", corpus_rules.counts_table(by_blender[newest], "corpus")]
     lines += ["", f"By Blender: {' · '.join(corpus_rules.OUTCOMES)}.", "", corpus_rules.formats_table(every)]
-    before, _, rest = file.read_text("utf-8").partition(START)
-    file.write_text("\n".join([before + START, *lines, "", END]) + rest.partition(END)[2], "utf-8")
+    steps.write_between(file, START, END, "\n".join(lines))
 
 
 def main(argv: list[str]) -> int:

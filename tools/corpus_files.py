@@ -38,9 +38,11 @@ def companions(model: Path, base: Path) -> list[Path]:
         source = waiting.pop()
         text = _content(source)
         lower = text.lower()
-        is_open = text.startswith(b"PXR-USDC")
+        is_binary_usd = text.startswith(b"PXR-USDC")
         named = [
-            each for each in _beside(source.parent) if is_open or any(name in lower for name in _names(each))
+            each
+            for each in _beside(source.parent)
+            if is_binary_usd or any(name in lower for name in _names(each))
         ]
         for each in [*named, *_above(source, text, base)]:
             if each != model and each not in found:

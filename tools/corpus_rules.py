@@ -101,7 +101,7 @@ def _has_all(difference: Difference) -> bool:
     return not Counter(difference.blender) - Counter(difference.maquette)
 
 
-def _is_more(difference: Difference, record: Record) -> bool:
+def _blender_shows_nothing(difference: Difference, record: Record) -> bool:
     theirs, ours = record["blender"], record["maquette"]
     return shows_nothing(theirs) or not (any(_size(theirs)) or shows_nothing(ours))
 
@@ -112,7 +112,7 @@ def _is_all_hidden(difference: Difference, record: Record) -> bool:
         difference.what == "shown"
         and "error" not in theirs
         and "MESH" in theirs["types"]
-        and _is_more(difference, record)
+        and _blender_shows_nothing(difference, record)
     )
 
 
@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "read where Blender reads nothing",
-        _is_more,
+        _blender_shows_nothing,
         "Blender alone stops at what costs no shape: a byte order mark, another alphabet, a missing file.",
     ),
     Rule(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
@@ -68,10 +67,3 @@ def _sums(cells: list[Facts], kills: list[Any]) -> str:
     left = sum(bool(cell["left"]) for cell in cells)
     tried = f"{len(cells)} cells and {len(kills)} kills were tried"
     return f"{tried}: {lost} lost, {twice} paid twice, {left} left something behind."
-
-
-def write_table(document: Path, table: str) -> None:
-    """Puts the table between the marks of `document`."""
-    text = document.read_text(encoding="utf-8")
-    between = re.compile(f"(?<={re.escape(START)}\n).*?(?={re.escape(END)})", re.DOTALL)
-    document.write_text(between.sub(lambda _: f"\n{table}\n\n", text), encoding="utf-8")

@@ -11,11 +11,12 @@ import argparse
 import json
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+import steps
+from steps import ROOT
+
 EXAMPLES = ROOT / "examples"
 FACES = 200_000  # the five have at most so many, as a service delivers
 FIVE: dict[str, dict[str, Any]] = {
@@ -30,7 +31,6 @@ FIVE: dict[str, dict[str, Any]] = {
     },
     "text": {"task": "text", "prompt": "MAQUETTE", "images": {}},
 }
-BUILD = "import sys; sys.path.append({root!r}); from sandbox.build import main; main({order!r})"
 HEAD = (
     "| model | profile | faces | deviation, mean | at most | colour | UVs cover | textures MB | seconds |\n"
     "|---|---|--:|--:|--:|--:|--:|--:|--:|\n"
@@ -52,7 +52,7 @@ def demo_model(command: list[str], name: str, folder: Path) -> Path:
     request = {"textured": True, "is_splat": False, "faces": FACES, "folder": str(place), **FIVE[name]}
     order = place / "request.json"
     order.write_text(json.dumps(request), encoding="utf-8")
-    code = BUILD.format(root=str(ROOT), order=str(order))
+    code = steps.own_module("sandbox.builder").SCRIPT.format(str(ROOT), str(order))
     blender(command, ["--python-expr", code], place / "build.log")
     made = json.loads((place / "result.json").read_text(encoding="utf-8"))
     return place / made["file"]
@@ -128,11 +128,7 @@ def main() -> int:
     parser.add_argument("--models", nargs="*", default=["five"])
     parser.add_argument("--profiles", default="as-delivered,game,film,print")
     options = parser.parse_args()
-    package = types.ModuleType("maquette")
-    package.__path__ = [str(ROOT)]
-    sys.modules["maquette"] = package
-    from maquette.jobs import profile as known
-
+    known = steps.own_module("jobs.profile")
     profiles = [known.as_json(known.read_profile(name)) for name in options.profiles.split(",")]
     options.out.mkdir(parents=True, exist_ok=True)
     table = options.out / "table.md"

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
-from typing import Iterator, Mapping, NoReturn, Sequence
+from typing import Any, Iterator, Mapping, NoReturn, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -97,3 +99,25 @@ def remove_link(at: Path) -> None:
 
 def is_root_on_debian() -> bool:
     return sys.platform == "linux" and os.geteuid() == 0 and Path("/etc/debian_version").exists()
+
+
+def apt_install(packages: str) -> None:
+    """Installs Debian's packages of these names."""
+    quietly(["apt-get", "update", "-qq"])
+    quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages.split()])
+
+
+def own_module(name: str) -> Any:
+    """A module of Maquette's own, such as `jobs.profile`, from the repository."""
+    if "maquette" not in sys.modules:
+        package = types.ModuleType("maquette")
+        package.__path__ = [str(ROOT)]
+        sys.modules["maquette"] = package
+    return importlib.import_module(f"maquette.{name}")
+
+
+def write_between(document: Path, start: str, end: str, text: str) -> None:
+    """Puts the text between these two marks of the document."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(start)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -221,7 +221,8 @@ def faults(rest: Rest) -> int:
     if outcomes[-1].log:
         reports.append(outcomes[-1].log.with_name("report.xml"))
     table = fault_report.make_table(fault_report.read_records([path for path in reports if path.exists()]))
-    fault_report.write_table(ROOT / "docs" / "reliability.md", table)
+    document = ROOT / "docs" / "reliability.md"
+    steps.write_between(document, fault_report.START, fault_report.END, table)
     say(table)
     return blenders.summarize(outcomes)
 

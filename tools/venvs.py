@@ -121,8 +121,7 @@ def check_import(venv: Path) -> None:
         fail(f"bpy does not start (exit code {code}):\n{output.strip()}")
     if steps.IS_CI and steps.is_root_on_debian():
         with step(f"system libraries for bpy ({missing[1]} is missing)"):
-            quietly(["apt-get", "update", "-qq"])
-            quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *APT.split()])
+            steps.apt_install(APT)
         code, output = steps.ask(
             [program(venv, "python"), "-c", "import os, bpy; os._exit(0)"], timeout_s=300
         )

@@ -25,9 +25,9 @@ from steps import BUILD, ROOT, fail, quietly, say, step
 
 SCREEN = "1600x900x24"
 TIMEOUT_S = 600
-REAL = "4.3"  # the genuine Blender in a chroot; the others are wheels
-FEW = (REAL, "5.2")
-ALL = ("4.2", REAL, "4.5", "5.2")
+REAL_VERSION = "4.3"  # the genuine Blender in a chroot; the others are wheels
+FEW = (REAL_VERSION, "5.2")
+ALL = ("4.2", REAL_VERSION, "4.5", "5.2")
 TESTS = ROOT / "tests" / "window"
 BENCH = "bench_window"  # no scenario of `test-window`: tests say nothing about speed
 LATENCY = "bench_latency"  # nor is this
@@ -80,18 +80,28 @@ def set_up_programs() -> None:
         what = f"no {', '.join(missing)}. Install what a window needs: sudo apt-get install {APT}"
         raise steps.MissingError(what)
     with step(f"a virtual screen ({', '.join(missing)} missing)"):
-        quietly(["apt-get", "update", "-qq"])
-        quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *APT.split()])
+        steps.apt_install(APT)
 
 
 def set_up(version: str) -> Window:
     """The Blender of this version; steps.MissingError if this machine cannot have it."""
-    if version == REAL:
+    if version == REAL_VERSION:
         background = blenders.set_up_real()
         script = ROOT / "tools" / "real_blender.sh"
         home = BUILD / "home-4.3"  # keeps the compiled shaders: 10 s at each start
         home.mkdir(parents=True, exist_ok=True)
-        command = ["bash", script, "run", blenders.REAL, "--screen", SCREEN, "--home", home, "--", "blender"]
+        command = [
+            "bash",
+            script,
+            "run",
+            blenders.REAL_CHROOT,
+            "--screen",
+            SCREEN,
+            "--home",
+            home,
+            "--",
+            "blender",
+        ]
         return Window(version, [*command, "--gpu-backend", "opengl"], background)
     wheel = next((wheel for wheel in venvs.WHEELS if wheel.blender == version), None)
     if not wheel:
@@ -156,7 +166,7 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, l
     }
     outcome = Outcome(name, log=log)
     with contextlib.ExitStack() as stack:
-        if window.version != REAL:
+        if window.version != REAL_VERSION:
             env = stack.enter_context(screen(env, log))
         part: object = 1
         while part:
@@ -210,9 +220,8 @@ def run_all(
             window = set_up(version)
             installed = install(window, out / version, zip_file)
         except steps.TaskError as failure:
-            is_skipped = (
-                isinstance(failure, steps.MissingError) and not steps.IS_CI
-            )  # CI has to have them all
+            # CI has to have them all.
+            is_skipped = isinstance(failure, steps.MissingError) and not steps.IS_CI
             outcome = Outcome(f"window {version}", note=str(failure))
             outcomes.append(outcome._replace(**{"skipped" if is_skipped else "failed": 1}))
             say(f"  {blenders.describe(outcomes[-1])}")

@@ -4,6 +4,7 @@
 from . import (
     asset_facts,
     begin,
+    box_lines,
     capture,
     collect_inputs,
     confirm,
@@ -22,9 +23,10 @@ from . import (
     wait,
     when_ready,
 )
-from .blockers import blocker, credits_blocker, notices, service_blocker
+from .blockers import blocker, credits_blocker, not_in_scene, notices, service_blocker, wrong_mode
 from .collect_inputs import RequestError
 from .placing import placer
+from .status import redraw_sidebars
 from .wanted import Wanted, wanted_now
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "asset_facts",
     "begin",
     "blocker",
+    "box_lines",
     "capture",
     "collect_inputs",
     "confirm",
@@ -41,12 +44,14 @@ __all__ = [
     "dialog",
     "in_scene",
     "library",
+    "not_in_scene",
     "notices",
     "on_original",
     "pictures",
     "placeholders",
     "placer",
     "placing",
+    "redraw_sidebars",
     "repeats",
     "service_blocker",
     "spots",
@@ -55,4 +60,5 @@ __all__ = [
     "wait",
     "wanted_now",
     "when_ready",
+    "wrong_mode",
 ]

@@ -87,7 +87,7 @@ def use_settings(
     if not has_seed:
         given.pop("seed", None)
     settings = properties.get(context.scene)
-    properties.choose(settings, model, catalogue)
+    properties.choose_model(settings, model, catalogue)
     files = {spec.name for spec in model.inputs if spec.is_file}
     held = {name: value for name, value in properties.values_of(settings, model).items() if name in files}
     properties.set_values(settings, model, held | plain_values(model, given))

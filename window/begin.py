@@ -20,7 +20,7 @@ from . import confirm, pictures, placeholders, when_ready
 from .blockers import blocker, service_blocker
 from .wanted import wanted_now
 
-_NO_MODELS = "Open the Maquette tab in the sidebar first."
+_NO_MODELS = "Open the Maquette tab in the sidebar first"
 _OTHERS = re.compile("motion|rig|splat|world|panorama|skybox|sketch|portrait|body|multi", re.IGNORECASE)
 
 
@@ -32,30 +32,30 @@ def why_not() -> str:
     return "" if state.catalogue and state.catalogue.models else _NO_MODELS
 
 
-def choose_for(context: bpy.types.Context, kind: str, task: Task | None = None) -> bool:
+def choose_for(context: bpy.types.Context, capability: str, task: Task | None = None) -> bool:
     """Has a model of this capability chosen, the present one if it is of it; False if there is none."""
     catalogue, settings = state.catalogue, properties.get(context.scene)
     present = properties.model_of(settings, catalogue)
     if catalogue is None:
         return False
-    model = present if present and _fits(present, kind, task) else _first(catalogue, kind, task)
+    model = present if present and _fits(present, capability, task) else _first(catalogue, capability, task)
     if model is None:
         return False
     if present is None or model.id != settings.model_id:
-        properties.choose(settings, catalogue.schema(model.id) or model, catalogue)
+        properties.choose_model(settings, catalogue.schema(model.id) or model, catalogue)
     catalogue.ask_model(model.id)
     return True
 
 
-def choices(context: bpy.types.Context) -> tuple[str, str, str]:
-    """What beginning somewhere may change of the sidebar's choices, for `choose_again`."""
+def sidebar_choices(context: bpy.types.Context) -> tuple[str, str, str]:
+    """What beginning somewhere may change of the sidebar's choices, for `restore_sidebar`."""
     settings = properties.get(context.scene)
     return settings.model_id, settings.place_mode, settings.mesh_place_mode
 
 
-def choose_again(context: bpy.types.Context, before: tuple[str, str, str]) -> None:
+def restore_sidebar(context: bpy.types.Context, before: tuple[str, str, str]) -> None:
     """Nothing was begun after all: the sidebar is as it was."""
-    if choices(context) != before:  # a price that is known stays so
+    if sidebar_choices(context) != before:  # a price that is known stays so
         settings = properties.get(context.scene)
         settings.model_id, settings.place_mode, settings.mesh_place_mode = before
 
@@ -206,13 +206,13 @@ def _stand_at_cursor(context: bpy.types.Context) -> None:
         settings.place_mode = "CURSOR"
 
 
-def _fits(model: Model, kind: str, task: Task | None) -> bool:
-    return kind in model.capabilities and (task is None or task in tasks_of(model))
+def _fits(model: Model, capability: str, task: Task | None) -> bool:
+    return capability in model.capabilities and (task is None or task in tasks_of(model))
 
 
-def _first(catalogue: Catalogue, kind: str, task: Task | None) -> Model | None:
+def _first(catalogue: Catalogue, capability: str, task: Task | None) -> Model | None:
     """The one that was used last, else a plain one that everybody may use and that is for little else."""
-    found = [model for model in catalogue.models.values() if _fits(model, kind, task)]
+    found = [model for model in catalogue.models.values() if _fits(model, capability, task)]
     recent = properties.recent_ids()
 
     def rank(model: Model) -> tuple[int, bool, bool, bool, int]:

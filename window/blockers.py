@@ -7,7 +7,7 @@ All of it is read from memory: panels ask at each redraw.
 import bpy
 
 from .. import properties, scene
-from ..jobs import cost_text, requires_mesh
+from ..jobs import JobRecord, cost_text, requires_mesh
 from ..session_state import OFFLINE, Notice, state
 from . import pictures, placeholders
 from .wanted import JOBS_MAX, Wanted, wanted_now
@@ -85,6 +85,16 @@ def service_notices() -> list[Notice]:
     return found + [Notice(text) for text in troubles if text and text not in (each.text for each in found)]
 
 
+def wrong_mode(context: bpy.types.Context) -> str:
+    """What to do first where objects are to be selected or replaced; "" in Object Mode."""
+    return "" if context.mode == "OBJECT" else "Go to Object Mode first"
+
+
+def not_in_scene(job: JobRecord) -> str:
+    """Told where something is to be done with what the job has brought, and nothing of it is there."""
+    return f"{job.name} is not in this scene. Place it first"
+
+
 def _key_blocker() -> Notice | None:
     """A key that the service refuses; another is entered in the preferences, whose test asks again."""
     if not (state.backend and state.backend.is_key_refused):
@@ -133,7 +143,7 @@ def _override_blocker(wanted: Wanted) -> Notice | None:
     if found is None and replaced:
         closed = (each for each in bpy.data.collections if each.override_library)
         found = next((each for each in closed if not replaced.isdisjoint(each.objects)), None)
-    return _blocking(f"{found.name} overrides one of another file. Make it local first") if found else None
+    return _blocking(f"{found.name} is a library override. Make it local first") if found else None
 
 
 def _place_blocker(context: bpy.types.Context, wanted: Wanted) -> Notice | None:

@@ -70,7 +70,12 @@ def _draw(
         with scene.shown_in_srgb(context.scene):
             context.view_layer.update()  # what is drawn is a copy of the scene
             target.draw_view3d(
-                *(context.scene, context.view_layer, space, _region(context), view, projection),
+                context.scene,
+                context.view_layer,
+                space,
+                _region(context),
+                view,
+                projection,
                 do_color_management=True,
                 draw_background=False,
             )

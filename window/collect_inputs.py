@@ -15,6 +15,7 @@ from .. import scene
 from ..client import Input, Model, check_inputs, content_type
 from ..jobs import InputFile, InputValue, safe_name
 from ..properties import Meshes, Picture, Values
+from . import pictures
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp")  # sent as they are; others become PNG
 
@@ -23,7 +24,7 @@ class RequestError(Exception):
     """What was asked for cannot be made a job; the text says what to do."""
 
 
-def inputs_of(
+def job_inputs(
     model: Model, values: Values, save: Callable[[Picture | Meshes, str], InputFile]
 ) -> dict[str, InputValue]:
     """The job's inputs, with the defaults of required ones; `save` makes files.
@@ -59,7 +60,7 @@ def inputs_of(
 
 def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:
     """The inputs as far as the price needs them: no file is written. Raises InputError."""
-    return inputs_of(model, values, lambda _, kind: InputFile(Path(), kind))
+    return job_inputs(model, values, lambda _, kind: InputFile(Path(), kind))
 
 
 def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object], folder: Path) -> InputFile:
@@ -89,9 +90,10 @@ def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object
 
 def _own_file(image: bpy.types.Image, kind: str) -> Path | None:
     """The image's file, if it is on the disk as it is in Blender, in a format that services take."""
-    if image.source != "FILE" or image.is_dirty or image.packed_file or not image.filepath:
+    name = pictures.file_of(image)
+    if not name:
         return None
-    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    path = Path(name)
     try:
         return path if content_type(path) in _TAKEN or kind != "image" else None
     except OSError:  # moved away: Blender may still have its pixels
@@ -144,9 +146,8 @@ def _save_render(image: bpy.types.Image, path: Path) -> None:
         "compression": 15,
         "color_management": "FOLLOW_SCENE",
     }
-    was = {
-        name: getattr(settings, name) for name in wanted if hasattr(settings, name)
-    }  # no media_type in 4.x
+    # There is no media_type in 4.x.
+    was = {name: getattr(settings, name) for name in wanted if hasattr(settings, name)}
     try:
         for name in was:
             setattr(settings, name, wanted[name])

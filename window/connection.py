@@ -22,10 +22,9 @@ from ..jobs import (
     service_name,
     start_worker,
 )
-from ..session_state import state
+from ..session_state import Account, state
 from .blockers import service_blocker
 
-SIGNED_OUT = "signed_out"
 _LINGER_S = 600.0  # a worker stays for so long without work: the next question is answered at once
 
 
@@ -33,14 +32,14 @@ def open_backend() -> None:
     """Opens the backend that preferences and environment name; the one before is closed."""
     close_backend()
     folder = preferences.state_folder()
-    state.account = SIGNED_OUT
+    state.account = "signed_out"
     state.problem = ""
     properties.read_profiles()
     try:
         settings, state.account = _settings()
         state.opened_with = settings
         state.online = is_online(settings.service)
-        can_work = state.account != SIGNED_OUT and state.online
+        can_work = state.account != "signed_out" and state.online
         start = (lambda: start_worker(folder, settings)) if can_work else None
         state.backend = Backend(folder, settings.service, start)
     except (AccountError, StoreError) as error:
@@ -80,20 +79,21 @@ def choose_sandbox(is_wanted: bool) -> None:
         bpy.context.preferences.is_dirty = True
 
 
-def _settings() -> tuple[WorkerSettings, str]:
+def _settings() -> tuple[WorkerSettings, Account]:
     """What the worker needs to know, and whose account it is, as `state` has it. Raises AccountError."""
     chosen = preferences.get()
-    api_url = (os.environ.get("MAQUETTE_API_URL") or DEFAULT_API_URL).rstrip("/")
+    api_url = (os.environ.get(preferences.API_URL_VARIABLE) or DEFAULT_API_URL).rstrip("/")
     project_id = (chosen.project_id if chosen else "") or None
     service = service_name(api_url, project_id)
     credentials = None
-    account = SIGNED_OUT
+    account: Account = "signed_out"
     if chosen and chosen.is_sandbox:
-        service = account = SANDBOX
+        service = SANDBOX
+        account = "sandbox"
     elif credentials := read_credentials(preferences.user_folder()):
         account = "environment" if os.environ.get(KEY_VARIABLE) else "key"
     if not bpy.app.binary_path:
-        raise AccountError("Blender's own path is not known. Start it as `blender`.")
+        raise AccountError(preferences.NO_BINARY)
     settings = WorkerSettings(
         service=service,
         blender=bpy.app.binary_path,

@@ -56,7 +56,7 @@ class OpenDialog:
     is_pressed: bool = False
 
 
-open_dialogs: list[OpenDialog] = []  # one or none
+current: OpenDialog | None = None  # the one that is open
 
 
 def fields(settings: properties.MaquetteSettings, model: Model) -> list[properties.Field]:
@@ -86,70 +86,73 @@ def offer_now(context: bpy.types.Context) -> Offer:
 
 def opened(context: bpy.types.Context) -> None:
     """A dialog opens: from now on its prices are asked for, until `closed`."""
-    open_dialogs[:] = [OpenDialog(context.window.as_pointer())]
+    global current
+    current = OpenDialog(context.window.as_pointer())
     if not bpy.app.timers.is_registered(_look):  # not persistent: another file closes the dialog
         bpy.app.timers.register(_look, first_interval=0.0)
 
 
 def drawn(context: bpy.types.Context, offer: Offer) -> None:
     """The dialog has been laid out, and shows this."""
-    for each in open_dialogs:
-        each.region = context.region_popup
-        if offer != each.offer:
-            each.offer = offer
-            each.since = time.monotonic()
+    if current is None:
+        return
+    current.region = context.region_popup
+    if offer != current.offer:
+        current.offer = offer
+        current.since = time.monotonic()
 
 
 def changed() -> None:
     """What the person has typed or chosen in the dialog is complete: its price is asked for at once."""
     properties.edits.is_complete = True
-    for each in open_dialogs:
-        each.is_changed = True
+    if current:
+        current.is_changed = True
 
 
 def shown() -> Offer | None:
     """What the open dialog shows; None if there is none."""
-    return next((each.offer for each in open_dialogs), None)
+    return current.offer if current else None
 
 
 def is_read(context: bpy.types.Context) -> bool:
     """Whether the dialog has shown, long enough to be read, what Generate would make now, and its price."""
     offer, now = offer_now(context), time.monotonic()
-    is_shown = any(each.offer == offer and now - each.since >= UNREAD_S for each in open_dialogs)
+    is_shown = current is not None and current.offer == offer and now - current.since >= UNREAD_S
     return is_shown and offer.cost_cu is not None and not offer.is_blocked
 
 
 def pressed() -> None:
     """Generate was, in the dialog."""
-    for each in open_dialogs:
-        each.is_pressed = True
+    if current:
+        current.is_pressed = True
 
 
 def closed() -> bool:
     """The dialog is gone; returns whether Generate was pressed in it."""
-    is_pressed = any(each.is_pressed for each in open_dialogs)
-    open_dialogs.clear()
+    global current
+    is_pressed = current is not None and current.is_pressed
+    current = None
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
     return is_pressed
 
 
 def _look() -> float | None:
+    global current
     state.drawn_at = time.monotonic()  # has the timer ask for what is not known
     windows = {window.as_pointer(): window for window in bpy.context.window_manager.windows}
-    for each in list(open_dialogs):
-        window = windows.get(each.window)
-        if window is None:
-            open_dialogs.clear()
-            return None
-        with bpy.context.temp_override(window=window):
-            is_new = each.is_changed and offer_now(bpy.context) != each.offer
-        if is_new:
-            # The override refuses a region that is gone.
-            with contextlib.suppress(TypeError), bpy.context.temp_override(window=window, region=each.region):
-                each.region.tag_redraw()
-                each.region.tag_refresh_ui()
-    return _TICK_S if open_dialogs else None
+    window = windows.get(current.window) if current else None
+    if current is None or window is None:
+        current = None
+        return None
+    with bpy.context.temp_override(window=window):
+        is_new = current.is_changed and offer_now(bpy.context) != current.offer
+    if is_new:
+        # The override refuses a region that is gone.
+        with contextlib.suppress(TypeError), bpy.context.temp_override(window=window, region=current.region):
+            current.region.tag_redraw()
+            current.region.tag_refresh_ui()
+    return _TICK_S
 
 
 def _nothing_given(wanted: Wanted) -> Notice | None:

@@ -14,9 +14,10 @@ import bpy
 from .. import properties, scene
 from ..jobs import JobCache
 from ..session_state import state
+from . import placeholders
+from .status import redraw_sidebars
 
 log = logging.getLogger(__name__)
-JOB = "maquette_job"  # of what has arrived: see `provenance_of`
 _PAUSE_S = 1.0  # between two looks through all objects
 
 
@@ -75,12 +76,11 @@ class _Tracker:
         found: dict[str, bpy.types.Object] = {}
         waiting: set[str] = set()
         for item in window.scene.objects:
-            job_id = scene.awaited_job(item)
-            if job_id:
-                waiting.add(job_id)
-            else:
-                job_id = own_job_of(item)
-            if job_id:
+            job_ids = placeholders.job_ids_of(item)
+            if job_ids and scene.awaited_job(item):
+                job_ids = job_ids[:1]
+                waiting.update(job_ids)
+            for job_id in job_ids:
                 found.setdefault(job_id, item)
         self.watched &= found.keys()
         self.watched |= waiting
@@ -90,38 +90,19 @@ class _Tracker:
         names = tuple(sorted(found[job_id].name for job_id in hidden))
         if names != state.hidden:
             state.hidden = names
-            _redraw()
+            redraw_sidebars()
 
     def _follow_active(self, window: bpy.types.Window) -> None:
         """The row of what was made active, or came in the place of that, since the last look."""
         item = window.view_layer.objects.active
         name = item.name if item and item.select_get(view_layer=window.view_layer) else ""
-        job_id = job_of(item) if name else ""
+        job_id = placeholders.job_id_of(item) if name else ""
         if (name, job_id) == self.active:
             return
         self.active = (name, job_id)
         if job_id and job_id != properties.active_job_id(bpy.context.window_manager):
             properties.activate_job(bpy.context.window_manager, job_id)
-            _redraw()
-
-
-def job_of(item: bpy.types.Object | None) -> str:
-    """The job that the object, or what it is a part of, came of or waits for; "" if none."""
-    found = result_of(item)
-    return (scene.awaited_job(found) or own_job_of(found)) if found else ""
-
-
-def own_job_of(item: bpy.types.Object) -> str:
-    """The job that has made the object, or its material or mesh; "" if none has."""
-    job_id = (JOB in item and item[JOB]) or scene.job_of(item)
-    return job_id if isinstance(job_id, str) else ""
-
-
-def result_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
-    """The object itself or the first above it that a job is known of."""
-    while item is not None and not (scene.awaited_job(item) or own_job_of(item)):
-        item = item.parent
-    return item
+            redraw_sidebars()
 
 
 def dimensions_text(item: bpy.types.Object, current: bpy.types.Scene) -> str:
@@ -204,14 +185,6 @@ def _choose_clicked(window: bpy.types.Window) -> None:
     with bpy.context.temp_override(window=window):
         _done(bpy.ops.maquette.choose_model, model_id=model_id)
     window.screen = window.screen  # closes what is open over it
-
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            for region in area.regions if area.type == "VIEW_3D" else ():
-                if region.type == "UI":
-                    region.tag_redraw()
 
 
 tracker = _Tracker()

@@ -16,7 +16,7 @@ from ..jobs import DONE, OWN_FILE, JobCache, JobRecord, NewJob, provenance_in_sc
 from ..properties import MESH_TYPES, Meshes
 
 
-def objects_of(
+def originals_of(
     context: bpy.types.Context, model: Model, chosen: Iterable[bpy.types.Object]
 ) -> Iterator[bpy.types.Object]:
     """The objects to be worked on, a job each: the one that the panel names, else those chosen with faces."""
@@ -56,9 +56,9 @@ def own_of(
 
 def reserve(job: NewJob | JobRecord, target: bpy.types.Object | None) -> bool:
     """Has the object wait for the job's result; False for a job that is none of an object's own."""
-    own = job.placement.get("own")
-    result = own.get("result") if isinstance(own, dict) else ""
-    if not isinstance(own, dict) or not result:
+    own = _own(job.placement)
+    result = own.get("result")
+    if not result:
         return False
     item = target or _found(job.id, str(own.get("object")))
     if item is None or scene.awaited_job(item) or not item.users_scene:
@@ -75,14 +75,12 @@ def _found(job_id: str, name: str) -> bpy.types.Object | None:
 
 def is_of_object(job: JobRecord) -> bool:
     """Whether the job's result goes to the place of one object, whatever is selected."""
-    own = job.placement.get("own")
-    return isinstance(own, dict) and own.get("result") in (*scene.ONTO, "OBJECT")
+    return _own(job.placement).get("result") in (*scene.ONTO, "OBJECT")
 
 
 def goes_onto(placement: Mapping[str, Any]) -> bool:
     """Whether a job of this placement makes a material or a mesh for an object: that is not finished."""
-    own = placement.get("own")
-    return isinstance(own, dict) and own.get("result") in scene.ONTO
+    return _own(placement).get("result") in scene.ONTO
 
 
 def loading(jobs: JobCache, job_id: str) -> scene.Loading:
@@ -106,9 +104,7 @@ def arrive(loaded: scene.Loading, job: JobRecord) -> bool:
     provenance = provenance_in_scene(job)
     if loaded.path.name != OWN_FILE:
         return bool(scene.arrive(loaded, job_id=job.id, name=job.name, provenance=provenance))
-    own = job.placement["own"]
-    assert isinstance(own, dict)
-    info = {**_info(job), "is_base": own.get("is_base")}
+    info = {**_info(job), "is_base": _own(job.placement).get("is_base")}
     try:
         return bool(scene.put_onto_objects(loaded, info, job_id=job.id, provenance=provenance))
     except scene.EditedError:  # from now on it waits for an object of its own
@@ -129,6 +125,12 @@ def what_came(loaded: scene.Loading, job: JobRecord) -> str:
         return f"{job.name} is in the scene"
     thing = "mesh" if _info(job).get("result") == "MESH" else "texture"
     return f"{job.name} has its new {thing}"
+
+
+def _own(placement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `own_of` has noted of the object; {} of a job that is for none."""
+    own = placement.get("own")
+    return own if isinstance(own, dict) else {}
 
 
 def _info(job: JobRecord | None) -> Mapping[str, Any]:

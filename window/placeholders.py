@@ -31,7 +31,7 @@ def targets(context: bpy.types.Context, most: int | None = None) -> list[bpy.typ
         return [None]
     chosen = _wholes(context.selected_editable_objects)
     if mode == "ORIGINAL" and model:
-        chosen = on_original.objects_of(context, model, chosen)
+        chosen = on_original.originals_of(context, model, chosen)
         first = next(chosen, None)
         if first is None:
             return [None]
@@ -75,12 +75,32 @@ def is_root(item: bpy.types.Object) -> bool:
 
 
 def job_of(item: bpy.types.Object | None, jobs: JobCache | None) -> JobRecord | None:
-    """The job that the object waits for, or that made it or what it is a part of."""
-    if item is None or jobs is None:
-        return None
-    made = (root_of(item) or item).get("maquette_job")
-    job_id = scene.awaited_job(item) or scene.job_of(item) or made
-    return jobs.by_id.get(job_id) if isinstance(job_id, str) else None
+    """The job of the object, or of what it is a part of, if that is in the list."""
+    return jobs.by_id.get(job_id_of(item)) if jobs else None
+
+
+def job_id_of(item: bpy.types.Object | None) -> str:
+    """The job that the object, or what it is a part of, waits for or came of last; "" if none."""
+    found = result_of(item)
+    return job_ids_of(found)[0] if found else ""
+
+
+def result_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The object itself or the first above it that a job is known of."""
+    while item is not None and not job_ids_of(item):
+        item = item.parent
+    return item
+
+
+def job_ids_of(item: bpy.types.Object) -> list[str]:
+    """The jobs that an object is of, the last first.
+
+    What it waits for, what has come onto it as a material or a mesh, and what has made it.
+    """
+    found: list[object] = [scene.awaited_job(item), scene.job_of(item)]
+    if scene.JOB in item:  # most have none, and get() takes seven times as long to say so
+        found.append(item[scene.JOB])
+    return [job_id for job_id in found if isinstance(job_id, str) and job_id]
 
 
 def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -93,11 +113,7 @@ def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
 
 def objects_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """Those of the objects that are the job's result, without its parts, or wait for it."""
-    return [
-        each
-        for each in objects
-        if job_id in (each.get("maquette_job"), scene.awaited_job(each)) or scene.job_of(each) == job_id
-    ]
+    return [each for each in objects if job_id in job_ids_of(each)]
 
 
 def add_jobs(
@@ -205,7 +221,7 @@ def is_beside(context: bpy.types.Context, job_id: str) -> str:
     names = [name for name, waits_for in state.placeholders.items() if waits_for == job_id]
     active = context.view_layer.objects.active
     items = [context.view_layer.objects.get(name) for name in names]
-    if active and active.get("maquette_job") == job_id:
+    if active and active.get(scene.JOB) == job_id:
         items.append(active)
     return next((str(each[scene.BESIDE]) for each in items if each and scene.BESIDE in each), "")
 

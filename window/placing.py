@@ -131,7 +131,9 @@ class Placer:
                 self.mark_placed(jobs)
         except scene.GoneError:
             if arrival.tries < TRIES_MAX:
-                self._arrival = _Arrival(arrival.job_id, _loading(jobs, arrival.job_id), arrival.tries + 1)
+                self._arrival = _Arrival(
+                    arrival.job_id, on_original.loading(jobs, arrival.job_id), arrival.tries + 1
+                )
                 return True
             show_message("A 3D model was undone while it came. Place it from the list.", is_error=True)
         except StoreError:  # another process holds the store: `mark_placed` comes again
@@ -147,9 +149,9 @@ class Placer:
     def place_now(self, jobs: JobCache, job: JobRecord) -> None:
         """Place the whole result at once, for scripts. Raises OSError or ValueError."""
         try:
-            if not self._arrive(_loading(jobs, job.id), job) and job.id in self._waiting:
+            if not self._arrive(on_original.loading(jobs, job.id), job) and job.id in self._waiting:
                 del self._waiting[job.id]
-                self._arrive(_loading(jobs, job.id), job)
+                self._arrive(on_original.loading(jobs, job.id), job)
         except scene.GoneError as error:  # nobody can have undone anything meanwhile
             raise ValueError(f"{error} is not whole. Convert the result again.") from error
         self.mark_placed(jobs)
@@ -174,7 +176,7 @@ class Placer:
         job_id = next((each for each in self._waiting if not scene.mode_in_use(each)), None)
         if job_id is not None:
             del self._waiting[job_id]
-            self._arrival = _Arrival(job_id, _loading(jobs, job_id))
+            self._arrival = _Arrival(job_id, on_original.loading(jobs, job_id))
         return job_id is not None
 
     def _end(self, job_id: str, come: str = "") -> None:
@@ -247,10 +249,6 @@ def is_artist_busy() -> bool:
         if is_blenders or now - since < ENDLESS_S:
             return True
     return any(window.screen.is_animation_playing for window in windows)
-
-
-def _loading(jobs: JobCache, job_id: str) -> scene.Loading:
-    return on_original.loading(jobs, job_id)
 
 
 def _push_undo(name: str) -> None:

@@ -8,7 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..client import InputError, Model
-from ..jobs import TIMES_MAX, Backend, InputValue, JobRecord, NewJob, StoreError, is_seed, repeat, takes
+from ..jobs import (
+    TIMES_MAX,
+    Backend,
+    InputValue,
+    JobRecord,
+    NewJob,
+    StoreError,
+    cost_text,
+    is_seed,
+    repeat,
+    takes,
+)
 from ..session_state import state
 from .collect_inputs import RequestError
 
@@ -86,6 +97,11 @@ def is_priced(job_id: str, times: int, model_id: str) -> bool:
         return plan(backend, job, times=times, model_id=model_id).is_priced
     except (RequestError, StoreError):
         return True
+
+
+def price_suffix(job: JobRecord) -> str:
+    """What stands behind the words of a button that runs the job once more; "" where no price is known."""
+    return "" if job.price_cu is None else f" · {cost_text(job.price_cu)}"
 
 
 def _priced(inputs: Mapping[str, InputValue]) -> dict[str, InputValue]:

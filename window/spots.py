@@ -11,8 +11,6 @@ from mathutils import Matrix, Vector
 
 from .. import properties, scene
 
-GAP = 0.25  # of the size, between two
-
 
 @dataclass(frozen=True)
 class Spot:
@@ -31,7 +29,7 @@ def grid(context: bpy.types.Context, count: int) -> list[Spot]:
     settings = properties.get(context.scene)
     start, turn = Vector(context.scene.cursor.location), 0.0
     across = math.ceil(math.sqrt(count))
-    step = settings.size * (1 + GAP)
+    step = settings.size * (1 + scene.GAP)
     places = [Vector((at % across * step, at // across * step, 0.0)) for at in range(count)]
     if settings.place_mode == "POINT":
         start, turn = drop_place(context)
@@ -53,8 +51,8 @@ def row_beside(
         return grid(context, count) if count > 1 else [None]
     low, high = reach
     size = max(high - low)
-    start = Vector((high.x + (GAP + 0.5) * size, (low.y + high.y) / 2, low.z))
-    places = [Vector((place * (1 + GAP) * size, 0.0, 0.0)) for place in range(count)]
+    start = Vector((high.x + (scene.GAP + 0.5) * size, (low.y + high.y) / 2, low.z))
+    places = [Vector((place * (1 + scene.GAP) * size, 0.0, 0.0)) for place in range(count)]
     start, _ = scene.free_place(start, size, context.view_layer, offsets=places)
     return [Spot(tuple(start + place), 0.0, size) for place in places]
 
@@ -63,7 +61,7 @@ def drop_place(context: bpy.types.Context) -> tuple[Vector, float]:
     """Where the image was dropped, and the turn about Z; beside what has been made there since."""
     settings = properties.get(context.scene)
     turn = settings.drop_rotation_z
-    step = Matrix.Rotation(turn, 3, "Z") @ Vector((settings.size * (1 + GAP), 0.0, 0.0))
+    step = Matrix.Rotation(turn, 3, "Z") @ Vector((settings.size * (1 + scene.GAP), 0.0, 0.0))
     return scene.free_point(settings.drop_point, step, context.view_layer), turn
 
 

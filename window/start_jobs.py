@@ -102,7 +102,7 @@ def _new_job(
 ) -> NewJob:
     """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
     solids = placeholders.meshes_of([target] if target else context.selected_objects)
-    inputs = collect_inputs.inputs_of(
+    inputs = collect_inputs.job_inputs(
         model, values, lambda value, kind: collect_inputs.save(value, kind, solids, folder)
     )
     own = on_original.own_of(context, model, values, target)

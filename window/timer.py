@@ -17,6 +17,7 @@ from ..jobs import Backend, Catalogue, StoreError
 from ..session_state import state
 from . import collect_inputs, connection, in_scene, pictures, placing
 from .placing import placer
+from .status import redraw_sidebars, redraw_views
 from .wanted import forget_prices, price_name, wanted_now
 
 FAST_S = 0.2
@@ -172,7 +173,7 @@ def _redraw(backend: Backend, now: float, is_working: bool) -> None:
     is_new = backend.revision != last.revision
     if is_new or (is_working and now - last.sidebar_at >= SLOW_S):
         last.revision, last.sidebar_at = backend.revision, now
-        _tag("UI")
+        redraw_sidebars()
     placeholders = state.placeholders
     by_id = backend.jobs.by_id
     jobs = [by_id[job_id] for job_id in placeholders.values() if job_id in by_id]
@@ -181,17 +182,7 @@ def _redraw(backend: Backend, now: float, is_working: bool) -> None:
         view = (*view, state.compared, *state.in_scene.values())
     if view != last.view and now - last.view_at >= REDRAW_S:
         last.view, last.view_at = view, now
-        _tag("WINDOW")
-
-
-def _tag(kind: str) -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "PREFERENCES" and kind == "UI":
-                area.tag_redraw()
-            for region in area.regions if area.type == "VIEW_3D" else ():
-                if region.type == kind and region.width > 1:
-                    region.tag_redraw()
+        redraw_views()
 
 
 def register() -> None:

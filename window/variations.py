@@ -14,9 +14,9 @@ from .. import properties, scene
 from ..jobs import JobCache, JobRecord
 from ..session_state import state
 from . import on_original, placeholders
+from .blockers import not_in_scene
 from .placing import placer
 
-_GAP = 0.25  # of the size, between two in the row
 _SHEAR = 1e-4  # of the largest scale: single precision alone makes less
 
 
@@ -52,7 +52,7 @@ def why_not_swap(jobs: JobCache, job: JobRecord) -> str:
         return f"{job.name} is on an object of yours, which stays"
     if not others(jobs, job):
         return why_not_compare(jobs, job)
-    return "" if job.id in state.in_scene else f"{job.name} is not in this scene. Place it first"
+    return "" if job.id in state.in_scene else not_in_scene(job)
 
 
 def why_not_keep(jobs: JobCache, job: JobRecord) -> str:
@@ -60,7 +60,7 @@ def why_not_keep(jobs: JobCache, job: JobRecord) -> str:
     if on_original.goes_onto(job.placement):
         return f"{job.name} is on an object of yours, which stays"
     if job.id not in state.in_scene:
-        return f"{job.name} is not in this scene. Place it first"
+        return not_in_scene(job)
     is_there = any(each.id in state.in_scene for each in jobs.group(job) if each.id != job.id)
     return "" if is_there else "No other 3D model of this input is in this scene"
 
@@ -103,7 +103,7 @@ def _row(
         scale = first.matrix_world.to_scale()
         size = max(abs(edge * factor) for edge, factor in zip(box_high - box_low, scale, strict=True))
         turn = first.matrix_world.to_euler().z
-        place = Vector((high.x + _GAP * size, (low.y + high.y) / 2, low.z))
+        place = Vector((high.x + scene.GAP * size, (low.y + high.y) / 2, low.z))
     for each in members:
         edges = _edges(each)
         edges *= size / max(edges)
@@ -111,7 +111,7 @@ def _row(
         deep = abs(edges.x * math.sin(turn)) + abs(edges.y * math.cos(turn))
         place.x += across / 2
         found, _ = scene.free_place(place, max(across, deep), context.view_layer)
-        place.x = found.x + across / 2 + _GAP * size
+        place.x = found.x + across / 2 + scene.GAP * size
         yield found, turn, edges
 
 
@@ -162,7 +162,7 @@ def keep(context: bpy.types.Context, jobs: JobCache, job: JobRecord) -> int:
         item
         for job_id in others_ids
         for item in placeholders.objects_of(job_id, context.scene.objects)
-        if _is_of_this_file(item) and item.get("maquette_job") != job.id and not scene.job_of(item)
+        if _is_of_this_file(item) and item.get(scene.JOB) != job.id and not scene.job_of(item)
     ]
     own = {each for each in roots if not placeholders.is_root(each) and not scene.is_made_to_wait(each)}
     for item in own:  # the artist's, which was to be replaced
@@ -243,7 +243,7 @@ def results_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.typ
     return [
         each
         for each in objects
-        if each.get("maquette_job") == job_id and placeholders.is_root(each) and _is_of_this_file(each)
+        if each.get(scene.JOB) == job_id and placeholders.is_root(each) and _is_of_this_file(each)
     ]
 
 

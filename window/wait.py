@@ -37,7 +37,7 @@ def wait_for_model(context: bpy.types.Context) -> None:
     backend = connection.current_backend()
     if found := service_blocker():
         raise RequestError(found.text)
-    assert backend  # else that is what stops it
+    assert backend  # service_blocker() reports a missing one
     backend.ask_again()
     settings, errors = properties.get(context.scene), list[str]()
 

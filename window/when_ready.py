@@ -31,7 +31,7 @@ class _Awaited:
     until: float
 
 
-_awaited: list[_Awaited] = []
+_awaited: _Awaited | None = None
 
 
 def go_on_when(
@@ -43,9 +43,10 @@ def go_on_when(
 
     What was begun before and still waits is dropped: a person has begun something else.
     """
+    global _awaited
     if bpy.app.background:
         return
-    _awaited[:] = [_Awaited(context.window.as_pointer(), is_ready, go_on, time.monotonic() + _MOST_S)]
+    _awaited = _Awaited(context.window.as_pointer(), is_ready, go_on, time.monotonic() + _MOST_S)
     if not bpy.app.timers.is_registered(_look):
         bpy.app.timers.register(_look, first_interval=0.0)
 
@@ -78,31 +79,32 @@ def show_sidebar(context: bpy.types.Context) -> bool:
 
 
 def _look() -> float | None:
+    global _awaited
     state.drawn_at = time.monotonic()  # has the timer ask for what is not known
-    for each in list(_awaited):
-        window = next(
-            (one for one in bpy.context.window_manager.windows if one.as_pointer() == each.window), None
-        )
-        if window is None:
-            _awaited.remove(each)
-            continue
-        area = max(window.screen.areas, key=lambda one: one.width * one.height)
-        region = next(one for one in area.regions if one.type == "WINDOW")
-        with bpy.context.temp_override(window=window, area=area, region=region):
-            if each.is_ready(bpy.context) or time.monotonic() > each.until:
-                _awaited.remove(each)
-                _go_on(each)
+    awaited = _awaited
+    windows = {window.as_pointer(): window for window in bpy.context.window_manager.windows}
+    window = windows.get(awaited.window) if awaited else None
+    if awaited is None or window is None:
+        _awaited = None
+        return None
+    area = max(window.screen.areas, key=lambda one: one.width * one.height)
+    region = next(one for one in area.regions if one.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        if awaited.is_ready(bpy.context) or time.monotonic() > awaited.until:
+            _awaited = None
+            _go_on(awaited)  # which may begin another
     return _TICK_S if _awaited else None
 
 
-def _go_on(each: _Awaited) -> None:
+def _go_on(awaited: _Awaited) -> None:
     try:
-        each.go_on(bpy.context)
+        awaited.go_on(bpy.context)
     except RuntimeError as error:  # an operator that could not
         show_message(str(error).strip().removeprefix("Error: "), is_error=True)
 
 
 def unregister() -> None:
-    _awaited.clear()
+    global _awaited
+    _awaited = None
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)

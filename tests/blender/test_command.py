@@ -185,7 +185,7 @@ def test_a_file_that_was_asked_for_and_cannot_be_written_is_no_success(
         (["generate", HORSE, "-o", "~nobody-of-this-name/x.glb"], 2, "cannot be written"),
         (["generate", HORSE, "-o", f"{'x' * 300}.glb"], 2, "too long"),
         (["generate", HORSE, "--state", __file__], 2, "Choose another folder"),
-        (["jobs", "--limit", "0"], 2, "from 1 on"),
+        (["jobs", "--limit", "0"], 2, "1 or more"),
         (["jobs", "--state", "misspelt"], 2, "There is no folder"),
         (["resume", "--state", "misspelt"], 2, "There is no folder"),
         (["sandbox", "--port", "99999"], 2, "from 1 to 65535"),

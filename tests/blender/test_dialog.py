@@ -73,7 +73,7 @@ def priced(scene: Any) -> None:
 
 
 def read() -> None:
-    dialog.open_dialogs[0].since -= confirm.UNREAD_S
+    dialog.current.since -= confirm.UNREAD_S
 
 
 def press() -> set[str]:

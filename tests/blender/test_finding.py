@@ -250,8 +250,22 @@ def test_what_arrives_in_a_hidden_collection_is_told_with_a_button_that_shows_it
 # Deliver 5: find it
 
 
+def test_an_object_with_a_later_result_on_it_is_of_both_jobs_and_shows_the_last(backend) -> None:
+    made, texture = add_job(backend, name="Cup"), add_job(backend, name="Glaze")
+    item = add_object(made)
+    item["maquette_before"] = {"first": "", "job": texture.id}
+    find_objects()
+    assert state.in_scene == {made.id: "Cup", texture.id: "Cup"}
+    assert placeholders.job_of(item, backend.jobs) == texture
+    assert placeholders.objects_of(made.id, [item]) == placeholders.objects_of(texture.id, [item]) == [item]
+    bpy.context.view_layer.objects.active = item
+    item.select_set(True)
+    in_scene.tracker.follow()
+    assert properties.active_job_id(bpy.context.window_manager) == texture.id
+
+
 def rows() -> list[str]:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     said: list[str] = []
     for item in shown.jobs:
         joblist.MAQUETTE_UL_jobs.draw_item(None, None, Layout(said), None, item, 0, None, "")
@@ -275,7 +289,7 @@ def test_the_list_is_filtered_by_words_and_by_the_scene(backend) -> None:
     chair, cup = add_job(backend, name="Chair", source="wooden.png"), add_job(backend, name="Cup")
     add_object(chair, "Throne")
     find_objects()
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
 
     def listed() -> list[str]:
         return [item.job_id for item in shown.jobs]
@@ -304,7 +318,7 @@ def test_what_is_made_active_has_its_row_chosen_and_a_click_on_a_row_selects(bac
         in_scene.tracker.follow()
         assert properties.active_job_id(manager) == job.id
         assert state.clicked_job == ""
-    properties.window(manager).active_job = 0
+    properties.lists(manager).active_job = 0
     assert state.clicked_job == cup.id
     state.clicked_job = ""
 
@@ -332,11 +346,11 @@ def test_a_result_is_told_where_objects_are(backend) -> None:
 
 
 def names() -> list[str]:
-    return [item.model_id for item in properties.window(bpy.context.window_manager).models]
+    return [item.model_id for item in properties.lists(bpy.context.window_manager).models]
 
 
 def test_the_chooser_lists_by_task_and_by_price(backend) -> None:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     shown.task = "RIG"
     assert set(names()) == {
         *("model_meshy-rigging", "model_tripo-rigging-v1", "model_tripo-rigging-v2-5"),
@@ -364,7 +378,7 @@ def test_a_model_whose_result_this_blender_cannot_show_says_so(backend) -> None:
 
 
 def test_a_double_click_on_a_row_chooses_its_model(backend, monkeypatch) -> None:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     shown.task, shown.search = "ALL", ""
     properties.list_models(shown)
     assert state.clicked_model == ""
@@ -492,7 +506,7 @@ def test_what_overrides_another_file_is_not_replaced_and_that_is_said_before_it_
     made = linked.override_hierarchy_create(bpy.context.scene, layer, do_fully_editable=True)
     (own,) = made.objects
     replaced(backend, own)
-    told = "{} overrides one of another file. Make it local first"
+    told = "{} is a library override. Make it local first"
     assert blockers.blocker(bpy.context).text == told.format("Chair")
     chosen.model_id = "model_meshy-retexture"
     assert (chosen.mesh_place_mode, chosen.result) == ("ORIGINAL", "MATERIAL")

@@ -15,7 +15,7 @@ WORDS = json.dumps({"textStylePrompt": "a red toy"})
 def choose(backend: Any, model_id: str) -> None:
     backend.catalogue.ask_model(model_id)
     until(lambda: backend.catalogue.schema(model_id))
-    properties.choose(bpy.context.scene.maquette, backend.catalogue.schema(model_id), backend.catalogue)  # type: ignore[attr-defined]
+    properties.choose_model(bpy.context.scene.maquette, backend.catalogue.schema(model_id), backend.catalogue)  # type: ignore[attr-defined]
 
 
 def monkeys(count: int) -> list[str]:

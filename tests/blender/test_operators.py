@@ -250,7 +250,7 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, backend: Any,
     def save(value: Any, kind: str) -> Any:
         return collect_inputs.save(value, kind, [], folder)
 
-    inputs = collect_inputs.inputs_of(model, set_up, save)
+    inputs = collect_inputs.job_inputs(model, set_up, save)
     assert [item["image"].path.name for item in inputs["views"]] == ["drawn.png", "horse.png"]
     assert repr(inputs["views"][0]["n"]) == "2"
     job = backend.jobs.add(jobs.NewJob(name="n", model_id=model.id, inputs=inputs, service=backend.service))
@@ -261,12 +261,12 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, backend: Any,
     assert newest(backend).id != job.id
     assert [file.path for file in newest(backend).input_files] == [file.path for file in job.input_files]
     with pytest.raises(client.InputError, match=r"views\[1\]\.image: must be a file"):
-        collect_inputs.inputs_of(model, {"views": [{"image": 5}]}, save)
+        collect_inputs.job_inputs(model, {"views": [{"image": 5}]}, save)
     odd = client.Model.from_json(
         {"id": "o", "name": "Odd", "inputs": [{"name": "thing", "type": "new_kind"}]}
     )
     with pytest.raises(collect_inputs.RequestError, match=r"Odd takes no file where drawn\.png was given"):
-        collect_inputs.inputs_of(odd, {"thing": [properties.Picture("drawn")]}, save)
+        collect_inputs.job_inputs(odd, {"thing": [properties.Picture("drawn")]}, save)
     for each in (job, newest(backend)):
         operators.cancel_job(job_id=each.id)
 

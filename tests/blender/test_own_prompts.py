@@ -350,7 +350,7 @@ def test_the_job_of_an_object_is_shown_in_the_list(scene: Any, backend: Any) -> 
     choose(scene, VOXELS)
     boxes("Chair", "Table")
     operators.generate()
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     shown.filter = "DONE"
     for name in ("Chair", "Table"):
         bpy.context.view_layer.objects.active = bpy.data.objects[name]

@@ -209,7 +209,7 @@ def test_a_job_in_any_state_offers_what_can_be_done(state, backend) -> None:
     assert ("maquette.resume_job" in said) == (state is State.FAILED)
     assert ("Run Again · 12 CU" in said) == (not job.is_working)
     row: list[str] = []
-    item = properties.window(bpy.context.window_manager).jobs[0]
+    item = properties.lists(bpy.context.window_manager).jobs[0]
     joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(300), Layout(row), None, item, 0, None, "")
     assert "Cup" in row
 
@@ -257,7 +257,7 @@ def test_a_finished_result_says_what_has_become_of_it_and_each_can_be_finished(b
 
 def test_a_state_that_has_no_room_is_its_icon_alone(backend, monkeypatch) -> None:
     job = add_job(backend, state=State.FAILED, name="A long name of a job")
-    item = properties.window(bpy.context.window_manager).jobs[0]
+    item = properties.lists(bpy.context.window_manager).jobs[0]
     wide: list[str] = []
     narrow: list[str] = []
     for said, width in ((wide, 400), (narrow, 150)):
@@ -278,7 +278,7 @@ def test_names_are_shown_as_they_are_whatever_the_language(backend, tmp_path) ->
     add_job(backend, name="Cube", message="Camera", state=State.FAILED)
     Layout.translated.clear()
     draw(joblist.MAQUETTE_PT_jobs)
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     said: list[str] = []
     joblist.MAQUETTE_UL_jobs.draw_item(None, in_sidebar(300), Layout(said), None, shown.jobs[0], 0, None, "")
     shown.search = "Light"
@@ -315,7 +315,7 @@ def test_trying_again_names_its_price_where_it_is_to_be_paid(backend) -> None:
 def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(backend) -> None:
     manager = bpy.context.window_manager
     first, second = add_job(backend), add_job(backend, state=State.FAILED)
-    shown = properties.window(manager)
+    shown = properties.lists(manager)
     assert properties.active_job_id(manager) == second.id
     shown.active_job = 1
     shown.filter = "ACTIVE"
@@ -331,7 +331,7 @@ def test_the_list_keeps_the_chosen_job_and_shows_a_new_one(backend) -> None:
 def test_jobs_of_earlier_days_are_added_at_the_end_as_they_are_read(backend) -> None:
     manager = bpy.context.window_manager
     made = [add_job(backend, f"job {number}") for number in range(4)]
-    order, shown = backend.jobs.order, properties.window(manager)
+    order, shown = backend.jobs.order, properties.lists(manager)
     assert order == [job.id for job in made[::-1]]
     properties.sync_jobs(manager, None)
     for count in (1, 3, 4):
@@ -358,12 +358,12 @@ def test_all_that_is_finished_is_removed_at_once(backend) -> None:
 def test_the_list_is_there_again_in_another_file(backend) -> None:
     job = add_job(backend)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     assert [item.job_id for item in shown.jobs] == [job.id]
 
 
 def test_models_are_found_by_words_and_by_what_they_are_for(backend) -> None:
-    shown = properties.window(bpy.context.window_manager)
+    shown = properties.lists(bpy.context.window_manager)
     shown.search = "hunyuan multi"
     assert {item.name for item in shown.models} >= {"Hunyuan 3D 3.1 Pro (Multiview)"}
     shown.search, shown.task = "", "FROM_TEXT"
@@ -460,7 +460,7 @@ def test_text_is_broken_where_the_sidebar_ends(backend) -> None:
         said: list[str] = []
         text.draw_text(Layout(said), ruler, words)
         assert re.sub(r"\s", "", "".join(said)) == re.sub(r"\s", "", words)
-        assert all(ruler.fits(line, 1.0, 0.0) for line in said)
+        assert all(ruler.fits(line, taken=0.0) for line in said)
     assert jobs.cost_text(13.25) == "13.25 CU"
     assert jobs.cost_text(1200.0) == "1,200 CU"
     assert text.time_text(3725) == "1:02:05"

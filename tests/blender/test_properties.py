@@ -114,20 +114,20 @@ def test_pictures_objects_and_the_prompt_go_along_to_another_model(chosen, image
         models, schema = MODELS, MODELS.get
 
     multiview, single = MODELS["model_hunyuan-3d-pro-3-1-multiview"], MODELS["model_rodin-hyper3d"]
-    properties.choose(chosen, multiview, Catalogue)
+    properties.choose_model(chosen, multiview, Catalogue)
     left = bpy.data.images.new("left.png", 4, 4)
     assert properties.set_picture(chosen, multiview, image) == "frontImage"
     assert properties.set_picture(chosen, multiview, left, "leftImage") == "leftImage"
-    properties.choose(chosen, single, Catalogue)
+    properties.choose_model(chosen, single, Catalogue)
     pictures = [properties.Picture("cup.png"), properties.Picture("left.png")]
     assert properties.values_of(chosen, single) == {"images": pictures}
     properties.inputs_of(chosen, single.id).prompt = "a cup"
-    properties.choose(chosen, MODELS["model_hunyuan-3d-pro-sketch"], Catalogue)
+    properties.choose_model(chosen, MODELS["model_hunyuan-3d-pro-sketch"], Catalogue)
     assert properties.values_of(chosen, MODELS["model_hunyuan-3d-pro-sketch"]) == {
         "prompt": "a cup",
         "image": properties.Picture("cup.png"),
     }
-    properties.choose(chosen, multiview, Catalogue)
+    properties.choose_model(chosen, multiview, Catalogue)
     assert properties.values_of(chosen, multiview)["leftImage"] == properties.Picture("left.png")
 
 
@@ -137,9 +137,9 @@ def test_the_image_of_one_model_becomes_no_style_of_another(chosen, image, model
         models, schema = MODELS, MODELS.get
 
     single, retexture = MODELS["model_hunyuan-3d-v2-1"], MODELS[model_id]
-    properties.choose(chosen, single, Catalogue)
+    properties.choose_model(chosen, single, Catalogue)
     assert properties.set_picture(chosen, single, image)
-    properties.choose(chosen, retexture, Catalogue)
+    properties.choose_model(chosen, retexture, Catalogue)
     given = properties.values_of(chosen, retexture).values()
     assert not any(isinstance(value, properties.Picture) for value in given)
 

@@ -378,7 +378,7 @@ def test_wrong_rows_start_nothing_unless_they_are_left_out(sandbox: Sandbox) -> 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"concurrency": 0}, "concurrency: give a number from 1 on"),
+        ({"concurrency": 0}, "concurrency: give a whole number, 1 or more"),
         ({"machine": "a/b"}, "machine: give a short name"),
         ({"outputs": "stl"}, r"\.stl is not one of"),
         ({"only": "dog"}, "There is no row dog"),
