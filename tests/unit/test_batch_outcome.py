@@ -34,6 +34,12 @@ WHOLE = Outcome(
 )
 
 
+def test_names_in_a_result_file_stay_as_earlier_versions_have_them() -> None:
+    found = Outcome(is_unconverted=True, spec=[".glb"]).to_json()
+    assert (found["is_kept"], found["wish"]) == (True, [".glb"])
+    assert not found.keys() & {"is_unconverted", "spec"}
+
+
 @pytest.mark.parametrize(
     "outcome", [WHOLE, Outcome(), replace(WHOLE, is_unconverted=True), Outcome(message="no")]
 )
