@@ -88,6 +88,7 @@ def press() -> set[str]:
         in_dialog=True,
         report=lambda _kind, text: told.append(text),
     )
+    operator.start = lambda context: kind.start(operator, context)
     operator.execute = lambda context: kind.execute(operator, context)
     return kind.invoke(operator, bpy.context, SimpleNamespace(mouse_x=10, mouse_y=10))
 
