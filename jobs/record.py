@@ -150,9 +150,8 @@ class NewJob:
     placement: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     session: str = ""  # of the command that asks for it; empty: the window
     profile: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])  # {}: as delivered
-    claims: str = (
-        ""  # the folder in which machines share who has which of the service's jobs: remote_claims.py
-    )
+    # The folder in which machines share who has which of the service's jobs: remote_claims.py.
+    claims: str = ""
     id: str = field(default_factory=new_id)
 
 

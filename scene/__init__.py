@@ -8,7 +8,7 @@ from .export import ExportError, can_export, save_blend
 from .export_as import TARGETS
 from .export_formats import EXPORT_FORMATS
 from .free_space import GAP, free_place, free_point, reach_of, row_place
-from .original import has_original, job_of
+from .original import has_original, job_ids_of, job_of
 from .own_mesh import ONTO, EditedError, await_result, note_fit, put_onto_objects, waiting_for
 from .parts import edited_of, parts_of
 from .place import Placement, grid_locations, row_locations
@@ -60,6 +60,7 @@ __all__ = [
     "has_original",
     "is_animated",
     "is_made_to_wait",
+    "job_ids_of",
     "job_of",
     "mode_in_use",
     "move_foot",

@@ -16,7 +16,7 @@ import bpy
 from idprop.types import IDPropertyGroup
 
 from .conversion.animated import within
-from .custom_properties import BEFORE
+from .custom_properties import AWAITS, BEFORE, JOB, awaited_job
 
 _SLOT = "slot_"  # and a number: the note of one
 _MOST_BYTES = 63  # of a name, in the oldest Blender
@@ -68,6 +68,17 @@ def job_of(item: bpy.types.Object) -> str:
     """The job whose result the object has got; "" if it is as the artist made it."""
     job_id = notes_of(item).get("job") if has_original(item) else ""
     return job_id if isinstance(job_id, str) else ""
+
+
+def job_ids_of(item: bpy.types.Object) -> list[str]:
+    """The jobs that an object is of, the last first.
+
+    What it waits for, what has come onto it as a material or a mesh, and what has made it.
+    """
+    if JOB not in item and AWAITS not in item and BEFORE not in item:  # most have none: quick, of thousands
+        return []
+    found: list[object] = [awaited_job(item), job_of(item), item.get(JOB)]
+    return [job_id for job_id in found if isinstance(job_id, str) and job_id]
 
 
 def twins_of(item: bpy.types.Object) -> list[bpy.types.Object]:

@@ -29,13 +29,8 @@ from .place import bounds_of, box_round, floor_centre
 PLACEHOLDER_KEYS = (AWAITS, MADE_TO_WAIT, OWN, FIT, ARRIVES, VERSION)
 _SAME = 1e-5  # what two sizes differ by that are one, in single precision
 _FLAT = 1e-6  # of the longest edge
-_HOLDERS = (
-    "COLLECTION",
-    "SCENE",
-    "SCREEN",
-    "WINDOWMANAGER",
-    "WORKSPACE",
-)  # they list an object, and build nothing on it
+# They list an object, and build nothing on it.
+_HOLDERS = ("COLLECTION", "SCENE", "SCREEN", "WINDOWMANAGER", "WORKSPACE")
 
 
 def add_placeholder(

@@ -76,7 +76,7 @@ class _Tracker:
         found: dict[str, bpy.types.Object] = {}
         waiting: set[str] = set()
         for item in window.scene.objects:
-            job_ids = placeholders.job_ids_of(item)
+            job_ids = scene.job_ids_of(item)
             if job_ids and scene.awaited_job(item):
                 job_ids = job_ids[:1]
                 waiting.update(job_ids)

@@ -82,25 +82,14 @@ def job_of(item: bpy.types.Object | None, jobs: JobCache | None) -> JobRecord | 
 def job_id_of(item: bpy.types.Object | None) -> str:
     """The job that the object, or what it is a part of, waits for or came of last; "" if none."""
     found = result_of(item)
-    return job_ids_of(found)[0] if found else ""
+    return scene.job_ids_of(found)[0] if found else ""
 
 
 def result_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
     """The object itself or the first above it that a job is known of."""
-    while item is not None and not job_ids_of(item):
+    while item is not None and not scene.job_ids_of(item):
         item = item.parent
     return item
-
-
-def job_ids_of(item: bpy.types.Object) -> list[str]:
-    """The jobs that an object is of, the last first.
-
-    What it waits for, what has come onto it as a material or a mesh, and what has made it.
-    """
-    found: list[object] = [scene.awaited_job(item), scene.job_of(item)]
-    if scene.JOB in item:  # most have none, and get() takes seven times as long to say so
-        found.append(item[scene.JOB])
-    return [job_id for job_id in found if isinstance(job_id, str) and job_id]
 
 
 def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -113,7 +102,7 @@ def meshes_of(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
 
 def objects_of(job_id: str, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """Those of the objects that are the job's result, without its parts, or wait for it."""
-    return [each for each in objects if job_id in job_ids_of(each)]
+    return [each for each in objects if job_id in scene.job_ids_of(each)]
 
 
 def add_jobs(
