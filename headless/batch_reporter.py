@@ -41,9 +41,8 @@ class BatchReporter:
                 continue
             row.is_changed = False
             job = run.jobs.get(row.job_id)
-            state = (
-                str(job.state) if job is not None and row.status is RowStatus.RUNNING else row.shown_status
-            )
+            is_running = row.status is RowStatus.RUNNING
+            state = str(job.state) if job is not None and is_running else row.shown_status
             if self._last_rows.get(row.job_id) == (state, row.message):
                 continue
             self._last_rows[row.job_id] = (state, row.message)

@@ -276,26 +276,25 @@ class Batch:
             random.shuffle(self.items)
 
     def _tell_plan(self, run: Run, claims: Claims) -> None:
-        """Each row's fate, and what it is going to cost."""
+        """What is going to be done with each row, and what it is going to cost."""
         reporter = self._reporter
         count = len(self.problems)
         rows = sorted(run.rows, key=lambda row: row.item.row.number)
-        fates = [run.plan_for(row) for row in rows]
+        plans = [run.plan_for(row) for row in rows]
         row_facts: list[dict[str, object]] = []
-        for row, fate in zip(rows, fates, strict=True):
-            item, is_paid = row.item, fate in _PAID
-            facts = {"row": item.row.number, "id": item.key, "job": row.job_id, "fate": str(fate)}
+        for row, plan in zip(rows, plans, strict=True):
+            item, is_paid = row.item, plan in _PAID
+            facts = {"row": item.row.number, "id": item.key, "job": row.job_id, "fate": str(plan)}
             row_facts.append({**facts, "price_cu": item.price_cu if is_paid else 0.0, "message": row.text})
             if self._options.dry_run:
-                price = (
-                    "price not known before the upload" if item.price_cu is None else cost_text(item.price_cu)
-                )
-                words = (f"row {item.row.number} ({item.key}): {fate}", price if is_paid else "", row.text)
+                price = "price not known before the upload"
+                if item.price_cu is not None:
+                    price = cost_text(item.price_cu)
+                words = (f"row {item.row.number} ({item.key}): {plan}", price if is_paid else "", row.text)
                 reporter.line(", ".join(filter(None, words)))
-        counts = Counter(fates)
-        words = [f"{counts[fate]} {fate}" for fate in RowPlan if counts[fate]] + [f"{count} wrong"] * bool(
-            count
-        )
+        counts = Counter(plans)
+        words = [f"{counts[plan]} {plan}" for plan in RowPlan if counts[plan]]
+        words += [f"{count} wrong"] if count else []
         unknown = run.without_price()
         text = f"{_rows(len(rows) + count)}: {', '.join(words)} → {cost_text(run.to_pay_cu())}"
         text += f"; the price of {unknown} is not known before the upload" if unknown else ""
@@ -310,7 +309,7 @@ class Batch:
             to_pay_cu=run.to_pay_cu(),
             to_pay_unknown=unknown,
             spent_cu=run.spent_cu(),
-            fates={str(fate): number for fate, number in counts.items()},
+            fates={str(plan): number for plan, number in counts.items()},
             items=row_facts if self._options.dry_run else [],
             left_over=left_over,
         )
