@@ -111,7 +111,8 @@ def test_choices_keep_their_value_when_the_list_changes(chosen) -> None:
 
 def test_pictures_objects_and_the_prompt_go_along_to_another_model(chosen, image) -> None:
     class Catalogue:
-        models, schema = MODELS, MODELS.get
+        models = MODELS
+        model = staticmethod(MODELS.get)
 
     multiview, single = MODELS["model_hunyuan-3d-pro-3-1-multiview"], MODELS["model_rodin-hyper3d"]
     properties.choose_model(chosen, multiview, Catalogue)
@@ -134,7 +135,8 @@ def test_pictures_objects_and_the_prompt_go_along_to_another_model(chosen, image
 @pytest.mark.parametrize("model_id", ["model_meshy-retexture", "model_tencent-texture-edit"])
 def test_the_image_of_one_model_becomes_no_style_of_another(chosen, image, model_id: str) -> None:
     class Catalogue:
-        models, schema = MODELS, MODELS.get
+        models = MODELS
+        model = staticmethod(MODELS.get)
 
     single, retexture = MODELS["model_hunyuan-3d-v2-1"], MODELS[model_id]
     properties.choose_model(chosen, single, Catalogue)
