@@ -27,14 +27,17 @@ def prefault(size_bytes: int) -> Iterator[None]:
     if size_bytes <= SLICE_BYTES:
         return
     _free(_allocate(_SEEN_BYTES))
+    most = min(size_bytes, _MOST_BYTES)
+    # In one block, so that Blender's own is found in the same place; unless that would not be kept.
+    block_bytes = most if most <= _SEEN_BYTES else _BLOCK_BYTES
     blocks: list[int] = []
     try:
-        for start in range(0, min(size_bytes, _MOST_BYTES), SLICE_BYTES):
-            at = start % _BLOCK_BYTES
+        for start in range(0, most, SLICE_BYTES):
+            at = start % block_bytes
             if at == 0:
-                blocks.append(_allocate(min(_BLOCK_BYTES, size_bytes - start)) or 0)
+                blocks.append(_allocate(min(block_bytes, most - start)) or 0)
             if blocks[-1]:
-                ctypes.memset(blocks[-1] + at, 0, min(SLICE_BYTES, size_bytes - start))
+                ctypes.memset(blocks[-1] + at, 0, min(SLICE_BYTES, most - start))
                 yield
     finally:
         for block in blocks:
