@@ -12,33 +12,53 @@ SLICE_BYTES = 1 << 20  # 0.6 ms, on a slow virtual machine 4
 # glibc, where Blender has no allocator of its own, gives large blocks back to the system at once, until it
 # has seen one of that size freed (32 MB at most), and keeps up to twice as much then.
 _SEEN_BYTES = 31 << 20
+MOST_BYTES = 60 << 20
 _BLOCK_BYTES = 16 << 20
-_MOST_BYTES = 48 << 20
-_allocate = ctypes.pythonapi.PyMem_RawMalloc  # malloc, which Blender allocates with, too
-_allocate.argtypes = [ctypes.c_size_t]
-_allocate.restype = ctypes.c_void_p
-_free = ctypes.pythonapi.PyMem_RawFree
-_free.argtypes = [ctypes.c_void_p]
-_free.restype = None
+_MOST_BLOCKS = 12
+_HEADER_BYTES = 64  # at most, between two blocks that follow one another
+allocate = ctypes.pythonapi.PyMem_RawMalloc  # malloc, which Blender allocates with, too
+allocate.argtypes = [ctypes.c_size_t]
+allocate.restype = ctypes.c_void_p
+free = ctypes.pythonapi.PyMem_RawFree
+free.argtypes = [ctypes.c_void_p]
+free.restype = None
 
 
 def prefault(size_bytes: int) -> Iterator[None]:
-    """Yields after each slice; what is allocated right after the end gets the pages that were found."""
-    if size_bytes <= SLICE_BYTES:
+    """Yields after each slice; what is allocated right after the end gets the pages that were found.
+
+    More than `MOST_BYTES` would not be kept until then: nothing is done for it.
+    """
+    if not SLICE_BYTES < size_bytes <= MOST_BYTES:
         return
-    _free(_allocate(_SEEN_BYTES))
-    most = min(size_bytes, _MOST_BYTES)
+    free(allocate(_SEEN_BYTES))
     # In one block, so that Blender's own is found in the same place; unless that would not be kept.
-    block_bytes = most if most <= _SEEN_BYTES else _BLOCK_BYTES
+    count = 1 if size_bytes <= _SEEN_BYTES else -(-size_bytes // _BLOCK_BYTES)
+    block_bytes = -(-size_bytes // count)
     blocks: list[int] = []
     try:
-        for start in range(0, most, SLICE_BYTES):
-            at = start % block_bytes
-            if at == 0:
-                blocks.append(_allocate(min(block_bytes, most - start)) or 0)
-            if blocks[-1]:
-                ctypes.memset(blocks[-1] + at, 0, min(SLICE_BYTES, most - start))
+        row = _row_of_blocks(count, block_bytes, blocks)
+        for block in row:
+            for start in range(0, block_bytes, SLICE_BYTES):
+                ctypes.memset(block + start, 0, min(SLICE_BYTES, block_bytes - start))
                 yield
     finally:
         for block in blocks:
-            _free(block)
+            free(block)
+
+
+def _row_of_blocks(count: int, block_bytes: int, blocks: list[int]) -> list[int]:
+    """The addresses of `count` blocks, each right behind the one before; none if there is no such row.
+
+    All that it allocates goes into `blocks`: some may fill holes, which are too small for what Blender wants.
+    """
+    row: list[int] = []
+    while len(row) < count:
+        block = allocate(block_bytes)
+        if not block or len(blocks) == _MOST_BLOCKS:
+            return []
+        blocks.append(block)
+        if row and not 0 <= block - row[-1] - block_bytes <= _HEADER_BYTES:
+            row.clear()
+        row.append(block)
+    return row
