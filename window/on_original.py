@@ -63,6 +63,8 @@ def reserve(job: NewJob | JobRecord, target: bpy.types.Object | None) -> bool:
     item = target or _found(job.id, str(own.get("object")))
     if item is None or scene.awaited_job(item) or not item.users_scene:
         return False
+    if item.library or item.override_library:  # of which Blender does not save that it waits
+        return False
     scene.await_result(item, job.id, str(result))
     return True
 

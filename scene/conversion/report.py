@@ -85,7 +85,7 @@ class _Use:
         self.count = 0
         self.faces = len(mesh.polygons)
         self.uv_layers = len(mesh.uv_layers)
-        self.is_textured = any(map(_has_texture, materials))
+        self.is_textured = any(map(_has_picture, materials))
         self.arrays: MeshArrays | None = None  # these three once they are read
         self.uv: np.ndarray | None = None
         self.material_numbers: np.ndarray | None = None
@@ -229,7 +229,7 @@ def _bytes_of_pixel(image: bpy.types.Image) -> int:
     return 8 if is_deep else 4
 
 
-def _has_texture(material: bpy.types.Material | None) -> bool:
+def _has_picture(material: bpy.types.Material | None) -> bool:
     tree = material.node_tree if material else None
     return tree is not None and any(getattr(node, "image", None) for node in tree.nodes)
 

@@ -2,11 +2,14 @@
 """*Place › On the Original*, without a window, on the sandbox: what operators make of an artist's objects."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
-from sandbox_scene import newest, operators, properties, until, wait
+from sandbox_scene import newest, operators, part, properties, until, wait
+
+scene_package = part("scene")
 
 TEXTURE, REMESH, RIG = "model_meshy-retexture", "model_meshy-remesh", "model_meshy-rigging"
 WORDS = json.dumps({"textStylePrompt": "a red toy"})
@@ -93,6 +96,30 @@ def test_a_result_that_was_restored_can_be_placed_again_and_run_again(scene: Any
     bpy.data.objects[name].select_set(False)
     operators.select_job(job_id=newest(backend).id)
     assert bpy.data.objects[name].select_get()
+
+
+def test_run_again_for_what_is_an_override_by_now_stands_by_itself(
+    scene: Any, backend: Any, tmp_path: Path
+) -> None:
+    choose(backend, TEXTURE)
+    (name,) = monkeys(1)
+    operators.generate(inputs=WORDS)
+    job = newest(backend)
+    operators.restore_original()
+    library = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(library, {bpy.data.objects[name]})
+    bpy.data.objects.remove(bpy.data.objects[name])
+    with bpy.data.libraries.load(library, link=True) as (_, wanted):  # pyright: ignore[reportGeneralTypeIssues]
+        wanted.objects = [name]
+    override = wanted.objects[0].override_create()
+    scene.collection.objects.link(override)
+    operators.repeat_job(job_id=job.id)
+    again = newest(backend)
+    assert again.id != job.id
+    assert again.state == "placed"
+    assert not picture_of(override.name)
+    assert scene_package.AWAITS not in override
+    assert [each for each in scene.objects if each.get(scene_package.JOB) == again.id]
 
 
 def test_what_is_chosen_for_a_kind_of_models_stays_with_the_scene(scene: Any, backend: Any) -> None:
