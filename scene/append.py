@@ -105,6 +105,7 @@ class Loading:
         self._names: list[str] = []  # of the objects, the root first
         self._renamed: dict[DataKey, str] = {}
         self._steps = self._load()
+        self.is_next_long = False  # whether the next step takes some milliseconds by itself
 
     @property
     def path(self) -> Path:
@@ -114,7 +115,7 @@ class Loading:
     def step(self) -> bool:
         """Does the next piece of it; whether all is there."""
         try:
-            next(self._steps)
+            self.is_next_long = next(self._steps)
         except StopIteration:
             return True
         except BaseException:  # whatever it was, nothing stays behind; raised again
@@ -151,8 +152,10 @@ class Loading:
         bpy.data.batch_remove([*loaded, *{each.data for each in loaded if each.data}])
         self._names.clear()
 
-    def _load(self) -> Iterator[None]:
+    def _load(self) -> Iterator[bool]:
+        """Yields whether the next step is a long one."""
         yield from prefault(self._path.stat().st_size)
+        yield True
         objects, incomplete, self._renamed = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]
@@ -161,10 +164,10 @@ class Loading:
         root = roots[0].name
         self._names.sort(key=lambda name: name != root)
         del objects, roots  # none is kept across a step
-        yield
+        yield False
         for kind, name in incomplete:
             yield from sidecar.restore_arrays(kind, name, self._path.with_suffix(".parts"))
-        yield
+        yield False
 
 
 class Appended(NamedTuple):

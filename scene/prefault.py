@@ -24,8 +24,8 @@ free.argtypes = [ctypes.c_void_p]
 free.restype = None
 
 
-def prefault(size_bytes: int) -> Iterator[None]:
-    """Yields after each slice; what is allocated right after the end gets the pages that were found.
+def prefault(size_bytes: int) -> Iterator[bool]:
+    """Yields False after each slice; what is allocated right after the end gets the pages that were found.
 
     More than `MOST_BYTES` would not be kept until then: nothing is done for it.
     """
@@ -41,7 +41,7 @@ def prefault(size_bytes: int) -> Iterator[None]:
         for block in row:
             for start in range(0, block_bytes, SLICE_BYTES):
                 ctypes.memset(block + start, 0, min(SLICE_BYTES, block_bytes - start))
-                yield
+                yield False
     finally:
         for block in blocks:
             free(block)

@@ -142,33 +142,38 @@ def _placeholder_mesh(mesh: bpy.types.Mesh) -> bpy.types.Mesh:
     return hollow
 
 
-def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[None]:
+def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[bool]:
     """Makes `bpy.data.KIND[name]` whole again, a step for each `next`: at most some 40 MB each.
 
-    Keeps no reference between two steps. Raises GoneError, OSError if a file is missing or is not of this
-    result, and ValueError if what the data-block says is not what `extract_arrays` writes.
+    Yields whether the next step is a long one, and keeps no reference between two. Raises GoneError, OSError
+    if a file is missing or is not of this result, and ValueError if what the data-block says is not what
+    `extract_arrays` writes.
     """
     if kind == "images":
-        yield
-        yield from prefault(_size_of_file(_incomplete(kind, name), folder))
+        yield False
+        size_bytes = _size_of(folder, _incomplete(kind, name)[ARRAYS_BESIDE])
+        yield from prefault(size_bytes)
+        yield size_bytes > SLICE_BYTES
         _restore_image(_incomplete(kind, name), folder)
         return
     record = _checked(_incomplete(kind, name), folder)
     for elements, count in zip(("vertices", "edges"), record["counts"], strict=True):
-        yield
+        yield False
         yield from prefault(count * _ELEMENT_BYTES[elements])
+        yield count * _ELEMENT_BYTES[elements] > SLICE_BYTES
         held = getattr(_incomplete(kind, name), elements)
         held.add(count - len(held))
     for file, attribute, data_type, domain in record["arrays"]:
-        yield
+        yield False
         if attribute not in _incomplete(kind, name).attributes:
             _incomplete(kind, name).attributes.new(attribute, data_type, domain)
-            yield
+            yield False
             _, code, width = _VALUES[data_type]
             count = SLICE_BYTES // (struct.calcsize(code) * width)
             for start in range(0, len(_incomplete(kind, name).attributes[attribute].data), count):
                 _prefault(_incomplete(kind, name).attributes[attribute], range(start, start + count))
-                yield
+                yield False
+        yield _size_of(folder, file) > SLICE_BYTES
         _restore_array(_incomplete(kind, name).attributes[attribute], folder, file)
     mesh = _incomplete(kind, name)
     if layer := mesh.uv_layers.get(record["uv"]):
@@ -216,8 +221,7 @@ def _checked(mesh: bpy.types.Mesh, folder: Path) -> dict[str, Any]:
         is_right = is_whole or (vertices >= 1 and edges >= 1 and given.issuperset(_TOPOLOGY))
         for file, attribute, data_type, domain in arrays:
             _, code, width = _VALUES[data_type]
-            with _opened(folder, file) as opened:
-                size_bytes = os.fstat(opened.fileno()).st_size
+            size_bytes = _size_of(folder, file)
             is_right &= isinstance(attribute, str) and size_bytes > 0
             is_right &= size_bytes == sizes[domain] * width * struct.calcsize(code)
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
@@ -269,14 +273,14 @@ def _restore_array(attribute: bpy.types.Attribute, folder: Path, file: str) -> N
         attribute.data.foreach_set(name, values)
 
 
-def _size_of_file(image: bpy.types.Image, folder: Path) -> int:
-    with _opened(folder, image[ARRAYS_BESIDE]) as file:
+def _size_of(folder: Path, name: object) -> int:
+    with _opened(folder, name) as file:
         return os.fstat(file.fileno()).st_size
 
 
 def _restore_image(image: bpy.types.Image, folder: Path) -> None:
     """Blender reads the file as it is, without looking into it."""
-    _size_of_file(image, folder)
+    _size_of(folder, image[ARRAYS_BESIDE])
     name = image.filepath_raw
     image.filepath_raw = str(folder / image[ARRAYS_BESIDE])
     image.pack()

@@ -92,12 +92,14 @@ def test_its_texture_is_packed_as_the_bytes_that_were_delivered(large):
 
 
 def test_it_comes_in_many_steps_and_nothing_is_in_the_scene_before_the_last(large):
-    loading, count = scene_package.Loading(large), 0
+    loading, count, long = scene_package.Loading(large), 0, 0
     while not loading.step():
         count += 1
+        long += loading.is_next_long
         assert not bpy.context.scene.objects
         assert all(mesh.users for mesh in bpy.data.meshes)
     assert count > 5
+    assert 2 < long < count / 2  # appending, packing, and setting what is large
 
 
 def faults_of(work) -> int:
