@@ -17,7 +17,8 @@ from ..session_state import state
 from . import on_original, placeholders
 from .status import show_message
 
-STEP_S = 0.002  # for so long another piece of work is begun in the same tick; long ones have their own
+STEP_S = 0.002  # for so long another piece of work is begun in the same tick
+LONG_AFTER_S = 0.0005  # and for so long one that takes some milliseconds by itself
 TRIES_MAX = 3  # if the artist undoes what is being loaded
 ENDLESS_S = 60.0  # an add-on's modal operator that runs for longer watches something, and is no tool
 
@@ -36,12 +37,12 @@ class _Arrival:
 
     def load(self) -> bool:
         """The next pieces; whether all is there, and time left in this tick to put it in its place."""
-        end = time.perf_counter() + STEP_S
-        while not self.is_there and time.perf_counter() < end:
+        start = time.perf_counter()
+        used_s = 0.0
+        while not self.is_there and used_s < (LONG_AFTER_S if self.loading.is_next_long else STEP_S):
             self.is_there = self.loading.step()
-            if self.loading.is_next_long:
-                return False  # it has a tick to itself
-        return self.is_there and time.perf_counter() < end
+            used_s = time.perf_counter() - start
+        return self.is_there and used_s < STEP_S
 
 
 @dataclass
