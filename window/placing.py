@@ -17,8 +17,8 @@ from ..session_state import state
 from . import on_original, placeholders
 from .status import show_message
 
-STEP_S = 0.002  # for so long another piece of work is begun in the same tick
-LONG_AFTER_S = 0.0005  # and for so long one that takes some milliseconds by itself
+STEP_S = 0.005  # for so long another piece of work, of a millisecond, is begun in the same tick
+LONG_AFTER_S = 0.0005  # and for so long one that takes up to 8 ms by itself
 TRIES_MAX = 3  # if the artist undoes what is being loaded
 ENDLESS_S = 60.0  # an add-on's modal operator that runs for longer watches something, and is no tool
 
