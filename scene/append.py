@@ -155,7 +155,6 @@ class Loading:
     def _load(self) -> Iterator[bool]:
         """Yields whether the next step is a long one."""
         yield from prefault(self._path.stat().st_size)
-        yield True
         objects, incomplete, self._renamed = _append(self._path)
         self._names += [each.name for each in objects]
         roots = [each for each in objects if each.parent is None]

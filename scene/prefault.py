@@ -25,11 +25,15 @@ free.restype = None
 
 
 def prefault(size_bytes: int) -> Iterator[bool]:
-    """Yields False after each slice; what is allocated right after the end gets the pages that were found.
+    """Yields False after each slice, and True before the end, for the long step of filling so much memory.
 
-    More than `MOST_BYTES` would not be kept until then: nothing is done for it.
+    What is allocated right after the end gets the pages that were found: they are held until then. More than
+    `MOST_BYTES` would not be kept, so nothing is done for it.
     """
-    if not SLICE_BYTES < size_bytes <= MOST_BYTES:
+    if size_bytes <= SLICE_BYTES:
+        return
+    if size_bytes > MOST_BYTES:
+        yield True
         return
     free(allocate(_SEEN_BYTES))
     # In one block, so that Blender's own is found in the same place; unless that would not be kept.
@@ -42,6 +46,7 @@ def prefault(size_bytes: int) -> Iterator[bool]:
             for start in range(0, block_bytes, SLICE_BYTES):
                 ctypes.memset(block + start, 0, min(SLICE_BYTES, block_bytes - start))
                 yield False
+        yield True
     finally:
         for block in blocks:
             free(block)

@@ -151,16 +151,13 @@ def restore_arrays(kind: str, name: str, folder: Path) -> Iterator[bool]:
     """
     if kind == "images":
         yield False
-        size_bytes = _size_of(folder, _incomplete(kind, name)[ARRAYS_BESIDE])
-        yield from prefault(size_bytes)
-        yield size_bytes > SLICE_BYTES
+        yield from prefault(_size_of(folder, _incomplete(kind, name)[ARRAYS_BESIDE]))
         _restore_image(_incomplete(kind, name), folder)
         return
     record = _checked(_incomplete(kind, name), folder)
     for elements, count in zip(("vertices", "edges"), record["counts"], strict=True):
         yield False
         yield from prefault(count * _ELEMENT_BYTES[elements])
-        yield count * _ELEMENT_BYTES[elements] > SLICE_BYTES
         held = getattr(_incomplete(kind, name), elements)
         held.add(count - len(held))
     for file, attribute, data_type, domain in record["arrays"]:
