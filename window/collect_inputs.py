@@ -4,7 +4,6 @@
 Everything is checked against the model's table here, before anything is sent or paid.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,9 +62,10 @@ def priced_inputs(model: Model, values: Values) -> dict[str, InputValue]:
     return job_inputs(model, values, lambda _, kind: InputFile(Path(), kind))
 
 
-def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object], folder: Path) -> InputFile:
-    """A picture's own file, else one made in `folder` for a job to keep. Raises RequestError."""
-    folder = Path(tempfile.mkdtemp(dir=folder))
+def save(
+    value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object], new_folder: Callable[[], Path]
+) -> InputFile:
+    """A picture's own file, else one made in a `new_folder` for a job to keep. Raises RequestError."""
     if isinstance(value, Meshes):
         found = [bpy.data.objects.get(name) for name in value.names]
         if None in found:
@@ -73,7 +73,7 @@ def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object
         objects = [each for each in found if each] or list(selected)
         if not objects:
             raise RequestError("Select a mesh object.")
-        path = folder / f"{safe_name(objects[0].name)}.blend"  # the worker turns it into a GLB
+        path = new_folder() / f"{safe_name(objects[0].name)}.blend"  # the worker turns it into a GLB
         for each in objects:
             each.update_from_editmode()
         bpy.data.libraries.write(str(path), set(objects), path_remap="ABSOLUTE")
@@ -83,7 +83,7 @@ def save(value: Picture | Meshes, kind: str, selected: Sequence[bpy.types.Object
         raise RequestError(f"The image {value.name} is no longer in this file. Choose another.")
     if own := _own_file(image, kind):
         return InputFile(own, kind)
-    path = folder / f"{safe_name(Path(image.name).stem)}.png"
+    path = new_folder() / f"{safe_name(Path(image.name).stem)}.png"
     save_image(image, path)
     return InputFile(path, kind, is_temporary=True)
 

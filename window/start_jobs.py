@@ -6,7 +6,8 @@ In a window it returns at once. Without one (`blender --background`) it sees the
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import bpy
@@ -47,10 +48,10 @@ def start_jobs(
         costs = [price.cost_cu if price else None for price in wanted.prices]
         settings = wanted.settings
         each_values = [properties.values_of(settings, model, values) | given for _, values in wanted.own]
-        with tempfile.TemporaryDirectory(dir=jobs.store.folder, prefix="asked-") as folder:
+        with _folders(jobs.store.folder) as new_folder:
             # All are complete before the first is written down.
             new_jobs = [
-                _new_job(context, jobs.service, model, values, target, cost_cu, Path(folder))
+                _new_job(context, jobs.service, model, values, target, cost_cu, new_folder)
                 for target, values, cost_cu in zip(wanted.targets, each_values, costs, strict=True)
             ]
             added = placeholders.add_jobs(
@@ -64,6 +65,16 @@ def start_jobs(
         properties.sync_jobs(context.window_manager, state.jobs)
         placing.find_placeholders()
     return started, problem
+
+
+@contextmanager
+def _folders(parent: Path) -> Generator[Callable[[], Path]]:
+    """What makes folders in `parent`, which are gone afterwards.
+
+    Most jobs need none: on a busy disk, removing one folder takes longer than all else that a click does.
+    """
+    with ExitStack() as stack:
+        yield lambda: Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent, prefix="asked-")))
 
 
 def request_key(
@@ -98,12 +109,12 @@ def _new_job(
     values: properties.Values,
     target: bpy.types.Object | None,
     cost_cu: float | None,
-    folder: Path,
+    new_folder: Callable[[], Path],
 ) -> NewJob:
-    """What is asked for one place, its files in `folder`. Raises InputError or RequestError."""
+    """One place's job; a `new_folder` has what is no file yet. Raises InputError or RequestError."""
     solids = placeholders.meshes_of([target] if target else context.selected_objects)
     inputs = collect_inputs.job_inputs(
-        model, values, lambda value, kind: collect_inputs.save(value, kind, solids, folder)
+        model, values, lambda value, kind: collect_inputs.save(value, kind, solids, new_folder)
     )
     own = on_original.own_of(context, model, values, target)
     profile = properties.profile_of(properties.get(context.scene))

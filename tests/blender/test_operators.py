@@ -248,7 +248,7 @@ def test_files_in_the_items_of_a_list_become_the_job_s(scene: Any, backend: Any,
     folder.mkdir()
 
     def save(value: Any, kind: str) -> Any:
-        return collect_inputs.save(value, kind, [], folder)
+        return collect_inputs.save(value, kind, [], lambda: folder)
 
     inputs = collect_inputs.job_inputs(model, set_up, save)
     assert [item["image"].path.name for item in inputs["views"]] == ["drawn.png", "horse.png"]
