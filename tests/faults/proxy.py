@@ -153,16 +153,16 @@ class FaultProxy:
         """No connection is taken any more once a request and its answer are as `is_last` says."""
         self._refuses_after = is_last
 
-    def refuse(self) -> None:
-        """From now on nothing listens; those who are connected are hung up on."""
-        with self._lock:
-            connections = list(self._connections)
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)  # at once, also where `accept` waits
-        except OSError:  # it has been closed
-            return
-        finally:
-            self._listener.close()
+    def refuse(self, but: socket.socket | None = None) -> None:
+        """From now on nothing listens; those who are connected are hung up on, `but` one."""
+        with self._lock:  # what is accepted meanwhile is hung up on by `_accept`
+            connections = self._connections - {but}
+            try:
+                self._listener.shutdown(socket.SHUT_RDWR)  # at once, also where `accept` waits
+            except OSError:  # it has been closed
+                return
+            finally:
+                self._listener.close()
         for connection in connections:
             hang_up(connection)
 
@@ -225,7 +225,12 @@ class FaultProxy:
             connection.settimeout(None)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
-                self._connections.add(connection)
+                is_refused = listener.fileno() < 0
+                if not is_refused:
+                    self._connections.add(connection)
+            if is_refused:
+                connection.close()
+                return
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
@@ -260,10 +265,13 @@ class FaultProxy:
             armed = next(matches, None)
             if armed:
                 armed.tried += 1
-        (armed.fault if armed else pass_on)(exchange)
-        if self._refuses_after and self._refuses_after(exchange.line, exchange.forward()[2]):
+        is_last = bool(self._refuses_after and self._refuses_after(exchange.line, exchange.forward()[2]))
+        if is_last:  # before it is answered: the client may ask on at once
             self._refuses_after = None
-            self.refuse()
+            self.refuse(but=exchange.connection)
+        (armed.fault if armed else pass_on)(exchange)
+        if is_last:
+            raise HangUpError(is_reset=False)
 
 
 def hang_up(connection: socket.socket, *, is_reset: bool = True) -> None:
