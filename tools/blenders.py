@@ -353,7 +353,7 @@ def run_all(runs: Sequence[Run]) -> list[Outcome]:
     handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with ThreadPoolExecutor(max_workers=min(4, 2 * (os.cpu_count() or 1))) as pool:
-            for run in [pool.submit(run) for run in runs]:
+            for run in [pool.submit(begin, run) for run in runs]:
                 outcomes.append(run.result())
                 report_on(outcomes[-1])
     finally:
@@ -362,6 +362,12 @@ def run_all(runs: Sequence[Run]) -> list[Outcome]:
         if INTERRUPTED:
             raise KeyboardInterrupt
     return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def begin(run: Run) -> Outcome:
+    if INTERRUPTED:  # else it makes its environment first, which takes a minute
+        fail("interrupted")
+    return run()
 
 
 def report_on(outcome: Outcome) -> None:
