@@ -58,12 +58,12 @@ class BackendScene:
         return jobs
 
     def work(self, rounds: int = 4) -> None:
-        """Some rounds of a worker, and a tick after each."""
+        """Some rounds of a worker; after each, all that it began has ended, and there is a tick."""
         worker = Worker(self.other, self.service, service="s", blenders=BlenderPool("none"), clock=self.clock)
         assert worker.take_lease()
         for _ in range(rounds):
             worker.round()
-            worker.tasks.wait(10)
+            worker.tasks.drain()
             self.clock.time += PAUSE_S
             self.backend.tick()
         self.other.drop_lease("s", worker.name)
