@@ -31,7 +31,9 @@ BLENDER = f"""#!{sys.executable}
 import json, os, pathlib, sys
 note = pathlib.Path({{folder!r}}, "starts", str(os.getpid()))
 note.parent.mkdir(exist_ok=True)
-note.write_text(" ".join(sys.argv[sys.argv.index("--") :] if "--" in sys.argv else []))
+part = note.with_name(f".{{{{note.name}}}}.part")
+part.write_text(" ".join(sys.argv[sys.argv.index("--") :] if "--" in sys.argv else []))
+os.replace(part, note)  # whole, whoever looks
 if {{is_broken}}:
     sys.exit(1)
 for line in sys.stdin:
@@ -61,7 +63,7 @@ def stand_in(folder: Path, *, is_broken: bool = False) -> str:
 
 def starts(folder: Path) -> dict[int, str]:
     """The stand-ins that were started, by process id, with what they were told to be ready for."""
-    return {int(path.name): path.read_text() for path in (folder / "starts").glob("*")}
+    return {int(path.name): path.read_text() for path in (folder / "starts").glob("[0-9]*")}
 
 
 def soon(is_so: Callable[[], object]) -> None:
@@ -325,7 +327,7 @@ def test_a_blender_that_waits_ends_with_its_worker_even_when_it_is_killed(
 def is_running(pid: int) -> bool:
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it ends between opening and reading
         return False
 
 
