@@ -6,6 +6,7 @@ import gzip
 import html
 import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -297,15 +298,20 @@ def test_what_spends_is_sent_once_whatever_happens(api: FakeApi, case: str) -> N
 
 
 def test_what_spends_is_sent_once_when_no_answer_comes_in_time(api: FakeApi) -> None:
+    has_arrived = threading.Event()
+
     def keep_waiting(_: Seen) -> Say:
-        api.server.is_over.wait(5)
+        has_arrived.set()
+        api.server.is_over.wait()
         return Say({"job": JOB})
 
     api.on("POST", "/v1/generate/custom/model_x", keep_waiting)
     with pytest.raises(NetworkError) as caught:
         api.client(timing=in_a_hurry(0.2)).generate("model_x", {})
     assert (caught.value.kind, caught.value.may_have_arrived) == ("timeout", True)
+    assert has_arrived.wait(60)  # the server may read it later than the client gives it up
     assert len(api.seen()) == 1
+    assert api.connections == 1
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -864,6 +870,10 @@ def test_a_head_has_a_deadline_as_a_whole(api: FakeApi, raw: list[bytes]) -> Non
     with pytest.raises(NetworkError) as caught:
         api.client(timing=in_a_hurry(0.4)).generate("model_x", {})
     assert caught.value.may_have_arrived
+    ends_at = time.monotonic() + 60
+    while not api.seen("POST"):  # the server may read it later than the client gives it up
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
     assert len(api.seen("POST")) == 1
 
 
@@ -908,7 +918,7 @@ def test_the_clock_is_the_services(api: FakeApi) -> None:
             handler.date_time_string = lambda timestamp=None: "Fri, 15 Jan 2027 08:00:00 GMT"
             super().send(handler)
 
-    scenario = api.client(timing=Timing(now=lambda: 1_800_000_030.0))
+    scenario = api.client(timing=Timing(elapsed_s=lambda: 50.0, now=lambda: 1_800_000_030.0))
     assert abs(scenario.now() - 1_800_000_030) < 1
     assert scenario.last_answer_at() is None
     api.on("GET", "/v1/jobs/job_1", Dated({"job": JOB}))
