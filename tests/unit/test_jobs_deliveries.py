@@ -361,7 +361,7 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
         listed = {"id": "asset_1", "url": f"{api.root}/file", "kind": "3d", "metadata": {"fileName": "a.glb"}}
         api.on("GET", "/v1/jobs/job_1", Say({"job": remote}))
         api.on("POST", "/v1/assets/get-bulk", Say({"assets": [listed]}))
-        api.on("GET", "/file", Say(bytes(1000), drip_s=0.01))
+        api.on("GET", "/file", Say(bytes(size := 100_000), drip_s=0.01))  # a quarter of an hour
         store = Store(tmp_path)
         job = store.add(NewJob(name="n", model_id="m", inputs={}, service="s"))
         for state in (State.UPLOADING, State.SUBMITTING, State.QUEUED, State.DOWNLOADING):
@@ -383,15 +383,15 @@ def test_a_worker_that_is_told_to_be_offline_ends_in_mid_download(tmp_path: Path
             time.sleep(0.02)
         process = started[0]
         assert watch.give_up_worker() is process
-        size = part.stat().st_size
-        while part.stat().st_size == size:  # it goes on with its transfers
+        before = part.stat().st_size
+        while part.stat().st_size == before:  # it goes on with its transfers
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         end_at_once(process)
         assert process.wait(timeout=30)
         let_go(process)
-        assert 0 < part.stat().st_size < 1000
+        assert 0 < part.stat().st_size < size
         assert store.get(job.id).state is State.DOWNLOADING
         assert api.seen()[-1].path == "/file"
 
@@ -411,7 +411,8 @@ def test_the_worker_of_a_closed_backend_hears_of_online_access_that_goes_off(tmp
         state.end_offline(lambda service: True)
         assert workers[0].poll() is None
         state.end_offline(lambda service: service == "b")
-        workers[0].returncode = None
+        if workers[0].returncode == 0:  # it was let go before its end was seen
+            workers[0].returncode = None
         assert workers[0].wait(30)
         assert workers[1].poll() is None
         state.let_go_of_workers()
