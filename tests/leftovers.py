@@ -45,8 +45,11 @@ subprocess.Popen.__init__ = _start_marked  # pyright: ignore[reportAttributeAcce
 
 
 @contextlib.contextmanager
-def ended(grace_s: float = GRACE_S) -> Iterator[None]:
-    """What is started inside has to have ended soon after; what has not is ended, and the test fails."""
+def ended(grace_s: float | None = None) -> Iterator[None]:
+    """What is started inside has to have ended `grace_s` (GRACE_S) later; what has not is ended, and the test
+    fails.
+    """
+    grace_s = GRACE_S if grace_s is None else grace_s
     mark = f"{os.getpid()}.{next(_numbers)}"
     started: list[subprocess.Popen[Any]] = []
     _scopes.append((mark, started))
