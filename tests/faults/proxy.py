@@ -149,6 +149,15 @@ class FaultProxy:
             self._armed.append(armed)
         return armed
 
+    def is_to_spoil(self, line: str) -> bool:
+        """Whether such a request would get a faulty answer if it came in now."""
+        with self._lock:
+            return self._fault_or_none(line) is not None
+
+    def _fault_or_none(self, line: str) -> Armed | None:
+        armed = (each for each in self._armed if each.tried < each.times and each.pattern.match(line))
+        return next(armed, None)
+
     def refuse_after(self, is_last: Callable[[str, bytes], bool]) -> None:
         """No connection is taken any more once a request and its answer are as `is_last` says."""
         self._refuses_after = is_last
@@ -259,10 +268,7 @@ class FaultProxy:
 
     def _answer(self, exchange: Exchange) -> None:
         with self._lock:
-            matches = (
-                each for each in self._armed if each.tried < each.times and each.pattern.match(exchange.line)
-            )
-            armed = next(matches, None)
+            armed = self._fault_or_none(exchange.line)
             if armed:
                 armed.tried += 1
         is_last = bool(self._refuses_after and self._refuses_after(exchange.line, exchange.forward()[2]))
