@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from faults.proxy import FAULTS, Exchange, Fault, status_fault
 from faults.rig import SECRET, SERVICE, Rig
-from leaks import find_in_files, find_in_processes
+from leaks import descendants, find_in_files, find_in_processes
 from maquette.client import Credentials, ScenarioError
 from maquette.jobs import State, Store, WorkerSettings, start_worker
 from service import fake_blender
@@ -137,7 +137,7 @@ def test_a_worker_and_its_children_keep_it_to_themselves(
     try:
         wait_for(planted, State.CONVERTING)
         time_limit = time.monotonic() + 30
-        while len(find_children(process.pid)) < 1 and time.monotonic() < time_limit:
+        while not descendants(process.pid) and time.monotonic() < time_limit:
             time.sleep(0.02)
         found = find_in_processes(process.pid, forms(), is_environment_of_root_checked=False)
         assert not found, found
@@ -175,14 +175,6 @@ def test_a_reason_that_has_the_secret_reaches_neither_the_store_nor_the_log(
     assert planted.job().message == "bad credentials: ***. not ***"
     assert not find_in_files(planted.folder, forms())
     assert not any(form.decode() in caplog.text for form in forms())
-
-
-def find_children(pid: int) -> list[str]:
-    return [
-        word
-        for task in Path(f"/proc/{pid}/task").glob("*")
-        for word in (task / "children").read_text().split()
-    ]
 
 
 def wait_for(rig: Rig, state: State) -> None:
