@@ -56,7 +56,7 @@ class Caller:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"Content-Type": "x/y", **given}, method=method)
         try:
-            with self._open(request, timeout=10) as response:
+            with self._open(request, timeout=60) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -96,6 +96,6 @@ class Caller:
         """The job, that much later."""
         self.clock.time += after_s
         for build in list(self.sandbox.lifecycle.builds.values()):
-            build.exception(10)
+            build.exception(60)
         self.sandbox.lifecycle.tick()
         return self.ask("GET", f"/jobs/{job_id}")["job"]

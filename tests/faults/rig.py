@@ -173,7 +173,7 @@ class Rig:
             self.sleep(1.0 if worker.tasks else 5.0)
             worker.tasks.drain()
             for build in list(self.sandbox.lifecycle.builds.values()):
-                build.exception(10)
+                build.exception(60)
             self.sandbox.lifecycle.tick()
         return False
 

@@ -39,7 +39,7 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
 
     def finish() -> None:
         for build in list(rig.sandbox.lifecycle.builds.values()):
-            build.exception(10)
+            build.exception(60)
         rig.sleep(60)
         rig.sandbox.lifecycle.tick()
 

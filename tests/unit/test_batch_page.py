@@ -82,7 +82,7 @@ def test_the_page_works_in_a_browser_with_a_thousand_rows(tmp_path: Path) -> Non
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
         [CHROMIUM, *options, "--window-size=1300,900", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, timeout=100,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     match = re.search(r'<pre id="found">(.*?)</pre>', done.stdout)
     assert match, done.stderr[-2000:]

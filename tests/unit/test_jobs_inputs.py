@@ -278,7 +278,7 @@ def test_a_large_file_holds_neither_the_lease_nor_other_jobs_up(
     may_go_on = threading.Event()
 
     def sha256_of(path: Path) -> str:
-        assert path.name != "large.png" or may_go_on.wait(30)
+        assert path.name != "large.png" or may_go_on.wait(600)
         return files.sha256_of(path)
 
     monkeypatch.setattr("maquette.jobs.input_files.sha256_of", sha256_of)

@@ -63,7 +63,7 @@ def test_a_job_waits_for_its_build_however_long(tmp_path: Path) -> None:
     gate = threading.Event()
 
     def build(request: dict[str, Any], folder: Path) -> dict[str, Any]:
-        gate.wait(10)
+        gate.wait(600)
         return build_nothing(request, folder)
 
     caller = Caller(tmp_path, build=build)
