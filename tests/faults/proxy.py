@@ -8,6 +8,7 @@ import gzip
 import http.client
 import io
 import json
+import os
 import re
 import socket
 import struct
@@ -127,8 +128,11 @@ class FaultProxy:
         self.is_held = threading.Event()
         self._go_on = threading.Event()
         self._connections: set[socket.socket] = set()
+        self._hung_up: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self.port = 0
+        # It has the port while nobody listens, so that no other process gets it. (Windows knows no such way.)
+        self._place = bound_to(0) if os.name == "posix" else None
+        self.port = self._place.getsockname()[1] if self._place else 0
         self._listen()
 
     @property
@@ -166,6 +170,7 @@ class FaultProxy:
         """From now on nothing listens; those who are connected are hung up on, `but` one."""
         with self._lock:  # what is accepted meanwhile is hung up on by `_accept`
             connections = self._connections - {but}
+            self._hung_up |= connections
             try:
                 self._listener.shutdown(socket.SHUT_RDWR)  # at once, also where `accept` waits
             except OSError:  # it has been closed
@@ -209,11 +214,14 @@ class FaultProxy:
         self.refuse()
         for thread in self._threads:
             thread.join(5)
+        if self._place:
+            self._place.close()
 
     # The sockets.
 
     def _listen(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
+        self._listener = bound_to(self.port)
+        self._listener.listen()
         self._listener.settimeout(0.05)
         self.port = self._listener.getsockname()[1]
         self._start(self._accept, self._listener)
@@ -246,6 +254,8 @@ class FaultProxy:
         try:
             with connection.makefile("rb") as stream:
                 while exchange := self._read(connection, stream):
+                    if connection in self._hung_up:  # the request came before this thread heard of it
+                        raise HangUpError
                     self._answer(exchange)
         except HangUpError as how:
             hang_up(connection, is_reset=how.is_reset)
@@ -254,6 +264,7 @@ class FaultProxy:
         finally:
             with self._lock:
                 self._connections.discard(connection)
+                self._hung_up.discard(connection)
             connection.close()
 
     def _read(self, connection: socket.socket, stream: io.BufferedReader) -> Exchange | None:
@@ -278,6 +289,15 @@ class FaultProxy:
         (armed.fault if armed else pass_on)(exchange)
         if is_last:
             raise HangUpError(is_reset=False)
+
+
+def bound_to(port: int) -> socket.socket:
+    """A socket at that port of this machine, which a second one may have, too, as long as neither listens."""
+    bound = socket.socket()
+    if os.name == "posix":  # on Windows it would share what listens
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
 
 
 def hang_up(connection: socket.socket, *, is_reset: bool = True) -> None:
