@@ -7,7 +7,8 @@ import socket
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -160,6 +161,14 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # a client that hangs up is part of the tests
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address of this machine at which nothing answers, whatever else is started here meanwhile."""
+    with socket.socket() as taken:  # and never listened at
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 class FakeApi:

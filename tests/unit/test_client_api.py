@@ -37,7 +37,7 @@ from maquette.client.api import MAX_PAGES
 from maquette.client.elapsed import Timing
 from maquette.client.service_clock import ServiceClock
 
-from .fake_api import IMPATIENT, JOB, KEY, FakeApi, File, Say, Seen
+from .fake_api import IMPATIENT, JOB, KEY, FakeApi, File, Say, Seen, nobody
 
 
 def in_a_hurry(answer_timeout_s: float) -> Timing:
@@ -370,14 +370,13 @@ def test_what_spends_does_not_use_a_connection_that_may_be_stale(api: FakeApi) -
 
 
 def test_nobody_there_means_that_nothing_can_have_arrived() -> None:
-    with FakeApi() as gone:
-        url = gone.url
-    scenario = Scenario(url, Credentials("a", "b"))
-    try:
-        raise ConnectionResetError("something else that the caller is busy with")
-    except ConnectionResetError:
-        with pytest.raises(NetworkError, match=r"Nothing answers at 127\.0\.0\.1") as caught:
-            scenario.generate("model_x", {})
+    with nobody() as root:
+        scenario = Scenario(f"{root}/v1", Credentials("a", "b"))
+        try:
+            raise ConnectionResetError("something else that the caller is busy with")
+        except ConnectionResetError:
+            with pytest.raises(NetworkError, match=r"Nothing answers at 127\.0\.0\.1") as caught:
+                scenario.generate("model_x", {})
     assert (caught.value.kind, caught.value.may_have_arrived) == ("refused", False)
 
 
@@ -404,11 +403,10 @@ def test_a_missing_certificate_file_is_told_as_such(monkeypatch: pytest.MonkeyPa
 def test_a_proxy_that_is_not_there_means_that_nothing_can_have_arrived(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with FakeApi() as gone:
-        proxy = gone.root
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(NetworkError, match="proxy") as caught:
-        Scenario("https://no-such-host.invalid/v1", Credentials("a", "b")).generate("model_x", {})
+    with nobody() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        with pytest.raises(NetworkError, match="proxy") as caught:
+            Scenario("https://no-such-host.invalid/v1", Credentials("a", "b")).generate("model_x", {})
     assert (caught.value.kind, caught.value.may_have_arrived) == ("proxy", False)
 
 
