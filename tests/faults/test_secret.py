@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_a_worker_and_its_children_keep_it_to_themselves(
     try:
         wait_for(planted, State.CONVERTING)
         time_limit = time.monotonic() + 30
-        while not descendants(process.pid) and time.monotonic() < time_limit:
+        while not (children := descendants(process.pid)) and time.monotonic() < time_limit:
             time.sleep(0.02)
         found = find_in_processes(process.pid, forms(), is_environment_of_root_checked=False)
         assert not found, found
@@ -147,6 +148,8 @@ def test_a_worker_and_its_children_keep_it_to_themselves(
         gate.touch()
         if end == "done":
             wait_for(planted, State.READY)
+        else:
+            wait_for_end(children)  # until then it writes and renames what is looked through below
     finally:
         gate.touch()
         process.kill()
@@ -184,6 +187,15 @@ def wait_for(rig: Rig, state: State) -> None:
         rig.clock.time = time.time()
         rig.sandbox.lifecycle.tick()
         time.sleep(0.02)
+
+
+def wait_for_end(pids: list[int]) -> None:
+    ends_at = time.monotonic() + 60
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended, and was collected
+            while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+                assert time.monotonic() < ends_at
+                time.sleep(0.02)
 
 
 def test_what_looks_for_the_secret_finds_it(tmp_path: Path) -> None:
