@@ -171,8 +171,9 @@ def test_another_object_than_was_shown_is_asked_about(scene: Any, backend: Any, 
 
 
 def test_a_price_that_cannot_have_been_read_is_asked_about(
-    scene: Any, backend: Any, questions: list[str]
+    scene: Any, backend: Any, questions: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dialog, "UNREAD_S", float("inf"))  # however long a busy machine takes to press
     before = list(backend.jobs.order)
     write(scene, "a price that has just come")
     until(lambda: dialog.offer_now(bpy.context).cost_cu is not None)
