@@ -70,7 +70,7 @@ class HoldingProxy:
                 if proxy.wait(line, "request"):
                     self.close_connection = True
                     return
-                for pattern, (status, reason) in proxy.refusals.items():
+                for pattern, (status, reason) in list(proxy.refusals.items()):  # a test may clear them now
                     if re.match(pattern, line):
                         proxy.refused += 1
                         self._send(status, json.dumps({"reason": reason}).encode(), {})
