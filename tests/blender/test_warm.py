@@ -13,6 +13,12 @@ from model_files import triangle
 _pool = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs.blender_pool")
 
 
+@pytest.fixture(autouse=True)
+def time_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Blender that ends is killed after some seconds, which a busy machine may take."""
+    monkeypatch.setattr(_pool, "_END_S", 120.0)
+
+
 def test_a_blender_that_was_started_ahead_converts(tmp_path: Path) -> None:
     model = tmp_path / "model.glb"
     model.write_bytes(glb(*triangle()))
