@@ -94,10 +94,10 @@ inside() {  # process 1 of the new namespaces: lays the machine's folders over t
         screen=$2 display_file=$3; shift 3
         [ -n "$screen" ] || exec "$@"
         coproc XVFB { exec Xvfb -displayfd 1 -screen 0 "$screen" -dpi 96 -nolisten tcp -noreset -ac +extension GLX 2>"$HOME/.xvfb.log"; }
-        read -r -t 20 number <&"${XVFB[0]}" || { cat "$HOME/.xvfb.log" >&2; exit 125; }
+        read -r -t 120 number <&"${XVFB[0]}" || { cat "$HOME/.xvfb.log" >&2; exit 125; }
         export DISPLAY=:$number
         openbox >"$HOME/.openbox.log" 2>&1 &
-        timeout 10 bash -c "until xprop -root _NET_SUPPORTING_WM_CHECK | grep -q 0x; do sleep 0.05; done" ||
+        timeout 120 bash -c "until xprop -root _NET_SUPPORTING_WM_CHECK | grep -q 0x; do sleep 0.05; done" ||
             { cat "$HOME/.openbox.log" >&2; exit 125; }
         [ -z "$display_file" ] || { echo "$DISPLAY" >"$display_file.new" && mv "$display_file.new" "$display_file"; }
         status=0
