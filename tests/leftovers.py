@@ -23,7 +23,7 @@ import pytest
 
 P = ParamSpec("P")
 R = TypeVar("R")
-GRACE_S = 20.0  # a worker whose command was killed may first finish its transfers
+GRACE_S = 120.0  # a worker whose command was killed may first finish its transfers and conversions
 _NAME = "STARTED_BY_TEST"
 _numbers = itertools.count(1)
 _failed: set[str] = set()  # the tests that did
