@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 SETTLE_S = 0.15  # for Blender to draw what an event changed
 HOVER_S = 0.04  # for a button to notice the pointer
 ROW_PX = 20  # a button's height at interface scale 1
+BUSY = 6  # times as long as on a quiet machine: so long a busy one may take for anything
 Steps = Generator[float, None, None]
 Place = tuple[int, int]
 
@@ -124,8 +125,8 @@ class Window:
         return region.x + left, region.y + region.height - top - height, width, height
 
     def until(self, is_true: Callable[[], object], timeout_s: float, what: str) -> Steps:
-        """Waits for it, as a check; the scenario ends if it does not come."""
-        start = time.monotonic()
+        """Waits for it, as a check; the scenario ends if it does not come. Seconds of a quiet machine."""
+        start, timeout_s = time.monotonic(), timeout_s * BUSY
         while not is_true():
             if time.monotonic() - start > timeout_s:
                 self.picture(f"failed-{len(self.checks) + 1}")

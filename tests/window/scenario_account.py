@@ -11,7 +11,7 @@ from typing import Any, cast
 import bpy
 import expected
 import recorder
-from driver import ScenarioError, Steps, Window
+from driver import BUSY, ScenarioError, Steps, Window
 from leaks import descendants, find_in_files, find_in_processes
 
 NOWHERE = "http://127.0.0.1:9"
@@ -134,7 +134,7 @@ def made_with(w: Window, secrets: list[bytes]) -> Steps:
     yield from expected.in_view(w, lambda: cast("Any", bpy.ops).maquette.generate("INVOKE_DEFAULT"))
     told: set[tuple[int, str]] = set()
     seen: set[int] = set()
-    ends_at = time.monotonic() + 120
+    ends_at = time.monotonic() + 120 * BUSY
     while not expected.is_placed("horse") and time.monotonic() < ends_at:
         told |= set(find_in_processes(os.getpid(), secrets, is_environment_of_root_checked=True))
         seen |= set(descendants(os.getpid()))
@@ -188,7 +188,7 @@ def problem(w: Window) -> str:
 
 def told(p: Preferences, name: str, is_told: Callable[[], bool]) -> Steps:
     """Waits until the problem is told, and shows how."""
-    end = time.monotonic() + 40
+    end = time.monotonic() + 40 * BUSY
     while not is_told() and time.monotonic() < end:
         yield 0.1
     p.check(is_told(), f"{name} is told", problem(p))
