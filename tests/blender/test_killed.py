@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whatever is killed at whatever point, the model gets made, and is paid for once."""
 
+import contextlib
 import importlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import bpy
 import pytest
 from commands import HORSE, Sandbox, command, kill_worker, run, running_sandbox
 from holding import HoldingProxy
+from leaks import descendants
 
 jobs = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs")
 
@@ -28,11 +31,12 @@ pytestmark = [
 LONG_AGO_S = 7200.0
 SUBMIT = r"POST /v1/generate/custom/[^?]*$"
 UPLOAD = (r"POST /v1/assets\?|POST /v1/assets$", "answer")
+DOWNLOAD = (r"POST /v1/assets/get-bulk", "answer")
 POINTS = {
     "upload": UPLOAD,
     "submit": (SUBMIT, "answer"),
     "poll": (r"GET /v1/jobs\?", "answer"),
-    "download": (r"POST /v1/assets/get-bulk", "answer"),
+    "download": DOWNLOAD,
     "convert": None,
 }
 
@@ -52,18 +56,42 @@ class Run:
         self.state = folder / "state"
         self.env = {**sandbox.env, "MAQUETTE_API_URL": self.proxy.api, "MAQUETTE_STATE": str(self.state)}
         self.process: subprocess.Popen[str] | None = None
+        self.frozen: list[int] = []  # the processes of the Blender that converts
 
     def start(self, point: tuple[str, str] | None, *words: str) -> None:
-        if point:
-            self.proxy.hold(*point)
+        """Returns when it has come to the point of the conversation; None: to the conversion."""
+        if point or sys.platform == "linux":
+            self.proxy.hold(*(point or DOWNLOAD))
         self.process = subprocess.Popen(
             command("generate", HORSE, "-p", "targetFaceNum=2000", "-o", str(self.target), *words),
             env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        if point:
+        if point or sys.platform == "linux":
             assert self.proxy.is_held.wait(90)
-        else:
+        if not point:
+            if sys.platform == "linux":
+                self.freeze_converter()
+                self.proxy.go_on()
             self.wait_for_state(jobs.State.CONVERTING)
+
+    def freeze_converter(self) -> None:
+        """Stops the Blender that is started ahead of the result: a conversion is over in no time."""
+        assert self.process is not None
+        deadline = time.monotonic() + 90
+        while not self.frozen:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            for pid in descendants(self.process.pid):
+                with contextlib.suppress(OSError):  # it has just ended
+                    if b"background_main.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        os.kill(pid, signal.SIGSTOP)
+                        self.frozen.append(pid)
+
+    def thaw_converter(self) -> None:
+        for pid in self.frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self.frozen.clear()
 
     def wait_for_state(self, state: str) -> None:
         deadline = time.monotonic() + 90
@@ -96,6 +124,7 @@ class Run:
 
     def kill_worker(self) -> None:
         kill_worker(self.state)
+        self.thaw_converter()  # which goes on by itself
 
     def kill_command(self) -> None:
         assert self.process is not None
@@ -107,6 +136,7 @@ class Run:
 def stopped(sandbox: Sandbox, tmp_path: Path) -> Iterator[Run]:
     made = Run(sandbox, tmp_path)
     yield made
+    made.thaw_converter()
     made.proxy.close()
     if made.process is not None and made.process.poll() is None:
         made.process.kill()
