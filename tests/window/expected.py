@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What scenarios look at: the scene, the job store of the user's folder, what held the main thread."""
 
+import contextlib
 import os
 import re
+import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -152,17 +154,39 @@ def job(w: Window, place: int) -> Any:
     return jobs.by_id[jobs.order[place]]
 
 
-def processes_of(folder: Path) -> list[str]:
+def processes_of(folder: Path) -> dict[int, str]:
     """Command lines of processes that work in this folder, this one apart."""
-    found = []
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:  # it has just ended
             continue
         if str(folder) in line and f"/{os.getpid()}/" not in str(file) and "run.py" not in line:
-            found.append(line)
+            found[int(file.parent.name)] = line
     return found
+
+
+@contextlib.contextmanager
+def sandbox_frozen(w: Window) -> Iterator[None]:
+    """No result comes meanwhile, however long a busy machine takes to press the keys: within a minute, after
+    which a request is given up.
+    """
+    # More than one while it starts another program: a copy of it that is about to become that.
+    frozen = [pid for pid, line in processes_of(w.folder).items() if " sandbox.server " in line]
+    assert frozen
+    for process in frozen:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in frozen:
+            os.kill(process, signal.SIGCONT)
+
+
+def submitted(w: Window) -> Steps:
+    """Waits until the service has the newest job."""
+    yield from w.until(lambda: job(w, 0).state in ("queued", "running"), 60, "the service has the job")
 
 
 def is_placed(name: str) -> bool:

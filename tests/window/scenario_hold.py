@@ -34,9 +34,10 @@ def steps(w: Window) -> Steps:
     cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = 1_000_000, False, False
     del render, cycles
     yield from expected.generate(w)
-    yield from w.move(w.view_point(0.3, 0.3))
-    yield from w.key("F12")
-    yield from w.until(lambda: bpy.app.is_job_running("RENDER"), 10, "a render runs")
+    with expected.sandbox_frozen(w):
+        yield from w.move(w.view_point(0.3, 0.3))
+        yield from w.key("F12")
+        yield from w.until(lambda: bpy.app.is_job_running("RENDER"), 10, "a render runs")
     yield from expected.held_back(w, "a render runs")
     w.picture("render")
     w.check(bpy.app.is_job_running("RENDER"), "the render still runs")
@@ -49,9 +50,10 @@ def steps(w: Window) -> Steps:
     yield from expected.generate(w)
     bpy.ops.object.select_all(action="DESELECT")
     bpy.data.objects["Cube"].select_set(True)
-    yield from w.move(w.view_point(0.3, 0.3))
-    yield from w.key("g")
-    yield from w.move(w.view_point(0.4, 0.35))
+    with expected.sandbox_frozen(w):
+        yield from w.move(w.view_point(0.3, 0.3))
+        yield from w.key("g")
+        yield from w.move(w.view_point(0.4, 0.35))
     yield from expected.held_back(w, "a tool has the mouse")
     yield from w.move(w.view_point(0.45, 0.4))
     w.picture("grab")
@@ -67,9 +69,10 @@ def steps(w: Window) -> Steps:
     # Knife, in Edit Mode
     name = yield from expected.generate(w)
     bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
-    yield from w.move(w.place_of((0.0, 0.0, 0.0)))
-    yield from w.key("Tab", "k")
-    yield from w.click(w.place_of((0.0, -0.5, 1.0)))
+    with expected.sandbox_frozen(w):
+        yield from w.move(w.place_of((0.0, 0.0, 0.0)))
+        yield from w.key("Tab", "k")
+        yield from w.click(w.place_of((0.0, -0.5, 1.0)))
     yield from expected.held_back(w, "the knife is out")
     w.picture("knife")
     yield from w.click(w.place_of((0.0, 0.5, 1.0)))

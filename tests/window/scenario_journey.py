@@ -32,15 +32,17 @@ def steps(w: Window) -> Steps:
     w.check(placeholder.type == "EMPTY" and "maquette_awaits" in placeholder, "it is an empty that waits")
 
     # Modelling goes on.
-    cube = w.place_of((0.0, 0.0, 0.0))
-    yield from w.click(cube)
-    yield from w.key("g", "z")
-    yield from w.type("0.5")
-    yield from w.key("Return")
-    w.check(abs(bpy.data.objects["Cube"].location.z - 0.5) < 1e-5, "a cube can be moved meanwhile")
-    yield from w.key("Tab")
-    w.check(bpy.context.mode == "EDIT_MESH", "Edit Mode can be entered meanwhile")
-    w.picture("waiting")
+    yield from expected.submitted(w)
+    with expected.sandbox_frozen(w):
+        cube = w.place_of((0.0, 0.0, 0.0))
+        yield from w.click(cube)
+        yield from w.key("g", "z")
+        yield from w.type("0.5")
+        yield from w.key("Return")
+        w.check(abs(bpy.data.objects["Cube"].location.z - 0.5) < 1e-5, "a cube can be moved meanwhile")
+        yield from w.key("Tab")
+        w.check(bpy.context.mode == "EDIT_MESH", "Edit Mode can be entered meanwhile")
+        w.picture("waiting")
     yield from w.until(lambda: expected.is_placed("horse"), 120, "the 3D model arrives")
     yield 1.0
     w.picture("arrived-in-edit-mode")
