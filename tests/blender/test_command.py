@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line as a person or a script uses it, each command in a Blender of its own, on the sandbox."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any
 import bpy
 import pytest
 from commands import EXAMPLES, HORSE, NOBODY, Sandbox, command, read_json, run, running_sandbox
+from holding import HoldingProxy
 
 jobs = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs")
 
@@ -266,29 +268,32 @@ def test_models_are_listed_and_described(sandbox: Sandbox) -> None:
 
 
 def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Path) -> None:
-    env = {**sandbox.env, "MAQUETTE_STATE": str(tmp_path / "state")}
     paid = sandbox.stats()["paidJobs"]
     target = tmp_path / "horse.glb"
-    process = subprocess.Popen(
-        command("generate", HORSE, "-o", str(target)), env=env, stderr=subprocess.PIPE, text=True,
-        stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "queued" in line:
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "maquette resume" in rest
-    assert "Traceback" not in rest
-    elsewhere = run("resume", "--sandbox", env=env)
-    assert (elsewhere.returncode, "are left: give its --api-url" in elsewhere.stderr) == (0, True)
-    done = run("resume", env=env)
-    assert done.returncode == 0, done.stderr
-    assert target.exists()
-    assert sandbox.stats()["paidJobs"] == paid + 1
-    assert run("resume", env=env).stderr.strip() == "Nothing to resume."
+    with contextlib.closing(HoldingProxy(sandbox.api)) as proxy:
+        env = {**sandbox.env, "MAQUETTE_STATE": str(tmp_path / "state"), "MAQUETTE_API_URL": proxy.api}
+        proxy.hold(r"GET /v1/jobs\?", "answer")  # it stays queued until it is interrupted
+        process = subprocess.Popen(
+            command("generate", HORSE, "-o", str(target)), env=env, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "queued" in line:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        _, rest = process.communicate(timeout=60)
+        proxy.go_on()
+        assert process.returncode == 130
+        assert "maquette resume" in rest
+        assert "Traceback" not in rest
+        elsewhere = run("resume", "--sandbox", env=env)
+        assert (elsewhere.returncode, "are left: give its --api-url" in elsewhere.stderr) == (0, True)
+        done = run("resume", env=env)
+        assert done.returncode == 0, done.stderr
+        assert target.exists()
+        assert sandbox.stats()["paidJobs"] == paid + 1
+        assert run("resume", env=env).stderr.strip() == "Nothing to resume."
     other = run("resume", "--api-url", "https://example.com/v1", env=env)
     assert (other.returncode, other.stderr.strip()) == (0, "Nothing to resume.")
 
@@ -299,7 +304,8 @@ def test_what_an_interruption_says_to_type_brings_the_model(tmp_path: Path) -> N
     blender, background, *rest = command("generate", HORSE, *words)
     process = subprocess.Popen(
         [blender, background, "--online-mode", *rest],
-        env={**os.environ, "MAQUETTE_SANDBOX_OPTIONS": "--delay 2"},
+        # Long enough to be interrupted in; the sandbox that is started anew takes its usual 2 s for the job.
+        env={**os.environ, "MAQUETTE_SANDBOX_OPTIONS": "--delay 600"},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
