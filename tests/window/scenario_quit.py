@@ -7,12 +7,14 @@ import bpy
 import expected
 from driver import Steps, Window
 
+JOB_S = 600  # in the second part the sandbox is another one, to which it is done
+
 
 def steps(w: Window) -> Steps:
-    inputs = yield from expected.in_sandbox(w, 12)
+    inputs = yield from expected.in_sandbox(w, JOB_S)
     expected.choose_horse(inputs)
     yield from expected.generate(w)
-    yield from w.until(lambda: expected.job(w, 0).state == "running", 30, "the job runs")
+    yield from expected.submitted(w)
     bpy.ops.wm.save_as_mainfile(filepath=str(w.folder / "quit.blend"))
     bpy.ops.wm.save_userpref()
     (w.folder / "quit-at.txt").write_text(str(time.time()))
@@ -23,9 +25,8 @@ def steps_2(w: Window) -> Steps:
     expected.slow_down(12)
     asked, ended = (float((w.folder / f"{name}-at.txt").read_text()) for name in ("quit", "ended"))
     took = ended - asked
-    w.check(took < 5, "Blender ends at once, with a job under way", f"{took:.1f} s")
-    left = expected.processes_of(w.folder)
-    w.check(not left, "and leaves no process behind", left)
+    w.check(took < JOB_S / 4, "Blender ends, and waits for no job that is under way", f"{took:.1f} s")
+    yield from w.until(lambda: not expected.processes_of(w.folder), 60, "and leaves no process behind")
     bpy.ops.wm.open_mainfile(filepath=str(w.folder / "quit.blend"))
     yield from w.until(lambda: expected.is_placed("horse"), 90, "it goes on by itself, and arrives")
     yield from w.open_sidebar()
