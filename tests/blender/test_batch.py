@@ -338,24 +338,30 @@ def test_two_machines_split_a_folder_between_them(sandbox: Sandbox, tmp_path: Pa
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGINT")
 def test_ctrl_c_leaves_a_page_and_a_batch_that_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
-    manifest, before, out = write_manifest(tmp_path, few(3)), paid(sandbox), tmp_path / "out"
+    rows = few(3)
+    rows[1] = {"id": "row 1", "prompt": "mug", "model": "model_meshy-txt23d"}
+    manifest, before, out = write_manifest(tmp_path, rows), paid(sandbox), tmp_path / "out"
     words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb", "--concurrency", "1")
-    process = subprocess.Popen(
-        command(*words), env=sandbox.env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if ": done" in line:
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130, rest
-    assert "the same command picks it up" in rest
-    assert "Traceback" not in rest
-    assert results(out)[0]["state"] == "done"
-    assert (out / "index.html").exists()
-    assert run(*words, env=sandbox.env).returncode == 0
+    with contextlib.closing(HoldingProxy(sandbox.api)) as proxy:
+        env = {**sandbox.env, "MAQUETTE_API_URL": proxy.api}
+        proxy.hold(r"POST /v1/generate/custom/model_meshy-txt23d$", "answer")  # or it may all be done by then
+        process = subprocess.Popen(
+            command(*words), env=env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if ": done" in line:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        _, rest = process.communicate(timeout=60)
+        proxy.go_on()
+        assert process.returncode == 130, rest
+        assert "the same command picks it up" in rest
+        assert "Traceback" not in rest
+        assert results(out)[0]["state"] == "done"
+        assert (out / "index.html").exists()
+        assert run(*words, env=env).returncode == 0
     assert paid(sandbox) == before + 3
 
 
