@@ -16,7 +16,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, Sandbox, command, kill_worker, run, running_sandbox
+from commands import EXAMPLES, TIMEOUT_S, Sandbox, command, kill_worker, run, running_sandbox
 from holding import HoldingProxy
 
 pytestmark = pytest.mark.skipif(
@@ -305,7 +305,7 @@ def test_killed_again_and_again_every_row_is_made_and_paid_for_once(sandbox: San
                 command(*words), env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-            assert proxy.is_held.wait(90), point
+            assert proxy.is_held.wait(TIMEOUT_S), point
             if is_worker_killed:
                 kill_worker(out / ".maquette" / "machines" / "main")
             os.killpg(process.pid, signal.SIGKILL)
@@ -354,7 +354,7 @@ def test_ctrl_c_leaves_a_page_and_a_batch_that_goes_on(sandbox: Sandbox, tmp_pat
             if ": done" in line:
                 os.killpg(process.pid, signal.SIGINT)
                 break
-        _, rest = process.communicate(timeout=60)
+        _, rest = process.communicate(timeout=TIMEOUT_S)
         proxy.go_on()
         assert process.returncode == 130, rest
         assert "the same command picks it up" in rest

@@ -17,7 +17,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, HORSE, NOBODY, Sandbox, command, read_json, run, running_sandbox
+from commands import EXAMPLES, HORSE, NOBODY, TIMEOUT_S, Sandbox, command, read_json, run, running_sandbox
 from holding import HoldingProxy
 
 jobs = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs")
@@ -282,7 +282,7 @@ def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Pa
             if "queued" in line:
                 os.killpg(process.pid, signal.SIGINT)
                 break
-        _, rest = process.communicate(timeout=60)
+        _, rest = process.communicate(timeout=TIMEOUT_S)
         proxy.go_on()
         assert process.returncode == 130
         assert "maquette resume" in rest
@@ -314,14 +314,14 @@ def test_what_an_interruption_says_to_type_brings_the_model(tmp_path: Path) -> N
         assert process.stderr is not None
         next(line for line in process.stderr if "queued" in line)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=TIMEOUT_S)
     finally:
         process.kill()
         process.communicate(timeout=30)
     assert process.returncode == 130
     told = shlex.split(said.split("`")[1])
     assert told[:3] == ["blender", "--background", "--online-mode"]
-    done = subprocess.run([blender, *told[1:]], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([blender, *told[1:]], capture_output=True, text=True, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr
     assert target.exists()
 
@@ -350,7 +350,7 @@ def test_two_private_sandboxes_on_one_state_both_deliver(tmp_path: Path) -> None
         for target in targets
     ]  # fmt: skip
     try:
-        said = [process.communicate(timeout=200)[1] for process in running]
+        said = [process.communicate(timeout=TIMEOUT_S)[1] for process in running]
     finally:
         for process in running:
             process.kill()
@@ -366,7 +366,7 @@ def test_the_private_sandbox_needs_nothing_and_leaves_no_process(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert target.exists()
     if Path("/proc/self").exists():
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + TIMEOUT_S
         while left := [line for line in process_lines() if str(state) in line]:
             assert time.monotonic() < deadline, left
             time.sleep(0.2)

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import HORSE, Sandbox, command, kill_worker, run, running_sandbox
+from commands import HORSE, TIMEOUT_S, Sandbox, command, kill_worker, run, running_sandbox
 from holding import HoldingProxy
 from leaks import descendants
 
@@ -67,7 +67,7 @@ class Run:
             env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         if point or sys.platform == "linux":
-            assert self.proxy.is_held.wait(90)
+            assert self.proxy.is_held.wait(TIMEOUT_S)
         if not point:
             if sys.platform == "linux":
                 self.freeze_converter()
@@ -77,7 +77,7 @@ class Run:
     def freeze_converter(self) -> None:
         """Stops the Blender that is started ahead of the result: a conversion is over in no time."""
         assert self.process is not None
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + TIMEOUT_S
         while not self.frozen:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -94,7 +94,7 @@ class Run:
         self.frozen.clear()
 
     def wait_for_state(self, state: str) -> None:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             if (self.state / "maquette.db").exists():
                 store = jobs.Store(self.state)
@@ -117,7 +117,7 @@ class Run:
         """What the command says to that signal."""
         assert self.process is not None
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=TIMEOUT_S)
         assert self.process.returncode == 130, said
         assert "Traceback" not in said
         return said
@@ -152,7 +152,7 @@ def test_a_killed_worker_is_replaced_and_the_command_ends_well(
     stopped.kill_worker()
     stopped.proxy.go_on()
     assert stopped.process is not None
-    _, said = stopped.process.communicate(timeout=200)
+    _, said = stopped.process.communicate(timeout=TIMEOUT_S)
     assert stopped.process.returncode == 0, said
     assert stopped.target.exists()
     assert sandbox.stats()["paidJobs"] == paid + 1
