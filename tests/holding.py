@@ -21,6 +21,7 @@ class HoldingProxy:
         self.target = urlsplit(api)
         self._pattern: re.Pattern[str] | None = None
         self._point = ""
+        self._lock = threading.Lock()  # requests come in threads of their own
         self.is_held = threading.Event()
         self.refusals: dict[str, tuple[int, str]] = {}  # pattern → the status and reason of the answer
         self.refused = 0  # requests so far
@@ -35,10 +36,12 @@ class HoldingProxy:
         assert point in ("request", "answer")
         self.is_held.clear()
         self._go_on.clear()
-        self._pattern, self._point = re.compile(pattern), point
+        with self._lock:
+            self._pattern, self._point = re.compile(pattern), point
 
     def go_on(self) -> None:
-        self._pattern = None
+        with self._lock:
+            self._pattern = None
         self._go_on.set()
 
     def close(self) -> None:
@@ -48,9 +51,10 @@ class HoldingProxy:
 
     def wait(self, line: str, point: str) -> bool:
         """True if the request is to be dropped: it was held before it arrived."""
-        if self._pattern is None or point != self._point or not self._pattern.match(line):
-            return False
-        self._pattern = None
+        with self._lock:
+            if self._pattern is None or point != self._point or not self._pattern.match(line):
+                return False
+            self._pattern = None
         self.is_held.set()
         self._go_on.wait()
         return point == "request"
