@@ -21,7 +21,9 @@ _BYTES_MAX = 16_000_000  # of one file
 
 
 class Claims:
-    """The folder of a batch's claims, seen by `machine`. Raises OSError; InputError: a damaged file."""
+    """The folder of a batch's claims, seen by `machine`. Raises OSError: it does not answer just now;
+    InputError: a damaged file.
+    """
 
     def __init__(self, folder: Path, machine: str) -> None:
         self.folder, self.machine = folder.absolute(), machine
@@ -92,6 +94,11 @@ class Claims:
         shutil.rmtree(part, ignore_errors=True)
         self._others.pop(job_id, None)  # it may be another machine's at once
 
+    def price_cu(self, job_id: str) -> float:
+        """What the job was to cost when it was claimed; 0 where that was not known."""
+        path = self.folder / "claims" / job_id / "claim.json"
+        return _price_cu(path, _read(path) or {})
+
     def cost_of_others_cu(self) -> float:
         """What the jobs of other machines cost, or are to cost; each claim is read once."""
         names = set(os.listdir(self.folder / "claims"))
@@ -109,7 +116,7 @@ class Claims:
 
 
 def _read(path: Path) -> dict[str, JsonValue] | None:
-    """None where there is no such file. Raises InputError if it cannot be read: something may be paid for."""
+    """None where there is no such file. Raises OSError; InputError: damaged, and it may tell of a payment."""
     try:
         with path.open("rb") as stream:
             text = stream.read(_BYTES_MAX + 1)
@@ -118,7 +125,7 @@ def _read(path: Path) -> dict[str, JsonValue] | None:
         value: object = json.loads(text.decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(_unreadable(path)) from error
     if not isinstance(value, dict):
         raise InputError(_unreadable(path))

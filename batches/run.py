@@ -6,6 +6,7 @@ stopped before it was paid goes on when a person runs the batch again.
 """
 
 import contextlib
+import dataclasses
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from ..jobs import (
     profile_json,
     take_up,
 )
+from .claimed_row import take_as_lost, take_from_other
 from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome
@@ -78,6 +80,7 @@ class Run:
         self._change = store.last_change()
         self.jobs = {job.id: job for job in store.list_jobs(service=service)}
         self._others_cu = claims.cost_of_others_cu()
+        self._lost_cu = 0.0  # of jobs of this machine that its store has lost
         self.stopped = ""
         self._ready: deque[RowState] = deque()  # made, and not written yet
         self._writing: dict[RowState, Writing] = {}
@@ -100,7 +103,7 @@ class Run:
         what was refunded: a job that failed counts only where the service keeps its price.
         """
         here_cu = sum(job.committed_cu for job in self.jobs.values() if job.id not in self._left)
-        return self._others_cu + here_cu
+        return self._others_cu + self._lost_cu + here_cu
 
     def refunded_cu(self) -> float:
         """What was given back for jobs of this machine that have failed."""
@@ -151,7 +154,7 @@ class Run:
         """See what other machines have finished since."""
         for row in self.rows:
             if row.status is RowStatus.ELSEWHERE:
-                self._take_from_claim(row)
+                take_from_other(row, self._claims, self._delivery)
 
     # What happens.
 
@@ -212,18 +215,10 @@ class Run:
         return job_id in self.jobs or self._claims.owner(job_id) is not None
 
     def _take_from_claim(self, row: RowState) -> bool:
-        """Whether another machine has claimed the row: then it is as that one has left it."""
-        holder = self._claims.owner(row.job_id)
-        if holder in (None, self._claims.machine):
-            return False
-        outcome = row.outcome = self._claims.result(row.job_id)
-        row.become(RowStatus.ELSEWHERE, f"claimed by {holder}")
-        if outcome is not None and outcome.spec is None:
-            row.become(RowStatus.FAILED, f"{outcome.message} (on {holder})")
-        elif outcome is not None and self._delivery.is_there(outcome):
-            told = f"{outcome.message} (on {holder})" if outcome.is_unconverted else f"made by {holder}"
-            row.become(status_of(outcome), told)
-        return True
+        """Whether another machine has claimed the row, or this one has, and has lost the job."""
+        lost_cu = take_as_lost(row, self._claims, lambda outcome: self._is_delivered(row, outcome))
+        self._lost_cu += lost_cu or 0.0
+        return lost_cu is not None or take_from_other(row, self._claims, self._delivery)
 
     def _put(self, job: JobRecord) -> None:
         self.jobs[job.id] = job
@@ -316,11 +311,12 @@ class Run:
     def _start(self, row: RowState) -> bool:
         item = row.item
         row.is_changed = True
+        was_claimed = self._claims.owner(row.job_id) is not None
         if not self._claims.acquire(row.job_id, item.price_cu):
-            self._take_from_claim(row)
+            take_from_other(row, self._claims, self._delivery)
             return False
-        if not self._is_affordable(item):  # another machine was faster: each sees the claims of the other
-            if row.job_id not in self.jobs:
+        if not self._is_affordable(item):  # another process was faster: each sees the claims of the other
+            if not was_claimed and row.job_id not in self._store.ids(self._service):
                 self._claims.release(row.job_id)
             return False
         try:
@@ -397,4 +393,8 @@ class Run:
             return
         row.outcome = outcome.of_job(job, row.item.key, row.item.content, row.message)
         self._claims.acquire(job.id, job.estimate_cu)
-        self._claims.write_result(job.id, row.outcome)
+        written = row.outcome
+        if outcome.spec is None:  # what stands there from before stays known, or it would be overwritten
+            before = self._claims.result(job.id) or Outcome()
+            written = dataclasses.replace(written, outputs=before.outputs, files=before.files)
+        self._claims.write_result(job.id, written)

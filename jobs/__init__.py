@@ -83,6 +83,7 @@ from .record import (
     new_id,
     placeholder_inputs,
 )
+from .remote_claims import was_submitted
 from .repeats import TIMES_MAX, is_seed, repeat, takes
 from .report import Report, read_report, report_of
 from .report_words import REPORT_COLUMNS, Light, details_of, light_of, report_cells, report_json, sentence_of
@@ -218,6 +219,7 @@ __all__ = [
     "usual_result",
     "view_in",
     "wanted_library",
+    "was_submitted",
     "write_credentials",
     "write_library",
     "write_whole",

@@ -31,7 +31,7 @@ from .leased_store import STORE_TROUBLE, LeasedStore, log
 from .lost_jobs import LOOKING
 from .poller import Poller
 from .record import DeliveredFile, JobRecord
-from .remote_claims import claim_remote
+from .remote_claims import claim_remote, note_submission
 from .service import Service
 from .stale import retry_when_stale
 from .states import DONE, REMOTE, State
@@ -184,6 +184,10 @@ class Steps:
                 raise NetworkError("It was not sent: too much time went by before that.", kind="timeout")
 
         def work(_: TransferProgress) -> Submission:
+            try:
+                note_submission(job.claims, job.id)
+            except OSError as error:
+                raise NetworkError(f"It was not sent: {error.strerror}: {job.claims}.") from error
             answer = self._api.generate(job.model_id, job.sent, before_send=check)
             if job.claims and not _is_ours(job, answer.job.id):
                 raise RemoteTakenError(f"The service's job {answer.job.id} is another machine's.")

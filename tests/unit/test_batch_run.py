@@ -1,7 +1,9 @@
 """A run admits what the limits allow, does what is missing, and pays for each row once, killed or not."""
 
+import errno
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -768,6 +770,117 @@ def test_processes_with_temporary_folders_of_their_own_are_of_one_host(
         host = "" if has_boot_id else host_id(tmp_path / "no such file")
         HostLock(tmp_path / "batch", host=host).acquire(lambda _text: None)
     assert [path.name for path in (tmp_path / "batch").iterdir()] == ["present-1"]
+
+
+def lose_store(world: World, harm: str) -> None:
+    folder = world.folder / "machines" / "main"
+    if harm == "folder gone":
+        shutil.rmtree(folder)
+        return
+    for name in ("maquette.db-wal", "maquette.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "maquette.db").write_bytes(b"" if harm == "empty" else b"\xff" * 8192)
+
+
+HARMS = pytest.mark.parametrize("harm", ["empty", "garbage", "folder gone"])
+
+
+@HARMS
+def test_rows_that_are_made_are_not_paid_for_again_where_the_store_is_lost(world: World, harm: str) -> None:
+    items = world.items("a", "b")
+    world.run(items)
+    lose_store(world, harm)
+    (world.folder / "b.glb").unlink()
+    run = world.run(items, max_cost_cu=1000.0)
+    assert stages(run) == [RowStatus.DONE, RowStatus.FAILED]
+    assert "may be paid for" in run.rows[1].message
+    assert run.spent_cu() == 2 * 2.5
+    assert len(world.service.paid) == 2
+    run = world.run(items, is_retrying=True)
+    assert stages(run) == [RowStatus.DONE, RowStatus.DONE]
+    assert len(world.service.paid) == 3
+
+
+@HARMS
+def test_a_row_that_is_at_the_service_is_not_paid_for_again_where_the_store_is_lost(
+    world: World, harm: str
+) -> None:
+    items = world.items("a", "b")
+    world.service.is_finishing = False
+    run = world.open(items, concurrency=1)
+    worker = world.worker()
+    for _ in range(6):
+        run.step()
+        world.turn(run, worker)
+    world.end(worker)
+    assert len(world.service.paid) == 1
+    lose_store(world, harm)
+    world.service.is_finishing = True
+    run = world.run(items)
+    assert stages(run) == [RowStatus.FAILED, RowStatus.DONE]
+    assert "may be paid for" in run.rows[0].message
+    assert len(world.service.paid) == 2
+
+
+def test_a_row_that_was_claimed_and_never_submitted_is_made_where_the_store_is_lost(world: World) -> None:
+    items = world.items("a")
+    run = world.open(items)
+    run.step()
+    world.store.close()
+    lose_store(world, "folder gone")
+    assert stages(world.run(items)) == [RowStatus.DONE]
+    assert len(world.service.paid) == 1
+
+
+def test_a_claim_is_not_given_back_under_a_job_of_another_process_of_the_machine(world: World) -> None:
+    (item,) = world.items("a")
+    first = world.open([item], session="1", max_cost_cu=5.0)
+    store = world.store
+    second = world.open([item], session="2", max_cost_cu=5.0)
+    acquire = world.claims.acquire
+
+    def acquire_late(job_id: str, price_cu: float | None) -> bool:
+        got = acquire(job_id, price_cu)
+        first.step()
+        assert Claims(world.folder, "two").acquire("dearer", 4.0)
+        return got
+
+    world.claims.acquire = acquire_late  # type: ignore[method-assign]
+    second.step()
+    (job,) = store.list_jobs()
+    assert Claims(world.folder, "main").owner(job.id) == "main"
+    store.close()
+    world.store.close()
+
+
+def test_a_claim_that_does_not_answer_is_not_said_to_be_damaged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be deleted, and the job be paid for again."""
+    items = world.items("a", "b")
+    world.run(items[:1])
+
+    def open_stale(path: Path, *_: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle", str(path))
+
+    monkeypatch.setattr(Path, "open", open_stale)
+    with pytest.raises(OSError, match="Stale file handle"):
+        world.open(items[1:], machine="two")
+    world.store.close()
+
+
+def test_files_that_stand_are_known_also_after_they_could_not_be_written_anew(world: World) -> None:
+    """Else a person's own would be overwritten by the next."""
+    (item,) = world.items("a")
+    world.run([item])
+    before = world.claims.result(item.id)
+    assert before is not None
+    world.failing = OSError(errno.ENOSPC, "No space left on device")
+    assert stages(world.run([replace(item, size_m=2.0)])) == [RowStatus.FAILED]
+    result = world.claims.result(item.id)
+    assert result is not None
+    assert (result.outputs, result.files, result.spec) == (before.outputs, before.files, None)
+    assert before.outputs == ("a.glb",)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{"])

@@ -1,5 +1,6 @@
 """A submission whose answer was lost is found whatever the service makes of it, or shown to a person."""
 
+import errno
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -627,7 +628,35 @@ def test_a_job_that_was_claimed_before_a_kill_is_hidden_from_the_others_alone(
 
 
 def test_a_share_that_does_not_answer_loses_no_answer(scene: Scene, tmp_path: Path) -> None:
-    (tmp_path / "batch").write_text("no folder")
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch" / "remotes").write_text("no folder")
     scene.add(claims=str(tmp_path / "batch"))
     job = scene.run()
     assert (job.state, job.remote_id) == (State.READY, "job_1")
+
+
+def test_nothing_is_submitted_that_a_share_does_not_take_note_of(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "batch").write_text("no folder")
+    scene.add(claims=str(tmp_path / "batch"))
+    job = scene.run()
+    assert (job.state, job.resume_state) == (State.FAILED, State.PREPARED)
+    assert "It was not sent" in job.message
+    assert not scene.service.paid
+    (tmp_path / "batch").unlink()
+    scene.store.resume(job, may_spend=True)
+    assert scene.run().state is State.READY
+    assert len(scene.service.paid) == 1
+
+
+def test_a_job_of_the_services_that_is_somebodys_is_not_taken_while_his_file_is_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a share may tell for a moment that has told before that there is no such file."""
+    assert claim_remote(str(tmp_path), "job_1", "one")
+
+    def read_text(path: Path, **_: object) -> str:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    with pytest.raises(FileNotFoundError):
+        claim_remote(str(tmp_path), "job_1", "two")
