@@ -15,11 +15,29 @@ _LOST = (
 )
 
 
-def take_from_other(row: RowState, claims: Claims, delivery: Delivery) -> bool:
-    """Whether another machine has claimed the row: then it is as that one has left it."""
+def take_from_claim(
+    row: RowState, claims: Claims, delivery: Delivery, is_delivered: Callable[[Outcome], bool]
+) -> float | None:
+    """The row becomes as the machine that has claimed it has left it. Returns what this machine has paid for
+    it, unknown to its store; None: nobody has claimed it, or it was not submitted.
+    """
     holder = claims.owner(row.job_id)
-    if holder in (None, claims.machine):
-        return False
+    if holder == claims.machine:
+        return _take_as_lost(row, claims, is_delivered)
+    if holder is None:
+        return None
+    _take_from(holder, row, claims, delivery)
+    return 0.0
+
+
+def take_from_other(row: RowState, claims: Claims, delivery: Delivery) -> None:
+    """Where another machine has claimed the row, it is as that one has left it."""
+    holder = claims.owner(row.job_id)
+    if holder not in (None, claims.machine):
+        _take_from(holder, row, claims, delivery)
+
+
+def _take_from(holder: str, row: RowState, claims: Claims, delivery: Delivery) -> None:
     outcome = row.outcome = claims.result(row.job_id)
     row.become(RowStatus.ELSEWHERE, f"claimed by {holder}")
     if outcome is not None and outcome.spec is None:
@@ -27,15 +45,12 @@ def take_from_other(row: RowState, claims: Claims, delivery: Delivery) -> bool:
     elif outcome is not None and delivery.is_there(outcome):
         told = f"{outcome.message} (on {holder})" if outcome.is_unconverted else f"made by {holder}"
         row.become(status_of(outcome), told)
-    return True
 
 
-def take_as_lost(row: RowState, claims: Claims, is_delivered: Callable[[Outcome], bool]) -> float | None:
-    """Where this machine may have paid for the row, though its store does not know the job: the row is as it
-    was left, and is made anew only by a person's wish. Returns what it has cost; None: it was not paid for.
+def _take_as_lost(row: RowState, claims: Claims, is_delivered: Callable[[Outcome], bool]) -> float | None:
+    """Where this machine may have paid for the row, though its store does not know the job: it is made anew
+    only by a person's wish.
     """
-    if claims.owner(row.job_id) != claims.machine:
-        return None
     outcome = claims.result(row.job_id) or Outcome()
     if not outcome.cost_cu and not was_submitted(str(claims.folder), row.job_id):
         return None

@@ -97,6 +97,10 @@ class Outcome:
             seconds=None if job.finished_at is None else job.finished_at - job.created_at,
         )
 
+    def with_files_of(self, before: "Outcome") -> "Outcome":
+        """With the files that were written before."""
+        return dataclasses.replace(self, outputs=before.outputs, files=before.files)
+
     def to_json(self) -> dict[str, JsonValue]:
         """Without what is not there: earlier versions take a result that has a "wish" for a written one."""
         values = cast("dict[str, JsonValue]", dataclasses.asdict(self))

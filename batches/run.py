@@ -6,10 +6,10 @@ stopped before it was paid goes on when a person runs the batch again.
 """
 
 import contextlib
-import dataclasses
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 
 from ..client import CreditsError, NetworkError, NotAllowedError, RateLimitedError, ServerError, SignInError
 from ..jobs import (
@@ -31,7 +31,7 @@ from ..jobs import (
     profile_json,
     take_up,
 )
-from .claimed_row import take_as_lost, take_from_other
+from .claimed_row import take_from_claim, take_from_other
 from .claims import Claims
 from .delivery import Delivery, Writing
 from .outcome import Outcome
@@ -216,9 +216,9 @@ class Run:
 
     def _take_from_claim(self, row: RowState) -> bool:
         """Whether another machine has claimed the row, or this one has, and has lost the job."""
-        lost_cu = take_as_lost(row, self._claims, lambda outcome: self._is_delivered(row, outcome))
+        lost_cu = take_from_claim(row, self._claims, self._delivery, partial(self._is_delivered, row))
         self._lost_cu += lost_cu or 0.0
-        return lost_cu is not None or take_from_other(row, self._claims, self._delivery)
+        return lost_cu is not None
 
     def _put(self, job: JobRecord) -> None:
         self.jobs[job.id] = job
@@ -395,6 +395,5 @@ class Run:
         self._claims.acquire(job.id, job.estimate_cu)
         written = row.outcome
         if outcome.spec is None:  # what stands there from before stays known, or it would be overwritten
-            before = self._claims.result(job.id) or Outcome()
-            written = dataclasses.replace(written, outputs=before.outputs, files=before.files)
+            written = written.with_files_of(self._claims.result(job.id) or Outcome())
         self._claims.write_result(job.id, written)
