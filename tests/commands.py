@@ -36,6 +36,20 @@ def run(*words: str, env: dict[str, str] | None = None) -> "subprocess.Completed
     )
 
 
+def interrupted(words: list[str], env: dict[str, str], at: str) -> tuple[int, str]:
+    """Runs a command and presses Ctrl-C once it says `at`; its exit code, and what it says after that."""
+    process = subprocess.Popen(
+        words, env=env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if at in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    rest = process.communicate(timeout=TIMEOUT_S)[1]
+    return process.returncode, rest
+
+
 def run_script(script: Path, *, folder: Path, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """A script of a user's own, in a Blender that has it as users do, with `folder` as the current one."""
     words = [

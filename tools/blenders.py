@@ -348,13 +348,14 @@ def parts_of_tests() -> tuple[list[list[str]], list[str]]:
 
 
 def run_all(runs: Sequence[Run]) -> list[Outcome]:
-    """What the runs found; more at a time than there are cores, as each waits for half of its time."""
+    """What the runs found; more at a time than cores, as each waits half its time; none once INTERRUPTED."""
     outcomes = []
     handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with ThreadPoolExecutor(max_workers=min(4, 2 * (os.cpu_count() or 1))) as pool:
-            for run in [pool.submit(begin, run) for run in runs]:
-                outcomes.append(run.result())
+            begun = [pool.submit(lambda run=run: fail("stopped") if INTERRUPTED else run()) for run in runs]
+            for each in begun:
+                outcomes.append(each.result())
                 report_on(outcomes[-1])
     finally:
         for number, handler in handlers.items():
@@ -362,12 +363,6 @@ def run_all(runs: Sequence[Run]) -> list[Outcome]:
         if INTERRUPTED:
             raise KeyboardInterrupt
     return sorted(outcomes, key=lambda outcome: outcome.name)
-
-
-def begin(run: Run) -> Outcome:
-    if INTERRUPTED:  # else it makes its environment first, which takes a minute
-        fail("interrupted")
-    return run()
 
 
 def report_on(outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, TIMEOUT_S, Sandbox, command, kill_worker, run, running_sandbox
+from commands import EXAMPLES, TIMEOUT_S, Sandbox, command, interrupted, kill_worker, run, running_sandbox
 from holding import HoldingProxy
 
 pytestmark = pytest.mark.skipif(
@@ -345,18 +345,9 @@ def test_ctrl_c_leaves_a_page_and_a_batch_that_goes_on(sandbox: Sandbox, tmp_pat
     with contextlib.closing(HoldingProxy(sandbox.api)) as proxy:
         env = {**sandbox.env, "MAQUETTE_API_URL": proxy.api}
         proxy.hold(r"POST /v1/generate/custom/model_meshy-txt23d$", "answer")  # or it may all be done by then
-        process = subprocess.Popen(
-            command(*words), env=env, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        assert process.stderr is not None
-        for line in process.stderr:
-            if ": done" in line:
-                os.killpg(process.pid, signal.SIGINT)
-                break
-        _, rest = process.communicate(timeout=TIMEOUT_S)
+        code, rest = interrupted(command(*words), env, at=": done")
         proxy.go_on()
-        assert process.returncode == 130, rest
+        assert code == 130, rest
         assert "the same command picks it up" in rest
         assert "Traceback" not in rest
         assert results(out)[0]["state"] == "done"

@@ -17,7 +17,18 @@ from typing import Any
 
 import bpy
 import pytest
-from commands import EXAMPLES, HORSE, NOBODY, TIMEOUT_S, Sandbox, command, read_json, run, running_sandbox
+from commands import (
+    EXAMPLES,
+    HORSE,
+    NOBODY,
+    TIMEOUT_S,
+    Sandbox,
+    command,
+    interrupted,
+    read_json,
+    run,
+    running_sandbox,
+)
 from holding import HoldingProxy
 
 jobs = importlib.import_module(os.environ["MAQUETTE_PACKAGE"] + ".jobs")
@@ -273,18 +284,9 @@ def test_ctrl_c_leaves_a_job_that_resume_picks_up(sandbox: Sandbox, tmp_path: Pa
     with contextlib.closing(HoldingProxy(sandbox.api)) as proxy:
         env = {**sandbox.env, "MAQUETTE_STATE": str(tmp_path / "state"), "MAQUETTE_API_URL": proxy.api}
         proxy.hold(r"GET /v1/jobs\?", "answer")  # it stays queued until it is interrupted
-        process = subprocess.Popen(
-            command("generate", HORSE, "-o", str(target)), env=env, stderr=subprocess.PIPE, text=True,
-            stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "queued" in line:
-                os.killpg(process.pid, signal.SIGINT)
-                break
-        _, rest = process.communicate(timeout=TIMEOUT_S)
+        code, rest = interrupted(command("generate", HORSE, "-o", str(target)), env, at="queued")
         proxy.go_on()
-        assert process.returncode == 130
+        assert code == 130
         assert "maquette resume" in rest
         assert "Traceback" not in rest
         elsewhere = run("resume", "--sandbox", env=env)
