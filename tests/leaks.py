@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looks for a planted secret in files, and in the arguments and environments of processes (Linux)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # Blender asks this program for the folder of documents as it starts, before any extension runs: it gets the
@@ -28,16 +28,13 @@ def find_in_processes(
     A copy of `root` that is about to become another program still has all that `root` has.
     """
     found = []
-    own = _read(root, "cmdline")
+    own = read_process(root)["cmdline"]
     for pid in [root, *descendants(root)]:
-        arguments = _read(pid, "cmdline")
-        is_as_given = pid == root or arguments == own or STARTED_BY_BLENDER in arguments
-        for what in ("cmdline", "environ"):
-            if is_as_given and what == "environ" and not is_environment_of_root_checked:
-                continue
-            data = _read(pid, what)
-            if any(form in data for form in forms):
-                found.append((pid, what))
+        data = read_process(pid)
+        is_as_given = pid == root or data["cmdline"] == own or STARTED_BY_BLENDER in data["cmdline"]
+        if is_as_given and not is_environment_of_root_checked:
+            del data["environ"]
+        found += [(pid, what) for what, text in data.items() if any(form in text for form in forms)]
     return found
 
 
@@ -46,6 +43,19 @@ def _read(pid: int, what: str) -> bytes:
         return Path(f"/proc/{pid}/{what}").read_bytes()
     except OSError:  # it has ended
         return b""
+
+
+def read_process(pid: int, read: Callable[[int, str], bytes] = _read) -> dict[str, bytes]:
+    """The "cmdline" and "environ" of one program: read again where the process became another meanwhile.
+
+    While it becomes another it has no arguments, and has an environment already.
+    """
+    while True:
+        arguments = read(pid, "cmdline")
+        environment = read(pid, "environ")
+        is_one = arguments == read(pid, "cmdline")
+        if is_one and (arguments or not environment):
+            return {"cmdline": arguments, "environ": environment}
 
 
 def descendants(root: int) -> list[int]:
