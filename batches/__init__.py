@@ -6,6 +6,7 @@ from .delivery import Delivery, delivered_files
 from .host_lock import HostLock
 from .manifest import INPUT_MARK, Manifest, Problem, Row, json_values, read_manifest, read_rows, stem_of
 from .outcome import Outcome
+from .paid_folders import PaidFolders
 from .plan import OUTPUTS, Defaults, Item, job_id, make_items, price_key, read_outputs
 from .row_state import RowPlan, RowState, RowStatus, RunLimits
 from .run import OVER_COST, Run
@@ -22,6 +23,7 @@ __all__ = [
     "Item",
     "Manifest",
     "Outcome",
+    "PaidFolders",
     "Problem",
     "Row",
     "RowPlan",

@@ -33,14 +33,8 @@ class Claims:
 
     def owner(self, job_id: str) -> str | None:
         """The machine that has claimed the job."""
-        path = self.folder / "claims" / job_id / "claim.json"
-        claim = _read(path)
-        if claim is None:
-            return None
-        machine = claim.get("machine")
-        if not isinstance(machine, str):
-            raise InputError(_unreadable(path))
-        return machine
+        claim = self._claim(job_id)
+        return str(claim["machine"]) if claim else None
 
     def acquire(self, job_id: str, price_cu: float | None) -> bool:
         """Claim the job for this machine, or find that it is claimed for it; False: another one's."""
@@ -96,8 +90,7 @@ class Claims:
 
     def price_cu(self, job_id: str) -> float:
         """What the job was to cost when it was claimed; 0 where that was not known."""
-        path = self.folder / "claims" / job_id / "claim.json"
-        return _price_cu(path, _read(path) or {})
+        return _price_cu(self._path(job_id), self._claim(job_id) or {})
 
     def cost_of_others_cu(self) -> float:
         """What the jobs of other machines cost, or are to cost; each claim is read once."""
@@ -105,14 +98,26 @@ class Claims:
         for name in self._others.keys() - names:  # released
             del self._others[name]
         for name in names - self._others.keys():
-            path = self.folder / "claims" / name / "claim.json"
-            claim = _read(path)
+            claim = self._claim(name)
             if claim is not None:
                 outcome = self.result(name) or Outcome()
-                known = _price_cu(path, claim) if outcome.cost_cu is None else outcome.cost_cu
+                known = _price_cu(self._path(name), claim) if outcome.cost_cu is None else outcome.cost_cu
                 is_others = claim.get("machine") != self.machine
                 self._others[name] = known - (outcome.refunded_cu or 0.0) if is_others else 0.0
         return sum(self._others.values())
+
+    def _path(self, job_id: str) -> Path:
+        return self.folder / "claims" / job_id / "claim.json"
+
+    def _claim(self, job_id: str) -> dict[str, JsonValue] | None:
+        path = self._path(job_id)
+        claim = _read(path)
+        if claim is None and path.parent.exists():  # it comes with its folder: perhaps just now
+            claim = _read(path)
+        is_lost = claim is None and path.parent.exists()
+        if is_lost or (claim is not None and not isinstance(claim.get("machine"), str)):
+            raise InputError(_unreadable(path))
+        return claim
 
 
 def _read(path: Path) -> dict[str, JsonValue] | None:

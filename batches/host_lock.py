@@ -17,6 +17,7 @@ from ..jobs import take_folder
 
 STILL_S = 120.0  # a busy machine, or a page of many rows, may keep a batch from a heartbeat for that long
 _HEARTBEAT_S = 5.0
+_BEAT = b"at work"
 _AT_WORK = "Another host is at work here. Give each machine a name of its own."
 
 
@@ -24,7 +25,7 @@ class HostLock:
     """The folder `present-N` with the highest N belongs to the host whose random id is in it.
 
     It is renamed into place with its content, so one starter alone gets a number. Each process has a file in
-    it, its heartbeat, that `renew` touches. Its age is told by the clock of the file system, not by a host's.
+    it, its heartbeat, that `renew` writes. Its age is told by the clock of the file system, not by a host's.
     """
 
     def __init__(self, folder: Path, *, host: str = "", clock: Callable[[], float] = time.monotonic) -> None:
@@ -64,8 +65,9 @@ class HostLock:
 
     def _take_over(self, before: int, heartbeats: dict[str, float]) -> None:
         target = self._path(before + 1)
-        files = {"host": self._host, self._heartbeat: ""}
-        if not take_folder(target, files, place=self._folder):
+        files = {"host": self._host, self._heartbeat: _BEAT.decode()}
+        is_taken = take_folder(target, files, place=self._folder)
+        if not is_taken and not (target / self._heartbeat).exists():  # a share may deny what it has done
             raise InputError(_AT_WORK)
         self._number = before + 1
         is_late = self._latest() != self._number
@@ -97,26 +99,30 @@ class HostLock:
 
     def _share_time(self) -> float:
         probe = self._folder / f"clock-{secrets.token_hex(6)}"
-        probe.touch()
+        probe.write_bytes(b"now")
         try:
             return probe.stat().st_mtime
         finally:
             probe.unlink(missing_ok=True)
 
     def _touch(self) -> None:
-        path = self._path(self._number) / self._heartbeat
+        """Written, not touched: a share dates a touch by the host's clock, and what is written by its own."""
         try:
-            path.touch()
+            file = os.open(self._path(self._number) / self._heartbeat, os.O_WRONLY | os.O_CREAT)
         except FileNotFoundError:
             raise InputError(_AT_WORK) from None
+        try:
+            os.write(file, _BEAT)  # over the same: a full disk has room for it
+        finally:
+            os.close(file)
 
     def _heartbeats(self, number: int) -> dict[str, float]:
         heartbeats: dict[str, float] = {}
-        for path in self._path(number).glob("sign-*"):
-            try:
-                heartbeats[path.name] = path.stat().st_mtime
-            except FileNotFoundError:  # it has left meanwhile
-                continue
+        with contextlib.suppress(FileNotFoundError):  # nobody was here; `glob` would hide other errors, too
+            for name in os.listdir(self._path(number)):
+                with contextlib.suppress(FileNotFoundError):  # it has left meanwhile
+                    if name.startswith("sign-"):
+                        heartbeats[name] = (self._path(number) / name).stat().st_mtime
         return heartbeats
 
     def _host_of(self, number: int) -> str:

@@ -10,8 +10,8 @@ from .export import FORMATS, export, export_jobs, read_form
 from .finish import check_finishable, finish
 from .generate import generate
 from .library import open_library, publish_library
-from .make_batch import Batch, output_folder
-from .outputs import add_to_library, deliver, wait_for, wanted_outputs, write_outputs
+from .make_batch import Batch
+from .outputs import add_to_library, deliver, output_folder, wait_for, wanted_outputs, write_outputs
 from .place import place
 from .request import GenerateRequest, check_cost, get_model, read_request, start
 from .results import BatchResult, BatchRow, Progress, Result

@@ -14,7 +14,8 @@ from .batch_reporter import BatchReporter
 from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text, refuse_in_window
 from .farm import blend_of, provenance_of_row
 from .generate import read_parameters
-from .make_batch import Batch, output_folder
+from .make_batch import Batch
+from .outputs import output_folder
 from .results import BatchResult, BatchRow
 from .session import Where
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tells how a batch is doing: into the log file of its folder, and as events to who wants them."""
 
+import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any, TextIO
 
 from ..batches import RowState, RowStatus, Run
 from ..jobs import cost_text, finish_json, report_json
+
+log = logging.getLogger(__name__)
 
 
 class BatchReporter:
@@ -20,11 +24,13 @@ class BatchReporter:
     def __init__(self, folder: Path, on_event: Callable[[dict[str, Any]], object] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log: TextIO = (folder / "batch.log").open("a", encoding="utf-8", errors="replace")
+        self._is_log_lost = False
         self._on_event = on_event
         self._last_rows: dict[str, tuple[str, str]] = {}  # state and message of each job, as last told
 
     def close(self) -> None:
-        self._log.close()
+        with contextlib.suppress(OSError):  # what it could not write has been said
+            self._log.close()
 
     def event(self, name: str, **facts: object) -> None:
         self._write_log(f"{name} {json.dumps(facts)}")
@@ -60,8 +66,13 @@ class BatchReporter:
         self.event("row", **facts)
 
     def _write_log(self, text: str) -> None:
-        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {text}\n")
-        self._log.flush()
+        try:
+            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {text}\n")
+            self._log.flush()
+        except OSError as error:  # no reason to stop, nor to hide what is told
+            if not self._is_log_lost:
+                log.warning("batch.log cannot be written: %s", error)
+            self._is_log_lost = True
 
 
 def summary(run: Run, *, is_over: bool = False) -> str:

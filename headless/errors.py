@@ -88,6 +88,8 @@ def code_of(error: Exception) -> int:
 
 def error_text(error: Exception) -> str:
     """In words, with what to do: the system's own errors have neither path nor advice in theirs."""
+    if isinstance(error, sqlite3.Error):
+        return f"The store of jobs: {error}. Mend that, and run the same again."
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     is_full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))

@@ -13,7 +13,7 @@ import bpy
 
 from ..jobs import PRICES_FILE, read_library
 from .errors import Exit, MaquetteError
-from .make_batch import output_folder
+from .outputs import output_folder
 from .session import blender_binary, quoted
 
 _LISTING_SINCE = (5, 2, 0)

@@ -5,9 +5,7 @@ The state lies in FOLDER/.maquette: the same once more goes on, and pays for not
 """
 
 import difflib
-import os
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from .. import preferences
 from ..batches import (
     OVER_COST,
     Claims,
@@ -24,6 +23,7 @@ from ..batches import (
     Item,
     Manifest,
     Outcome,
+    PaidFolders,
     Problem,
     RowPlan,
     RowState,
@@ -44,7 +44,7 @@ from .batch_options import BatchOptions
 from .batch_reporter import BatchReporter, summary
 from .errors import EXPECTED, Exit, MaquetteError, code_of, error_text
 from .farm import assemble, machine_folder, machine_of_rows, mark_unmade_as_failed, record_failures
-from .outputs import TICK_S, OutageTimer
+from .outputs import TICK_S, OutageTimer, output_folder
 from .request import check_space, price_or_none
 from .resume import stop_unpaid
 from .session import Session, Where, blender_binary
@@ -53,20 +53,6 @@ _PUBLISH_S = 30.0  # the least time between two writings of the table and the pa
 _SHOWN = 20  # files that a line names
 _PAID = (RowPlan.NEW, RowPlan.CHANGED, RowPlan.UNPAID, RowPlan.RETRIED)
 _CONCURRENCY = 4  # where the account's limit cannot be read
-
-
-def output_folder(name: str | os.PathLike[str]) -> Path:
-    """The folder, made if it is not there. Raises MaquetteError where nothing can be written to it."""
-    try:
-        folder = Path(name).expanduser().resolve()
-        if folder.exists() and not folder.is_dir():
-            raise MaquetteError(f"{name} is a file. Give the name of a folder for the results.")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no such home
-        why = getattr(error, "strerror", None) or error
-        raise MaquetteError(f"{name} cannot be written to: {why}. Choose another output folder.") from error
 
 
 class Batch:
@@ -93,6 +79,8 @@ class Batch:
         )
         self._reporter = reporter
         self._where = where
+        self._paid_folders = PaidFolders(preferences.user_folder() / "batches")
+        self._is_remembered = False
         self.code: int = Exit.JOB_FAILED
         self.error: str | None = None  # why it ended before its end
         self.items: list[Item] = []  # rows that can be made
@@ -121,6 +109,8 @@ class Batch:
             manifest = read()
             machine = machine_of_rows(manifest, options.rows) if options.rows else options.machine
             where = replace(self._where, state=machine_folder(self.folder, machine))
+            if not where.sandbox:
+                self._paid_folders.check(self.folder)
             with ExitStack() as stack:
                 host_lock = HostLock(Path(where.state or ""))
                 host_lock.acquire(self._reporter.line)
@@ -362,6 +352,7 @@ class Batch:
             host_lock.renew()
             while run.step():
                 self._reporter.tell(run)
+                self._remember_paid(run)
                 supervisor.invalidate()  # what the run itself has written is no news to `check`
                 supervisor.check()
                 outage.check()
@@ -381,6 +372,16 @@ class Batch:
             stopped = [stop_unpaid(session, job, is_resuming=True) for job in unpaid]
             if count := sum(job.state is State.FAILED for job in stopped):
                 self._reporter.line(f"Not submitted, and nothing paid: {count} of the rows.")
+
+    def _remember_paid(self, run: Run) -> None:
+        """Once something is paid for here, an empty folder of this name is no new batch."""
+        if self._is_remembered or self._where.sandbox or not run.spent_cu():
+            return
+        self._is_remembered = True
+        try:
+            self._paid_folders.remember(self.folder)
+        except OSError as error:  # of this computer's own folder: no reason to stop
+            self._reporter.line(f"It could not be noted that rows here were paid for: {error}")
 
 
 def _rows(count: int) -> str:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Waiting for jobs, then writing the results where the command was asked to: files, preview."""
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +30,20 @@ from .session import Session
 TICK_S = 0.2
 _NO_SERVICE_S = 600.0  # without any answer for so long, waiting is of no use to a script
 _PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
+
+
+def output_folder(name: str | os.PathLike[str]) -> Path:
+    """The folder, made if it is not there. Raises MaquetteError where nothing can be written to it."""
+    try:
+        folder = Path(name).expanduser().resolve()
+        if folder.exists() and not folder.is_dir():
+            raise MaquetteError(f"{name} is a file. Give the name of a folder for the results.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no such home
+        why = getattr(error, "strerror", None) or error
+        raise MaquetteError(f"{name} cannot be written to: {why}. Choose another output folder.") from error
 
 
 class Reporter(Protocol):

@@ -41,7 +41,7 @@ MOVES: dict[State, frozenset[State]] = {
     # By a person's resume: to where no money is spent twice (the row's resume_state says where).
     _S.FAILED: frozenset({_S.PREPARED, _S.QUEUED, _S.DOWNLOADING, _S.CONVERTING}),
     _S.CANCELED: frozenset(),
-    _S.EXPIRED: frozenset({_S.QUEUED}),
+    _S.EXPIRED: frozenset({_S.QUEUED, _S.READY}),  # ready where its files are there after all
 }
 
 # What a worker has to do something about.

@@ -37,7 +37,7 @@ from .odd_rows import job_of
 from .record import COLUMNS, JSON_COLUMNS, LEFT, ErrorKind, JobRecord, NewJob, json_text, new_id
 from .runs import RunTable
 from .states import UNPAID, WORKING, State, check_move
-from .transfers import is_result_gone
+from .transfers import is_result_gone, is_result_there
 from .uploads import UploadTable
 
 MAX_DELAY_S = 3600.0  # a job waits no longer
@@ -298,8 +298,9 @@ class Store:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
         if job.doubts:
             raise InDoubtError(f"{job.name} is not submitted again. {job.message}")
-        anew: dict[str, Any] = {"not_before": 0.0, "progress": None, "finished_at": None, "cancel": ""}
-        anew["session"] = session
+        if job.state is State.EXPIRED and is_result_there(job, self.job_folder(job.id)):
+            return self.move(job, State.READY)
+        anew = dict[str, Any](not_before=0.0, progress=None, finished_at=None, cancel="", session=session)
         if job.state is State.UNCERTAIN:  # it may have shown up since: it is looked for once more before that
             return self.update(job, resume_state=None, message="", attempts=ASKED_AGAIN, **anew)
         return self.move(job, job.resume_state or State.DOWNLOADING, attempts=0, **anew)

@@ -348,6 +348,11 @@ def is_result_gone(job: JobRecord, folder: Path) -> bool:
     return not is_whole(folder / RESULT)
 
 
+def is_result_there(job: JobRecord, folder: Path) -> bool:
+    """Whether an expired job's result is in its folder after all: a share may hide a file for a moment."""
+    return bool(job.result.get("objects")) and is_whole(folder / RESULT)
+
+
 def is_whole(path: Path) -> bool:
     """Whether the file is there, and is not empty as after a power cut."""
     return path.is_file() and path.stat().st_size > 0

@@ -259,6 +259,27 @@ def test_an_output_that_was_changed_by_hand_is_written_anew_for_nothing_and_the_
     assert "2 rows: 2 there → 0 CU" in told
 
 
+def test_a_folder_that_is_empty_while_its_drive_is_away_is_not_paid_for_anew(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    manifest, out = write_manifest(tmp_path, few(1)), tmp_path / "out"
+    words = ("batch", str(manifest), "-o", str(out), "--outputs", "glb")
+    assert run(*words, env=sandbox.env).returncode == 0
+    before = paid(sandbox)
+    drive = out.rename(tmp_path / "drive")
+    out.mkdir()
+    for more in (["--dry-run"], ["--row", "1"], []):
+        done = run(*words, *more, env=sandbox.env)
+        assert done.returncode == 2, done.stderr
+        assert "Is a drive not mounted?" in done.stderr
+    shutil.rmtree(out)
+    drive.rename(out)
+    done = run(*words, env=sandbox.env)
+    assert done.returncode == 0
+    assert "1 row: 1 there → 0 CU" in done.stderr
+    assert paid(sandbox) == before
+
+
 def test_rows_that_are_gone_leave_their_outputs_told_and_a_new_key_for_the_same_is_warned_of(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

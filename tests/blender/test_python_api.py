@@ -410,6 +410,21 @@ def test_wrong_options_of_a_batch_are_told(sandbox: Sandbox, options: dict[str, 
     assert paid(sandbox) == before
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the disk that is always full is Linux's")
+def test_a_log_that_cannot_be_written_hides_nothing_and_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "batch.log").symlink_to("/dev/full")
+    told: list[dict[str, Any]] = []
+    reporter = importlib.import_module(f"{PACKAGE}.headless").BatchReporter(tmp_path, told.append)
+    reporter.event("trouble", message="first")
+    reporter.line("in words")
+    reporter.event("end", error="last")
+    reporter.close()
+    assert [event["event"] for event in told] == ["trouble", "end"]
+    assert caplog.text.count("batch.log cannot be written") == 1
+
+
 def test_help_tells_the_options_of_a_batch_that_the_command_has() -> None:
     told = inspect.signature(maquette.batch).parameters
     options: Any = importlib.import_module(f"{PACKAGE}.headless").BatchOptions

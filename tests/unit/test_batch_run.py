@@ -361,6 +361,22 @@ def test_a_result_that_is_gone_with_its_outputs_is_fetched_again(world: World) -
     assert len(world.service.paid) == 1
 
 
+def test_a_result_that_a_share_hid_comes_back_though_the_service_has_lost_it(world: World) -> None:
+    items = world.items("a")
+    world.run(items)
+    blend = world.store.job_folder(world.delivered[0]) / "result.blend"
+    hidden = blend.rename(blend.with_name("hidden"))
+    (world.folder / "a.glb").unlink()
+    world.service.assets_gone = True
+    run = world.run(items, rounds=3000)
+    assert stages(run) == [RowStatus.FAILED]
+    assert "cannot be fetched" in run.rows[0].message
+    hidden.rename(blend)
+    assert stages(world.run(items)) == [RowStatus.DONE]
+    assert (world.folder / "a.glb").exists()
+    assert len(world.service.paid) == 1
+
+
 def left_by_a_killed_run(world: World, *keys: str) -> None:
     """Rows that are written down and not submitted, and nobody there who would."""
     run = world.open(world.items(*keys), session="killed")
@@ -722,6 +738,62 @@ def test_a_host_is_kept_out_while_another_shows_life_and_takes_over_when_it_does
     assert len(said) == 2
 
 
+def test_a_host_whose_clock_is_behind_the_shares_is_not_taken_for_one_that_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a time is set, some shares take the host's; where a file is written, they take their own."""
+    set_time = os.utime
+
+    def set_a_past_time(path: Path, times: tuple[float, float] | None = None, **how: Any) -> None:
+        set_time(path, times or (1.0, 1.0), **how)
+
+    monkeypatch.setattr(os, "utime", set_a_past_time)
+    clock = Clock()
+    one = HostLock(tmp_path, host="one", clock=clock)
+    one.acquire(lambda _text: None)
+    two = HostLock(tmp_path, host="two", clock=clock)
+
+    def sleep(seconds: float) -> None:
+        clock.time += 6.0
+        one.renew()
+
+    clock.time += 6.0
+    one.renew()
+    with pytest.raises(InputError, match="a name of its own"):
+        two.acquire(lambda _text: None, sleep)
+
+
+def test_heartbeats_that_cannot_be_listed_are_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HostLock(tmp_path, host="one").acquire(lambda _text: None)
+    list_folder = os.listdir
+
+    def fail_inside(path: Path) -> list[str]:
+        if Path(path).name == "present-1":
+            raise OSError(116, "Stale file handle", str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "listdir", fail_inside)
+    with pytest.raises(OSError, match="Stale"):
+        HostLock(tmp_path, host="two").acquire(lambda _text: None)
+
+
+def test_a_share_that_calls_a_renaming_failed_that_it_has_made_keeps_no_host_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def rename_and_fail(old: Path, new: Path) -> None:
+        rename(old, new)
+        raise OSError(5, "Input/output error", str(old))
+
+    monkeypatch.setattr(os, "rename", rename_and_fail)
+    lock = HostLock(tmp_path, host="one")
+    lock.acquire(lambda _text: None)
+    lock.renew()
+
+
 @pytest.mark.parametrize("race", range(4))
 def test_of_two_hosts_that_start_at_once_exactly_one_is_let_in(tmp_path: Path, race: int) -> None:
     barrier, has_looked = threading.Barrier(2, timeout=60), threading.local()
@@ -883,16 +955,22 @@ def test_files_that_stand_are_known_also_after_they_could_not_be_written_anew(wo
     assert before.outputs == ("a.glb",)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "{"])
-def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "[]", "{}", "{", None])
+def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str | None) -> None:
     claims = Claims(tmp_path, "one")
     assert claims.acquire("job", 1.0)
     path = tmp_path / "claims" / "job" / "claim.json"
-    path.write_text(text)
+    if text is None:
+        claims.write_result("job", Outcome())
+        path.unlink()
+    else:
+        path.write_text(text)
     for machine in ("one", "two"):
         with pytest.raises(InputError, match="may be paid for") as caught:
             Claims(tmp_path, machine).acquire("job", 1.0)
         assert str(path) in str(caught.value)
+        with pytest.raises(InputError, match="may be paid for"):
+            Claims(tmp_path, machine).cost_of_others_cu()
 
 
 @pytest.mark.parametrize("price", ['"1"', "-1e9", "NaN", "-Infinity", "true", "1" + "0" * 400])
