@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has a background Blender build what a job asks for: one process a build, two JSON files between them."""
+"""Has a background Blender build what a job asks for: one process a build, two JSON files between them.
 
+What it has built of the same request is delivered again: a Blender of its own takes two seconds.
+"""
+
+import contextlib
+import hashlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from .state import Record
@@ -22,12 +28,13 @@ class BuildError(Exception):
 
 
 class BlenderBuilder:
-    """Builds by running `build.main` in a Blender without user settings; or always delivers one file, told
-    to be of that `kind`.
+    """Builds by running `build.main` in a Blender without user settings, and keeps what it has built in the
+    folder `kept`; or always delivers one file, told to be of that `kind`.
     """
 
-    def __init__(self, blender: str, result: Path | None = None, kind: str = "3d") -> None:
+    def __init__(self, blender: str, kept: Path, result: Path | None = None, kind: str = "3d") -> None:
         self.blender = blender
+        self.kept = kept
         self.result = result
         self.kind = kind
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -39,6 +46,26 @@ class BlenderBuilder:
             mime = "model/gltf-binary" if name == "model.glb" else "application/octet-stream"
             made: Record = {"file": name, "mimeType": mime, "properties": {"format": name.rpartition(".")[2]}}
             return made | {"kind": self.kind}
+        kept = self.kept / _key(request)
+        if kept.is_dir():
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
+            found: Record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            return found
+        result = self._build(request, folder)
+        self._keep(kept, folder, ("result.json", result["file"]))
+        return result
+
+    def _keep(self, kept: Path, folder: Path, names: tuple[str, ...]) -> None:
+        self.kept.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.kept, ignore_cleanup_errors=True) as part:
+            whole = Path(part, "whole")
+            whole.mkdir()
+            for name in names:
+                shutil.copyfile(folder / name, whole / name)
+            with contextlib.suppress(OSError):  # another build of the same was faster
+                whole.rename(kept)
+
+    def _build(self, request: Record, folder: Path) -> Record:
         order, answer, log = (folder / name for name in ("request.json", "result.json", "blender.log"))
         order.write_text(json.dumps({**request, "folder": str(folder)}), encoding="utf-8")
         code = SCRIPT.format(str(Path(__file__).resolve().parents[1]), str(order))
@@ -71,3 +98,14 @@ class BlenderBuilder:
         """End what is being built."""
         for child in list(self._running):
             child.kill()
+
+
+def _key(request: Record) -> str:
+    """Of all that a build depends on: what is asked for, its files' content, and how it is made here."""
+    own = Path(__file__).resolve().parent
+    sources = [own / "build.py", *sorted((own / "geometry").glob("*.py"))]
+    files = [*request["images"].values(), *request["meshes"]]
+    contents = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (*sources, *files)]
+    asked = {**request, "images": list(request["images"]), "meshes": len(request["meshes"]), "parent": None}
+    asked.pop("folder", None)
+    return hashlib.sha256(json.dumps([asked, contents], sort_keys=True).encode()).hexdigest()

@@ -90,10 +90,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Run the sandbox; return the exit code: 0, or 5 if port or folder can't be used."""
     options = vars(_arguments(argv))
-    builder = BlenderBuilder(options.pop("blender"), options.pop("result"), options.pop("kind"))
+    data = options.pop("data").resolve()
+    builder = BlenderBuilder(
+        options.pop("blender"), data / "built", options.pop("result"), options.pop("kind")
+    )
     is_on_leash = options.pop("exit_with_stdin")
     try:
-        sandbox = Sandbox(options.pop("data").resolve(), builder, **options)
+        sandbox = Sandbox(data, builder, **options)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         print(f"The sandbox could not start: {why}. Try another --port or --data.", file=sys.stderr)

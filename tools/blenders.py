@@ -154,7 +154,6 @@ def prepare(blender: Path, zip_file: Path, folder: Path) -> dict[str, str]:
         "MAQUETTE_PACKAGE": PACKAGE,
         "MAQUETTE_ZIP": str(zip_file),
         "MAQUETTE_KEEP": str(folder / "kept"),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     install = ["--command", "extension", "install-file", "-r", "user_default", "--enable", zip_file]
     log = folder / "log.txt"

@@ -162,7 +162,6 @@ def run_scenario(window: Window, scenario: str, installed: Path, folder: Path, l
         **blenders.clean_environment(),
         "BLENDER_USER_RESOURCES": str(folder / "user"),
         "MAQUETTE_PACKAGE": blenders.PACKAGE,
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     outcome = Outcome(name, log=log)
     with contextlib.ExitStack() as stack:

@@ -365,7 +365,15 @@ def test_a_bad_input_is_answered_with_what_is_wrong(
 def test_the_builder_runs_a_blender_of_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "with a space"
     folder.mkdir()
-    result = module("builder").BlenderBuilder(BLENDER)(request(folder, "text", prompt="blue fox"), folder)
+    builder = module("builder").BlenderBuilder(BLENDER, tmp_path / "kept")
+    result = builder(request(folder, "text", prompt="blue fox"), folder)
     data = (folder / result["file"]).read_bytes()
     assert data[:4] == b"glTF"
     assert result["properties"]["faceCount"] > 100
+    builder.blender = "no such program"  # the same is not built again, and what is not the same is
+    again = tmp_path / "again"
+    again.mkdir()
+    assert builder(request(again, "text", prompt="blue fox"), again) == result
+    assert (again / result["file"]).read_bytes() == data
+    with pytest.raises(module("builder").BuildError, match="could not be started"):
+        builder(request(again, "text", prompt="red fox"), again)

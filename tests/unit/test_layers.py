@@ -3,7 +3,6 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -56,24 +55,29 @@ def part_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[str, str, int]]:
+@cache
+def imports(path: Path) -> list[tuple[str, str, int]]:
     """(part of ours, "", line) or ("", module from elsewhere, line) for each name that a file imports."""
-    yield from ((name.split(".")[0], "", line) for name, line in own_names(path))
+    found = [(name.split(".")[0], "", line) for name, line in own_names(path)]
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (("", alias.name, node.lineno) for alias in node.names)
+            found += [("", alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield "", node.module or "", node.lineno
-            yield from (("", f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+            found.append(("", node.module or "", node.lineno))
+            found += [("", f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+    return found
 
 
-def own_names(path: Path) -> Iterator[tuple[str, int]]:
+@cache
+def own_names(path: Path) -> list[tuple[str, int]]:
     """What a file imports by relative imports, with its dotted name from the root on, and the line."""
     package = path.relative_to(ROOT).parts[:-1]
+    found = []
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
-            yield from ((".".join([*filter(None, base), alias.name]), node.lineno) for alias in node.names)
+            found += [(".".join([*filter(None, base), alias.name]), node.lineno) for alias in node.names]
+    return found
 
 
 @cache
