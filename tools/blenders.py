@@ -26,7 +26,7 @@ from steps import BUILD, IS_CI, ROOT, fail, quietly, say, step
 PACKAGE = "bl_ext.user_default.maquette"
 TIMEOUT_S = 3600
 # These start processes (commands, workers, batches), which are the same in every Blender, or measure:
-# `make test` runs them in the newest wheel alone, `make test-all` wherever they are not skipped.
+# `make test` runs them in the newest wheel alone, `make test-all` in genuine Blenders, too.
 SAME_EVERYWHERE = (
     ("test_batch.py", "test_farm.py", "test_secrets.py", "test_odd_deliveries.py"),
     ("test_killed.py", "test_examples.py", "test_corpus.py", "test_finished_results.py"),
@@ -303,32 +303,30 @@ def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[
 
 
 def plan_few(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel; in the others, what can differ there."""
+    """All tests in the newest wheel; in the oldest and in genuine Blenders, what can differ there."""
     _, rest = parts_of_tests()
-    return [*plan_newest(zip_file), *plan_real(zip_file, rest), *plan_others(zip_file)]
+    return [*plan_newest(zip_file), *plan_real(zip_file, rest), *plan_rest(zip_file, venvs.WHEELS[-1:])]
 
 
 def plan_all(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel, which is measured, and in genuine Blenders; in the others, what can
-    differ there.
-    """
-    return [*plan_newest(zip_file, is_measured=True), *plan_real(zip_file, []), *plan_others(zip_file)]
+    """All tests in the newest wheel and in genuine Blenders; in the other wheels, what can differ there."""
+    return [*plan_newest(zip_file), *plan_real(zip_file, []), *plan_rest(zip_file, venvs.WHEELS[1:])]
 
 
-def plan_others(zip_file: Path) -> list[Run]:
-    """What can differ there, in each wheel but the newest."""
+def plan_rest(zip_file: Path, wheels: Sequence[venvs.Wheel]) -> list[Run]:
+    """What can differ there, in each of these wheels."""
     _, rest = parts_of_tests()
-    return [lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in venvs.WHEELS[1:]]
+    return [lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in wheels]
 
 
-def plan_newest(zip_file: Path, is_measured: bool = False) -> list[Run]:
-    """All tests in the newest wheel, in parts beside each other."""
+def plan_newest(zip_file: Path) -> list[Run]:
+    """All tests in the newest wheel, in parts beside each other, measured."""
     parts, rest = parts_of_tests()
     words = dict(zip(newest_names(), [*parts, rest]))
     newest = venvs.WHEELS[0]
     start = len(name_of(newest))
     return [
-        lambda name=name, part=part: run_wheel(newest, zip_file, part, name[start:], is_measured)
+        lambda name=name, part=part: run_wheel(newest, zip_file, part, name[start:], is_measured=True)
         for name, part in words.items()
     ]
 

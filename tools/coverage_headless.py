@@ -15,7 +15,7 @@ import venvs
 from blenders import Outcome
 from steps import BUILD, ROOT
 
-FLOOR = 90  # per cent, below which `test-all` fails
+FLOOR = 90  # per cent, below which `test` fails
 _CONFIG = """[run]
 data_file = {folder}/sum
 [paths]

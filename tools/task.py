@@ -30,10 +30,9 @@ from blenders import Outcome
 from steps import BUILD, ROOT, quietly, run, say, step
 
 Rest = List[str]
-# `make test` runs these on the other Python, too: imports, and what hangs on the standard library's
-# processes, database, files and sockets. `make test-all` runs all.
+# `make test` runs these on the other Python, too: what hangs on the standard library's processes, database,
+# files and sockets. `make test-all` runs all.
 DIFFER_BY_PYTHON = (
-    "test_layers.py",
     "test_package.py",
     "test_jobs_blender_pool.py",
     "test_jobs_parts.py",
@@ -181,7 +180,7 @@ def run_unit_on(version: str, folder: Path | None, is_all: bool, dev: Path) -> O
         note = venvs.pythons.look_for(version)[1]
         return Outcome(f"unit tests on Python {version}", skipped=1, note=note)
     words = [] if is_all or folder == dev else [f"tests/unit/{name}" for name in DIFFER_BY_PYTHON]
-    words += ["--cov"] if is_all and folder == dev else []  # a fifth longer; its floor is in pyproject.toml
+    words += ["--cov"] if folder == dev else []  # a fifth longer; its floor is in pyproject.toml
     return run_unit(version, folder, words, log=BUILD / "tests" / f"unit-{version}.txt")
 
 
@@ -244,12 +243,12 @@ def soak_files(rest: Rest) -> int:
 
 
 def test(rest: Rest) -> int:
-    """lint, types, unit tests, all tests in the newest Blender, and in the others what can differ there"""
+    """lint, types, unit tests, all tests in the newest Blender, what can differ in the oldest, coverage"""
     return test_with(blenders.plan_few, is_all=False)
 
 
 def test_all(rest: Rest) -> int:
-    """the same with all tests in genuine Blenders and on both Pythons, and coverage"""
+    """the same with all tests in genuine Blenders and on both Pythons, and in each Blender between"""
     return test_with(blenders.plan_all, is_all=True)
 
 
@@ -259,8 +258,7 @@ def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
     try:
         outcomes += blenders.run_all([lambda: check(types), *plan_unit(is_all), *plan(build_zip())])
         outcomes.append(gltf.validate())
-        if is_all:
-            outcomes.append(coverage_headless.sum_up(map(blenders.measured_in, blenders.newest_names())))
+        outcomes.append(coverage_headless.sum_up(map(blenders.measured_in, blenders.newest_names())))
     except steps.TaskError as failure:
         outcomes.append(Outcome("tests", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)
