@@ -9,7 +9,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from ..jobs import take_folder, write_whole
 from .outcome import Outcome
 
 _BYTES_MAX = 16_000_000  # of one file
+_INCOMPLETE_S = 60.0  # longer than shares remember that a file was not there
 
 
 class Claims:
@@ -25,8 +27,11 @@ class Claims:
     InputError: a damaged file.
     """
 
-    def __init__(self, folder: Path, machine: str) -> None:
-        self.folder, self.machine = folder.absolute(), machine
+    def __init__(self, folder: Path, machine: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder = folder.absolute()
+        self.machine = machine
+        self._clock = clock
+        self._incomplete: dict[str, float] = {}  # by job, since when its claim has no file
         self._others: dict[str, float] = {}  # by job, what each claim that was read costs another machine
         for name in ("claims", "current", "failures"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -110,13 +115,17 @@ class Claims:
         return self.folder / "claims" / job_id / "claim.json"
 
     def _claim(self, job_id: str) -> dict[str, JsonValue] | None:
+        """None: there is none, or it is not seen yet. Raises InputError where it stays away."""
         path = self._path(job_id)
         claim = _read(path)
-        if claim is None and path.parent.exists():  # it comes with its folder: perhaps just now
-            claim = _read(path)
-        is_lost = claim is None and path.parent.exists()
-        if is_lost or (claim is not None and not isinstance(claim.get("machine"), str)):
+        if claim is not None and not isinstance(claim.get("machine"), str):
             raise InputError(_unreadable(path))
+        if claim is None and path.parent.exists():  # they come together, but a share may show them apart
+            since = self._incomplete.setdefault(job_id, self._clock())
+            if self._clock() - since >= _INCOMPLETE_S:
+                raise InputError(_unreadable(path))
+        else:
+            self._incomplete.pop(job_id, None)
         return claim
 
 

@@ -955,16 +955,36 @@ def test_files_that_stand_are_known_also_after_they_could_not_be_written_anew(wo
     assert before.outputs == ("a.glb",)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "{", None])
-def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str | None) -> None:
+def test_a_claim_that_is_not_seen_yet_is_waited_for_and_one_that_stays_away_is_an_error(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    one, two = (Claims(tmp_path, name, clock) for name in ("one", "two"))
+    assert one.acquire("job", 1.0)
+    one.write_result("job", Outcome())
+    path = tmp_path / "claims" / "job" / "claim.json"
+    hidden = path.rename(tmp_path / "hidden")
+    for _ in range(2):
+        assert not two.acquire("job", 1.0)
+        clock.time += 50
+        hidden.rename(path)
+        assert two.owner("job") == "one"
+        path.rename(hidden)
+    assert two.owner("job") is None
+    assert two.cost_of_others_cu() == 0.0
+    clock.time += 61
+    for look in (lambda: two.owner("job"), lambda: two.acquire("job", 1.0), two.cost_of_others_cu):
+        with pytest.raises(InputError, match="may be paid for") as caught:
+            look()
+        assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "{"])
+def test_an_unreadable_claim_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     claims = Claims(tmp_path, "one")
     assert claims.acquire("job", 1.0)
     path = tmp_path / "claims" / "job" / "claim.json"
-    if text is None:
-        claims.write_result("job", Outcome())
-        path.unlink()
-    else:
-        path.write_text(text)
+    path.write_text(text)
     for machine in ("one", "two"):
         with pytest.raises(InputError, match="may be paid for") as caught:
             Claims(tmp_path, machine).acquire("job", 1.0)
