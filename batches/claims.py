@@ -7,6 +7,7 @@ The store of the machine that holds it refuses a second job of the same id: toge
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -18,6 +19,7 @@ from ..client import AnswerError, InputError, JsonValue
 from ..jobs import take_folder, write_whole
 from .outcome import Outcome
 
+_JOB_ID = re.compile(r"[\w-]+", re.ASCII)  # other names are a system's own: .DS_Store, @eaDir
 _BYTES_MAX = 16_000_000  # of one file
 _INCOMPLETE_S = 60.0  # longer than shares remember that a file was not there
 
@@ -99,7 +101,7 @@ class Claims:
 
     def cost_of_others_cu(self) -> float:
         """What the jobs of other machines cost, or are to cost; each claim is read once."""
-        names = set(os.listdir(self.folder / "claims"))
+        names = {name for name in os.listdir(self.folder / "claims") if _JOB_ID.fullmatch(name)}
         for name in self._others.keys() - names:  # released
             del self._others[name]
         for name in names - self._others.keys():
@@ -120,7 +122,7 @@ class Claims:
         claim = _read(path)
         if claim is not None and not isinstance(claim.get("machine"), str):
             raise InputError(_unreadable(path))
-        if claim is None and path.parent.exists():  # they come together, but a share may show them apart
+        if claim is None and path.parent.is_dir():  # they come together, but a share may show them apart
             since = self._incomplete.setdefault(job_id, self._clock())
             if self._clock() - since >= _INCOMPLETE_S:
                 raise InputError(_unreadable(path))

@@ -70,10 +70,13 @@ class HostLock:
         if not is_taken and not (target / self._heartbeat).exists():  # a share may deny what it has done
             raise InputError(_AT_WORK)
         self._number = before + 1
-        is_late = self._latest() != self._number
-        if is_late or _has_news(heartbeats, self._heartbeats(before)):  # or it has come back
+        try:
+            is_late = self._latest() != self._number
+            if is_late or _has_news(heartbeats, self._heartbeats(before)):  # or it has come back
+                raise InputError(_AT_WORK)
+        except (InputError, OSError):
             shutil.rmtree(target, ignore_errors=True)
-            raise InputError(_AT_WORK)
+            raise
         for number in self._numbers():
             if number < self._number:
                 shutil.rmtree(self._path(number), ignore_errors=True)

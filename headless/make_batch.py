@@ -79,7 +79,7 @@ class Batch:
         )
         self._reporter = reporter
         self._where = where
-        self._paid_folders = PaidFolders(preferences.user_folder() / "batches")
+        self._paid_folders: PaidFolders | None = None  # where something is paid for
         self._is_remembered = False
         self.code: int = Exit.JOB_FAILED
         self.error: str | None = None  # why it ended before its end
@@ -110,6 +110,7 @@ class Batch:
             machine = machine_of_rows(manifest, options.rows) if options.rows else options.machine
             where = replace(self._where, state=machine_folder(self.folder, machine))
             if not where.sandbox:
+                self._paid_folders = PaidFolders(preferences.user_folder() / "batches")
                 self._paid_folders.check(self.folder)
             with ExitStack() as stack:
                 host_lock = HostLock(Path(where.state or ""))
@@ -350,6 +351,7 @@ class Batch:
         publish_at = time.monotonic()  # at once: the page can be opened from the beginning
         try:
             host_lock.renew()
+            self._remember_paid(run)
             while run.step():
                 self._reporter.tell(run)
                 self._remember_paid(run)
@@ -375,12 +377,13 @@ class Batch:
 
     def _remember_paid(self, run: Run) -> None:
         """Once something is paid for here, an empty folder of this name is no new batch."""
-        if self._is_remembered or self._where.sandbox or not run.spent_cu():
+        is_paid = any(job.committed_cu and job.state not in UNPAID for job in run.jobs.values())
+        if self._paid_folders is None or self._is_remembered or not is_paid:
             return
         self._is_remembered = True
         try:
             self._paid_folders.remember(self.folder)
-        except OSError as error:  # of this computer's own folder: no reason to stop
+        except OSError as error:  # no reason to stop
             self._reporter.line(f"It could not be noted that rows here were paid for: {error}")
 
 

@@ -35,7 +35,7 @@ _PATIENT = ("NetworkError", "ServerError", "RateLimitedError", "AnswerError")
 def output_folder(name: str | os.PathLike[str]) -> Path:
     """The folder, made if it is not there. Raises MaquetteError where nothing can be written to it."""
     try:
-        folder = Path(name).expanduser().resolve()
+        folder = Path(name).expanduser().absolute()  # as it is called: a link may be away with its drive
         if folder.exists() and not folder.is_dir():
             raise MaquetteError(f"{name} is a file. Give the name of a folder for the results.")
         folder.mkdir(parents=True, exist_ok=True)

@@ -298,7 +298,7 @@ class Store:
             raise StoreError(f"{job.name} is {job.state}: there is nothing to resume.")
         if job.doubts:
             raise InDoubtError(f"{job.name} is not submitted again. {job.message}")
-        if job.state is State.EXPIRED and is_result_there(job, self.job_folder(job.id)):
+        if job.state is State.EXPIRED and job.result and is_result_there(job, self.job_folder(job.id)):
             return self.move(job, State.READY)
         anew = dict[str, Any](not_before=0.0, progress=None, finished_at=None, cancel="", session=session)
         if job.state is State.UNCERTAIN:  # it may have shown up since: it is looked for once more before that

@@ -341,16 +341,14 @@ def _put_back(
 
 def is_result_gone(job: JobRecord, folder: Path) -> bool:
     """Whether a finished job's result is no longer in its folder: it has to be downloaded again."""
-    if job.state not in DONE or job.remote_id is None:
-        return False
-    if job.result.get("kept"):  # what Blender does not read is handed on as it came
-        return not all((folder / entry["path"]).exists() for entry in job.files)
-    return not is_whole(folder / RESULT)
+    return job.state in DONE and job.remote_id is not None and not is_result_there(job, folder)
 
 
 def is_result_there(job: JobRecord, folder: Path) -> bool:
-    """Whether an expired job's result is in its folder after all: a share may hide a file for a moment."""
-    return bool(job.result.get("objects")) and is_whole(folder / RESULT)
+    """Whether what a job's result was made to be is in its folder, whatever the job's state is now."""
+    if job.result.get("kept"):  # what Blender does not read is handed on as it came
+        return all((folder / entry["path"]).exists() for entry in job.files)
+    return is_whole(folder / RESULT)
 
 
 def is_whole(path: Path) -> bool:

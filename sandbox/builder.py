@@ -46,13 +46,14 @@ class BlenderBuilder:
             mime = "model/gltf-binary" if name == "model.glb" else "application/octet-stream"
             made: Record = {"file": name, "mimeType": mime, "properties": {"format": name.rpartition(".")[2]}}
             return made | {"kind": self.kind}
-        kept = self.kept / _key(request)
+        kept = self.kept / _key(request, self.blender)
         if kept.is_dir():
             shutil.copytree(kept, folder, dirs_exist_ok=True)
             found: Record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             return found
         result = self._build(request, folder)
-        self._keep(kept, folder, ("result.json", result["file"]))
+        with contextlib.suppress(OSError):  # a full disk, another build of the same
+            self._keep(kept, folder, ("result.json", result["file"]))
         return result
 
     def _keep(self, kept: Path, folder: Path, names: tuple[str, ...]) -> None:
@@ -62,8 +63,7 @@ class BlenderBuilder:
             whole.mkdir()
             for name in names:
                 shutil.copyfile(folder / name, whole / name)
-            with contextlib.suppress(OSError):  # another build of the same was faster
-                whole.rename(kept)
+            whole.rename(kept)
 
     def _build(self, request: Record, folder: Path) -> Record:
         order, answer, log = (folder / name for name in ("request.json", "result.json", "blender.log"))
@@ -100,12 +100,14 @@ class BlenderBuilder:
             child.kill()
 
 
-def _key(request: Record) -> str:
-    """Of all that a build depends on: what is asked for, its files' content, and how it is made here."""
+def _key(request: Record, blender: str) -> str:
+    """Of all that a build depends on: what is asked for, its files' content, and how it is made by whom."""
     own = Path(__file__).resolve().parent
     sources = [own / "build.py", *sorted((own / "geometry").glob("*.py"))]
     files = [*request["images"].values(), *request["meshes"]]
     contents = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (*sources, *files)]
     asked = {**request, "images": list(request["images"]), "meshes": len(request["meshes"]), "parent": None}
     asked.pop("folder", None)
-    return hashlib.sha256(json.dumps([asked, contents], sort_keys=True).encode()).hexdigest()
+    found = shutil.which(blender)
+    maker = [blender, os.stat(found).st_mtime_ns if found else 0]
+    return hashlib.sha256(json.dumps([asked, contents, maker], sort_keys=True).encode()).hexdigest()

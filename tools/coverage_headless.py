@@ -30,7 +30,8 @@ def sum_up(folders: Iterable[Path]) -> Outcome:
     name = "coverage of headless/ by the tests in Blender"
     parts = sorted(path for folder in folders for path in folder.glob("part.*"))
     if not parts:
-        return Outcome(name, failed=1, note="no process has noted what it ran")
+        note = f"no process of the newest Blender has noted what it ran; the floor is {FLOOR} %"
+        return Outcome(name, failed=int(steps.IS_CI), skipped=int(not steps.IS_CI), note=note)
     folder = BUILD / "coverage-headless"
     folder.mkdir(exist_ok=True)
     config = folder / "config.ini"

@@ -362,7 +362,9 @@ def test_a_bad_input_is_answered_with_what_is_wrong(
     assert said in json.loads((tmp_path / "result.json").read_text())["error"]
 
 
-def test_the_builder_runs_a_blender_of_its_own(tmp_path: Path) -> None:
+def test_the_builder_runs_a_blender_of_its_own_once_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "with a space"
     folder.mkdir()
     builder = module("builder").BlenderBuilder(BLENDER, tmp_path / "kept")
@@ -370,7 +372,11 @@ def test_the_builder_runs_a_blender_of_its_own(tmp_path: Path) -> None:
     data = (folder / result["file"]).read_bytes()
     assert data[:4] == b"glTF"
     assert result["properties"]["faceCount"] > 100
-    builder.blender = "no such program"  # the same is not built again, and what is not the same is
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no such program")
+
+    monkeypatch.setattr(module("builder").subprocess, "Popen", fail)  # the same is not built again
     again = tmp_path / "again"
     again.mkdir()
     assert builder(request(again, "text", prompt="blue fox"), again) == result

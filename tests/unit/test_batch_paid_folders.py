@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An empty folder in which a batch's rows were paid for is no new batch."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from maquette.batches import Claims, PaidFolders
@@ -24,13 +26,17 @@ def test_a_folder_in_which_nothing_was_paid_for_may_be_empty(folder: Path, paid_
     paid_folders.check(folder / "not made yet")
 
 
-@pytest.mark.parametrize("left", ["", ".maquette", ".maquette/claims"])
+@pytest.mark.parametrize("has_sandbox_run", [False, True])
 def test_an_empty_folder_in_which_rows_were_paid_for_is_refused_with_what_to_do(
-    folder: Path, paid_folders: PaidFolders, left: str
+    folder: Path, paid_folders: PaidFolders, has_sandbox_run: bool
 ) -> None:
+    (folder / ".maquette").mkdir()
     paid_folders.remember(folder)
     paid_folders.remember(folder)  # by another run
-    (folder / left).mkdir(parents=True, exist_ok=True)
+    paid_folders.check(folder)
+    folder.rename(folder.with_name("drive"))
+    if has_sandbox_run:  # in the empty folder
+        assert Claims(folder / ".maquette", "main").acquire("job", 1.0)
     with pytest.raises(InputError, match="Is a drive not mounted") as refused:
         paid_folders.check(folder)
     paid_folders.check(folder.with_name("another"))
@@ -38,20 +44,38 @@ def test_an_empty_folder_in_which_rows_were_paid_for_is_refused_with_what_to_do(
     paid_folders.check(folder)
 
 
-def test_a_folder_that_has_its_claims_goes_on(folder: Path, paid_folders: PaidFolders) -> None:
+def test_a_host_does_not_rely_on_what_another_has_made_on_the_share(
+    folder: Path, paid_folders: PaidFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".maquette").mkdir()
     paid_folders.remember(folder)
-    assert Claims(folder / ".maquette", "main").acquire("job", 1.0)
+    monkeypatch.setattr("platform.node", lambda: "another host, with the same home")
+    folder.rename(folder.with_name("not seen yet"))
     paid_folders.check(folder)
+
+
+def test_without_a_folder_of_the_users_own_nothing_is_written_elsewhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".maquette").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match="no folder"):
+        PaidFolders(Path() / "batches").remember(folder)
+    assert not (tmp_path / "batches").exists()
 
 
 def test_a_folder_that_does_not_answer_is_no_empty_one(
     folder: Path, paid_folders: PaidFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (folder / ".maquette").mkdir()
     paid_folders.remember(folder)
+    stat = Path.stat
 
-    def stale(path: Path) -> list[str]:
-        raise OSError(116, "Stale file handle", str(path))
+    def stale(path: Path, **how: Any) -> os.stat_result:
+        if path.name == "paid":
+            raise OSError(116, "Stale file handle", str(path))
+        return stat(path, **how)
 
-    monkeypatch.setattr("os.listdir", stale)
+    monkeypatch.setattr(Path, "stat", stale)
     with pytest.raises(OSError, match="Stale"):
         paid_folders.check(folder)

@@ -779,6 +779,28 @@ def test_heartbeats_that_cannot_be_listed_are_not_taken_for_none(
         HostLock(tmp_path, host="two").acquire(lambda _text: None)
 
 
+def test_a_host_that_cannot_look_again_leaves_the_other_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    one, two = (HostLock(tmp_path, host=host, clock=clock) for host in ("one", "two"))
+    one.acquire(lambda _text: None)
+    list_folder = os.listdir
+
+    def fail_once_taken(path: Path) -> list[str]:
+        if Path(path).name == "present-1" and (tmp_path / "present-2").exists():
+            raise OSError(116, "Stale file handle", str(path))
+        return list_folder(path)
+
+    def sleep(seconds: float) -> None:
+        clock.time += seconds
+
+    monkeypatch.setattr(os, "listdir", fail_once_taken)
+    with pytest.raises(OSError, match="Stale"):
+        two.acquire(lambda _text: None, sleep)
+    one.renew()
+
+
 def test_a_share_that_calls_a_renaming_failed_that_it_has_made_keeps_no_host_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1003,6 +1025,16 @@ def test_a_claim_of_another_machine_with_no_price_in_its_place_is_an_error(
     path.write_text(f'{{"machine": "two", "price_cu": {price}}}')
     with pytest.raises(InputError, match="cannot be read"):
         Claims(tmp_path, "one").cost_of_others_cu()
+
+
+def test_what_a_system_leaves_among_the_claims_is_no_claim(tmp_path: Path) -> None:
+    clock = Clock()
+    claims = Claims(tmp_path, "one", clock)
+    (tmp_path / "claims" / ".DS_Store").write_bytes(b"")
+    (tmp_path / "claims" / "@eaDir").mkdir()
+    for _ in range(2):
+        assert claims.cost_of_others_cu() == 0.0
+        clock.time += 100
 
 
 def test_to_find_a_job_claimed_nothing_is_written(tmp_path: Path) -> None:
