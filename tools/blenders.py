@@ -305,12 +305,17 @@ def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[
 def plan_few(zip_file: Path) -> list[Run]:
     """All tests in the newest wheel; in the oldest and in genuine Blenders, what can differ there."""
     _, rest = parts_of_tests()
-    return [*plan_newest(zip_file), *plan_real(zip_file, rest), *plan_rest(zip_file, venvs.WHEELS[-1:])]
+    return join(plan_newest(zip_file), plan_real(zip_file, rest), plan_rest(zip_file, venvs.WHEELS[-1:]))
 
 
 def plan_all(zip_file: Path) -> list[Run]:
     """All tests in the newest wheel and in genuine Blenders; in the other wheels, what can differ there."""
-    return [*plan_newest(zip_file), *plan_real(zip_file, []), *plan_rest(zip_file, venvs.WHEELS[1:])]
+    return join(plan_newest(zip_file), plan_real(zip_file, []), plan_rest(zip_file, venvs.WHEELS[1:]))
+
+
+def join(newest: list[Run], *others: list[Run]) -> list[Run]:
+    """The longest runs begin first, so that none goes on alone at the end: of the newest its last."""
+    return [newest[-1], *(run for runs in others for run in runs), *newest[:-1]]
 
 
 def plan_rest(zip_file: Path, wheels: Sequence[venvs.Wheel]) -> list[Run]:
@@ -322,12 +327,12 @@ def plan_rest(zip_file: Path, wheels: Sequence[venvs.Wheel]) -> list[Run]:
 def plan_newest(zip_file: Path) -> list[Run]:
     """All tests in the newest wheel, in parts beside each other, measured."""
     parts, rest = parts_of_tests()
-    words = dict(zip(newest_names(), [*parts, rest]))
     newest = venvs.WHEELS[0]
-    start = len(name_of(newest))
     return [
-        lambda name=name, part=part: run_wheel(newest, zip_file, part, name[start:], is_measured=True)
-        for name, part in words.items()
+        lambda name=name, words=words: run_wheel(
+            newest, zip_file, words, name.removeprefix(name_of(newest)), is_measured=True
+        )
+        for name, words in zip(newest_names(), [*parts, rest])
     ]
 
 

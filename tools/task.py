@@ -258,7 +258,8 @@ def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
     for name in blenders.newest_names():  # an earlier run's, should that Blender be gone
         shutil.rmtree(blenders.measured_in(name), ignore_errors=True)
     try:
-        outcomes += blenders.run_all([lambda: check(types), *plan_unit(is_all), *plan(build_zip())])
+        units = plan_unit(is_all)
+        outcomes += blenders.run_all([*plan(build_zip()), *units, lambda: check(types)])
         outcomes.append(gltf.validate())
         outcomes.append(coverage_headless.sum_up(map(blenders.measured_in, blenders.newest_names())))
     except steps.TaskError as failure:
