@@ -25,19 +25,6 @@ from steps import BUILD, IS_CI, ROOT, fail, quietly, say, step
 
 PACKAGE = "bl_ext.user_default.maquette"
 TIMEOUT_S = 3600
-# These start processes (commands, workers, batches), which are the same in every Blender, or measure:
-# `make test` runs them in the newest wheel alone, `make test-all` in genuine Blenders, too.
-SAME_EVERYWHERE = (
-    ("test_batch.py", "test_farm.py", "test_secrets.py", "test_odd_deliveries.py"),
-    ("test_killed.py", "test_examples.py", "test_corpus.py", "test_finished_results.py"),
-    (
-        "test_command.py",
-        "test_command_export.py",
-        "test_python_api.py",
-        "test_scripts.py",
-        "test_sandbox_geometry.py",
-    ),
-)  # parts of much the same length
 UNDER_WAY: set[subprocess.Popen] = set()  # of `call`: in sessions of their own, which Ctrl-C does not reach
 INTERRUPTED: list[int] = []  # the signals that came while runs were under way
 REAL_VERSION = "4.3"
@@ -274,79 +261,6 @@ def pytest_for_others() -> Path:
 
 
 Run = Callable[[], Outcome]
-
-
-def plan_real(zip_file: Path, arguments: list[str], versions: Sequence[str] = ()) -> list[Run]:
-    """A run for each genuine Blender of these versions; none given: of all."""
-    if versions and REAL_VERSION not in versions and not os.environ.get("MAQUETTE_BLENDERS"):
-        return []
-    try:
-        found = find_real()
-    except steps.TaskError as failure:
-        is_failure = IS_CI or not isinstance(failure, steps.MissingError)
-        outcome = Outcome("genuine Blender", failed=is_failure, skipped=not is_failure, note=str(failure))
-        return [lambda: outcome]
-    if not found:
-        note = "none found. Set MAQUETTE_BLENDERS to the paths of some, 4.2 or newer"
-        return [lambda: Outcome("genuine Blender", skipped=1, note=note)]
-    return [lambda blender=blender: run_real(blender, zip_file, arguments) for blender in found]
-
-
-def plan(zip_file: Path, versions: Sequence[str], arguments: list[str]) -> list[Run]:
-    """A run for each Blender of these versions; none given: of all."""
-    known = {wheel.blender for wheel in venvs.WHEELS} | {REAL_VERSION}
-    if set(versions) - known and not os.environ.get("MAQUETTE_BLENDERS"):
-        fail(f"no Blender {', '.join(sorted(set(versions) - known))} here, but {', '.join(sorted(known))}")
-    wheels = [wheel for wheel in venvs.WHEELS if not versions or wheel.blender in versions]
-    runs: list[Run] = [lambda wheel=wheel: run_wheel(wheel, zip_file, arguments) for wheel in wheels]
-    return plan_real(zip_file, arguments, versions) + runs
-
-
-def plan_few(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel; in the oldest and in genuine Blenders, what can differ there."""
-    _, rest = parts_of_tests()
-    return join(plan_newest(zip_file), plan_real(zip_file, rest), plan_rest(zip_file, venvs.WHEELS[-1:]))
-
-
-def plan_all(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel and in genuine Blenders; in the other wheels, what can differ there."""
-    return join(plan_newest(zip_file), plan_real(zip_file, []), plan_rest(zip_file, venvs.WHEELS[1:]))
-
-
-def join(newest: list[Run], *others: list[Run]) -> list[Run]:
-    """The longest runs begin first, so that none goes on alone at the end: of the newest its last."""
-    return [newest[-1], *(run for runs in others for run in runs), *newest[:-1]]
-
-
-def plan_rest(zip_file: Path, wheels: Sequence[venvs.Wheel]) -> list[Run]:
-    """What can differ there, in each of these wheels."""
-    _, rest = parts_of_tests()
-    return [lambda wheel=wheel: run_wheel(wheel, zip_file, rest) for wheel in wheels]
-
-
-def plan_newest(zip_file: Path) -> list[Run]:
-    """All tests in the newest wheel, in parts beside each other, measured."""
-    parts, rest = parts_of_tests()
-    newest = venvs.WHEELS[0]
-    return [
-        lambda name=name, words=words: run_wheel(
-            newest, zip_file, words, name.removeprefix(name_of(newest)), is_measured=True
-        )
-        for name, words in zip(newest_names(), [*parts, rest])
-    ]
-
-
-def newest_names() -> list[str]:
-    """What the runs of `plan_newest` are called."""
-    newest = name_of(venvs.WHEELS[0])
-    return [*(f"{newest} processes {number}" for number, _ in enumerate(SAME_EVERYWHERE, 1)), newest]
-
-
-def parts_of_tests() -> tuple[list[list[str]], list[str]]:
-    """Pytest's arguments for the parts of SAME_EVERYWHERE, and for all other tests."""
-    folder = "tests/blender"
-    parts = [[f"{folder}/{name}" for name in names] for names in SAME_EVERYWHERE]
-    return parts, [folder, *(f"--ignore={name}" for part in parts for name in part)]
 
 
 def run_all(runs: Sequence[Run]) -> list[Outcome]:

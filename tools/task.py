@@ -23,6 +23,7 @@ import coverage_headless
 import dev_blender
 import fault_report
 import gltf
+import plans
 import steps
 import venvs
 import windows
@@ -188,7 +189,7 @@ def blender(rest: Rest) -> int:
     """run the tests inside every Blender, against the installed zip (or `blender 5.2 -k NAME`)"""
     versions = [word for word in rest if re.fullmatch(r"\d+\.\d+", word)]
     arguments = [word for word in rest if word not in versions]
-    return blenders.summarize(blenders.run_all(blenders.plan(build_zip(), versions, arguments)))
+    return blenders.summarize(blenders.run_all(plans.plan(build_zip(), versions, arguments)))
 
 
 def test_window(rest: Rest) -> int:
@@ -244,24 +245,24 @@ def soak_files(rest: Rest) -> int:
 
 def test(rest: Rest) -> int:
     """lint, types, unit tests, all tests in the newest Blender, what can differ in the oldest, coverage"""
-    return test_with(blenders.plan_few, is_all=False)
+    return test_with(plans.plan_few, is_all=False)
 
 
 def test_all(rest: Rest) -> int:
     """the same with all tests in genuine Blenders and on both Pythons, and in each Blender between"""
-    return test_with(blenders.plan_all, is_all=True)
+    return test_with(plans.plan_all, is_all=True)
 
 
 def test_with(plan: Callable[[Path], list[blenders.Run]], is_all: bool) -> int:
     """Runs all checks, goes on after a failure, and sums up."""
     outcomes = [check(lint)]
-    for name in blenders.newest_names():  # an earlier run's, should that Blender be gone
+    for name in plans.newest_names():  # an earlier run's, should that Blender be gone
         shutil.rmtree(blenders.measured_in(name), ignore_errors=True)
     try:
         units = plan_unit(is_all)
         outcomes += blenders.run_all([*plan(build_zip()), *units, lambda: check(types)])
         outcomes.append(gltf.validate())
-        outcomes.append(coverage_headless.sum_up(map(blenders.measured_in, blenders.newest_names())))
+        outcomes.append(coverage_headless.sum_up(map(blenders.measured_in, plans.newest_names())))
     except steps.TaskError as failure:
         outcomes.append(Outcome("tests", failed=1, note=str(failure)))
     return blenders.summarize(outcomes)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import blenders
+import plans
 import pytest
 import pythons
 import steps
@@ -245,36 +246,36 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 def test_the_newest_blender_has_all_tests_and_the_oldest_those_that_can_differ(
     runs: list[tuple[str, list[str]]],
 ) -> None:
-    blenders.run_all(blenders.plan_few(Path("x.zip")))
+    blenders.run_all(plans.plan_few(Path("x.zip")))
     newest = [arguments for version, arguments in runs if version == venvs.WHEELS[0].blender]
-    parts = [[f"tests/blender/{name}" for name in part] for part in blenders.SAME_EVERYWHERE]
+    parts = [[f"tests/blender/{name}" for name in part] for part in plans.SAME_EVERYWHERE]
     rest = ["tests/blender", *(f"--ignore={name}" for part in parts for name in part)]
     assert sorted(newest) == sorted([*parts, rest])
-    assert sorted(entry for entry in runs if entry[0] != "5.2") == [("4.2", rest), ("real", rest)]
+    few = [*rest, *(f"--ignore=tests/blender/{name}" for name in plans.WITH_JOBS)]
+    assert sorted(entry for entry in runs if entry[0] != "5.2") == [("4.2", few), ("real", rest)]
 
 
 def test_with_all_tests_genuine_blenders_have_all_and_the_other_wheels_those_that_can_differ(
     runs: list[tuple[str, list[str]]],
 ) -> None:
-    blenders.run_all(blenders.plan_all(Path("x.zip")))
+    blenders.run_all(plans.plan_all(Path("x.zip")))
     found = dict(runs)
     assert {version for version, arguments in runs if not arguments} == {"real"}
-    assert sum(version == "5.2" for version, _ in runs) == len(blenders.newest_names())
+    assert sum(version == "5.2" for version, _ in runs) == len(plans.newest_names())
     assert "--ignore=tests/blender/test_batch.py" in found["4.5"]
     assert found["4.5"] == found["5.0"] == found["4.2"]
 
 
 def test_one_version_and_one_test_can_be_named(runs: list[tuple[str, list[str]]]) -> None:
-    blenders.run_all(blenders.plan(Path("x.zip"), ["5.2"], ["-k", "name"]))
+    blenders.run_all(plans.plan(Path("x.zip"), ["5.2"], ["-k", "name"]))
     assert runs == [("5.2", ["-k", "name"])]
     with pytest.raises(steps.TaskError, match=r"no Blender 3\.6 here, but 4\.2, 4\.3"):
-        blenders.plan(Path("x.zip"), ["3.6"], [])
+        plans.plan(Path("x.zip"), ["3.6"], [])
 
 
 def test_the_lists_of_modules_name_what_there_is() -> None:
-    assert all(
-        (ROOT / "tests" / "blender" / name).exists() for part in blenders.SAME_EVERYWHERE for name in part
-    )
+    named = {*(name for part in plans.SAME_EVERYWHERE for name in part), *plans.WITH_JOBS}
+    assert all((ROOT / "tests" / "blender" / name).exists() for name in named)
     assert all((ROOT / "tests" / "unit" / name).exists() for name in task.DIFFER_BY_PYTHON)
 
 
