@@ -111,7 +111,7 @@ class HostLock:
     def _touch(self) -> None:
         """Written, not touched: a share dates a touch by the host's clock, and what is written by its own."""
         try:
-            file = os.open(self._path(self._number) / self._heartbeat, os.O_WRONLY | os.O_CREAT)
+            file = os.open(self._path(self._number) / self._heartbeat, os.O_WRONLY | os.O_CREAT, 0o666)
         except FileNotFoundError:
             raise InputError(_AT_WORK) from None
         try:
