@@ -377,8 +377,9 @@ class Batch:
 
     def _remember_paid(self, run: Run) -> None:
         """Once something is paid for here, an empty folder of this name is no new batch."""
-        is_paid = any(job.committed_cu and job.state not in UNPAID for job in run.jobs.values())
-        if self._paid_folders is None or self._is_remembered or not is_paid:
+        if self._paid_folders is None or self._is_remembered:
+            return
+        if not any(job.committed_cu and job.state not in UNPAID for job in run.jobs.values()):
             return
         self._is_remembered = True
         try:

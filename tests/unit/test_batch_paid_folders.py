@@ -12,7 +12,7 @@ from maquette.client import InputError
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".maquette").mkdir(parents=True)
     return tmp_path / "out"
 
 
@@ -30,7 +30,6 @@ def test_a_folder_in_which_nothing_was_paid_for_may_be_empty(folder: Path, paid_
 def test_an_empty_folder_in_which_rows_were_paid_for_is_refused_with_what_to_do(
     folder: Path, paid_folders: PaidFolders, has_sandbox_run: bool
 ) -> None:
-    (folder / ".maquette").mkdir()
     paid_folders.remember(folder)
     paid_folders.remember(folder)  # by another run
     paid_folders.check(folder)
@@ -47,7 +46,6 @@ def test_an_empty_folder_in_which_rows_were_paid_for_is_refused_with_what_to_do(
 def test_a_host_does_not_rely_on_what_another_has_made_on_the_share(
     folder: Path, paid_folders: PaidFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / ".maquette").mkdir()
     paid_folders.remember(folder)
     monkeypatch.setattr("platform.node", lambda: "another host, with the same home")
     folder.rename(folder.with_name("not seen yet"))
@@ -57,7 +55,6 @@ def test_a_host_does_not_rely_on_what_another_has_made_on_the_share(
 def test_without_a_folder_of_the_users_own_nothing_is_written_elsewhere(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / ".maquette").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OSError, match="no folder"):
         PaidFolders(Path() / "batches").remember(folder)
@@ -67,7 +64,6 @@ def test_without_a_folder_of_the_users_own_nothing_is_written_elsewhere(
 def test_a_folder_that_does_not_answer_is_no_empty_one(
     folder: Path, paid_folders: PaidFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / ".maquette").mkdir()
     paid_folders.remember(folder)
     stat = Path.stat
 
