@@ -8,6 +8,7 @@ limit, 5 network or server, 6 made but rejected by --require, 130 interrupted.
 import argparse
 import json
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field, fields
@@ -36,6 +37,7 @@ from .generate import run_cost, run_generate, run_resume
 from .library import add_words, run_library
 from .listing import run_jobs, run_models
 
+_LOOK_S = 0.2
 # Adds a command: its name, what carries it out, and its help.
 AddCommand = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
@@ -69,7 +71,9 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
     options = [f"--{name}={value}" for name, value in given if value is not None]
     process = start_sandbox(data, blender_binary(), options, stdout=None, stderr=None)
     try:
-        return process.wait()
+        while process.poll() is None:
+            time.sleep(_LOOK_S)  # a wait without an end misses a signal that comes just before it
+        return process.returncode
     except KeyboardInterrupt:
         return Exit.DONE
     finally:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Sequence
 
@@ -271,6 +271,8 @@ def run_all(runs: Sequence[Run]) -> list[Outcome]:
         with ThreadPoolExecutor(max_workers=min(4, 2 * (os.cpu_count() or 1))) as pool:
             begun = [pool.submit(lambda run=run: fail("stopped") if INTERRUPTED else run()) for run in runs]
             for each in begun:
+                while not each.done():
+                    wait([each], timeout=1)  # one without an end misses a signal that comes just before it
                 outcomes.append(each.result())
                 report_on(outcomes[-1])
     finally:

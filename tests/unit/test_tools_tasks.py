@@ -341,6 +341,40 @@ def test_an_interrupted_task_leaves_no_run_behind(number: signal.Signals, tmp_pa
     assert not any(is_running(int(file.read_text())) for file in (one, other))
 
 
+@posix
+def test_an_interruption_that_wakes_no_wait_ends_the_runs(tmp_path: Path) -> None:
+    # As one that comes when the main thread is about to wait: a thread of the pool gets it here.
+    begun = tmp_path / "begun"
+    lines = [
+        "import os, signal, sys, threading, time",
+        "from pathlib import Path",
+        f"sys.path.insert(0, {str(ROOT / 'tools')!r})",
+        "import blenders, task",
+        "os.cpu_count = lambda: 2",
+        f"begun = Path({str(begun)!r})",
+        "def call():",
+        "    words = ['sh', '-c', f'echo $$ > {begun}.part; mv {begun}.part {begun}; sleep 150']",
+        "    return blenders.call(words, dict(os.environ), Path(f'{begun}.log'), 600)",
+        "def interrupt():",
+        "    while not begun.exists():",
+        "        time.sleep(0.01)",
+        "    time.sleep(0.5)  # the main thread waits by now",
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)",
+        "    time.sleep(150)",
+        "task.TASKS['test'] = lambda rest: blenders.run_all([call, interrupt])",
+        "sys.exit(task.main(['test']))",
+    ]
+    (tmp_path / "run.py").write_text("\n".join(lines))
+    with subprocess.Popen([sys.executable, str(tmp_path / "run.py")], stderr=subprocess.PIPE) as process:
+        ends_at = time.monotonic() + 100
+        try:
+            while not begun.exists() or is_running(int(begun.read_text())):
+                assert time.monotonic() < ends_at, "the run goes on"
+                time.sleep(0.02)
+        finally:
+            process.kill()
+
+
 def is_running(pid: int) -> bool:
     """False for a zombie too, which in a container may have nobody to collect it."""
     try:
