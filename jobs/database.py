@@ -4,8 +4,10 @@
 sqlite3 is imported where it is used: importing `jobs` must stay light for Blender's start.
 """
 
+import errno
 import json
 import re
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -115,7 +117,9 @@ MIGRATIONS = (
     ALTER TABLE jobs ADD COLUMN lost_here_at REAL;
     """,
 )
-_DAMAGE = {11, 26}  # SQLite's CORRUPT and NOTADB
+_BUSY = 5  # these are SQLite's numbers
+_DAMAGE = {11, 26}  # CORRUPT and NOTADB
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL}
 _DAMAGED_FILE = "damaged"  # is there where the database was found damaged while it was in use
 
 
@@ -193,9 +197,34 @@ def _set_aside(folder: Path) -> Path:
 
 
 def _unusable(folder: Path, error: Exception) -> StoreError:
+    if is_busy(error) and not _has_locks(folder):
+        return StoreError(
+            f"The job store in {folder} cannot be used: its drive does not let programs lock files, which "
+            "SQLite needs. Choose a folder on another drive."
+        )
     return StoreError(
         f"The job store in {folder} cannot be used: {error}. Choose another folder, or make room."
     )
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether SQLite says that it does not get its lock: another has it, or the drive has none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
+
+
+def _has_locks(folder: Path) -> bool:
+    """Whether files in the folder can be locked as SQLite does it."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            fcntl.lockf(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    return True
 
 
 def _open(folder: Path, is_interactive: bool) -> "sqlite3.Connection":
@@ -237,7 +266,7 @@ def _use_write_ahead_log(database: "sqlite3.Connection", wait_s: float) -> None:
             database.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(0.01)
 

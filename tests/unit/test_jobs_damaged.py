@@ -1,7 +1,10 @@
 """A damaged store is set aside, and a new one is filled from the service's list: nothing is lost or paid."""
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,3 +148,23 @@ def test_a_store_that_another_process_holds_is_not_taken_for_damaged(tmp_path: P
         other.execute("ROLLBACK")
     other.close()
     assert not list((tmp_path / "state").glob("damaged-*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="every drive of Windows has locks")
+@pytest.mark.parametrize(
+    ("answer", "said"), [(errno.ENOLCK, "does not let programs lock files"), (0, "database is locked")]
+)
+def test_a_drive_without_file_locks_is_not_called_a_locked_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int, said: str
+) -> None:
+    def lockf(*_: object) -> None:
+        if answer:
+            raise OSError(answer, os.strerror(answer))
+
+    monkeypatch.setattr("fcntl.lockf", lockf)  # SQLite's own calls do not come by here
+    (tmp_path / "state").mkdir()
+    with closing(sqlite3.connect(tmp_path / "state" / DATABASE, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match=said):
+            Store(tmp_path / "state", is_interactive=True)
