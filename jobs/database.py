@@ -197,7 +197,7 @@ def _set_aside(folder: Path) -> Path:
 
 
 def _unusable(folder: Path, error: Exception) -> StoreError:
-    if is_busy(error) and not _has_locks(folder):
+    if _is_busy(error) and not _has_locks(folder):
         return StoreError(
             f"The job store in {folder} cannot be used: its drive does not let programs lock files, which "
             "SQLite needs. Choose a folder on another drive."
@@ -207,7 +207,7 @@ def _unusable(folder: Path, error: Exception) -> StoreError:
     )
 
 
-def is_busy(error: BaseException) -> bool:
+def _is_busy(error: BaseException) -> bool:
     """Whether SQLite says that it does not get its lock: another has it, or the drive has none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
 
@@ -266,7 +266,7 @@ def _use_write_ahead_log(database: "sqlite3.Connection", wait_s: float) -> None:
             database.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(0.01)
 
