@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from .poll_schedule import Outlook, chance_of_result, with_mark
+from .poll_schedule import Mark, Outlook, chance_of_result, with_mark
 from .states import REMOTE, State
 
 if TYPE_CHECKING:
@@ -35,12 +35,15 @@ class ExpectedResults:
         self._db = database
         self._runs = runs
         self._clock = clock
+        self._marks: dict[str, tuple[Mark, ...]] = {}  # by job: when its progress was seen to rise
 
     def count(self, service: str, session: str, most: int) -> int:
-        """How many of the session's jobs have a result that is expected or here, up to `most`."""
+        """How many of the session's jobs have a result that is expected or here, up to `most`. To be asked
+        for often: from when a job's progress rises follows when it ends.
+        """
         states = (*REMOTE, *_CAME)
         rows = self._db.execute(
-            "SELECT state, model_id, progress, coalesce(submitted_at, created_at) FROM jobs"
+            "SELECT state, id, model_id, progress, coalesce(submitted_at, created_at) FROM jobs"
             f" WHERE service = ? AND session = ? AND state IN ({','.join('?' * len(states))})",
             (service, session, *states),
         ).fetchall()
@@ -48,11 +51,13 @@ class ExpectedResults:
         if not rows or came >= most:
             return min(came, most)
         running = [row for row in rows if row[0] not in _CAME]
-        past_s = {model: self._past_s(service, model) for model in {row[1] for row in running}}
+        past_s = {model: self._past_s(service, model) for model in {row[2] for row in running}}
+        marks, self._marks = self._marks, {}
         jobs: list[Outlook] = []
-        for _, model, progress, submitted_at in running:
+        for _, job_id, model, progress, submitted_at in running:
             age_s = self._clock() - submitted_at
-            jobs.append(Outlook(age_s, with_mark((), age_s, progress), past_s[model]))
+            self._marks[job_id] = with_mark(marks.get(job_id, ()), age_s, progress)
+            jobs.append(Outlook(age_s, self._marks[job_id], past_s[model]))
         return min(most, came + count_expected(jobs))
 
     def _past_s(self, service: str, model_id: str) -> tuple[float, ...]:

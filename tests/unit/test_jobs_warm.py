@@ -123,6 +123,24 @@ def test_a_result_that_has_come_is_expected_whatever_was_guessed(scene: Scene) -
     assert expected.count(job.service, job.session, 0) == 0
 
 
+def test_a_long_job_that_tells_its_progress_in_tenths_has_its_result_expected_before_its_end(
+    scene: Scene,
+) -> None:
+    scene.service.lasts_s = 1e6
+    scene.add()
+    job = scene.run(until=State.QUEUED)
+    begun_at = job.submitted_at or 0.0
+    expected_at: list[int] = []
+    for age_s in range(int(scene.clock.time - begun_at) + 1, 600):
+        scene.clock.time = begun_at + age_s
+        if (progress := age_s // 60 / 10) != job.progress:
+            job = scene.store.update(job, progress=progress)
+        if scene.store.expected.count(job.service, job.session, 1):
+            expected_at.append(age_s)
+    assert expected_at[-1] == 599
+    assert next(age_s for age_s in expected_at if age_s > 400) > 540
+
+
 def test_a_blender_waits_for_each_task_that_is_expected_and_does_it(pool: Make, tmp_path: Path) -> None:
     blenders = pool()
     blenders.expect(2, "convert")
